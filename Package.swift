@@ -1,0 +1,133 @@
+// swift-tools-version:6.2
+import CompilerPluginSupport
+import PackageDescription
+
+/// One list for every target, so that no target drifts: Swift 6 mode comes from the tools version.
+let settings: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
+let jwt = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+
+let package = Package(
+    name: "rookery",
+    platforms: [.macOS(.v26)],
+    products: [
+        .library(name: "Rookery", targets: ["Rookery"]),
+        .library(name: "RookeryTesting", targets: ["RookeryTesting"]),
+        .executable(name: "rookery", targets: ["RookeryCommand"]),
+        .executable(name: "petpro", targets: ["PetProCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swiftlang/swift-syntax", from: "603.0.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        // MARK: Rookery, from the inside out: an import only ever points up this list.
+        .target(name: "RookeryWire", dependencies: [nioCore], swiftSettings: settings),
+        .target(name: "RookeryCore", dependencies: ["RookeryWire", nioCore, logging], swiftSettings: settings),
+        .macro(
+            name: "RookeryMacros",
+            dependencies: [
+                .product(name: "SwiftSyntax", package: "swift-syntax"),
+                .product(name: "SwiftSyntaxBuilder", package: "swift-syntax"),
+                .product(name: "SwiftSyntaxMacros", package: "swift-syntax"),
+                .product(name: "SwiftParser", package: "swift-syntax"),
+                .product(name: "SwiftDiagnostics", package: "swift-syntax"),
+                .product(name: "SwiftCompilerPlugin", package: "swift-syntax"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "RookeryTCP",
+            dependencies: ["RookeryCore", "RookeryWire", nioCore, nioPosix, logging, lifecycle],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Rookery",
+            dependencies: ["RookeryWire", "RookeryCore", "RookeryTCP", "RookeryMacros"],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "RookeryTesting",
+            dependencies: ["RookeryWire", "RookeryCore", nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "RookeryCommand",
+            dependencies: ["Rookery", nioCore, nioPosix, arguments, logging, lifecycle, unixSignals, histogram],
+            swiftSettings: settings
+        ),
+
+        // MARK: PetPro, built on Rookery. A service never imports another service, only contracts.
+        .target(name: "PetProContracts", dependencies: ["Rookery"], swiftSettings: settings),
+        .target(
+            name: "PetProStorage",
+            dependencies: ["PetProContracts", "Rookery", grdb, logging, lifecycle],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "AuthService",
+            dependencies: [
+                "PetProContracts", "PetProStorage", "Rookery", grdb, jwt, crypto, cryptoExtras, logging, lifecycle,
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "BookingService",
+            dependencies: ["PetProContracts", "PetProStorage", "Rookery", grdb, logging, lifecycle],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "VendorService",
+            dependencies: ["PetProContracts", "PetProStorage", "Rookery", grdb, logging, lifecycle],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ProductService",
+            dependencies: ["PetProContracts", "PetProStorage", "Rookery", grdb, logging, lifecycle],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "APIGateway",
+            dependencies: ["PetProContracts", "Rookery", hummingbird, crypto, logging, lifecycle, nioCore],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "PetProCommand",
+            dependencies: [
+                "AuthService", "BookingService", "VendorService", "ProductService", "APIGateway", "PetProContracts",
+                "PetProStorage", "Rookery", arguments, logging, lifecycle, unixSignals, httpClient, nioCore, nioPosix,
+                hummingbird, jwt,
+            ],
+            swiftSettings: settings
+        ),
+    ]
+)

@@ -1,0 +1,3 @@
+@_exported public import RookeryCore
+@_exported public import RookeryTCP
+@_exported public import RookeryWire

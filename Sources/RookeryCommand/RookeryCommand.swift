@@ -1,0 +1,202 @@
+public import ArgumentParser
+import Foundation
+public import Rookery
+
+@main
+struct RookeryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rookery",
+        abstract: "Talks to any service that speaks the NestJS TCP wire.",
+        discussion: """
+            Examples:
+              rookery call 127.0.0.1:4002 '{"cmd":"get-booking"}' '{"id":1}'
+              rookery emit 127.0.0.1:4002 booking.created '{"id":1}'
+              rookery watch 127.0.0.1:4004 '{"cmd":"watch-inventory-changes"}' '{}'
+              rookery bench 127.0.0.1:4010 '{"cmd":"get-booking"}' '{"id":1}' --duration 5s
+
+            A PATTERN is a string, or a JSON object such as {"cmd":"get-booking"}. DATA is any JSON.
+
+            Exit codes: 0 done, 1 the service answered with an error, 2 wrong usage, 3 unreachable, 4 no reply in time.
+            """,
+        version: "0.1.0",
+        subcommands: [Call.self, Emit.self, Watch.self, Bench.self, Conformance.self])
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            Foundation.exit(Failure.report(error))
+        }
+    }
+}
+
+/// How a failure is shown, and which exit code it has.
+enum Failure {
+    static let remote: Int32 = 1
+    static let usage: Int32 = 2
+    static let unreachable: Int32 = 3
+    static let timeout: Int32 = 4
+
+    /// Shows the failure where it belongs and gives the exit code.
+    static func report(_ error: any Error) -> Int32 {
+        switch error {
+        case let error as RemoteError:
+            // For machines too: the error as the service sent it.
+            note(error.payload.jsonText)
+            return remote
+        case let error as CallError:
+            note("rookery: \(error.message)\(error.cause.map { " (\($0))" } ?? "")")
+            switch error.code {
+            case .timeout, .streamTimeout: return timeout
+            case .noHandler, .invalidReply: return remote
+            case .invalidCall: return usage
+            default: return unreachable
+            }
+        case let error as CannotListen:
+            note("rookery: \(error)")
+            return unreachable
+        case is CancellationError: return 130
+        default:
+            let code = RookeryCommand.exitCode(for: error)
+            let message = RookeryCommand.fullMessage(for: error)
+            if code == .success { print(message) } else { note(message) }
+            return code == .success ? 0 : usage
+        }
+    }
+
+    private static func note(_ text: String) {
+        FileHandle.standardError.write(Data((text + "\n").utf8))
+    }
+}
+
+/// Standard output, a line at a time, at once: another program may be reading.
+enum Output {
+    static func line(_ text: String) {
+        FileHandle.standardOutput.write(Data((text + "\n").utf8))
+    }
+}
+
+/// `HOST:PORT`
+struct Address: ExpressibleByArgument, Sendable, Hashable {
+    let host: String
+    let port: Int
+
+    init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    init?(argument: String) {
+        guard let colon = argument.lastIndex(of: ":"), let port = Int(argument[argument.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else { return nil }
+        let host = argument[..<colon].drop { $0 == "[" }.prefix { $0 != "]" }
+        guard !host.isEmpty else { return nil }
+        self.init(host: String(host), port: port)
+    }
+
+    var defaultValueDescription: String { "\(host):\(port)" }
+}
+
+extension Pattern: ExpressibleByArgument {
+    /// An object when the text is one, else the text itself.
+    public init?(argument: String) {
+        if argument.first == "{" {
+            guard case .object(let object)? = try? JSONValue(parsing: argument) else { return nil }
+            self.init(object: object)
+        } else {
+            self.init(argument)
+        }
+    }
+}
+
+extension JSONValue: ExpressibleByArgument {
+    /// Any JSON.
+    public init?(argument: String) {
+        guard let value = try? JSONValue(parsing: argument) else { return nil }
+        self = value
+    }
+}
+
+extension Duration: @retroactive ExpressibleByArgument {
+    /// A number with `ms`, `s`, `m` or nothing, which means seconds.
+    public init?(argument: String) {
+        let digits = argument.prefix { $0.isNumber || $0 == "." }
+        guard let number = Double(digits), number >= 0, number < 1e7 else { return nil }
+        switch argument.dropFirst(digits.count) {
+        case "ms": self = .milliseconds(number)
+        case "s", "": self = .seconds(number)
+        case "m": self = .seconds(number * 60)
+        default: return nil
+        }
+    }
+}
+
+/// What the commands that talk to a service have in common.
+struct Target: ParsableArguments {
+    @Argument(help: "The service's address.")
+    var address: Address
+
+    @Argument(help: "The pattern: a string, or a JSON object.")
+    var pattern: Pattern
+
+    @Argument(help: "The message: any JSON. Default: {}")
+    var data: JSONValue = .object([:])
+
+    var client: RookeryClient { RookeryClient(host: address.host, port: address.port) }
+}
+
+extension JSONValue {
+    /// What `--help` shows for a default.
+    public var defaultValueDescription: String { jsonText }
+}
+
+struct Call: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Sends a request and prints the reply as JSON.",
+        discussion: "An error of the service is printed as JSON on standard error, with exit code 1.")
+
+    @OptionGroup var target: Target
+    @Option(help: "How long to wait, such as 500ms, 5s or 1m.")
+    var timeout: Duration = .seconds(5)
+
+    func run() async throws {
+        let reply = try await target.client.send(target.pattern, target.data, timeout: timeout)
+        // A reply without a value prints nothing, as it carries nothing.
+        if let reply { Output.line(reply.jsonText) }
+    }
+}
+
+struct Emit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Sends an event. Nobody acknowledges it: exit code 0 says that it was handed to the network.")
+
+    @OptionGroup var target: Target
+
+    func run() async throws {
+        let client = target.client
+        try await client.emit(target.pattern, target.data)
+        // The write is under way; a graceful close sends it before the connection ends.
+        await client.close()
+    }
+}
+
+struct Watch: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Opens a stream and prints a line for each value, until its end or Ctrl-C.")
+
+    @OptionGroup var target: Target
+    @Option(help: "How long the stream may be silent.")
+    var timeout: Duration = .seconds(3600)
+
+    func run() async throws {
+        for try await value in try await target.client.stream(target.pattern, target.data, timeout: timeout) {
+            Output.line((value ?? .null).jsonText)
+        }
+    }
+}

@@ -1,0 +1,34 @@
+public import NIOCore
+
+/// What surrounds the message being handled. Calls made while handling it inherit its metadata and its deadline.
+public final class MessageContext: Sendable {
+    /// The context of the message this task handles, if it handles one.
+    @TaskLocal public static var current: MessageContext?
+
+    /// The metadata key in which a caller says how many milliseconds it will still wait.
+    public static let timeoutKey = "rookery-timeout-ms"
+
+    /// The command's pattern, as registered.
+    public let pattern: Pattern
+    /// What the caller sent along with the message, and what calls made here send along again.
+    public let metadata: [String: String]
+    /// The caller's address, for logs.
+    public let peer: String
+    /// When the caller stops waiting; nil when it did not say.
+    public let deadline: NIODeadline?
+
+    /// Makes a context.
+    public init(pattern: Pattern, metadata: [String: String] = [:], peer: String, deadline: NIODeadline? = nil) {
+        self.pattern = pattern
+        self.metadata = metadata
+        self.peer = peer
+        self.deadline = deadline
+    }
+
+    /// Throws `DEADLINE_EXCEEDED` when the caller has stopped waiting: call it before an effect that would come too late.
+    public func checkDeadline() throws(RemoteError) {
+        if let deadline, deadline <= .now() {
+            throw RemoteError(.deadlineExceeded, "The time for this call is over.")
+        }
+    }
+}

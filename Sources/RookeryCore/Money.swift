@@ -1,0 +1,80 @@
+public import RookeryWire
+
+/// An amount in the smallest unit of its currency, so that no sum is ever off by a rounding.
+public struct Money: MessageValue, Hashable, CustomStringConvertible {
+    /// Cents, sen, yen: the amount in units of `10^-exponent`.
+    public let amountMinor: Int
+    /// Which currency.
+    public let currency: Currency
+
+    /// An amount.
+    public init(amountMinor: Int, currency: Currency) {
+        self.amountMinor = amountMinor
+        self.currency = currency
+    }
+
+    /// `48.00 USD`
+    public var description: String {
+        guard currency.exponent > 0 else { return "\(amountMinor) \(currency.rawValue)" }
+        let unit = (0..<currency.exponent).reduce(1) { power, _ in power * 10 }
+        let fraction = String(Int(amountMinor.magnitude) % unit)
+        let zeros = String(repeating: "0", count: currency.exponent - fraction.count)
+        let sign = amountMinor < 0 ? "-" : ""
+        return "\(sign)\(Int(amountMinor.magnitude) / unit).\(zeros)\(fraction) \(currency.rawValue)"
+    }
+
+    /// Reads `{amountMinor, currency}`.
+    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> Money? {
+        guard try decoder.beginMessage() else { return nil }
+        var amount: Int?
+        var currency: Currency?
+        var seenAmount = false
+        var seenCurrency = false
+        var first = true
+        while let key = try decoder.reader.nextKey(&first) {
+            if key.matches("amountMinor") {
+                seenAmount = true
+                amount = try decoder.field("amountMinor", Int.self)
+            } else if key.matches("currency") {
+                seenCurrency = true
+                currency = try decoder.field("currency", Currency.self)
+            } else {
+                try decoder.unknown(key)
+            }
+        }
+        decoder.resolve(&amount, "amountMinor", seen: seenAmount)
+        decoder.resolve(&currency, "currency", seen: seenCurrency)
+        guard let amount, let currency else { return nil }
+        return Money(amountMinor: amount, currency: currency)
+    }
+
+    /// Writes `{"amountMinor":…,"currency":…}`.
+    public func encodeJSON(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.quotedKey("\"amountMinor\":")
+        writer.write(amountMinor)
+        writer.quotedKey("\"currency\":")
+        writer.write(currency.rawValue)
+        writer.endObject()
+    }
+}
+
+/// The currencies amounts can be in.
+public enum Currency: String, MessageValue, Hashable, CaseIterable {
+    /// US dollar.
+    case usd = "USD"
+    /// Euro.
+    case eur = "EUR"
+    /// Indonesian rupiah.
+    case idr = "IDR"
+    /// Japanese yen.
+    case jpy = "JPY"
+
+    /// Decimals of the smallest unit (ISO 4217).
+    public var exponent: Int {
+        switch self {
+        case .usd, .eur, .idr: 2
+        case .jpy: 0
+        }
+    }
+}

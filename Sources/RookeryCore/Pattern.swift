@@ -1,0 +1,111 @@
+public import RookeryWire
+
+/// What a message is addressed to: a string, a number or an object, as the caller wrote it.
+public struct Pattern: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
+    /// The pattern as the caller wrote it; a request carries it unchanged.
+    public let value: JSONValue
+    /// The normal form: two patterns are the same when theirs are equal. Events carry it, as a string.
+    public let route: String
+    /// `value` as JSON text.
+    private let requestBytes: [UInt8]
+    /// `route` as a JSON string.
+    private let eventBytes: [UInt8]
+
+    /// A pattern from any JSON value that Nest can match; nil for `null` and booleans.
+    public init?(_ value: JSONValue) {
+        guard let route = PatternNormalForm.route(of: value) else { return nil }
+        self.init(value: value, route: route)
+    }
+
+    /// The pattern `{"cmd": <command>}`, the habit of Nest services.
+    public init(cmd command: String) {
+        let value: JSONValue = ["cmd": .string(command)]
+        self.init(value: value, route: PatternNormalForm.route(of: value) ?? command)
+    }
+
+    /// An object pattern.
+    public init(object: JSONObject) {
+        let value = JSONValue.object(object)
+        self.init(value: value, route: PatternNormalForm.route(of: value) ?? "{}")
+    }
+
+    /// A string pattern, the habit for events.
+    public init(stringLiteral text: String) {
+        self.init(value: .string(text), route: text)
+    }
+
+    /// A string pattern.
+    public init(_ text: String) {
+        self.init(stringLiteral: text)
+    }
+
+    private init(value: JSONValue, route: String) {
+        self.value = value
+        self.route = route
+        self.requestBytes = Array(value.jsonText.utf8)
+        self.eventBytes = Array(JSONValue.string(route).jsonText.utf8)
+    }
+
+    /// The pattern's JSON text: as the caller wrote it for a request, the normal form in a string for an event.
+    package func withBytes<R>(isEvent: Bool, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try (isEvent ? eventBytes : requestBytes).withUnsafeBytes(body)
+    }
+
+    /// The normal form.
+    public var description: String { route }
+
+    /// Patterns are equal when their normal forms are.
+    public static func == (left: Pattern, right: Pattern) -> Bool { left.route == right.route }
+
+    /// Hashes the normal form.
+    public func hash(into hasher: inout Hasher) { hasher.combine(route) }
+}
+
+/// Whether a command may be sent twice for one call.
+public enum Idempotency: String, Sendable, Hashable {
+    /// A read.
+    case safe
+    /// A write that carries an idempotency key, which the server keeps with its effect.
+    case keyed
+    /// Anything else.
+    case unsafe
+}
+
+/// How many messages answer a command.
+public enum CommandKind: String, Sendable, Hashable {
+    /// One reply.
+    case request
+    /// None.
+    case event
+    /// Any number of values over time.
+    case stream
+}
+
+/// One declaration of a contract: what the server registers and the client sends.
+public struct Command: Sendable, Hashable {
+    /// The name of the contract's method, for logs and traces.
+    public let name: String
+    /// What it is addressed to.
+    public let pattern: Pattern
+    /// How many messages answer it.
+    public let kind: CommandKind
+    /// Whether it may be sent twice. Default `.unsafe`.
+    public let idempotency: Idempotency
+    /// How long a call may take when the caller says nothing; nil for the client's own default.
+    public let timeout: Duration?
+
+    /// Declares a command.
+    public init(
+        _ name: String,
+        pattern: Pattern,
+        kind: CommandKind = .request,
+        idempotency: Idempotency = .unsafe,
+        timeout: Duration? = nil
+    ) {
+        self.name = name
+        self.pattern = pattern
+        self.kind = kind
+        self.idempotency = idempotency
+        self.timeout = timeout
+    }
+}

@@ -1,0 +1,7 @@
+import SwiftCompilerPlugin
+import SwiftSyntaxMacros
+
+@main
+struct RookeryPlugin: CompilerPlugin {
+    let providingMacros: [any Macro.Type] = [MarkerMacro.self, MessageMacro.self, ContractMacro.self]
+}

@@ -1,0 +1,43 @@
+import NIOCore
+public import NIOPosix
+
+/// Event loops with their executors. Servers and clients that share them share connections' loops: a call made while
+/// handling a message leaves on the loop on which the message came.
+public final class EventLoops: Sendable {
+    /// One loop per core, for the whole process; never shut down.
+    public static let shared = EventLoops(MultiThreadedEventLoopGroup.singleton)
+
+    /// The threads below.
+    public let group: MultiThreadedEventLoopGroup
+    /// An executor for each loop, in the group's order.
+    public let executors: [LoopExecutor]
+    private let positions: [ObjectIdentifier: Int]
+
+    private init(_ group: MultiThreadedEventLoopGroup) {
+        self.group = group
+        let loops = Array(group.makeIterator())
+        executors = loops.map { LoopExecutor(eventLoop: $0) }
+        positions = Dictionary(
+            loops.enumerated().map { (ObjectIdentifier($1), $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Loops of its own, on `threads` threads. ``shutDown()`` ends them.
+    public convenience init(threads: Int) {
+        self.init(MultiThreadedEventLoopGroup(numberOfThreads: threads))
+    }
+
+    /// Ends the threads. Connections must be closed before.
+    public func shutDown() async throws {
+        try await group.shutdownGracefully()
+    }
+
+    /// Which of the executors runs on this thread; nil when it is no thread of these loops.
+    var currentPosition: Int? {
+        guard let loop = MultiThreadedEventLoopGroup.currentEventLoop else { return nil }
+        return positions[ObjectIdentifier(loop)]
+    }
+
+    func executor(for loop: any EventLoop) -> LoopExecutor {
+        executors[positions[ObjectIdentifier(loop)] ?? 0]
+    }
+}

@@ -1,0 +1,96 @@
+import NIOConcurrencyHelpers
+public import NIOCore
+
+/// Work that is done once at the end of a burst, such as flushing what a connection wrote.
+protocol LoopSettling: AnyObject {
+    /// On the event loop, after the jobs of a burst have run.
+    func settle()
+}
+
+/// Runs the tasks of an event loop's connections on that loop, so that handling a message needs no hop.
+///
+/// It keeps a run queue of its own: what becomes ready while bytes are being read is run when the read burst ends,
+/// without a lock and without waking the loop, and whatever those jobs wrote is flushed once after them.
+public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
+    // Everything mutable below but `inbox` is confined to the event loop.
+
+    /// The loop.
+    public let eventLoop: any EventLoop
+    private let inbox = NIOLockedValueBox<[UnownedJob]>([])
+    private var queue: [UnownedJob] = []
+    private var running: [UnownedJob] = []
+    private var unsettled: [any LoopSettling] = []
+    private var isRunning = false
+    private var isScheduled = false
+    private var isInBurst = false
+    /// Jobs run before the loop gets to look at its sockets again.
+    private static let budget = 4096
+
+    init(eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+    }
+
+    /// Takes a job, from any thread.
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if eventLoop.inEventLoop {
+            queue.append(job)
+            scheduleIfNeeded()
+            return
+        }
+        let isFirst = inbox.withLockedValue { inbox in
+            inbox.append(job)
+            return inbox.count == 1
+        }
+        if isFirst { eventLoop.execute { self.drainInbox() } }
+    }
+
+    private func drainInbox() {
+        let jobs = inbox.withLockedValue { inbox in
+            let jobs = inbox
+            inbox = []
+            return jobs
+        }
+        queue.append(contentsOf: jobs)
+        drain()
+    }
+
+    /// On the loop: bytes are about to be read; ``drain()`` follows, so nothing needs to be scheduled until then.
+    func beginBurst() {
+        isInBurst = true
+    }
+
+    /// On the loop: has `settle()` called at the end of the burst, or soon when there is none.
+    func settleLater(_ work: some LoopSettling) {
+        unsettled.append(work)
+        scheduleIfNeeded()
+    }
+
+    private func scheduleIfNeeded() {
+        if isRunning || isScheduled || isInBurst { return }
+        isScheduled = true
+        eventLoop.execute { self.drain() }
+    }
+
+    /// On the loop: runs what is ready, and what that makes ready, then settles.
+    func drain() {
+        isScheduled = false
+        isInBurst = false
+        if isRunning { return }
+        isRunning = true
+        var budget = Self.budget
+        repeat {
+            while !queue.isEmpty, budget > 0 {
+                swap(&queue, &running)
+                for job in running { job.runSynchronously(on: asUnownedTaskExecutor()) }
+                budget -= running.count
+                running.removeAll(keepingCapacity: true)
+            }
+            let work = unsettled
+            unsettled.removeAll(keepingCapacity: true)
+            for item in work { item.settle() }
+        } while (!queue.isEmpty || !unsettled.isEmpty) && budget > 0
+        isRunning = false
+        if !queue.isEmpty || !unsettled.isEmpty { scheduleIfNeeded() }
+    }
+}

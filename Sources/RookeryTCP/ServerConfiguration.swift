@@ -1,0 +1,59 @@
+import RookeryWire
+
+/// Where a server listens, and how much it lets peers ask of it. Every limit is on by default.
+public struct ServerConfiguration: Sendable, Hashable {
+    /// The address to bind. Default `127.0.0.1`.
+    public var host: String
+    /// The port; 0 for any free one. Default 3000, as Nest's.
+    public var port: Int
+    /// The name in logs. Default `rookery`.
+    public var name = "rookery"
+    /// Limits on what peers may ask.
+    public var limits = Limits()
+    /// How long a stop waits for what is in flight. Default 30 s.
+    public var drainTimeout: Duration = .seconds(30)
+
+    /// Limits on what peers may ask.
+    public struct Limits: Sendable, Hashable {
+        /// The largest frame body, in bytes; a larger one ends the connection. Default 8 MiB.
+        public var frame = FrameDecoder.defaultFrameLimit
+        /// Messages being handled per connection; further requests are answered `OVERLOADED`, further events dropped and
+        /// logged. Default 1024.
+        public var inFlight = 1024
+        /// Connections; further ones are closed as they come. Default 10 000.
+        public var connections = 10_000
+        /// How long a frame may take from its first byte to its last; then the connection is closed. Default 30 s.
+        public var incompleteFrame: Duration = .seconds(30)
+        /// Unsent replies, in bytes, above which the connection is not read any more. Default 1 MiB.
+        public var unsentPause = 1024 * 1024
+        /// Unsent replies, in bytes, above which the connection is closed. Default 16 MiB.
+        public var unsentClose = 16 * 1024 * 1024
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// The defaults, at an address.
+    public init(host: String = "127.0.0.1", port: Int = 3000) {
+        self.host = host
+        self.port = port
+    }
+
+    /// A setting that cannot work.
+    public struct Invalid: Error, CustomStringConvertible {
+        /// Names the setting and what it must be.
+        public let description: String
+    }
+
+    /// Throws ``Invalid`` when a setting cannot work.
+    public func validate() throws(Invalid) {
+        if !(0...65_535).contains(port) { throw Invalid(description: "port must be 0 to 65535, not \(port)") }
+        if limits.frame < 1 { throw Invalid(description: "limits.frame must be at least 1 byte") }
+        if limits.inFlight < 1 { throw Invalid(description: "limits.inFlight must be at least 1") }
+        if limits.connections < 1 { throw Invalid(description: "limits.connections must be at least 1") }
+        if limits.unsentPause < 1 { throw Invalid(description: "limits.unsentPause must be at least 1 byte") }
+        if limits.unsentClose < limits.unsentPause {
+            throw Invalid(description: "limits.unsentClose must not be below limits.unsentPause")
+        }
+    }
+}

@@ -1,0 +1,184 @@
+import NIOCore
+import NIOPosix
+import RookeryCore
+import RookeryWire
+
+/// A stream over a connection of its own. Reads only as fast as its values are taken; its consumer's leaving closes it.
+///
+/// Confined to its channel's event loop; the sequence's delegate comes from other threads and goes there.
+final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    private typealias Producer = NIOThrowingAsyncSequenceProducer<
+        Payload, any Error, NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark, TCPStream
+    >
+
+    private let call: OutgoingCall
+    private let configuration: TCPClientConfiguration
+    private let eventLoop: any EventLoop
+    private var decoder: FrameDecoder
+    private var context: ChannelHandlerContext?
+    private var source: Producer.Source?
+    private var wantsMore = true
+    private var isFinished = false
+    private var silence: Scheduled<Void>?
+    private var failure: (any Error)?
+
+    private init(_ call: OutgoingCall, configuration: TCPClientConfiguration, eventLoop: any EventLoop) {
+        self.call = call
+        self.configuration = configuration
+        self.eventLoop = eventLoop
+        decoder = FrameDecoder(frameLimit: configuration.frameLimit)
+    }
+
+    static func open(
+        _ call: OutgoingCall, configuration: TCPClientConfiguration, executor: LoopExecutor
+    ) async throws -> MessageStream<Payload> {
+        let stream = TCPStream(call, configuration: configuration, eventLoop: executor.eventLoop)
+        let producer = Producer.makeSequence(
+            elementType: Payload.self, failureType: (any Error).self,
+            backPressureStrategy: .init(
+                lowWatermark: max(1, configuration.streamBuffer / 2), highWatermark: max(2, configuration.streamBuffer)),
+            finishOnDeinit: false, delegate: stream)
+        stream.source = producer.source
+        do {
+            _ = try await ClientBootstrap(group: executor.eventLoop)
+                .connectTimeout(TimeAmount(configuration.connectTimeout))
+                .channelOption(.socketOption(.tcp_nodelay), value: 1)
+                .channelOption(.autoRead, value: false)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(stream)
+                    }
+                }
+                .connect(host: configuration.host, port: configuration.port)
+                .get()
+        } catch {
+            let failure = CallError(.cannotConnect, "Cannot connect to \(configuration.address).", cause: "\(error)")
+            producer.source.finish(failure)
+            throw failure
+        }
+        return MessageStream(producer.sequence)
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func channelActive(context: ChannelHandlerContext) {
+        var writer = JSONWriter()
+        let mark = writer.beginFrame()
+        var metadata: [String: String] = [:]
+        // A stream outlives its caller's deadline: only what is not about time goes along.
+        if configuration.sendsMetadata { metadata = call.metadata.filter { $0.key != MessageContext.timeoutKey } }
+        writer.write(call, id: 1, metadata: metadata)
+        writer.endFrame(mark)
+        let bytes = writer.withUnsafeBytes { context.channel.allocator.buffer(bytes: $0) }
+        context.writeAndFlush(NIOAny(bytes), promise: nil)
+        read(context)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if isFinished { return }
+        decoder.append(unwrapInboundIn(data))
+        do {
+            while !isFinished, let body = try decoder.next() { try received(body) }
+        } catch {
+            finish(
+                CallError(
+                    .connectionLost, "The stream from \(configuration.address) broke.", wasWritten: true,
+                    cause: "\(error)"))
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if wantsMore, !isFinished { read(context) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        finish(
+            CallError(
+                .connectionLost, "The connection to \(configuration.address) was lost.", wasWritten: true,
+                cause: failure.map { "\($0)" }))
+        self.context = nil
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        failure = error
+        context.close(promise: nil)
+    }
+
+    private func read(_ context: ChannelHandlerContext) {
+        awaitValue()
+        context.read()
+    }
+
+    private func received(_ body: ByteBuffer) throws(FramingError) {
+        let scan = try PacketScan(body)
+        guard scan.isObject, scan.id.isPresent, body.withBytes(of: scan.id, ClientConnection.callID) == 1 else { return }
+        switch ReplyPacket(scan, in: body) {
+        case .value(let range, let isLast):
+            yield(Payload(body: body, range: range))
+            if isLast { finish(nil) }
+        case .end: finish(nil)
+        case .failure(let range): finish(ReplyFailure.error(range, in: body, name: call.command.name))
+        case .foreign:
+            yield(Payload(body: body, range: ByteRange(start: 0, count: body.readableBytes)))
+            finish(nil)
+        }
+    }
+
+    private func yield(_ payload: Payload) {
+        silence?.cancel()
+        silence = nil
+        switch source?.yield(payload) {
+        case .stopProducing: wantsMore = false
+        case .produceMore, .dropped, nil: break
+        }
+    }
+
+    /// The peer is given time for the next value only while it is read: a busy consumer is not its fault.
+    private func awaitValue() {
+        guard silence == nil, let context else { return }
+        silence = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(call.valueTimeout)) {
+            let allowed = self.call.valueTimeout.milliseconds
+            self.finish(
+                CallError(
+                    .streamTimeout,
+                    "No value of \(self.call.command.name) from \(self.configuration.address) in \(allowed) ms.",
+                    wasWritten: true))
+        }
+    }
+
+    private func finish(_ error: (any Error)?) {
+        if isFinished { return }
+        isFinished = true
+        silence?.cancel()
+        if let error { source?.finish(error) } else { source?.finish() }
+        source = nil
+        context?.close(promise: nil)
+    }
+}
+
+extension TCPStream: NIOAsyncSequenceProducerDelegate {
+    /// The consumer has caught up.
+    func produceMore() {
+        onLoop {
+            self.wantsMore = true
+            if let context = self.context, !self.isFinished { self.read(context) }
+        }
+    }
+
+    /// The consumer has left, or has read the end.
+    func didTerminate() {
+        onLoop {
+            self.isFinished = true
+            self.silence?.cancel()
+            self.source = nil
+            self.context?.close(promise: nil)
+        }
+    }
+
+    private func onLoop(_ work: @escaping @Sendable () -> Void) {
+        eventLoop.execute(work)
+    }
+}

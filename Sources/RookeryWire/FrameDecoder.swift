@@ -1,0 +1,209 @@
+public import NIOCore
+
+/// Why a byte stream is not, or no longer, a sequence of frames. Nothing after it can be trusted.
+public enum FramingError: Error, Hashable, CustomStringConvertible {
+    /// A byte that can start no frame: not a digit, not white space.
+    case unexpectedByte(UInt8)
+    /// The first byte says binary frame, from a peer with which none were agreed.
+    case binaryNotNegotiated
+    /// More than ten digits.
+    case lengthTooLong
+    /// A length of zero: no JSON text is empty.
+    case emptyFrame
+    /// More bytes, or units, than the limit; `declared` is the length in UTF-16 units.
+    case frameTooLarge(declared: Int, limit: Int)
+    /// The length ends between the two halves of a surrogate pair.
+    case cutsSurrogatePair
+    /// The body is not JSON.
+    case notJSON(JSONError)
+
+    /// Says what was wrong, without any of the peer's text.
+    public var description: String {
+        switch self {
+        case .unexpectedByte(let byte):
+            "expected the digits of a frame's length, got byte 0x\(String(byte, radix: 16, uppercase: true))"
+        case .binaryNotNegotiated: "a binary frame, but none were negotiated"
+        case .lengthTooLong: "a frame length of more than 10 digits"
+        case .emptyFrame: "a frame of length 0"
+        case .frameTooLarge(let declared, let limit):
+            "a frame of \(declared) UTF-16 units is over the limit of \(limit) bytes"
+        case .cutsSurrogatePair: "a frame length that cuts a surrogate pair"
+        case .notJSON(let error): "a frame body that is not JSON: \(error)"
+        }
+    }
+}
+
+/// Cuts a byte stream into frames `<length>#<JSON text>`, where the length counts UTF-16 code units.
+///
+/// Takes bytes in any slices; looks at each byte once, however often it is asked. A frame longer than the limit is
+/// refused when its length has been read, before its body is kept. After it threw, it must not be used again.
+public struct FrameDecoder {
+    /// 8 MiB.
+    public static let defaultFrameLimit = 8 * 1024 * 1024
+
+    private enum Phase {
+        /// Reading the length; white space may come before its first digit.
+        case length(value: Int, digits: Int)
+        /// Reading the body: `scanned` of its bytes were looked at, `unitsLeft` units are still to come.
+        case body(scanned: Int, unitsLeft: Int, declared: Int, needsRepair: Bool)
+    }
+
+    private var buffer = ByteBuffer()
+    private var phase = Phase.length(value: 0, digits: 0)
+    private let frameLimit: Int
+
+    /// Makes a decoder that refuses bodies of more than `frameLimit` bytes.
+    public init(frameLimit: Int = FrameDecoder.defaultFrameLimit) {
+        self.frameLimit = frameLimit
+    }
+
+    /// Whether a frame has begun and its end has not come.
+    public var hasPartialFrame: Bool {
+        switch phase {
+        case .length(_, let digits): digits > 0
+        case .body: true
+        }
+    }
+
+    /// Takes the next bytes of the stream.
+    public mutating func append(_ bytes: consuming ByteBuffer) {
+        if buffer.readableBytes == 0 {
+            buffer = bytes
+            return
+        }
+        // Moving the rest to the front costs no more than what was consumed: linear over the stream.
+        if buffer.readerIndex >= buffer.readableBytes { buffer.discardReadBytes() }
+        buffer.writeBuffer(&bytes)
+    }
+
+    /// The body of the next frame, valid UTF-8; nil when more bytes are needed.
+    public mutating func next() throws(FramingError) -> ByteBuffer? {
+        if case .length = phase {
+            guard try readLength() else { return nil }
+        }
+        guard case .body(var scanned, var unitsLeft, let declared, var needsRepair) = phase else { return nil }
+        let limit = frameLimit
+        let failure: FramingError? = buffer.withUnsafeReadableBytes { bytes in
+            Self.scan(bytes, &scanned, &unitsLeft, &needsRepair)
+        }
+        if let failure { throw failure }
+        if scanned > limit { throw .frameTooLarge(declared: declared, limit: limit) }
+        guard unitsLeft == 0, let body = buffer.readSlice(length: scanned) else {
+            phase = .body(scanned: scanned, unitsLeft: unitsLeft, declared: declared, needsRepair: needsRepair)
+            return nil
+        }
+        phase = .length(value: 0, digits: 0)
+        return needsRepair ? ByteBuffer(string: String(buffer: body)) : body
+    }
+
+    /// Reads the length and its `#`; false when more bytes are needed.
+    private mutating func readLength() throws(FramingError) -> Bool {
+        guard case .length(var value, var digits) = phase else { return false }
+        while let byte = buffer.readInteger(as: UInt8.self) {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                digits += 1
+                if digits > 10 { throw .lengthTooLong }
+                value = value * 10 + Int(byte - 48)
+            case UInt8(ascii: "#") where digits > 0:
+                if value == 0 { throw .emptyFrame }
+                if value > frameLimit { throw .frameTooLarge(declared: value, limit: frameLimit) }
+                phase = .body(scanned: 0, unitsLeft: value, declared: value, needsRepair: false)
+                return true
+            case 0x20 where digits == 0, 0x09 where digits == 0, 0x0A where digits == 0, 0x0D where digits == 0: continue
+            case 0x80...: throw digits == 0 ? .binaryNotNegotiated : .unexpectedByte(byte)
+            default: throw .unexpectedByte(byte)
+            }
+        }
+        phase = .length(value: value, digits: digits)
+        return false
+    }
+
+    /// Goes on counting units from where the last call stopped; stops at the end of the frame or of the bytes.
+    private static func scan(
+        _ bytes: UnsafeRawBufferPointer,
+        _ scanned: inout Int,
+        _ unitsLeft: inout Int,
+        _ needsRepair: inout Bool
+    ) -> FramingError? {
+        let end = bytes.count
+        var at = scanned
+        var left = unitsLeft
+        defer {
+            scanned = at
+            unitsLeft = left
+        }
+        while left > 0, at < end {
+            while left >= 32, at &+ 32 <= end {
+                let block = bytes.loadUnaligned(fromByteOffset: at, as: SIMD4<UInt64>.self) & SIMD4(repeating: Words.high)
+                guard block == .zero else { break }
+                at &+= 32
+                left &-= 32
+            }
+            guard left > 0, at < end else { return nil }
+            let byte = bytes[at]
+            if byte < 0x80 {
+                at &+= 1
+                left &-= 1
+                continue
+            }
+            switch UTF8Sequence(in: bytes, at: at) {
+            case .incomplete: return nil
+            case .valid(let length):
+                let units = length == 4 ? 2 : 1
+                if units > left { return .cutsSurrogatePair }
+                at &+= length
+                left &-= units
+            case .illFormed(let length):
+                needsRepair = true
+                at &+= length
+                left &-= 1
+            }
+        }
+        return nil
+    }
+}
+
+/// What stands at a place in UTF-8 text, for a first byte beyond ASCII (Unicode 15, table 3-7).
+private enum UTF8Sequence {
+    case valid(length: Int)
+    /// A maximal ill-formed part: it counts, and is shown, as one U+FFFD.
+    case illFormed(length: Int)
+    /// Well formed so far, and the bytes end.
+    case incomplete
+
+    init(in bytes: UnsafeRawBufferPointer, at start: Int) {
+        let lead = bytes[start]
+        let length: Int
+        var low: UInt8 = 0x80
+        var high: UInt8 = 0xBF
+        switch lead {
+        case 0xC2...0xDF: length = 2
+        case 0xE0...0xEF:
+            length = 3
+            if lead == 0xE0 { low = 0xA0 }
+            if lead == 0xED { high = 0x9F }
+        case 0xF0...0xF4:
+            length = 4
+            if lead == 0xF0 { low = 0x90 }
+            if lead == 0xF4 { high = 0x8F }
+        default:
+            self = .illFormed(length: 1)
+            return
+        }
+        for offset in 1..<length {
+            guard start + offset < bytes.count else {
+                self = .incomplete
+                return
+            }
+            let byte = bytes[start + offset]
+            guard byte >= low, byte <= high else {
+                self = .illFormed(length: offset)
+                return
+            }
+            low = 0x80
+            high = 0xBF
+        }
+        self = .valid(length: length)
+    }
+}

@@ -1,0 +1,490 @@
+/// Why a text is not JSON.
+public struct JSONError: Error, Hashable, CustomStringConvertible {
+    /// What was wrong, without any of the text itself.
+    public let reason: String
+    /// Where, in bytes from the start of the text.
+    public let offset: Int
+
+    /// Says what was wrong and where.
+    public var description: String { "\(reason) at byte \(offset)" }
+}
+
+/// Reads strict JSON (RFC 8259, as `JSON.parse` takes it) from borrowed bytes, value by value, building nothing.
+///
+/// The bytes must stay valid while the reader is used. Text need not be valid UTF-8: strings repair it.
+public struct JSONReader {
+    /// Nesting that is still read: Nest's own limit is its stack; deeper text is refused here, not crashed on.
+    public static let defaultDepthLimit = 512
+
+    @usableFromInline let base: UnsafePointer<UInt8>
+    @usableFromInline let end: Int
+    /// Where the reader stands, in bytes from the start.
+    @usableFromInline var index: Int
+    private var depth = 0
+    private let depthLimit: Int
+
+    /// Reads `bytes`, up to `depthLimit` arrays and objects within each other.
+    public init(_ bytes: UnsafeRawBufferPointer, depthLimit: Int = JSONReader.defaultDepthLimit) {
+        // An empty buffer may have no address; the reader never dereferences it then.
+        self.base = bytes.bindMemory(to: UInt8.self).baseAddress ?? UnsafePointer(bitPattern: 1).unsafelyUnwrapped
+        self.end = bytes.count
+        self.index = 0
+        self.depthLimit = depthLimit
+    }
+
+    func failure(_ reason: String) -> JSONError { JSONError(reason: reason, offset: index) }
+
+    // MARK: White space and structure
+
+    @inlinable
+    mutating func skipWhitespace() {
+        while index < end {
+            let byte = base[index]
+            guard byte <= 0x20, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
+            index &+= 1
+        }
+    }
+
+    /// What kind of value comes next; does not consume it.
+    public mutating func peek() throws(JSONError) -> JSONKind {
+        skipWhitespace()
+        guard index < end else { throw failure("unexpected end of text") }
+        switch base[index] {
+        case UInt8(ascii: "{"): return .object
+        case UInt8(ascii: "["): return .array
+        case UInt8(ascii: "\""): return .string
+        case UInt8(ascii: "t"), UInt8(ascii: "f"): return .bool
+        case UInt8(ascii: "n"): return .null
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
+        default: throw failure("unexpected character")
+        }
+    }
+
+    /// Nothing but white space may follow.
+    public mutating func finish() throws(JSONError) {
+        skipWhitespace()
+        guard index == end else { throw failure("text after the value") }
+    }
+
+    /// Enters an object; then ``nextKey(_:)`` until it gives nil.
+    public mutating func beginObject() throws(JSONError) {
+        try expect(UInt8(ascii: "{"))
+        try descend()
+    }
+
+    /// Enters an array; then ``nextElement(_:)`` until it gives false.
+    public mutating func beginArray() throws(JSONError) {
+        try expect(UInt8(ascii: "["))
+        try descend()
+    }
+
+    private mutating func descend() throws(JSONError) {
+        depth += 1
+        if depth > depthLimit { throw failure("nested deeper than \(depthLimit)") }
+    }
+
+    private mutating func expect(_ byte: UInt8) throws(JSONError) {
+        skipWhitespace()
+        guard index < end, base[index] == byte else {
+            throw failure("expected \(String(UnicodeScalar(byte)))")
+        }
+        index &+= 1
+    }
+
+    /// The next member's key, its value still to be read; nil at the end of the object. Start with `first` true.
+    public mutating func nextKey(_ first: inout Bool) throws(JSONError) -> JSONKey? {
+        skipWhitespace()
+        guard index < end else { throw failure("unexpected end of text") }
+        if base[index] == UInt8(ascii: "}") {
+            index &+= 1
+            depth &-= 1
+            return nil
+        }
+        if first {
+            first = false
+        } else {
+            try expect(UInt8(ascii: ","))
+        }
+        skipWhitespace()
+        guard index < end, base[index] == UInt8(ascii: "\"") else { throw failure("expected a member's name") }
+        let text = try scanString()
+        try expect(UInt8(ascii: ":"))
+        return JSONKey(text)
+    }
+
+    /// Whether another element follows, still to be read; false at the end of the array. Start with `first` true.
+    public mutating func nextElement(_ first: inout Bool) throws(JSONError) -> Bool {
+        skipWhitespace()
+        guard index < end else { throw failure("unexpected end of text") }
+        if base[index] == UInt8(ascii: "]") {
+            index &+= 1
+            depth &-= 1
+            return false
+        }
+        if first {
+            first = false
+        } else {
+            try expect(UInt8(ascii: ","))
+        }
+        return true
+    }
+
+    // MARK: Scalars
+
+    /// Reads `null`, or consumes nothing and says false.
+    public mutating func readNull() throws(JSONError) -> Bool {
+        skipWhitespace()
+        guard index < end, base[index] == UInt8(ascii: "n") else { return false }
+        try literal("null")
+        return true
+    }
+
+    /// Reads `true` or `false`.
+    public mutating func readBool() throws(JSONError) -> Bool {
+        skipWhitespace()
+        if index < end, base[index] == UInt8(ascii: "t") {
+            try literal("true")
+            return true
+        }
+        try literal("false")
+        return false
+    }
+
+    private mutating func literal(_ text: StaticString) throws(JSONError) {
+        let length = text.utf8CodeUnitCount
+        guard end &- index >= length else { throw failure("unexpected end of text") }
+        for offset in 0..<length where base[index &+ offset] != text.utf8Start[offset] {
+            throw failure("unexpected character")
+        }
+        index &+= length
+    }
+
+    /// Reads a number, whichever Swift type holds it best.
+    public mutating func readNumber() throws(JSONError) -> JSONNumber {
+        skipWhitespace()
+        let start = index
+        var negative = false
+        if index < end, base[index] == UInt8(ascii: "-") {
+            negative = true
+            index &+= 1
+        }
+        var mantissa: UInt64 = 0
+        var overflow = false
+        let firstDigit = index
+        while index < end, case let digit = base[index] &- 48, digit < 10 {
+            let (product, high) = mantissa.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = product.addingReportingOverflow(UInt64(digit))
+            overflow = overflow || high || carry
+            mantissa = sum
+            index &+= 1
+        }
+        let digits = index &- firstDigit
+        if digits == 0 { throw failure("unexpected character") }
+        if digits > 1, base[firstDigit] == 48 {
+            index = firstDigit
+            throw failure("a number with a leading zero")
+        }
+        var isInteger = true
+        if index < end, base[index] == UInt8(ascii: ".") {
+            isInteger = false
+            index &+= 1
+            try skipDigits()
+        }
+        if index < end, base[index] | 0x20 == UInt8(ascii: "e") {
+            isInteger = false
+            index &+= 1
+            if index < end, base[index] == UInt8(ascii: "+") || base[index] == UInt8(ascii: "-") { index &+= 1 }
+            try skipDigits()
+        }
+        if isInteger, !overflow {
+            if !negative { return mantissa <= UInt64(Int64.max) ? .int(Int64(mantissa)) : .uint(mantissa) }
+            if mantissa == 0 { return .double(-0.0) }
+            if mantissa <= UInt64(Int64.max) { return .int(-Int64(mantissa)) }
+            if mantissa == UInt64(Int64.max) + 1 { return .int(.min) }
+        }
+        return .double(double(start))
+    }
+
+    private mutating func skipDigits() throws(JSONError) {
+        let start = index
+        while index < end, base[index] &- 48 < 10 { index &+= 1 }
+        if index == start { throw failure("expected a digit") }
+    }
+
+    /// The number between `start` and here, correctly rounded.
+    private func double(_ start: Int) -> Double {
+        var at = start
+        var mantissa: UInt64 = 0
+        var decimals = 0
+        var seenPoint = false
+        let negative = base[at] == UInt8(ascii: "-")
+        if negative { at &+= 1 }
+        // Clinger's fast path: both numbers exact, so one rounding, the right one.
+        while at < index, mantissa < 900_719_925_474_099 {
+            let byte = base[at]
+            if byte == UInt8(ascii: ".") {
+                seenPoint = true
+            } else if byte &- 48 < 10 {
+                mantissa = mantissa &* 10 &+ UInt64(byte &- 48)
+                if seenPoint { decimals &+= 1 }
+            } else {
+                break
+            }
+            at &+= 1
+        }
+        if at == index, decimals <= 22 {
+            let value = Double(mantissa) / Self.powersOfTen[decimals]
+            return negative ? -value : value
+        }
+        let text = String(decoding: UnsafeBufferPointer(start: base + start, count: index &- start), as: UTF8.self)
+        return Double(text) ?? .nan
+    }
+
+    private static let powersOfTen: [Double] = (0...22).map { exponent in
+        (0..<exponent).reduce(1.0) { power, _ in power * 10 }
+    }
+
+    // MARK: Strings
+
+    /// Reads a string. An escaped lone surrogate, and text that is no UTF-8, become U+FFFD.
+    public mutating func readString() throws(JSONError) -> String {
+        skipWhitespace()
+        return try scanString().string
+    }
+
+    /// Passes over a string and says where its content lies.
+    mutating func scanString() throws(JSONError) -> JSONText {
+        guard index < end, base[index] == UInt8(ascii: "\"") else { throw failure("expected a string") }
+        index &+= 1
+        let start = index
+        var escaped = false
+        while true {
+            if index &+ 8 <= end {
+                let word = UnsafeRawPointer(base + index).loadUnaligned(as: UInt64.self)
+                // Bytes beyond ASCII need no care here.
+                if Words.needsCareInString(word & ~Words.high) == 0 {
+                    index &+= 8
+                    continue
+                }
+            }
+            guard index < end else { throw failure("a string without its end") }
+            let byte = base[index]
+            if byte == UInt8(ascii: "\"") { break }
+            if byte == UInt8(ascii: "\\") {
+                escaped = true
+                try skipEscape()
+                continue
+            }
+            if byte < 0x20 { throw failure("a control character in a string") }
+            index &+= 1
+        }
+        let text = JSONText(start: base + start, count: index &- start, isEscaped: escaped)
+        index &+= 1
+        return text
+    }
+
+    private mutating func skipEscape() throws(JSONError) {
+        guard index &+ 1 < end else { throw failure("a string without its end") }
+        switch base[index &+ 1] {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            index &+= 2
+        case UInt8(ascii: "u"):
+            guard index &+ 6 <= end else { throw failure("an incomplete escape") }
+            for at in (index &+ 2)..<(index &+ 6) where JSONText.hexValue(base[at]) == nil {
+                throw failure("an unknown escape")
+            }
+            index &+= 6
+        default: throw failure("an unknown escape")
+        }
+    }
+
+    // MARK: Whole values
+
+    /// Passes over a value of any kind, checking that it is well formed.
+    public mutating func skipValue() throws(JSONError) {
+        switch try peek() {
+        case .null: try literal("null")
+        case .bool: _ = try readBool()
+        case .number: try skipNumber()
+        case .string: _ = try scanString()
+        case .array:
+            try beginArray()
+            var first = true
+            while try nextElement(&first) { try skipValue() }
+        case .object:
+            try beginObject()
+            var first = true
+            while try nextKey(&first) != nil { try skipValue() }
+        }
+    }
+
+    private mutating func skipNumber() throws(JSONError) {
+        if base[index] == UInt8(ascii: "-") { index &+= 1 }
+        let start = index
+        try skipDigits()
+        if index &- start > 1, base[start] == 48 {
+            index = start
+            throw failure("a number with a leading zero")
+        }
+        if index < end, base[index] == UInt8(ascii: ".") {
+            index &+= 1
+            try skipDigits()
+        }
+        if index < end, base[index] | 0x20 == UInt8(ascii: "e") {
+            index &+= 1
+            if index < end, base[index] == UInt8(ascii: "+") || base[index] == UInt8(ascii: "-") { index &+= 1 }
+            try skipDigits()
+        }
+    }
+
+    /// Passes over a value and says where it lies, in bytes from the start.
+    public mutating func skipRange() throws(JSONError) -> Range<Int> {
+        skipWhitespace()
+        let start = index
+        try skipValue()
+        return start..<index
+    }
+
+    /// Reads a value of any kind.
+    public mutating func readValue() throws(JSONError) -> JSONValue {
+        switch try peek() {
+        case .null:
+            try literal("null")
+            return .null
+        case .bool: return .bool(try readBool())
+        case .number:
+            switch try readNumber() {
+            case .int(let value): return .int(value)
+            case .uint(let value): return .uint(value)
+            case .double(let value): return .double(value)
+            }
+        case .string: return .string(try readString())
+        case .array:
+            try beginArray()
+            var values: [JSONValue] = []
+            var first = true
+            while try nextElement(&first) { values.append(try readValue()) }
+            return .array(values)
+        case .object:
+            try beginObject()
+            var object = JSONObject()
+            var first = true
+            while let key = try nextKey(&first) { object[key.string] = try readValue() }
+            return .object(object)
+        }
+    }
+}
+
+/// The kinds of JSON values.
+public enum JSONKind: Sendable, Hashable {
+    /// `null`.
+    case null
+    /// `true`, `false`.
+    case bool
+    /// A number of any size.
+    case number
+    /// A string.
+    case string
+    /// An array.
+    case array
+    /// An object.
+    case object
+}
+
+/// A number as it was read: integers stay exact.
+public enum JSONNumber: Sendable, Hashable {
+    /// Fits Int64.
+    case int(Int64)
+    /// Above Int64, fits UInt64.
+    case uint(UInt64)
+    /// Has a fraction or an exponent, or is beyond 64 bits; infinite when it is beyond Double, as in JavaScript.
+    case double(Double)
+}
+
+/// A member's name, still in the text it was read from.
+public struct JSONKey {
+    private let text: JSONText
+
+    init(_ text: JSONText) { self.text = text }
+
+    /// Whether this is `name`, which holds no escape.
+    @inline(__always)
+    public func matches(_ name: StaticString) -> Bool {
+        if text.isEscaped { return text.string == name.description }
+        guard text.count == name.utf8CodeUnitCount else { return false }
+        for at in 0..<text.count where text.start[at] != name.utf8Start[at] { return false }
+        return true
+    }
+
+    /// The name.
+    public var string: String { text.string }
+}
+
+/// A string's content between its quotes, escapes not yet resolved.
+struct JSONText {
+    let start: UnsafePointer<UInt8>
+    let count: Int
+    let isEscaped: Bool
+
+    var string: String {
+        let bytes = UnsafeBufferPointer(start: start, count: count)
+        return isEscaped ? String(decoding: unescaped(bytes), as: UTF8.self) : String(decoding: bytes, as: UTF8.self)
+    }
+
+    func unescaped(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(bytes.count)
+        var at = 0
+        while at < bytes.count {
+            guard bytes[at] == UInt8(ascii: "\\") else {
+                out.append(bytes[at])
+                at += 1
+                continue
+            }
+            let kind = bytes[at + 1]
+            at += 2
+            switch kind {
+            case UInt8(ascii: "b"): out.append(0x08)
+            case UInt8(ascii: "f"): out.append(0x0C)
+            case UInt8(ascii: "n"): out.append(0x0A)
+            case UInt8(ascii: "r"): out.append(0x0D)
+            case UInt8(ascii: "t"): out.append(0x09)
+            case UInt8(ascii: "u"):
+                let (scalar, used) = Self.scalar(bytes, at)
+                out.append(contentsOf: Array(String(scalar).utf8))
+                at += used
+            default: out.append(kind)
+            }
+        }
+        return out
+    }
+
+    /// The scalar whose four hex digits stand at `at`, with a second escape when the two are a surrogate pair.
+    private static func scalar(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int) -> (Unicode.Scalar, used: Int) {
+        let replacement: Unicode.Scalar = "\u{FFFD}"
+        let first = unit(bytes, at)
+        if let scalar = Unicode.Scalar(first) { return (scalar, 4) }
+        guard first < 0xDC00, at + 10 <= bytes.count, bytes[at + 4] == UInt8(ascii: "\\"),
+            bytes[at + 5] == UInt8(ascii: "u")
+        else { return (replacement, 4) }
+        let second = unit(bytes, at + 6)
+        guard (0xDC00..<0xE000).contains(second) else { return (replacement, 4) }
+        return (Unicode.Scalar(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)) ?? replacement, 10)
+    }
+
+    private static func unit(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int) -> UInt32 {
+        var value: UInt32 = 0
+        for offset in 0..<4 { value = value << 4 | UInt32(hexValue(bytes[at + offset]) ?? 0) }
+        return value
+    }
+
+    static func hexValue(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 48...57: byte - 48
+        case 65...70: byte - 55
+        case 97...102: byte - 87
+        default: nil
+        }
+    }
+}

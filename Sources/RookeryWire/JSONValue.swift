@@ -1,0 +1,196 @@
+/// Any JSON value.
+public enum JSONValue: Sendable, Hashable {
+    /// `null`.
+    case null
+    /// `true` or `false`.
+    case bool(Bool)
+    /// An integer.
+    case int(Int64)
+    /// An integer above Int64.
+    case uint(UInt64)
+    /// Any other number.
+    case double(Double)
+    /// A string.
+    case string(String)
+    /// An array.
+    case array([JSONValue])
+    /// An object; members keep their order.
+    case object(JSONObject)
+
+    /// Reads one value from UTF-8 text.
+    public init(parsing bytes: some Sequence<UInt8>, depthLimit: Int = JSONReader.defaultDepthLimit) throws(JSONError) {
+        let copy = ContiguousArray(bytes)
+        let result = copy.withUnsafeBytes { text in
+            Result { () throws(JSONError) -> JSONValue in
+                var reader = JSONReader(text, depthLimit: depthLimit)
+                let value = try reader.readValue()
+                try reader.finish()
+                return value
+            }
+        }
+        self = try result.get()
+    }
+
+    /// Reads one value from text.
+    public init(parsing text: String) throws(JSONError) {
+        self = try JSONValue(parsing: text.utf8)
+    }
+
+    /// The member `key` when this is an object that has it.
+    public subscript(_ key: String) -> JSONValue? {
+        if case .object(let object) = self { object[key] } else { nil }
+    }
+
+    /// The text when this is a string.
+    public var stringValue: String? {
+        if case .string(let value) = self { value } else { nil }
+    }
+
+    /// The number when this is an integer that fits Int, or a double without a fraction that does.
+    public var intValue: Int? {
+        switch self {
+        case .int(let value): Int(value)
+        case .double(let value): Int(exactly: value)
+        default: nil
+        }
+    }
+
+    /// The elements when this is an array.
+    public var arrayValue: [JSONValue]? {
+        if case .array(let values) = self { values } else { nil }
+    }
+
+    /// What JavaScript's `if (value)` says.
+    public var isTruthy: Bool {
+        switch self {
+        case .null: false
+        case .bool(let value): value
+        case .int(let value): value != 0
+        case .uint: true
+        case .double(let value): value != 0 && !value.isNaN
+        case .string(let value): !value.isEmpty
+        case .array, .object: true
+        }
+    }
+
+    /// Writes the value, as `JSON.stringify` does.
+    public func write(to writer: inout JSONWriter) {
+        switch self {
+        case .null: writer.writeNull()
+        case .bool(let value): writer.write(value)
+        case .int(let value): writer.write(value)
+        case .uint(let value): writer.write(value)
+        case .double(let value): writer.write(value)
+        case .string(let value): writer.write(value)
+        case .array(let values):
+            writer.beginArray()
+            for value in values {
+                writer.element()
+                value.write(to: &writer)
+            }
+            writer.endArray()
+        case .object(let object):
+            writer.beginObject()
+            for (key, value) in object {
+                writer.key(key)
+                value.write(to: &writer)
+            }
+            writer.endObject()
+        }
+    }
+
+    /// The value as JSON text.
+    public var jsonText: String {
+        var writer = JSONWriter()
+        write(to: &writer)
+        return writer.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    }
+}
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
+    ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
+{
+    /// A string.
+    public init(stringLiteral value: String) { self = .string(value) }
+    /// An integer.
+    public init(integerLiteral value: Int64) { self = .int(value) }
+    /// A boolean.
+    public init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// A number.
+    public init(floatLiteral value: Double) { self = .double(value) }
+    /// An array.
+    public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    /// An object; the last of duplicate keys wins.
+    public init(dictionaryLiteral elements: (String, JSONValue)...) {
+        var object = JSONObject()
+        for (key, value) in elements { object[key] = value }
+        self = .object(object)
+    }
+    /// `null`.
+    public init(nilLiteral: ()) { self = .null }
+}
+
+/// An object whose members keep the order in which they came; the last of duplicate keys wins, in the first one's place,
+/// as in JavaScript.
+public struct JSONObject: Sendable, Hashable, Sequence, ExpressibleByDictionaryLiteral {
+    private var keys: [String] = []
+    private var values: [JSONValue] = []
+    /// Only made once linear search would cost more than hashing.
+    private var positions: [[UInt8]: Int] = [:]
+    private static let indexedFrom = 12
+
+    /// An object without members.
+    public init() {}
+
+    /// An object; the last of duplicate keys wins.
+    public init(dictionaryLiteral elements: (String, JSONValue)...) {
+        for (key, value) in elements { self[key] = value }
+    }
+
+    /// How many members.
+    public var count: Int { keys.count }
+    /// Whether there are none.
+    public var isEmpty: Bool { keys.isEmpty }
+
+    /// The member `key`; setting nil changes nothing, because JSON has no absent value.
+    public subscript(_ key: String) -> JSONValue? {
+        get { position(key).map { values[$0] } }
+        set {
+            guard let newValue else { return }
+            if let at = position(key) {
+                values[at] = newValue
+                return
+            }
+            keys.append(key)
+            values.append(newValue)
+            if keys.count == Self.indexedFrom {
+                for (at, key) in keys.enumerated() { positions[Array(key.utf8)] = at }
+            } else if keys.count > Self.indexedFrom {
+                positions[Array(key.utf8)] = keys.count - 1
+            }
+        }
+    }
+
+    /// Names are compared by their bytes: to JSON, `é` as one scalar and as two are different names, though Swift's
+    /// `==` calls them equal.
+    private func position(_ key: String) -> Int? {
+        if keys.count >= Self.indexedFrom { return positions[Array(key.utf8)] }
+        return keys.firstIndex { $0.utf8.elementsEqual(key.utf8) }
+    }
+
+    /// The members in order.
+    public func makeIterator() -> Zip2Sequence<[String], [JSONValue]>.Iterator {
+        zip(keys, values).makeIterator()
+    }
+
+    /// Equal members in equal order.
+    public static func == (left: JSONObject, right: JSONObject) -> Bool {
+        left.keys == right.keys && left.values == right.values
+    }
+
+    /// Hashes the members in order.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(keys)
+        hasher.combine(values)
+    }
+}

@@ -1,0 +1,199 @@
+public import NIOCore
+
+/// Where a part of a packet lies in its frame's body.
+public struct ByteRange: Sendable, Hashable {
+    /// The first byte.
+    public let start: Int
+    /// How many bytes; no JSON value is empty, so 0 stands for an absent one.
+    public let count: Int
+
+    /// The range of `count` bytes from `start`.
+    public init(start: Int, count: Int) {
+        self.start = start
+        self.count = count
+    }
+
+    init(_ range: Range<Int>) {
+        self.init(start: range.lowerBound, count: range.count)
+    }
+
+    /// No such part.
+    public static let absent = ByteRange(start: 0, count: 0)
+    /// Whether the part is there; `null` is.
+    public var isPresent: Bool { count > 0 }
+}
+
+/// A packet's parts, found in one pass over its frame's body and not yet read. Of duplicate keys the last one counts.
+public struct PacketScan: Sendable {
+    /// Whether the body is an object at all; other JSON values carry nothing.
+    public private(set) var isObject = false
+    /// `pattern`
+    public private(set) var pattern = ByteRange.absent
+    /// `data`
+    public private(set) var data = ByteRange.absent
+    /// `id`; a packet that has one is a request, whatever its value.
+    public private(set) var id = ByteRange.absent
+    /// `metadata`
+    public private(set) var metadata = ByteRange.absent
+    /// `response`
+    public private(set) var response = ByteRange.absent
+    /// `err`
+    public private(set) var err = ByteRange.absent
+    /// `isDisposed`
+    public private(set) var isDisposed = ByteRange.absent
+
+    /// Scans a frame's body; throws when it is not one JSON value.
+    public init(_ body: ByteBuffer) throws(FramingError) {
+        let result = body.withUnsafeReadableBytes { bytes in
+            Result { () throws(JSONError) -> PacketScan in try PacketScan(bytes) }
+        }
+        do {
+            self = try result.get()
+        } catch {
+            throw .notJSON(error)
+        }
+    }
+
+    /// Scans a frame's body; throws when it is not one JSON value.
+    public init(_ bytes: UnsafeRawBufferPointer) throws(JSONError) {
+        var reader = JSONReader(bytes)
+        guard try reader.peek() == .object else {
+            try reader.skipValue()
+            try reader.finish()
+            return
+        }
+        isObject = true
+        try reader.beginObject()
+        var first = true
+        while let key = try reader.nextKey(&first) {
+            let value = ByteRange(try reader.skipRange())
+            if key.matches("pattern") {
+                pattern = value
+            } else if key.matches("data") {
+                data = value
+            } else if key.matches("id") {
+                id = value
+            } else if key.matches("response") {
+                response = value
+            } else if key.matches("isDisposed") {
+                isDisposed = value
+            } else if key.matches("err") {
+                err = value
+            } else if key.matches("metadata") {
+                metadata = value
+            }
+        }
+        try reader.finish()
+    }
+}
+
+extension ByteBuffer {
+    /// The bytes of a part of this packet. The range must come from scanning this very buffer.
+    public func withBytes<R>(of range: ByteRange, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try withUnsafeReadableBytes { bytes in
+            try body(UnsafeRawBufferPointer(rebasing: bytes[range.start..<(range.start + range.count)]))
+        }
+    }
+
+    /// A copy of a part of this packet.
+    public func bytes(of range: ByteRange) -> [UInt8] { withBytes(of: range) { Array($0) } }
+
+    /// A part of this packet as a value; nil when it is absent.
+    public func value(of range: ByteRange) throws(JSONError) -> JSONValue? {
+        guard range.isPresent else { return nil }
+        let result = withBytes(of: range) { bytes in
+            Result { () throws(JSONError) -> JSONValue in
+                var reader = JSONReader(bytes)
+                return try reader.readValue()
+            }
+        }
+        return try result.get()
+    }
+}
+
+/// A reply as a Nest client understands it.
+public enum ReplyPacket: Sendable, Hashable {
+    /// A value, and whether it is the last one; an absent range is JavaScript's `undefined`.
+    case value(ByteRange, isLast: Bool)
+    /// The end, without a value.
+    case end
+    /// The call failed with what stands at `err`.
+    case failure(ByteRange)
+    /// A foreign packet, none of the known keys: it is itself the value, and the last.
+    case foreign
+
+    /// Sorts a scanned packet that has an id.
+    public init(_ scan: PacketScan, in body: ByteBuffer) {
+        let failed = scan.err.isPresent && body.withBytes(of: scan.err, Self.isTruthy)
+        let disposed = scan.isDisposed.isPresent && body.withBytes(of: scan.isDisposed, Self.isTruthy)
+        if failed {
+            self = .failure(scan.err)
+        } else if !scan.err.isPresent, !scan.response.isPresent, !scan.isDisposed.isPresent {
+            self = .foreign
+        } else if scan.response.isPresent {
+            self = .value(scan.response, isLast: disposed)
+        } else {
+            self = disposed ? .end : .value(.absent, isLast: false)
+        }
+    }
+
+    private static func isTruthy(_ json: UnsafeRawBufferPointer) -> Bool {
+        switch json[0] {
+        case UInt8(ascii: "t"), UInt8(ascii: "{"), UInt8(ascii: "["): return true
+        case UInt8(ascii: "n"), UInt8(ascii: "f"): return false
+        case UInt8(ascii: "\""): return json.count > 2
+        default:
+            var reader = JSONReader(json)
+            guard let number = try? reader.readNumber() else { return false }
+            switch number {
+            case .int(let value): return value != 0
+            case .uint: return true
+            case .double(let value): return value != 0
+            }
+        }
+    }
+}
+
+extension JSONWriter {
+    /// Writes the start of a request or event, up to its data: `{"pattern":…`.
+    public mutating func beginPacket(pattern: UnsafeRawBufferPointer) {
+        verbatim("{\"pattern\":")
+        verbatim(pattern)
+    }
+
+    /// Writes `,"metadata":{…}` when there is any, in the order of its keys.
+    public mutating func packetMetadata(_ metadata: [String: String]) {
+        if metadata.isEmpty { return }
+        quotedKey("\"metadata\":")
+        beginObject()
+        for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
+            key(name)
+            write(value)
+        }
+        endObject()
+    }
+
+    /// Writes the end of a request: `,"id":"<id>"}`.
+    public mutating func endRequest(id: UInt64) {
+        verbatim(",\"id\":\"")
+        write(id)
+        verbatim("\"}")
+    }
+
+    /// Writes the end of a reply: `,"isDisposed":true,"id":…}`, the id as the caller wrote it.
+    public mutating func endReply(id: UnsafeRawBufferPointer, isLast: Bool) {
+        if isLast { quotedKey("\"isDisposed\":") ; verbatim("true") }
+        quotedKey("\"id\":")
+        verbatim(id)
+        endObject()
+    }
+
+    /// Writes the whole answer to a request that no handler is for.
+    public mutating func noHandlerReply(id: UnsafeRawBufferPointer) {
+        verbatim("{\"id\":")
+        verbatim(id)
+        verbatim(
+            ",\"status\":\"error\",\"err\":\"There is no matching message handler defined in the remote service.\"}"
+        )
+    }
+}

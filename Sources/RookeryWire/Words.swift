@@ -1,0 +1,49 @@
+/// Tests on eight bytes at once.
+@usableFromInline
+enum Words {
+    @usableFromInline static let high: UInt64 = 0x8080_8080_8080_8080
+    @usableFromInline static let ones: UInt64 = 0x0101_0101_0101_0101
+
+    /// Not zero when a byte is a control character, `"`, `\` or beyond ASCII.
+    ///
+    /// A borrow between bytes can set a bit too many, above a byte that really matched; never one too few. Callers look
+    /// at the bytes one by one then.
+    @inlinable
+    static func needsCareInString(_ word: UInt64) -> UInt64 {
+        let control = word &- (ones &* 0x20)
+        let quote = (word ^ (ones &* 0x22)) &- ones
+        let backslash = (word ^ (ones &* 0x5C)) &- ones
+        return (control | quote | backslash | word) & high
+    }
+}
+
+/// How many UTF-16 code units UTF-8 text has.
+public enum UTF16Length {
+    /// The UTF-8 bytes of a scalar beyond its UTF-16 units, by its first byte; 0 for ASCII and continuation bytes.
+    @inlinable
+    static func surplus(lead byte: UInt8) -> Int {
+        if byte < 0xC0 { return 0 }
+        return byte < 0xE0 ? 1 : 2
+    }
+
+    /// Bytes beyond one per UTF-16 unit in valid UTF-8 text: bytes − units.
+    public static func surplus(of text: UnsafeRawBufferPointer) -> Int {
+        var surplus = 0
+        var at = 0
+        let length = text.count
+        while at < length {
+            if at &+ 8 <= length, text.loadUnaligned(fromByteOffset: at, as: UInt64.self) & Words.high == 0 {
+                at &+= 8
+                continue
+            }
+            surplus &+= UTF16Length.surplus(lead: text[at])
+            at &+= 1
+        }
+        return surplus
+    }
+
+    /// UTF-16 code units of valid UTF-8 text.
+    public static func units(of text: UnsafeRawBufferPointer) -> Int {
+        text.count - surplus(of: text)
+    }
+}
