@@ -90,7 +90,7 @@ let package = Package(
         .target(name: "PetProContracts", dependencies: ["Rookery"], swiftSettings: settings),
         .target(
             name: "PetProStorage",
-            dependencies: ["PetProContracts", "Rookery", grdb, logging, lifecycle],
+            dependencies: ["PetProContracts", "Rookery", grdb, crypto, logging, lifecycle],
             swiftSettings: settings
         ),
         .target(

@@ -1,0 +1,67 @@
+import Foundation
+import JWTKit
+import PetProContracts
+import Rookery
+
+/// What an access token says.
+struct AccessClaims: JWTPayload {
+    var iss: IssuerClaim
+    var aud: AudienceClaim
+    var sub: SubjectClaim
+    var iat: IssuedAtClaim
+    var exp: ExpirationClaim
+    var role: String
+
+    /// Time is checked by ``AccessTokens``, against its own clock.
+    func verify(using algorithm: some JWTAlgorithm) throws {}
+}
+
+/// Makes and checks access tokens: JWTs signed with EdDSA, by one key that all instances of the service share.
+struct AccessTokens: Sendable {
+    static let issuer = "petpro-auth"
+    static let audience = "petpro"
+    /// 10 minutes.
+    static let lifetime: Duration = .seconds(600)
+
+    /// Why a token is not good.
+    enum Rejection: String, Error {
+        case malformed, expired
+    }
+
+    private let keys: JWTKeyCollection
+
+    /// `seed` is the private key: 32 random bytes.
+    init(seed: [UInt8]) async throws {
+        keys = JWTKeyCollection()
+        let key = try EdDSA.PrivateKey(d: Data(seed).base64EncodedString(), curve: .ed25519)
+        // The collection knows no other key and no other algorithm: nothing else verifies.
+        await keys.add(eddsa: key, kid: "auth-1")
+    }
+
+    func issue(to user: User, at now: Instant) async throws -> (token: String, expiresAt: Instant) {
+        let expiresAt = now + Self.lifetime
+        let claims = AccessClaims(
+            iss: .init(value: Self.issuer), aud: .init(value: Self.audience), sub: .init(value: String(user.id)),
+            iat: .init(value: now.date), exp: .init(value: expiresAt.date), role: user.role.rawValue)
+        return (try await keys.sign(claims, kid: "auth-1"), expiresAt)
+    }
+
+    /// The user a token speaks for, and until when. Throws ``Rejection``.
+    func check(_ token: String, at now: Instant) async throws(Rejection) -> (userId: Int, expiresAt: Instant) {
+        let claims: AccessClaims
+        do {
+            claims = try await keys.verify(token, as: AccessClaims.self)
+        } catch {
+            throw .malformed
+        }
+        guard claims.iss.value == Self.issuer, claims.aud.value.contains(Self.audience), let id = Int(claims.sub.value)
+        else { throw .malformed }
+        let expiresAt = Instant(milliseconds: Int64((claims.exp.value.timeIntervalSince1970 * 1000).rounded()))
+        guard now < expiresAt else { throw .expired }
+        return (id, expiresAt)
+    }
+}
+
+extension Instant {
+    fileprivate var date: Date { Date(timeIntervalSince1970: Double(milliseconds) / 1000) }
+}

@@ -1,0 +1,80 @@
+import Crypto
+import CryptoExtras
+import Foundation
+
+/// A password, hashed with scrypt (RFC 7914) and kept as a PHC string: `$scrypt$ln=17,r=8,p=1$<salt>$<hash>`.
+struct PasswordHash: Sendable, Hashable {
+    /// What one hash costs.
+    struct Cost: Sendable, Hashable {
+        /// The logarithm of N to base 2; memory is `128 · r · N` bytes.
+        var logRounds: Int
+        var blockSize = 8
+        var parallelism = 1
+
+        /// N = 2¹⁷, 128 MiB: OWASP's recommendation for scrypt.
+        static let standard = Cost(logRounds: 17)
+    }
+
+    struct Malformed: Error {}
+
+    let cost: Cost
+    private let salt: Data
+    private let hash: Data
+
+    /// Hashes a password. Takes tens to hundreds of milliseconds: never on an event loop.
+    init(_ password: String, cost: Cost, salt: Data) throws {
+        self.cost = cost
+        self.salt = salt
+        hash = try Self.derive(password, cost, salt)
+    }
+
+    /// Hashes a password with a random salt.
+    init(_ password: String, cost: Cost) throws {
+        try self.init(password, cost: cost, salt: SymmetricKey(size: .bits128).withUnsafeBytes { Data($0) })
+    }
+
+    /// Reads a PHC string.
+    init(phc: String) throws {
+        let parts = phc.split(separator: "$", omittingEmptySubsequences: true)
+        guard parts.count == 4, parts[0] == "scrypt", let salt = Self.base64(parts[2]), let hash = Self.base64(parts[3])
+        else { throw Malformed() }
+        var values: [Substring: Int] = [:]
+        for pair in parts[1].split(separator: ",") {
+            let sides = pair.split(separator: "=")
+            if sides.count == 2 { values[sides[0]] = Int(sides[1]) }
+        }
+        guard let logRounds = values["ln"], let blockSize = values["r"], let parallelism = values["p"],
+            (1...24).contains(logRounds)
+        else { throw Malformed() }
+        cost = Cost(logRounds: logRounds, blockSize: blockSize, parallelism: parallelism)
+        self.salt = salt
+        self.hash = hash
+    }
+
+    /// The PHC string.
+    var phc: String {
+        let (salt, hash) = (Self.text(salt), Self.text(hash))
+        return "$scrypt$ln=\(cost.logRounds),r=\(cost.blockSize),p=\(cost.parallelism)$\(salt)$\(hash)"
+    }
+
+    /// Whether this is the password. As slow as hashing; the comparison's time does not depend on where they differ.
+    func matches(_ password: String) throws -> Bool {
+        let other = try Self.derive(password, cost, salt)
+        guard other.count == hash.count else { return false }
+        return zip(other, hash).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+
+    private static func derive(_ password: String, _ cost: Cost, _ salt: Data) throws -> Data {
+        let key = try KDF.Scrypt.deriveKey(
+            from: Data(password.utf8), salt: salt, outputByteCount: 32, rounds: 1 << cost.logRounds,
+            blockSize: cost.blockSize, parallelism: cost.parallelism, maxMemory: 512 * 1024 * 1024)
+        return key.withUnsafeBytes { Data($0) }
+    }
+
+    // PHC strings have no padding.
+    private static func text(_ data: Data) -> String { data.base64EncodedString().filter { $0 != "=" } }
+
+    private static func base64(_ text: Substring) -> Data? {
+        Data(base64Encoded: String(text) + String(repeating: "=", count: (4 - text.count % 4) % 4))
+    }
+}

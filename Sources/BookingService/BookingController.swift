@@ -1,0 +1,243 @@
+public import PetProContracts
+public import PetProStorage
+import Rookery
+
+/// The Booking service's commands.
+public struct BookingController: BookingAPI {
+    private let database: Database
+    private let vendors: any VendorAPI
+    private let environment: ServiceEnvironment
+
+    /// The schema of the service's database.
+    public static var migrations: [Migration] { BookingSchema.migrations }
+
+    /// Makes the service, which asks `vendors` about their rules.
+    public init(
+        database: Database, vendors: some VendorAPI, environment: ServiceEnvironment = ServiceEnvironment()
+    ) {
+        self.database = database
+        self.vendors = vendors
+        self.environment = environment
+    }
+
+    /// A booking.
+    public func getBooking(_ request: GetBooking) async throws -> Booking {
+        try await database.read { try $0.booking(id: request.id) }
+    }
+
+    /// Bookings, newest first.
+    public func listBookings(_ request: ListBookings) async throws -> BookingPage {
+        let items = try await database.read { try $0.bookings(request) }
+        return BookingPage(items: items, next: items.count == request.limit ? items.last?.id : nil)
+    }
+
+    // MARK: Booking
+
+    /// Books, or says why not.
+    public func createBooking(_ request: CreateBooking) async throws -> Booking {
+        let now = environment.now()
+        let key = Self.idempotencyKey(of: request)
+        // Read first what can refuse without asking anybody.
+        let (kept, pet) = try await database.read { transaction in
+            (try key?.reply(in: transaction, at: now) as Booking?, try transaction.pet(id: request.petId))
+        }
+        if let kept { return kept }
+        guard let pet, pet.ownerId == request.customerId else {
+            throw RemoteError(.petNotFound, "There is no such pet.")
+        }
+        guard request.start > now else { throw RemoteError(.startInPast, "A booking must start in the future.") }
+
+        let availability = try await askVendor(
+            GetVendorAvailability(vendorId: request.vendorId, at: request.start))
+        let wish = try self.wish(request, availability, for: pet)
+        if let reason = wish.refusal(at: now) { throw try await unavailable(reason, wish, at: now) }
+        return try await save(wish, request, key, at: now)
+    }
+
+    private static func idempotencyKey(of request: CreateBooking) -> IdempotencyKey? {
+        guard let key = request.idempotencyKey else { return nil }
+        var body = request
+        body.idempotencyKey = nil
+        return IdempotencyKey(scope: "create-booking:\(request.customerId)", key: key, body: body.json)
+    }
+
+    private func wish(_ request: CreateBooking, _ availability: VendorAvailability, for pet: Pet) throws -> BookingWish {
+        guard let service = availability.services.first(where: { $0.id == request.serviceId }) else {
+            throw RemoteError(.serviceNotFound, "This vendor has no such service.")
+        }
+        guard service.species.contains(pet.species) else {
+            throw RemoteError(.speciesNotServed, "\(service.name) is not offered for a \(pet.species.rawValue).")
+        }
+        if let expected = request.expectedPrice, expected != service.price {
+            throw RemoteError(
+                .priceChanged, "The price is \(service.price) now.",
+                details: ["price": try JSONValue(parsing: service.price.json)])
+        }
+        return BookingWish(availability: availability, service: service, start: request.start)
+    }
+
+    /// The one call to Vendor. Its refusals are the caller's to know; that it cannot be reached is not the caller's fault,
+    /// and nothing has been saved.
+    private func askVendor(_ request: GetVendorAvailability) async throws -> VendorAvailability {
+        do {
+            return try await vendors.getVendorAvailability(request)
+        } catch is CallError {
+            throw RemoteError(.dependencyUnavailable, "The vendor service cannot be reached; nothing was booked.")
+        }
+    }
+
+    private func unavailable(_ reason: Unavailability, _ wish: BookingWish, at now: Instant) async throws -> RemoteError {
+        let taken = try await database.read { try Self.takenOfDay(wish, in: $0) }
+        return Self.unavailable(reason, wish, taken: taken, at: now)
+    }
+
+    private static func takenOfDay(_ wish: BookingWish, in transaction: Transaction) throws -> [Interval] {
+        guard let first = wish.availability.windows.first, let last = wish.availability.windows.last else { return [] }
+        // A service may still take up a place after closing time, for as long as its buffer.
+        let span = Interval(start: first.start, end: last.end + .seconds(4 * 3600))
+        return try transaction.occupied(ofVendor: wish.availability.vendorId, within: span)
+    }
+
+    private static func unavailable(
+        _ reason: Unavailability, _ wish: BookingWish, taken: [Interval], at now: Instant
+    ) -> RemoteError {
+        let alternatives = wish.alternatives(taken: taken, at: now).map { JSONValue.string($0.start.description) }
+        return RemoteError(
+            .vendorUnavailable, "The vendor is not available at that time.",
+            details: ["reason": .string(reason.rawValue), "alternatives": .array(alternatives)])
+    }
+
+    /// Decides on occupancy and saves, in one write transaction: of two requests for the last place one gets it.
+    private func save(
+        _ wish: BookingWish, _ request: CreateBooking, _ key: IdempotencyKey?, at now: Instant
+    ) async throws -> Booking {
+        // Too late is too late: the caller has been told that the outcome is unknown, or will be.
+        try MessageContext.current?.checkDeadline()
+        let reference = "PP-" + environment.uniqueID().prefix(10).uppercased()
+        let eventId = environment.uniqueID()
+        return try await database.write { transaction in
+            if let kept: Booking = try key?.reply(in: transaction, at: now) { return kept }
+            let span = Interval(start: wish.start, end: wish.end)
+            if try transaction.isPetBusy(request.petId, within: span) {
+                throw RemoteError(.petBusy, "This pet has another booking at that time.")
+            }
+            let taken = try transaction.occupied(ofVendor: request.vendorId, within: wish.occupied)
+            let concurrency = Occupancy.maximumConcurrency(of: taken, within: wish.occupied)
+            guard concurrency < wish.availability.capacity else {
+                throw Self.unavailable(.full, wish, taken: try Self.takenOfDay(wish, in: transaction), at: now)
+            }
+            let booking = try transaction.insertBooking(wish, request, reference: reference, at: now)
+            try key?.keep(booking, in: transaction, at: now)
+            try transaction.publish(
+                .bookingCreated,
+                BookingCreated(
+                    bookingId: booking.id, vendorId: booking.vendorId, serviceId: booking.serviceId,
+                    start: booking.start, end: booking.end, status: booking.status), at: now, id: eventId)
+            return booking
+        }
+    }
+
+    /// The free starts of a day.
+    public func checkAvailability(_ request: CheckAvailability) async throws -> Availability {
+        let now = environment.now()
+        let availability = try await askVendor(
+            GetVendorAvailability(vendorId: request.vendorId, date: request.date))
+        guard let service = availability.services.first(where: { $0.id == request.serviceId }) else {
+            throw RemoteError(.serviceNotFound, "This vendor has no such service.")
+        }
+        let slots: [Slot] = try await database.read { transaction in
+            guard let first = availability.windows.first else { return [] }
+            let wish = BookingWish(availability: availability, service: service, start: first.start)
+            let taken = try Self.takenOfDay(wish, in: transaction)
+            return BookingWish.slots(availability, service, taken: taken, at: now)
+        }
+        return Availability(
+            vendorId: request.vendorId, serviceId: request.serviceId, date: request.date, slots: slots)
+    }
+
+    // MARK: States
+
+    /// Moves a booking to another state.
+    public func updateBookingStatus(_ request: UpdateBookingStatus) async throws -> Booking {
+        let now = environment.now()
+        let eventId = environment.uniqueID()
+        return try await database.write { transaction in
+            let booking = try transaction.booking(id: request.id)
+            if let expected = request.expectedVersion, expected != booking.version {
+                throw RemoteError(.staleVersion, "The booking was changed in the meantime.")
+            }
+            try BookingTransition.check(booking, to: request.to, by: request.actor, at: now)
+            let actor = request.actor.rawValue
+            let cancel = request.to == .cancelled ? Cancellation(by: actor, reason: request.reason ?? "") : nil
+            return try Self.move(booking, to: request.to, by: actor, cancel: cancel, in: transaction, at: now, eventId)
+        }
+    }
+
+    private static func move(
+        _ booking: Booking, to status: BookingStatus, by actor: String, cancel: Cancellation?,
+        in transaction: Transaction, at now: Instant, _ eventId: String
+    ) throws -> Booking {
+        let moved = try transaction.move(booking, to: status, by: actor, cancel: cancel, at: now)
+        try transaction.publish(
+            .bookingStatusChanged,
+            BookingStatusChanged(
+                bookingId: booking.id, vendorId: booking.vendorId, from: booking.status, to: status), at: now,
+            id: eventId)
+        return moved
+    }
+
+    /// Cancels bookings that nobody confirmed before their start; gives how many.
+    public func cancelExpired() async throws -> Int {
+        let now = environment.now()
+        let environment = self.environment
+        return try await database.write { transaction in
+            let expired = try transaction.unconfirmedBookings(startedBy: now)
+            for booking in expired {
+                let cancel = Cancellation(by: "system", reason: "expired")
+                _ = try Self.move(
+                    booking, to: .cancelled, by: "system", cancel: cancel, in: transaction, at: now,
+                    environment.uniqueID())
+            }
+            return expired.count
+        }
+    }
+
+    // MARK: Pets
+
+    /// Enters a pet.
+    public func createPet(_ request: CreatePet) async throws -> Pet {
+        try await database.write { try $0.insertPet(request) }
+    }
+
+    /// An owner's pets.
+    public func listPets(_ request: ListPets) async throws -> PetList {
+        PetList(items: try await database.read { try $0.pets(ofOwner: request.ownerId) })
+    }
+
+    // MARK: Events
+
+    /// Takes the person out of the bookings that stay: names, breeds and notes go, numbers remain.
+    public func userDeleted(_ event: UserDeletedEvent) async throws {
+        let now = environment.now()
+        try await database.write { transaction in
+            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            try transaction.execute("UPDATE bookings SET notes = NULL WHERE customer_id = ?", event.data.userId)
+            try transaction.execute(
+                "UPDATE pets SET name = '-', breed = NULL, birth_date = NULL, notes = NULL WHERE owner_id = ?",
+                event.data.userId)
+        }
+    }
+
+    /// Flags a vendor's future bookings when it is no longer active, and takes the flags away when it is again.
+    public func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws {
+        let now = environment.now()
+        try await database.write { transaction in
+            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            try transaction.execute(
+                """
+                UPDATE bookings SET flagged = ?
+                WHERE vendor_id = ? AND start_at > ? AND status IN ('pending', 'confirmed')
+                """, event.data.to != .active, event.data.vendorId, now)
+        }
+    }
+}

@@ -1,0 +1,201 @@
+public import Rookery
+
+/// Pets and bookings: the occupancy.
+@Contract
+public protocol BookingAPI: Sendable {
+    /// `BOOKING_NOT_FOUND`.
+    @MessagePattern(cmd: "get-booking", .safe)
+    func getBooking(_ request: GetBooking) async throws -> Booking
+
+    /// Books, or says why not: `VENDOR_UNAVAILABLE` with a reason and alternatives, `PET_BUSY`, `PET_NOT_FOUND`,
+    /// `SERVICE_NOT_FOUND`, `VENDOR_NOT_FOUND`, `SPECIES_NOT_SERVED`, `PRICE_CHANGED`, `START_IN_PAST`, `KEY_REUSED`,
+    /// `DEPENDENCY_UNAVAILABLE`.
+    @MessagePattern(cmd: "create-booking", .keyed)
+    func createBooking(_ request: CreateBooking) async throws -> Booking
+
+    /// The starts that are free on a day. `VENDOR_NOT_FOUND`, `SERVICE_NOT_FOUND`, `DEPENDENCY_UNAVAILABLE`.
+    @MessagePattern(cmd: "check-availability", .safe)
+    func checkAvailability(_ request: CheckAvailability) async throws -> Availability
+
+    @MessagePattern(cmd: "list-bookings", .safe)
+    func listBookings(_ request: ListBookings) async throws -> BookingPage
+
+    /// `BOOKING_NOT_FOUND`, `INVALID_TRANSITION`, `STALE_VERSION`, `FORBIDDEN`, `CANCELLATION_NOT_ALLOWED`.
+    @MessagePattern(cmd: "update-booking-status")
+    func updateBookingStatus(_ request: UpdateBookingStatus) async throws -> Booking
+
+    @MessagePattern(cmd: "create-pet")
+    func createPet(_ request: CreatePet) async throws -> Pet
+
+    @MessagePattern(cmd: "list-pets", .safe)
+    func listPets(_ request: ListPets) async throws -> PetList
+
+    /// Takes the person out of the bookings that stay.
+    @EventPattern("user.deleted")
+    func userDeleted(_ event: UserDeletedEvent) async throws
+
+    /// Flags the future bookings of a vendor that is no longer active.
+    @EventPattern("vendor.status-changed")
+    func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws
+}
+
+@Message
+public struct Pet: Hashable {
+    public var id: Int
+    public var ownerId: Int
+    public var name: String
+    public var species: Species
+    public var breed: String?
+    public var birthDate: LocalDate?
+    @PII(.notes) public var notes: String?
+}
+
+@Message
+public enum BookingStatus: String, CaseIterable {
+    case pending, confirmed
+    case inProgress = "in_progress"
+    case completed, cancelled
+    case noShow = "no_show"
+
+    /// Whether the booking takes up capacity.
+    public var isOccupying: Bool {
+        switch self {
+        case .pending, .confirmed, .inProgress: true
+        case .completed, .cancelled, .noShow: false
+        }
+    }
+}
+
+@Message
+public struct Booking: Hashable {
+    public var id: Int
+    public var reference: String
+    public var customerId: Int
+    public var vendorId: Int
+    public var serviceId: Int
+    public var petId: Int
+    public var start: Instant
+    public var end: Instant
+    public var serviceName: String
+    public var price: Money
+    public var durationMinutes: Int
+    @PII(.notes) public var notes: String?
+    public var status: BookingStatus
+    public var version: Int
+    public var cancel: Cancellation?
+    /// Set when the vendor stopped being active after the booking was made.
+    public var flagged: Bool
+    public var history: [BookingStep]
+    public var createdAt: Instant
+}
+
+@Message
+public struct Cancellation: Hashable {
+    /// `customer`, `vendor`, `admin` or `system`.
+    public var by: String
+    public var reason: String
+}
+
+/// One state a booking has had.
+@Message
+public struct BookingStep: Hashable {
+    public var status: BookingStatus
+    public var at: Instant
+    public var by: String
+}
+
+@Message
+public struct GetBooking {
+    public var id: Int
+}
+
+@Message
+public struct CreateBooking {
+    public var customerId: Int
+    public var vendorId: Int
+    public var serviceId: Int
+    public var petId: Int
+    public var start: Instant
+    @Length(0...500) @PII(.notes) public var notes: String?
+    /// Refused when the price is another by now.
+    public var expectedPrice: Money?
+    /// The same key with the same request gets the same booking, for 24 hours.
+    @Length(1...128) public var idempotencyKey: String?
+}
+
+@Message
+public struct CheckAvailability {
+    public var vendorId: Int
+    public var serviceId: Int
+    public var date: LocalDate
+}
+
+@Message
+public struct Availability: Hashable {
+    public var vendorId: Int
+    public var serviceId: Int
+    public var date: LocalDate
+    public var slots: [Slot]
+}
+
+/// A start at which a service can be booked.
+@Message
+public struct Slot: Hashable {
+    public var start: Instant
+    public var end: Instant
+    /// How many more bookings fit.
+    public var remaining: Int
+}
+
+/// Exactly one of the two owners, or neither for all.
+@Message
+public struct ListBookings {
+    public var customerId: Int?
+    public var vendorId: Int?
+    public var status: BookingStatus?
+    @InRange(1...100) public var limit: Int = 50
+    /// Only ids below this one: newest first.
+    public var before: Int?
+}
+
+@Message
+public struct BookingPage {
+    public var items: [Booking]
+    /// Pass as `before` for the next page.
+    public var next: Int?
+}
+
+/// Who changes a booking.
+@Message
+public enum BookingActor: String, CaseIterable {
+    case customer, vendor, admin
+}
+
+@Message
+public struct UpdateBookingStatus {
+    public var id: Int
+    public var to: BookingStatus
+    public var expectedVersion: Int?
+    public var actor: BookingActor
+    @Length(0...500) public var reason: String?
+}
+
+@Message
+public struct CreatePet {
+    public var ownerId: Int
+    @Length(1...60) public var name: String
+    public var species: Species
+    @Length(1...60) public var breed: String?
+    public var birthDate: LocalDate?
+    @Length(0...500) @PII(.notes) public var notes: String?
+}
+
+@Message
+public struct ListPets {
+    public var ownerId: Int
+}
+
+@Message
+public struct PetList {
+    public var items: [Pet]
+}

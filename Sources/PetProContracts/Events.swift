@@ -1,0 +1,137 @@
+public import Rookery
+
+// Events carry ids and states, never personal data. They travel as requests, so that they are acknowledged; consumers
+// deduplicate by `eventId`.
+
+/// The services, by the names they have on the command line and in the logs.
+public enum ServiceName: String, Sendable, CaseIterable {
+    case auth, booking, vendor, product
+}
+
+/// The events, and who is told.
+public enum EventType: String, Sendable, CaseIterable {
+    case userCreated = "user.created"
+    case userDeleted = "user.deleted"
+    case vendorCreated = "vendor.created"
+    case vendorStatusChanged = "vendor.status-changed"
+    case vendorScheduleChanged = "vendor.schedule-changed"
+    case bookingCreated = "booking.created"
+    case bookingStatusChanged = "booking.status-changed"
+    case inventoryChanged = "product.inventory-changed"
+    case lowStock = "product.low-stock"
+
+    /// The services that are told.
+    public var subscribers: [ServiceName] {
+        switch self {
+        case .userDeleted: [.booking]
+        case .vendorCreated: [.auth]
+        case .vendorStatusChanged: [.booking, .product]
+        case .bookingCreated, .bookingStatusChanged: [.vendor]
+        case .userCreated, .vendorScheduleChanged, .inventoryChanged, .lowStock: []
+        }
+    }
+}
+
+@Message
+public struct VendorCreatedEvent {
+    public var eventId: String
+    public var type: String
+    public var occurredAt: Instant
+    public var data: VendorCreated
+}
+
+@Message
+public struct VendorCreated {
+    public var vendorId: Int
+    public var userId: Int
+    public var status: VendorStatus
+}
+
+@Message
+public struct VendorStatusChangedEvent {
+    public var eventId: String
+    public var type: String
+    public var occurredAt: Instant
+    public var data: VendorStatusChanged
+}
+
+@Message
+public struct VendorStatusChanged {
+    public var vendorId: Int
+    public var from: VendorStatus
+    public var to: VendorStatus
+}
+
+@Message
+public struct VendorScheduleChanged {
+    public var vendorId: Int
+    public var version: Int
+}
+
+@Message
+public struct UserCreated {
+    public var userId: Int
+    public var role: Role
+}
+
+@Message
+public struct UserDeletedEvent {
+    public var eventId: String
+    public var type: String
+    public var occurredAt: Instant
+    public var data: UserDeleted
+}
+
+@Message
+public struct UserDeleted {
+    public var userId: Int
+}
+
+@Message
+public struct BookingCreatedEvent {
+    public var eventId: String
+    public var type: String
+    public var occurredAt: Instant
+    public var data: BookingCreated
+}
+
+@Message
+public struct BookingCreated {
+    public var bookingId: Int
+    public var vendorId: Int
+    public var serviceId: Int
+    public var start: Instant
+    public var end: Instant
+    public var status: BookingStatus
+}
+
+@Message
+public struct BookingStatusChangedEvent {
+    public var eventId: String
+    public var type: String
+    public var occurredAt: Instant
+    public var data: BookingStatusChanged
+}
+
+@Message
+public struct BookingStatusChanged {
+    public var bookingId: Int
+    public var vendorId: Int
+    public var from: BookingStatus
+    public var to: BookingStatus
+}
+
+@Message
+public struct InventoryChanged {
+    public var productId: Int
+    public var seq: Int
+    public var reason: InventoryReason
+    public var available: Int
+}
+
+@Message
+public struct LowStock {
+    public var productId: Int
+    public var available: Int
+    public var threshold: Int
+}

@@ -1,0 +1,203 @@
+public import Rookery
+
+/// Products and their stock.
+@Contract
+public protocol ProductAPI: Sendable {
+    /// `PRODUCT_NOT_FOUND`.
+    @MessagePattern(cmd: "get-product", .safe)
+    func getProduct(_ request: GetProduct) async throws -> Product
+
+    /// `PRODUCT_NOT_FOUND` when nothing is tracked for the product.
+    @MessagePattern(cmd: "check-inventory", .safe)
+    func checkInventory(_ request: CheckInventory) async throws -> Inventory
+
+    @MessagePattern(cmd: "list-products", .safe)
+    func listProducts(_ request: ListProducts) async throws -> ProductPage
+
+    /// `SKU_TAKEN`.
+    @MessagePattern(cmd: "create-product")
+    func createProduct(_ request: CreateProduct) async throws -> Product
+
+    /// Idempotent by its key. `PRODUCT_NOT_FOUND`, `BELOW_RESERVED`, `KEY_REUSED`.
+    @MessagePattern(cmd: "adjust-inventory", .keyed)
+    func adjustInventory(_ request: AdjustInventory) async throws -> Inventory
+
+    /// Idempotent by its key. `PRODUCT_NOT_FOUND`, `INSUFFICIENT_STOCK`, `KEY_REUSED`.
+    @MessagePattern(cmd: "reserve-inventory", .keyed)
+    func reserveInventory(_ request: ReserveInventory) async throws -> Reservation
+
+    /// `RESERVATION_NOT_FOUND`, `RESERVATION_EXPIRED`.
+    @MessagePattern(cmd: "commit-reservation", .keyed)
+    func commitReservation(_ request: CommitReservation) async throws -> Reservation
+
+    /// `RESERVATION_NOT_FOUND`, `RESERVATION_EXPIRED`.
+    @MessagePattern(cmd: "release-reservation", .keyed)
+    func releaseReservation(_ request: ReleaseReservation) async throws -> Reservation
+
+    /// The stock of some products as it is, then every change, in the order of their commits.
+    @StreamPattern(cmd: "watch-inventory-changes")
+    func watchInventoryChanges(_ request: WatchInventoryChanges) async throws -> MessageStream<InventoryChunk>
+
+    /// Takes the products of a vendor that is no longer active out of the shop.
+    @EventPattern("vendor.status-changed")
+    func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws
+}
+
+@Message
+public enum ProductStatus: String, CaseIterable {
+    case active, inactive, discontinued
+}
+
+@Message
+public struct Product: Hashable {
+    public var id: Int
+    public var vendorId: Int
+    public var sku: String
+    public var name: String
+    public var price: Money
+    public var species: [Species]
+    public var status: ProductStatus
+}
+
+/// How much there is, in a word.
+@Message
+public enum StockStatus: String, CaseIterable {
+    case inStock = "in_stock"
+    case lowStock = "low_stock"
+    case outOfStock = "out_of_stock"
+
+    /// What `available` of something means when it is low at `threshold`.
+    public init(available: Int, threshold: Int) {
+        self = available <= 0 ? .outOfStock : available <= threshold ? .lowStock : .inStock
+    }
+}
+
+@Message
+public struct Inventory: Hashable {
+    public var productId: Int
+    public var quantity: Int
+    public var reserved: Int
+    /// `quantity - reserved`
+    public var available: Int
+    public var status: StockStatus
+    /// Rises by one with each change.
+    public var version: Int
+    public var asOf: Instant
+}
+
+@Message
+public enum ReservationStatus: String, CaseIterable {
+    case held, committed, released, expired
+}
+
+@Message
+public struct Reservation: Hashable {
+    public var id: Int
+    public var productId: Int
+    public var customerId: Int?
+    public var quantity: Int
+    public var status: ReservationStatus
+    public var expiresAt: Instant
+}
+
+/// Why stock changed.
+@Message
+public enum InventoryReason: String, CaseIterable {
+    case restock, adjustment, hold, release, commit
+    case returned = "return"
+    case expiry
+}
+
+@Message
+public struct GetProduct {
+    public var id: Int
+}
+
+@Message
+public struct CheckInventory {
+    public var productId: Int
+}
+
+@Message
+public struct ListProducts {
+    public var vendorId: Int?
+    public var species: Species?
+    @InRange(1...100) public var limit: Int = 50
+    public var after: Int?
+}
+
+@Message
+public struct ProductPage {
+    public var items: [Product]
+    public var next: Int?
+}
+
+@Message
+public struct CreateProduct {
+    public var vendorId: Int
+    @Length(1...64) public var sku: String
+    @Length(1...120) public var name: String
+    public var price: Money
+    @Items(1...5) public var species: [Species]
+    @InRange(0...1_000_000) public var quantity: Int = 0
+    @InRange(0...1_000_000) public var lowStockThreshold: Int = 0
+}
+
+@Message
+public struct AdjustInventory {
+    public var productId: Int
+    @InRange(-1_000_000...1_000_000) public var delta: Int
+    public var reason: InventoryReason
+    @Length(1...128) public var key: String
+}
+
+@Message
+public struct ReserveInventory {
+    public var productId: Int
+    @InRange(1...10_000) public var quantity: Int
+    public var customerId: Int?
+    @Length(1...128) public var key: String
+}
+
+@Message
+public struct CommitReservation {
+    public var id: Int
+    /// Only this customer's reservation; anyone's when absent.
+    public var customerId: Int?
+}
+
+@Message
+public struct ReleaseReservation {
+    public var id: Int
+    /// Only this customer's reservation; anyone's when absent.
+    public var customerId: Int?
+}
+
+/// Which products to watch: some, or all of a vendor.
+@Message
+public struct WatchInventoryChanges {
+    @Items(1...100) public var productIds: [Int]?
+    public var vendorId: Int?
+}
+
+/// What a watcher is sent: the stock as it is, the end of that, then changes, and a heartbeat when nothing happens.
+@Message
+public enum InventoryChunk: Sendable, Hashable {
+    case snapshot(
+        productId: Int, quantity: Int, reserved: Int, available: Int, status: StockStatus, version: Int)
+    @WireName("snapshot-end") case snapshotEnd(cursor: String)
+    case change(
+        seq: Int, productId: Int, version: Int, reason: InventoryReason, before: StockLevel, after: StockLevel,
+        at: Instant)
+    case heartbeat(cursor: String, at: Instant)
+    case reset(why: String)
+}
+
+/// Stock at one moment.
+@Message
+public struct StockLevel: Hashable {
+    public var quantity: Int
+    public var reserved: Int
+    public var available: Int
+    public var status: StockStatus
+}

@@ -1,0 +1,256 @@
+public import Rookery
+
+/// Vendors, their services and their opening hours: the rules. Occupancy is Booking's.
+@Contract
+public protocol VendorAPI: Sendable {
+    /// Idempotent per user. `VENDOR_EXISTS`.
+    @MessagePattern(cmd: "create-vendor", .keyed)
+    func createVendor(_ request: CreateVendor) async throws -> Vendor
+
+    /// `VENDOR_NOT_FOUND`.
+    @MessagePattern(cmd: "get-vendor-by-id", .safe)
+    func getVendorById(_ request: GetVendorById) async throws -> Vendor
+
+    /// `VENDOR_NOT_FOUND`.
+    @MessagePattern(cmd: "get-vendor-by-user", .safe)
+    func getVendorByUser(_ request: GetVendorByUser) async throws -> Vendor
+
+    @MessagePattern(cmd: "list-vendors", .safe)
+    func listVendors(_ request: ListVendors) async throws -> VendorPage
+
+    /// Everything a booking on one day is decided on, in one answer. `VENDOR_NOT_FOUND`.
+    @MessagePattern(cmd: "get-vendor-availability", .safe)
+    func getVendorAvailability(_ request: GetVendorAvailability) async throws -> VendorAvailability
+
+    /// `VENDOR_NOT_FOUND`, `STALE_VERSION`.
+    @MessagePattern(cmd: "update-vendor")
+    func updateVendor(_ request: UpdateVendor) async throws -> Vendor
+
+    /// `VENDOR_NOT_FOUND`.
+    @MessagePattern(cmd: "set-vendor-hours")
+    func setVendorHours(_ request: SetVendorHours) async throws -> Vendor
+
+    /// `VENDOR_NOT_FOUND`.
+    @MessagePattern(cmd: "add-service")
+    func addService(_ request: AddService) async throws -> OfferedService
+
+    /// `VENDOR_NOT_FOUND`, `SERVICE_NOT_FOUND`.
+    @MessagePattern(cmd: "update-service")
+    func updateService(_ request: UpdateService) async throws -> OfferedService
+
+    /// `VENDOR_NOT_FOUND`, `INVALID_TRANSITION`.
+    @MessagePattern(cmd: "set-vendor-status")
+    func setVendorStatus(_ request: SetVendorStatus) async throws -> Vendor
+
+    /// Enters a booking in the vendor's agenda.
+    @EventPattern("booking.created")
+    func bookingCreated(_ event: BookingCreatedEvent) async throws
+
+    /// Keeps the agenda up to date.
+    @EventPattern("booking.status-changed")
+    func bookingStatusChanged(_ event: BookingStatusChangedEvent) async throws
+}
+
+/// What a vendor offers.
+@Message
+public enum VendorType: String, CaseIterable {
+    case veterinary, grooming, boarding, daycare, training, walking
+}
+
+/// Where a vendor is in its life; only an active one can be booked.
+@Message
+public enum VendorStatus: String, CaseIterable {
+    case pendingApproval = "pending_approval"
+    case active, rejected, suspended, inactive
+
+    /// Whether an admin may set `next` now.
+    public func canBecome(_ next: VendorStatus) -> Bool {
+        switch (self, next) {
+        case (.pendingApproval, .active), (.pendingApproval, .rejected), (.active, .suspended), (.suspended, .active),
+            (.active, .inactive), (.suspended, .inactive):
+            true
+        default: false
+        }
+    }
+}
+
+/// Kinds of animals.
+@Message
+public enum Species: String, CaseIterable {
+    case dog, cat, rabbit, bird, other
+}
+
+@Message
+public struct Vendor: Hashable {
+    public var id: Int
+    public var userId: Int
+    public var businessName: String
+    public var type: VendorType
+    @PII(.email) public var email: String
+    @PII(.phone) public var phone: String?
+    @PII(.address) public var address: String?
+    public var timeZone: String
+    public var currency: Currency
+    public var capacity: Int
+    public var leadTimeMinutes: Int
+    public var horizonDays: Int
+    public var status: VendorStatus
+    public var version: Int
+    public var services: [OfferedService]
+    public var hours: [OpeningHours]
+}
+
+/// Something that can be booked.
+@Message
+public struct OfferedService: Hashable {
+    public var id: Int
+    public var vendorId: Int
+    public var name: String
+    public var durationMinutes: Int
+    public var price: Money
+    public var species: [Species]
+    /// Time needed after each booking before the next.
+    public var bufferMinutes: Int
+    public var active: Bool
+}
+
+/// One opening of a weekday, in the vendor's time zone.
+@Message
+public struct OpeningHours: Hashable {
+    /// 1 for Monday to 7 for Sunday.
+    @InRange(1...7) public var weekday: Int
+    /// `HH:mm`
+    @Matches(/([01][0-9]|2[0-3]):[0-5][0-9]/) public var open: String
+    /// `HH:mm`, later than `open`; `24:00` for midnight.
+    @Matches(/([01][0-9]|2[0-3]):[0-5][0-9]|24:00/) public var close: String
+}
+
+@Message
+public struct CreateVendor {
+    public var userId: Int
+    @Length(2...120) public var businessName: String
+    public var type: VendorType
+    @Email @PII(.email) public var email: String
+    @Length(3...40) @PII(.phone) public var phone: String?
+    @Length(3...300) @PII(.address) public var address: String?
+    @Length(1...64) public var timeZone: String
+    public var currency: Currency
+    @InRange(1...200) public var capacity: Int = 1
+    @InRange(0...43_200) public var leadTimeMinutes: Int = 0
+    @InRange(1...730) public var horizonDays: Int = 90
+}
+
+@Message
+public struct GetVendorById {
+    public var id: Int
+}
+
+@Message
+public struct GetVendorByUser {
+    public var userId: Int
+}
+
+@Message
+public struct ListVendors {
+    public var type: VendorType?
+    /// Only vendors in this state; all when absent.
+    public var status: VendorStatus?
+    @InRange(1...100) public var limit: Int = 50
+    /// Only ids above this one.
+    public var after: Int?
+}
+
+@Message
+public struct VendorPage {
+    public var items: [Vendor]
+    /// Pass as `after` for the next page.
+    public var next: Int?
+}
+
+/// Asks for a day by the vendor's calendar, or for the day on which an instant falls there: a caller that knows only the
+/// instant does not know the vendor's time zone yet.
+@Message
+public struct GetVendorAvailability {
+    public var vendorId: Int
+    public var date: LocalDate?
+    public var at: Instant?
+}
+
+@Message
+public struct VendorAvailability: Hashable {
+    public var vendorId: Int
+    public var date: LocalDate
+    public var timeZone: String
+    public var status: VendorStatus
+    public var open: Bool
+    public var windows: [TimeWindow]
+    public var capacity: Int
+    public var leadTimeMinutes: Int
+    public var services: [OfferedService]
+    public var version: Int
+}
+
+/// From `start` up to, not including, `end`.
+@Message
+public struct TimeWindow: Hashable {
+    public var start: Instant
+    public var end: Instant
+}
+
+@Message
+public struct UpdateVendor {
+    public var id: Int
+    public var expectedVersion: Int?
+    @Length(2...120) public var businessName: String?
+    @Length(3...40) @PII(.phone) public var phone: String?
+    @Length(3...300) @PII(.address) public var address: String?
+    @InRange(1...200) public var capacity: Int?
+    @InRange(0...43_200) public var leadTimeMinutes: Int?
+    @InRange(1...730) public var horizonDays: Int?
+}
+
+/// Replaces the weekly hours, and the special days when they are given.
+@Message
+public struct SetVendorHours {
+    public var vendorId: Int
+    @Items(0...70) public var hours: [OpeningHours]
+    @Items(0...366) public var specialDays: [SpecialDay]?
+}
+
+/// A date that differs from its weekday: closed, or with hours of its own.
+@Message
+public struct SpecialDay: Hashable {
+    public var date: LocalDate
+    public var closed: Bool
+    @Matches(/([01][0-9]|2[0-3]):[0-5][0-9]/) public var open: String?
+    @Matches(/([01][0-9]|2[0-3]):[0-5][0-9]|24:00/) public var close: String?
+    @Length(0...200) public var note: String?
+}
+
+@Message
+public struct AddService {
+    public var vendorId: Int
+    @Length(1...120) public var name: String
+    @InRange(5...720) public var durationMinutes: Int
+    public var price: Money
+    @Items(1...5) public var species: [Species]
+    @InRange(0...240) public var bufferMinutes: Int = 0
+}
+
+@Message
+public struct UpdateService {
+    public var vendorId: Int
+    public var serviceId: Int
+    @Length(1...120) public var name: String?
+    @InRange(5...720) public var durationMinutes: Int?
+    public var price: Money?
+    @Items(1...5) public var species: [Species]?
+    @InRange(0...240) public var bufferMinutes: Int?
+    public var active: Bool?
+}
+
+@Message
+public struct SetVendorStatus {
+    public var id: Int
+    public var to: VendorStatus
+}

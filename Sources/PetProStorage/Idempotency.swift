@@ -1,0 +1,48 @@
+import Crypto
+import PetProContracts
+public import Rookery
+
+/// A caller's promise that two requests with one key are one.
+public struct IdempotencyKey: Sendable {
+    /// How long replies are kept: 24 hours.
+    public static let lifetime: Duration = .seconds(24 * 3600)
+
+    private let scope: String
+    private let key: String
+    private let digest: String
+
+    /// A key within a scope, such as a user, for a request of which `body` is the text.
+    public init(scope: String, key: String, body: String) {
+        self.scope = scope
+        self.key = key
+        digest = Self.digest(body)
+    }
+
+    /// A digest of a request's text.
+    public static func digest(_ text: String) -> String {
+        SHA256.hash(data: Array(text.utf8)).map { byte in
+            let hex = String(byte, radix: 16)
+            return hex.count == 1 ? "0" + hex : hex
+        }.joined()
+    }
+
+    /// The reply kept for this key, if there is one. Throws `KEY_REUSED` when it belongs to another request.
+    public func reply<Reply: MessageValue>(in transaction: Transaction, at now: Instant) throws -> Reply? {
+        let row = try transaction.row(
+            "SELECT digest, reply FROM idempotency WHERE scope = ? AND key = ? AND created_at > ?", scope, key,
+            now - Self.lifetime)
+        guard let row else { return nil }
+        guard try row.text("digest") == digest else {
+            throw RemoteError(.keyReused, "This idempotency key was used for another request.")
+        }
+        return try row.json("reply")
+    }
+
+    /// Keeps a reply, in the transaction of its effect.
+    public func keep(_ reply: some MessageValue, in transaction: Transaction, at now: Instant) throws {
+        // A key whose reply has been kept for a day is free again.
+        try transaction.execute(
+            "INSERT OR REPLACE INTO idempotency (scope, key, digest, reply, created_at) VALUES (?, ?, ?, ?, ?)",
+            scope, key, digest, reply.json, now)
+    }
+}

@@ -1,0 +1,136 @@
+public import Logging
+public import PetProContracts
+public import Rookery
+public import ServiceLifecycle
+
+extension Transaction {
+    /// Publishes an event with this transaction: if it commits, every subscriber is told, at least once.
+    public func publish(_ type: EventType, _ data: some MessageValue, at now: Instant, id: String) throws {
+        let envelope: JSONValue = [
+            "eventId": .string(id), "type": .string(type.rawValue), "occurredAt": .string(now.description),
+            "data": try JSONValue(parsing: data.json),
+        ]
+        for subscriber in type.subscribers {
+            try execute(
+                "INSERT INTO outbox (event_id, subscriber, type, payload, occurred_at) VALUES (?, ?, ?, ?, ?)",
+                id, subscriber.rawValue, type.rawValue, envelope.jsonText, now)
+            published()
+        }
+    }
+
+    /// Whether an event comes for the first time; from then on it has. Call it in the transaction of the event's effect.
+    public func isFirst(eventId: String, at now: Instant) throws -> Bool {
+        try execute("INSERT OR IGNORE INTO inbox (event_id, received_at) VALUES (?, ?)", eventId, now) == 1
+    }
+}
+
+/// An event that some subscriber has not acknowledged.
+struct UndeliveredEvent: Sendable {
+    let id: Int
+    let subscriber: ServiceName
+    let type: String
+    let payload: String
+    let attempts: Int
+
+    /// How long to wait after that many failed attempts: 100 ms, doubling to 10 s.
+    static func delay(attempts: Int) -> Duration {
+        min(.milliseconds(100) * (1 << min(attempts, 7)), .seconds(10))
+    }
+}
+
+/// Delivers the events in a database's outbox: as requests, so that each is acknowledged, and again until it is.
+///
+/// To each subscriber in the order of their commits, unless one fails: later ones do not wait for it.
+public struct OutboxRelay: Service {
+    private let database: Database
+    private let subscribers: [ServiceName: RookeryClient]
+    private let clock: any Clock<Duration>
+    private let now: @Sendable () -> Instant
+    private let logger: Logger
+    private static let batch = 100
+
+    /// A relay for one service's outbox; `subscribers` has a client for each service that is told of its events.
+    public init(
+        database: Database, subscribers: [ServiceName: RookeryClient], logger: Logger,
+        clock: any Clock<Duration> = ContinuousClock(), now: @escaping @Sendable () -> Instant
+    ) {
+        self.database = database
+        self.subscribers = subscribers
+        self.clock = clock
+        self.now = now
+        self.logger = logger
+    }
+
+    /// Delivers until graceful shutdown or cancellation; what is left is delivered after the next start.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    let delivered = try await deliverDue()
+                    if delivered == Self.batch { continue }
+                } catch {
+                    logger.error("reading the outbox failed", metadata: ["error": "\(error)"])
+                }
+                await database.outboxSignal.wait(atMost: .milliseconds(250), clock: clock)
+            }
+        }
+    }
+
+    /// Delivers what is due now, at most a batch; gives how many events were tried.
+    public func deliverDue() async throws -> Int {
+        let now = self.now()
+        let events = try await database.read { transaction in
+            try transaction.rows(
+                """
+                SELECT id, subscriber, type, payload, attempts FROM outbox
+                WHERE delivered_at IS NULL AND next_attempt_at <= ? ORDER BY id LIMIT ?
+                """, now, Self.batch
+            ).map { row in
+                UndeliveredEvent(
+                    id: try row.int("id"), subscriber: try row.value("subscriber"), type: try row.text("type"),
+                    payload: try row.text("payload"), attempts: try row.int("attempts"))
+            }
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for (subscriber, events) in Dictionary(grouping: events, by: \.subscriber) {
+                group.addTask {
+                    for event in events { await deliver(event, to: subscriber) }
+                }
+            }
+        }
+        return events.count
+    }
+
+    private func deliver(_ event: UndeliveredEvent, to subscriber: ServiceName) async {
+        do {
+            guard let client = subscribers[subscriber] else {
+                throw CallError(.cannotConnect, "No address is configured for \(subscriber.rawValue).")
+            }
+            let command = Command(event.type, pattern: Pattern(event.type), idempotency: .keyed)
+            try await client.request(command, RawJSON(event.payload))
+            let now = self.now()
+            try await database.write { try $0.execute("UPDATE outbox SET delivered_at = ? WHERE id = ?", now, event.id) }
+        } catch {
+            await postpone(event, error)
+        }
+    }
+
+    private func postpone(_ event: UndeliveredEvent, _ error: any Error) async {
+        let next = now() + UndeliveredEvent.delay(attempts: event.attempts)
+        logger.info(
+            "an event was not acknowledged",
+            metadata: [
+                "type": "\(event.type)", "subscriber": "\(event.subscriber.rawValue)", "attempts": "\(event.attempts + 1)",
+                "error": "\(error)",
+            ])
+        do {
+            _ = try await database.write {
+                try $0.execute(
+                    "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ? WHERE id = ?", next, event.id)
+            }
+        } catch {
+            // It is still in the outbox, and due.
+            logger.error("noting a failed delivery failed", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import PetProContracts
+import Rookery
+
+/// How much of a product there is: `0 ≤ reserved ≤ quantity`, always.
+struct Stock: Sendable, Hashable {
+    private(set) var quantity: Int
+    private(set) var reserved: Int
+    let threshold: Int
+
+    init(quantity: Int, reserved: Int, threshold: Int) {
+        self.quantity = quantity
+        self.reserved = reserved
+        self.threshold = threshold
+    }
+
+    var available: Int { quantity - reserved }
+    var status: StockStatus { StockStatus(available: available, threshold: threshold) }
+    var level: StockLevel {
+        StockLevel(quantity: quantity, reserved: reserved, available: available, status: status)
+    }
+
+    /// More, or less, on the shelf. Throws `BELOW_RESERVED` when promised pieces would go.
+    mutating func adjust(by delta: Int) throws(RemoteError) {
+        guard quantity + delta >= reserved else {
+            throw RemoteError(
+                .belowReserved, "\(reserved) pieces are reserved; the quantity cannot fall below that.",
+                details: ["quantity": .int(Int64(quantity)), "reserved": .int(Int64(reserved))])
+        }
+        quantity += delta
+    }
+
+    /// Promises pieces. Throws `INSUFFICIENT_STOCK`.
+    mutating func hold(_ count: Int) throws(RemoteError) {
+        guard count <= available else {
+            throw RemoteError(
+                .insufficientStock, "Only \(available) pieces are available.",
+                details: ["available": .int(Int64(available))])
+        }
+        reserved += count
+    }
+
+    /// Takes a promise back.
+    mutating func release(_ count: Int) { reserved = max(0, reserved - count) }
+
+    /// Hands promised pieces out.
+    mutating func commit(_ count: Int) {
+        reserved = max(0, reserved - count)
+        quantity = max(reserved, quantity - count)
+    }
+
+    /// Whether a change made the product scarce that was not scarce before.
+    func fellLow(from before: Stock) -> Bool { before.status == .inStock && status != .inStock }
+}

@@ -1,0 +1,175 @@
+public import PetProContracts
+public import PetProStorage
+public import Rookery
+
+/// The Product/Inventory service's commands.
+public struct ProductController: ProductAPI {
+    /// 15 minutes.
+    public static let reservationLifetime: Duration = .seconds(15 * 60)
+
+    private let database: Database
+    private let environment: ServiceEnvironment
+    private let clock: any Clock<Duration>
+    private let epoch: String
+
+    /// The schema of the service's database.
+    public static var migrations: [Migration] { ProductSchema.migrations }
+
+    /// Makes the service.
+    public init(
+        database: Database, environment: ServiceEnvironment = ServiceEnvironment(),
+        clock: any Clock<Duration> = ContinuousClock()
+    ) async throws {
+        self.database = database
+        self.environment = environment
+        self.clock = clock
+        let name = environment.uniqueID()
+        epoch = try await database.write { try $0.epoch(orMake: name) }
+    }
+
+    /// A product.
+    public func getProduct(_ request: GetProduct) async throws -> Product {
+        try await database.read { try $0.product(id: request.id) }
+    }
+
+    /// A product's stock.
+    public func checkInventory(_ request: CheckInventory) async throws -> Inventory {
+        let now = environment.now()
+        return try await database.read { try $0.inventory(ofProduct: request.productId).inventory(at: now) }
+    }
+
+    /// Products in the shop, by id.
+    public func listProducts(_ request: ListProducts) async throws -> ProductPage {
+        let items = try await database.read { try $0.products(request) }
+        return ProductPage(items: items, next: items.count == request.limit ? items.last?.id : nil)
+    }
+
+    /// Enters a product.
+    public func createProduct(_ request: CreateProduct) async throws -> Product {
+        let now = environment.now()
+        return try await database.write { try $0.insertProduct(request, at: now) }
+    }
+
+    // MARK: Stock
+
+    /// Changes what is on the shelf.
+    public func adjustInventory(_ request: AdjustInventory) async throws -> Inventory {
+        guard [.restock, .adjustment, .returned].contains(request.reason) else {
+            throw RemoteError(InvalidPayload(violations: [
+                Violation(path: "reason", constraint: "enum", message: "must be one of restock, adjustment, return")
+            ]))
+        }
+        let now = environment.now()
+        let ids = eventIds()
+        let key = IdempotencyKey(scope: "adjust-inventory", key: request.key, body: request.json)
+        return try await database.write { transaction in
+            if let kept: Inventory = try key.reply(in: transaction, at: now) { return kept }
+            let record = try transaction.change(
+                request.productId, request.reason, by: "vendor", at: now, eventIds: ids
+            ) { try $0.adjust(by: request.delta) }
+            let inventory = record.inventory(at: now)
+            try key.keep(inventory, in: transaction, at: now)
+            return inventory
+        }
+    }
+
+    private func eventIds() -> [String] { [environment.uniqueID(), environment.uniqueID()] }
+
+    /// Promises pieces for a while.
+    public func reserveInventory(_ request: ReserveInventory) async throws -> Reservation {
+        let now = environment.now()
+        let ids = eventIds()
+        let scope = "reserve-inventory:\(request.customerId.map(String.init) ?? "")"
+        let key = IdempotencyKey(scope: scope, key: request.key, body: request.json)
+        return try await database.write { transaction in
+            if let kept: Reservation = try key.reply(in: transaction, at: now) { return kept }
+            let product = try transaction.product(id: request.productId)
+            guard product.status == .active else {
+                throw RemoteError(.productNotFound, "There is no such product.")
+            }
+            _ = try transaction.change(product.id, .hold, by: "customer", at: now, eventIds: ids) {
+                try $0.hold(request.quantity)
+            }
+            let reservation = try transaction.insertReservation(request, expiresAt: now + Self.reservationLifetime)
+            try key.keep(reservation, in: transaction, at: now)
+            return reservation
+        }
+    }
+
+    /// Hands the promised pieces out.
+    public func commitReservation(_ request: CommitReservation) async throws -> Reservation {
+        try await end(request.id, of: request.customerId, as: .committed, reason: .commit) { $0.commit($1) }
+    }
+
+    /// Takes the promise back.
+    public func releaseReservation(_ request: ReleaseReservation) async throws -> Reservation {
+        try await end(request.id, of: request.customerId, as: .released, reason: .release) { $0.release($1) }
+    }
+
+    private func end(
+        _ id: Int, of customerId: Int?, as status: ReservationStatus, reason: InventoryReason,
+        _ change: @escaping @Sendable (inout Stock, Int) -> Void
+    ) async throws -> Reservation {
+        let now = environment.now()
+        let ids = eventIds()
+        return try await database.write { transaction in
+            let reservation = try transaction.reservation(id: id, customerId: customerId)
+            // Done already is done.
+            if reservation.status == status { return reservation }
+            guard reservation.status == .held, now < reservation.expiresAt else {
+                throw RemoteError(.reservationExpired, "This reservation is no longer held.")
+            }
+            _ = try transaction.change(reservation.productId, reason, by: "customer", at: now, eventIds: ids) {
+                change(&$0, reservation.quantity)
+            }
+            try transaction.setStatus(status, ofReservation: id)
+            return try transaction.reservation(id: id, customerId: nil)
+        }
+    }
+
+    /// Takes back promises whose time is over; gives how many.
+    public func expireReservations() async throws -> Int {
+        let now = environment.now()
+        let environment = self.environment
+        return try await database.write { transaction in
+            let expired = try transaction.expiredReservations(at: now)
+            for reservation in expired {
+                let ids = [environment.uniqueID(), environment.uniqueID()]
+                _ = try transaction.change(reservation.productId, .expiry, by: "system", at: now, eventIds: ids) {
+                    $0.release(reservation.quantity)
+                }
+                try transaction.setStatus(.expired, ofReservation: reservation.id)
+            }
+            return expired.count
+        }
+    }
+
+    /// The stock, then every change.
+    public func watchInventoryChanges(
+        _ request: WatchInventoryChanges
+    ) async throws -> MessageStream<InventoryChunk> {
+        if request.productIds != nil, request.vendorId != nil {
+            throw RemoteError(InvalidPayload(violations: [
+                Violation(path: "vendorId", constraint: "exclusive", message: "cannot be given together with productIds")
+            ]))
+        }
+        return try await InventoryWatch(
+            database: database, request: request, epoch: epoch, now: environment.now, clock: clock
+        ).stream()
+    }
+
+    // MARK: Events
+
+    /// A vendor's products leave the shop with it, and come back with it.
+    public func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws {
+        let now = environment.now()
+        try await database.write { transaction in
+            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            let (from, to): (ProductStatus, ProductStatus) =
+                event.data.to == .active ? (.inactive, .active) : (.active, .inactive)
+            try transaction.execute(
+                "UPDATE products SET status = ? WHERE vendor_id = ? AND status = ?", to.rawValue, event.data.vendorId,
+                from.rawValue)
+        }
+    }
+}

@@ -1,0 +1,204 @@
+import PetProContracts
+import PetProStorage
+import Rookery
+
+/// A product's row of `inventory`.
+struct InventoryRecord: Sendable {
+    var productId: Int
+    var stock: Stock
+    var version: Int
+
+    func inventory(at now: Instant) -> Inventory {
+        Inventory(
+            productId: productId, quantity: stock.quantity, reserved: stock.reserved, available: stock.available,
+            status: stock.status, version: version, asOf: now)
+    }
+}
+
+extension Transaction {
+    private static func product(_ row: Row) throws -> Product {
+        Product(
+            id: try row.int("id"), vendorId: try row.int("vendor_id"), sku: try row.text("sku"),
+            name: try row.text("name"), price: try row.json("price"), species: try row.json("species"),
+            status: try row.value("status"))
+    }
+
+    /// Throws `PRODUCT_NOT_FOUND`.
+    func product(id: Int) throws -> Product {
+        guard let row = try row("SELECT * FROM products WHERE id = ?", id) else {
+            throw RemoteError(.productNotFound, "There is no such product.")
+        }
+        return try Self.product(row)
+    }
+
+    /// Products in the shop, by id.
+    func products(_ request: ListProducts) throws -> [Product] {
+        try rows(
+            """
+            SELECT * FROM products
+            WHERE id > ? AND status = 'active' AND (? IS NULL OR vendor_id = ?)
+                AND (? IS NULL OR species LIKE '%"' || ? || '"%')
+            ORDER BY id LIMIT ?
+            """,
+            request.after ?? 0, request.vendorId, request.vendorId, request.species?.rawValue,
+            request.species?.rawValue, request.limit
+        ).map(Self.product)
+    }
+
+    /// Throws `SKU_TAKEN`.
+    func insertProduct(_ request: CreateProduct, at now: Instant) throws -> Product {
+        do {
+            let id = try insert(
+                "INSERT INTO products (vendor_id, sku, name, price, species, status) VALUES (?, ?, ?, ?, ?, 'active')",
+                request.vendorId, request.sku, request.name, request.price.json, request.species.json)
+            try execute(
+                """
+                INSERT INTO inventory (product_id, quantity, reserved, threshold, version, updated_at)
+                VALUES (?, ?, 0, ?, 1, ?)
+                """, id, request.quantity, request.lowStockThreshold, now)
+            return try product(id: id)
+        } catch is ConstraintViolated {
+            throw RemoteError(.skuTaken, "This vendor has a product with this SKU.")
+        }
+    }
+
+    // MARK: Inventory
+
+    private static func record(_ row: Row) throws -> InventoryRecord {
+        InventoryRecord(
+            productId: try row.int("product_id"),
+            stock: Stock(
+                quantity: try row.int("quantity"), reserved: try row.int("reserved"), threshold: try row.int("threshold")),
+            version: try row.int("version"))
+    }
+
+    /// Throws `PRODUCT_NOT_FOUND`.
+    func inventory(ofProduct id: Int) throws -> InventoryRecord {
+        guard let row = try row("SELECT * FROM inventory WHERE product_id = ?", id) else {
+            throw RemoteError(.productNotFound, "Nothing is tracked for this product.")
+        }
+        return try Self.record(row)
+    }
+
+    /// Changes a product's stock: row, log and events, all or nothing.
+    func change(
+        _ productId: Int, _ reason: InventoryReason, by actor: String, at now: Instant, eventIds: [String],
+        _ body: (inout Stock) throws -> Void
+    ) throws -> InventoryRecord {
+        let before = try inventory(ofProduct: productId)
+        var after = before
+        try body(&after.stock)
+        after.version += 1
+        try execute(
+            "UPDATE inventory SET quantity = ?, reserved = ?, version = ?, updated_at = ? WHERE product_id = ?",
+            after.stock.quantity, after.stock.reserved, after.version, now, productId)
+        let seq = try insert(
+            """
+            INSERT INTO inventory_changes (product_id, version, reason, before, after, at, actor)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
+            productId, after.version, reason.rawValue, before.stock.level.json, after.stock.level.json, now, actor)
+        try publish(
+            .inventoryChanged,
+            InventoryChanged(productId: productId, seq: seq, reason: reason, available: after.stock.available), at: now,
+            id: eventIds[0])
+        if after.stock.fellLow(from: before.stock) {
+            try publish(
+                .lowStock,
+                LowStock(
+                    productId: productId, available: after.stock.available, threshold: after.stock.threshold), at: now,
+                id: eventIds[1])
+        }
+        return after
+    }
+
+    // MARK: Reservations
+
+    private static func reservation(_ row: Row) throws -> Reservation {
+        Reservation(
+            id: try row.int("id"), productId: try row.int("product_id"), customerId: try row.optionalInt("customer_id"),
+            quantity: try row.int("quantity"), status: try row.value("status"), expiresAt: try row.instant("expires_at"))
+    }
+
+    /// A reservation, of that customer if one is given. Throws `RESERVATION_NOT_FOUND`.
+    func reservation(id: Int, customerId: Int?) throws -> Reservation {
+        let row = try row("SELECT * FROM reservations WHERE id = ?", id)
+        guard let reservation = try row.map(Self.reservation), customerId == nil || reservation.customerId == customerId
+        else { throw RemoteError(.reservationNotFound, "There is no such reservation.") }
+        return reservation
+    }
+
+    func expiredReservations(at now: Instant) throws -> [Reservation] {
+        try rows("SELECT * FROM reservations WHERE status = 'held' AND expires_at <= ? ORDER BY id LIMIT 100", now)
+            .map(Self.reservation)
+    }
+
+    func insertReservation(_ request: ReserveInventory, expiresAt: Instant) throws -> Reservation {
+        let id = try insert(
+            """
+            INSERT INTO reservations (product_id, customer_id, quantity, status, expires_at)
+            VALUES (?, ?, ?, 'held', ?)
+            """, request.productId, request.customerId, request.quantity, expiresAt)
+        return try reservation(id: id, customerId: nil)
+    }
+
+    func setStatus(_ status: ReservationStatus, ofReservation id: Int) throws {
+        try execute("UPDATE reservations SET status = ? WHERE id = ?", status.rawValue, id)
+    }
+
+    // MARK: Log
+
+    /// The name of this store, which its cursors carry: a number of another store's log means nothing here.
+    func epoch(orMake name: String) throws -> String {
+        try execute("INSERT OR IGNORE INTO store (id, epoch) VALUES (1, ?)", name)
+        return try row("SELECT epoch FROM store WHERE id = 1")?.text("epoch") ?? name
+    }
+
+    /// The number of the last change that was committed.
+    func lastSeq() throws -> Int {
+        try row("SELECT COALESCE(MAX(seq), 0) AS seq FROM inventory_changes")?.int("seq") ?? 0
+    }
+
+    /// The stock of what a watcher asked for.
+    func watched(_ request: WatchInventoryChanges) throws -> [InventoryRecord] {
+        if let ids = request.productIds {
+            return try ids.map { id in
+                _ = try product(id: id)
+                return try inventory(ofProduct: id)
+            }
+        }
+        return try rows(
+            """
+            SELECT inventory.* FROM inventory JOIN products ON products.id = inventory.product_id
+            WHERE ? IS NULL OR vendor_id = ? ORDER BY product_id
+            """, request.vendorId, request.vendorId
+        ).map(Self.record)
+    }
+
+    /// The changes after a number, at most `limit` of the log, and the number up to which it was read.
+    func changes(after seq: Int, _ request: WatchInventoryChanges, limit: Int) throws -> (
+        chunks: [InventoryChunk], readTo: Int
+    ) {
+        let rows = try rows(
+            """
+            SELECT inventory_changes.*, products.vendor_id FROM inventory_changes
+            JOIN products ON products.id = inventory_changes.product_id
+            WHERE seq > ? ORDER BY seq LIMIT ?
+            """, seq, limit)
+        let ids = request.productIds.map(Set.init)
+        var chunks: [InventoryChunk] = []
+        var readTo = seq
+        for row in rows {
+            readTo = try row.int("seq")
+            let productId = try row.int("product_id")
+            if let ids, !ids.contains(productId) { continue }
+            if let vendorId = request.vendorId, try row.int("vendor_id") != vendorId { continue }
+            chunks.append(
+                .change(
+                    seq: readTo, productId: productId, version: try row.int("version"),
+                    reason: try row.value("reason"), before: try row.json("before"), after: try row.json("after"),
+                    at: try row.instant("at")))
+        }
+        return (chunks, readTo)
+    }
+}

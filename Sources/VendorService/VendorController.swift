@@ -1,0 +1,223 @@
+import Foundation
+public import PetProContracts
+public import PetProStorage
+import Rookery
+
+/// The Vendor service's commands.
+public struct VendorController: VendorAPI {
+    private let database: Database
+    private let environment: ServiceEnvironment
+    private let initialStatus: VendorStatus
+
+    /// The schema of the service's database.
+    public static var migrations: [Migration] { VendorSchema.migrations }
+
+    /// Makes the service. With `needsApproval`, new vendors wait for an admin before they can be booked.
+    public init(
+        database: Database, environment: ServiceEnvironment = ServiceEnvironment(), needsApproval: Bool = false
+    ) {
+        self.database = database
+        self.environment = environment
+        initialStatus = needsApproval ? .pendingApproval : .active
+    }
+
+    /// Makes a vendor; the same user's again is the same vendor.
+    public func createVendor(_ request: CreateVendor) async throws -> Vendor {
+        guard TimeZone(identifier: request.timeZone) != nil else {
+            throw RemoteError(InvalidPayload(violations: [
+                Violation(
+                    path: "timeZone", constraint: "timeZone", message: "must be an IANA time zone, such as Europe/Berlin")
+            ]))
+        }
+        try MessageContext.current?.checkDeadline()
+        let now = environment.now()
+        let eventId = environment.uniqueID()
+        let status = initialStatus
+        return try await database.write { transaction in
+            if let vendor = try transaction.vendor(userId: request.userId) {
+                guard vendor.businessName == request.businessName else {
+                    throw RemoteError(.vendorExists, "This user has a vendor already.")
+                }
+                return vendor
+            }
+            let id = try transaction.insertVendor(request, status: status)
+            try transaction.publish(
+                .vendorCreated, VendorCreated(vendorId: id, userId: request.userId, status: status), at: now, id: eventId)
+            return try transaction.vendor(id: id)
+        }
+    }
+
+    /// A vendor.
+    public func getVendorById(_ request: GetVendorById) async throws -> Vendor {
+        try await database.read { try $0.vendor(id: request.id) }
+    }
+
+    /// A user's vendor.
+    public func getVendorByUser(_ request: GetVendorByUser) async throws -> Vendor {
+        try await database.read { transaction in
+            guard let vendor = try transaction.vendor(userId: request.userId) else {
+                throw RemoteError(.vendorNotFound, "This user has no vendor.")
+            }
+            return vendor
+        }
+    }
+
+    /// Vendors by id.
+    public func listVendors(_ request: ListVendors) async throws -> VendorPage {
+        let items = try await database.read { try $0.vendors(request) }
+        return VendorPage(items: items, next: items.count == request.limit ? items.last?.id : nil)
+    }
+
+    /// Everything a booking on one day is decided on.
+    public func getVendorAvailability(_ request: GetVendorAvailability) async throws -> VendorAvailability {
+        let today = environment.now()
+        return try await database.read { transaction in
+            let vendor = try transaction.vendor(id: request.vendorId)
+            guard let zone = TimeZone(identifier: vendor.timeZone) else {
+                throw SchemaMismatch(description: "vendor \(vendor.id) has no known time zone")
+            }
+            guard let date = request.date ?? request.at.map(zone.localDate) else {
+                throw RemoteError(InvalidPayload(violations: [
+                    Violation(path: "date", constraint: "required", message: "is required, unless at is given")
+                ]))
+            }
+            let daysAhead = date.daysSinceEpoch - zone.localDate(of: today).daysSinceEpoch
+            let isInHorizon = (0...vendor.horizonDays).contains(daysAhead)
+            let schedule = try transaction.schedule(ofVendor: vendor.id, on: date)
+            let windows = isInHorizon ? schedule.windows(on: date, in: zone) : []
+            return VendorAvailability(
+                vendorId: vendor.id, date: date, timeZone: vendor.timeZone, status: vendor.status,
+                open: vendor.status == .active && !windows.isEmpty, windows: windows, capacity: vendor.capacity,
+                leadTimeMinutes: vendor.leadTimeMinutes, services: vendor.services.filter(\.active),
+                version: vendor.version)
+        }
+    }
+
+    /// Changes a vendor's particulars.
+    public func updateVendor(_ request: UpdateVendor) async throws -> Vendor {
+        try await changeSchedule(ofVendor: request.id) { transaction in
+            let vendor = try transaction.vendor(id: request.id)
+            if let expected = request.expectedVersion, expected != vendor.version {
+                throw RemoteError(.staleVersion, "The vendor was changed in the meantime.")
+            }
+            try transaction.execute(
+                """
+                UPDATE vendors SET business_name = ?, phone = ?, address = ?, capacity = ?, lead_time_minutes = ?,
+                    horizon_days = ? WHERE id = ?
+                """,
+                request.businessName ?? vendor.businessName, request.phone ?? vendor.phone,
+                request.address ?? vendor.address, request.capacity ?? vendor.capacity,
+                request.leadTimeMinutes ?? vendor.leadTimeMinutes, request.horizonDays ?? vendor.horizonDays, vendor.id)
+        }
+    }
+
+    /// Replaces the opening hours.
+    public func setVendorHours(_ request: SetVendorHours) async throws -> Vendor {
+        let violations = Schedule.violations(request.hours, request.specialDays ?? [])
+        guard violations.isEmpty else { throw RemoteError(InvalidPayload(violations: violations)) }
+        return try await changeSchedule(ofVendor: request.vendorId) { transaction in
+            try transaction.setHours(request.hours, ofVendor: request.vendorId)
+            if let days = request.specialDays { try transaction.setSpecialDays(days, ofVendor: request.vendorId) }
+        }
+    }
+
+    private func changeSchedule(
+        ofVendor id: Int, _ change: @escaping @Sendable (Transaction) throws -> Void
+    ) async throws -> Vendor {
+        let now = environment.now()
+        let eventId = environment.uniqueID()
+        return try await database.write { transaction in
+            _ = try transaction.vendor(id: id)
+            try change(transaction)
+            try transaction.raiseVersion(ofVendor: id)
+            let vendor = try transaction.vendor(id: id)
+            try transaction.publish(
+                .vendorScheduleChanged, VendorScheduleChanged(vendorId: id, version: vendor.version), at: now,
+                id: eventId)
+            return vendor
+        }
+    }
+
+    /// Adds something to book.
+    public func addService(_ request: AddService) async throws -> OfferedService {
+        try await database.write { transaction in
+            let vendor = try transaction.vendor(id: request.vendorId)
+            try Self.checkPrice(request.price, of: vendor)
+            let service = try transaction.insertService(request)
+            try transaction.raiseVersion(ofVendor: vendor.id)
+            return service
+        }
+    }
+
+    private static func checkPrice(_ price: Money, of vendor: Vendor) throws {
+        var violations: [Violation] = []
+        if price.currency != vendor.currency {
+            violations.append(
+                Violation(
+                    path: "price.currency", constraint: "currency",
+                    message: "must be the vendor's currency, \(vendor.currency.rawValue)"))
+        }
+        if price.amountMinor < 0 {
+            violations.append(Violation(path: "price.amountMinor", constraint: "range", message: "must be at least 0"))
+        }
+        if !violations.isEmpty { throw RemoteError(InvalidPayload(violations: violations)) }
+    }
+
+    /// Changes something to book; bookings keep what they were made with.
+    public func updateService(_ request: UpdateService) async throws -> OfferedService {
+        try await database.write { transaction in
+            let vendor = try transaction.vendor(id: request.vendorId)
+            guard var service = vendor.services.first(where: { $0.id == request.serviceId }) else {
+                throw RemoteError(.serviceNotFound, "This vendor has no such service.")
+            }
+            service.name = request.name ?? service.name
+            service.durationMinutes = request.durationMinutes ?? service.durationMinutes
+            service.price = request.price ?? service.price
+            service.species = request.species ?? service.species
+            service.bufferMinutes = request.bufferMinutes ?? service.bufferMinutes
+            service.active = request.active ?? service.active
+            try Self.checkPrice(service.price, of: vendor)
+            try transaction.update(service)
+            try transaction.raiseVersion(ofVendor: vendor.id)
+            return service
+        }
+    }
+
+    /// Moves a vendor to another state.
+    public func setVendorStatus(_ request: SetVendorStatus) async throws -> Vendor {
+        let now = environment.now()
+        let eventId = environment.uniqueID()
+        return try await database.write { transaction in
+            let vendor = try transaction.vendor(id: request.id)
+            guard vendor.status.canBecome(request.to) else {
+                throw RemoteError(
+                    .invalidTransition,
+                    "A vendor that is \(vendor.status.rawValue) cannot become \(request.to.rawValue).")
+            }
+            try transaction.execute(
+                "UPDATE vendors SET status = ?, version = version + 1 WHERE id = ?", request.to.rawValue, vendor.id)
+            try transaction.publish(
+                .vendorStatusChanged,
+                VendorStatusChanged(vendorId: vendor.id, from: vendor.status, to: request.to), at: now, id: eventId)
+            return try transaction.vendor(id: vendor.id)
+        }
+    }
+
+    /// Enters a booking in the agenda.
+    public func bookingCreated(_ event: BookingCreatedEvent) async throws {
+        let now = environment.now()
+        try await database.write { transaction in
+            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            try transaction.enterInAgenda(event.data)
+        }
+    }
+
+    /// Keeps the agenda up to date.
+    public func bookingStatusChanged(_ event: BookingStatusChangedEvent) async throws {
+        let now = environment.now()
+        try await database.write { transaction in
+            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            try transaction.setAgendaStatus(event.data)
+        }
+    }
+}
