@@ -1,46 +1,24 @@
-public import Logging
 public import PetProContracts
 public import PetProStorage
 import Rookery
-public import ServiceLifecycle
 
 /// Takes back accounts whose registration never got its vendor, after 15 minutes. Asks Vendor first: a reply may have
 /// been lost while the vendor was made.
-public struct PendingUserSweeper: Service {
+public struct PendingUserSweeper: Sendable {
     /// 15 minutes.
     public static let age: Duration = .seconds(15 * 60)
 
     private let database: Database
     private let vendors: any VendorAPI
     private let environment: ServiceEnvironment
-    private let clock: any Clock<Duration>
-    private let logger: Logger
 
     /// A sweeper over Auth's database.
     public init(
-        database: Database, vendors: some VendorAPI, environment: ServiceEnvironment = ServiceEnvironment(),
-        clock: any Clock<Duration> = ContinuousClock(), logger: Logger
+        database: Database, vendors: some VendorAPI, environment: ServiceEnvironment = ServiceEnvironment()
     ) {
         self.database = database
         self.vendors = vendors
         self.environment = environment
-        self.clock = clock
-        self.logger = logger
-    }
-
-    /// Sweeps once a minute until graceful shutdown or cancellation.
-    public func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                do {
-                    try await sweep()
-                } catch {
-                    logger.warning("sweeping pending accounts failed", metadata: ["error": "\(error)"])
-                }
-                // Ended early only by cancellation, which the loop sees.
-                try? await clock.sleep(for: .seconds(60))
-            }
-        }
     }
 
     /// Looks once at every account that has been pending for too long.

@@ -156,7 +156,11 @@ public struct RookeryClient: Sendable {
         var metadata: [String: String] = [:]
         if let context = MessageContext.current {
             metadata = context.metadata
-            if let outer = context.deadline, outer < deadline { deadline = outer }
+            if let outer = context.deadline {
+                // The inner call ends a little before the outer one, so that its failure can still be answered.
+                let left = max(0, (outer - NIODeadline.now()).nanoseconds)
+                deadline = min(deadline, outer - TimeAmount.nanoseconds(min(100_000_000, left / 10)))
+            }
         }
         return OutgoingCall(
             command: command, payload: message, metadata: metadata, deadline: deadline, valueTimeout: allowed)

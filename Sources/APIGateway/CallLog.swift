@@ -1,0 +1,67 @@
+public import Rookery
+import Synchronization
+
+/// Which calls between services each HTTP request caused, by its trace: what the flows' diagrams show.
+///
+/// Keeps the last 1000 traces.
+public final class CallLog: Sendable {
+    /// One call.
+    public struct Entry: Sendable, Hashable, CustomStringConvertible {
+        /// The caller, by its name in the diagrams: `APIGateway`.
+        public let caller: String
+        /// Whom it called: `AuthService`.
+        public let callee: String
+        /// The method: `validateToken`.
+        public let method: String
+
+        /// `APIGateway→AuthService.validateToken`
+        public var description: String { "\(caller)→\(callee).\(method)" }
+    }
+
+    /// The metadata key under which a trace's id travels.
+    public static let traceKey = "traceId"
+    private static let limit = 1000
+
+    private struct State {
+        var traces: [String: [Entry]] = [:]
+        var order: [String] = []
+    }
+    private let state = Mutex(State())
+
+    public init() {}
+
+    /// The calls of a trace, in the order in which they were made.
+    public func calls(of traceId: String) -> [Entry] {
+        state.withLock { $0.traces[traceId] ?? [] }
+    }
+
+    fileprivate func add(_ entry: Entry, to traceId: String) {
+        state.withLock { state in
+            if state.traces[traceId] == nil {
+                state.order.append(traceId)
+                if state.order.count > Self.limit { state.traces[state.order.removeFirst()] = nil }
+            }
+            state.traces[traceId, default: []].append(entry)
+        }
+    }
+
+    /// Notes the calls of `caller` to `callee`.
+    public func interceptor(from caller: String, to callee: String) -> any ClientInterceptor {
+        Recorder(log: self, caller: caller, callee: callee)
+    }
+
+    private struct Recorder: ClientInterceptor {
+        let log: CallLog
+        let caller: String
+        let callee: String
+
+        func intercept(
+            _ call: OutgoingCall, next: (OutgoingCall) async throws -> Payload
+        ) async throws -> Payload {
+            if let traceId = call.metadata[CallLog.traceKey] {
+                log.add(Entry(caller: caller, callee: callee, method: call.command.name), to: traceId)
+            }
+            return try await next(call)
+        }
+    }
+}
