@@ -125,8 +125,9 @@ let package = Package(
             name: "PetProCommand",
             dependencies: [
                 "AuthService", "BookingService", "VendorService", "ProductService", "APIGateway", "PetProContracts",
-                "PetProStorage", "Rookery", arguments, logging, lifecycle, unixSignals, httpClient, nioCore, nioPosix,
-                hummingbird, jwt,
+                "PetProStorage", "Rookery", arguments, logging, lifecycle, unixSignals, httpClient, nioCore,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+
             ],
             swiftSettings: settings
         ),

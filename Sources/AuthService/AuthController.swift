@@ -7,8 +7,8 @@ import Rookery
 
 /// The Auth service's commands.
 public struct AuthController: AuthAPI {
-    private let database: Database
-    private let environment: ServiceEnvironment
+    let database: Database
+    let environment: ServiceEnvironment
     private let hasher: PasswordHasher
     private let tokens: AccessTokens
 
@@ -30,6 +30,8 @@ public struct AuthController: AuthAPI {
 
     /// Ends the hashing threads; no command may be under way.
     public func shutDown() async throws { try await hasher.shutDown() }
+
+    func hashedDemoPassword() async throws -> String { try await hasher.hash(Self.demoPassword).phc }
 
     /// Answers whether a token is good, and for whom.
     public func validateToken(_ request: ValidateToken) async throws -> TokenValidation {

@@ -4,9 +4,9 @@ import Rookery
 
 /// The Booking service's commands.
 public struct BookingController: BookingAPI {
-    private let database: Database
+    let database: Database
     private let vendors: any VendorAPI
-    private let environment: ServiceEnvironment
+    let environment: ServiceEnvironment
 
     /// The schema of the service's database.
     public static var migrations: [Migration] { BookingSchema.migrations }

@@ -7,8 +7,8 @@ public struct ProductController: ProductAPI {
     /// 15 minutes.
     public static let reservationLifetime: Duration = .seconds(15 * 60)
 
-    private let database: Database
-    private let environment: ServiceEnvironment
+    let database: Database
+    let environment: ServiceEnvironment
     private let clock: any Clock<Duration>
     private let epoch: String
 

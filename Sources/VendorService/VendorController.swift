@@ -5,8 +5,8 @@ import Rookery
 
 /// The Vendor service's commands.
 public struct VendorController: VendorAPI {
-    private let database: Database
-    private let environment: ServiceEnvironment
+    let database: Database
+    let environment: ServiceEnvironment
     private let initialStatus: VendorStatus
 
     /// The schema of the service's database.

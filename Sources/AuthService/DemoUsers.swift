@@ -1,0 +1,35 @@
+import PetProContracts
+import PetProStorage
+import Rookery
+
+extension AuthController {
+    /// The password of every demo account.
+    public static let demoPassword = "petpro-demo"
+
+    /// Enters the demo accounts, if there are no accounts yet.
+    public func enterDemoUsers() async throws {
+        let accounts: [(email: String, name: String, role: Role, state: UserState)] = [
+            ("marigold@petpro.example", "Rosa Marigold", .vendor, .active),
+            ("melati@petpro.example", "drh. Sari Melati", .vendor, .active),
+            ("pfotenhof@petpro.example", "Anke Pfoten", .vendor, .active),
+            ("quiettails@petpro.example", "Noah Quiet", .vendor, .active),
+            ("maya@petpro.example", "Maya Ortiz", .customer, .active),
+            ("dewi@petpro.example", "Dewi Lestari", .customer, .active),
+            ("jonas@petpro.example", "Jonas Weber", .customer, .active),
+            ("admin@petpro.example", "Admin", .admin, .active),
+            ("ops@petpro.example", "Ops", .ops, .active),
+        ]
+        // One hash for all: nine would take seconds.
+        let password = try await hashedDemoPassword()
+        let now = environment.now()
+        try await database.write { transaction in
+            guard try transaction.row("SELECT id FROM users LIMIT 1") == nil else { return }
+            for account in accounts {
+                _ = try transaction.insertUser(
+                    CreateUser(
+                        email: account.email, password: Self.demoPassword, name: account.name, role: account.role),
+                    state: account.state, password: password, at: now)
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+import PetProContracts
+import PetProStorage
+import Rookery
+
+extension BookingController {
+    /// Enters the demo owners' pets, if there are no pets yet.
+    public func enterDemoPets() async throws {
+        let pets = [
+            CreatePet(ownerId: 5, name: "Biscuit", species: .dog, breed: "Beagle"),
+            CreatePet(ownerId: 5, name: "Olive", species: .cat),
+            CreatePet(ownerId: 6, name: "Mochi", species: .cat),
+            CreatePet(ownerId: 7, name: "Käthe 🐕", species: .dog, breed: "Dackel"),
+        ]
+        try await database.write { transaction in
+            guard try transaction.row("SELECT id FROM pets LIMIT 1") == nil else { return }
+            for pet in pets { _ = try transaction.insertPet(pet) }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+import ArgumentParser
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+import PetProStorage
+import Rookery
+
+struct Demo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Goes through the three flows against a running platform, step by step.",
+        discussion: """
+            It registers a vendor and a customer of its own, so it can be run as often as you like. Which calls a step \
+            caused is shown when the platform runs with --demo.
+            """)
+
+    @Option(help: "The platform's address.")
+    var url = "http://127.0.0.1:8080"
+
+    func run() async throws {
+        let client = DemoClient(url: url)
+        let run = String(ServiceEnvironment.randomID().prefix(8))
+        Terminal.line(Terminal.strong("Vendor registration"))
+        let vendor = try await client.step(
+            "register a vendor", .POST, "/api/vendors", expecting: 201,
+            body: [
+                "user": [
+                    "email": .string("vendor-\(run)@petpro.example"), "password": "correct horse", "name": "Vera Vendor",
+                ],
+                "vendor": [
+                    "businessName": .string("Demo Grooming \(run)"), "type": "grooming", "timeZone": "Europe/Berlin",
+                    "currency": "EUR", "capacity": 1,
+                ],
+            ], headers: [("Idempotency-Key", "demo-\(run)")])
+        guard let vendorId = vendor["id"]?.intValue else { throw CommandFailure(message: "the vendor has no id") }
+        let login: JSONValue = ["email": .string("vendor-\(run)@petpro.example"), "password": "correct horse"]
+        let vendorToken = try await client.signIn("sign in as the vendor", login)
+        try await client.untilActive(vendorToken)
+        let hours: [JSONValue] = (1...7).map { ["weekday": .int($0), "open": "00:00", "close": "24:00"] }
+        _ = try await client.step(
+            "set the opening hours", .PUT, "/api/vendors/\(vendorId)/hours", expecting: 200,
+            body: ["hours": .array(hours)], token: vendorToken)
+        let service = try await client.step(
+            "offer a service", .POST, "/api/vendors/\(vendorId)/services", expecting: 201,
+            body: [
+                "name": "Bath & Brush", "durationMinutes": 45, "price": ["amountMinor": 4800, "currency": "EUR"],
+                "species": ["dog"],
+            ], token: vendorToken)
+        let product = try await client.step(
+            "offer a product", .POST, "/api/products", expecting: 201,
+            body: [
+                "sku": "SHAMPOO", "name": "Oatmeal Shampoo", "price": ["amountMinor": 1290, "currency": "EUR"],
+                "species": ["dog"], "quantity": 6, "lowStockThreshold": 8,
+            ], token: vendorToken)
+
+        Terminal.line(Terminal.strong("\nBooking creation"))
+        let customer: JSONValue = [
+            "email": .string("customer-\(run)@petpro.example"), "password": "battery staple", "name": "Carla Customer",
+        ]
+        _ = try await client.step(
+            "register a customer", .POST, "/api/auth/register", expecting: 201, body: customer)
+        let token = try await client.signIn(
+            "sign in", ["email": .string("customer-\(run)@petpro.example"), "password": "battery staple"])
+        let pet = try await client.step(
+            "enter a pet", .POST, "/api/pets", expecting: 201, body: ["name": "Žofie 🐶", "species": "dog"], token: token)
+        let other = try await client.step(
+            "enter another pet", .POST, "/api/pets", expecting: 201, body: ["name": "Bob", "species": "dog"], token: token)
+        // In two days at noon, whatever the vendor's clock says.
+        let day = Instant.current().milliseconds / 86_400_000 + 2
+        let start = Instant(milliseconds: day * 86_400_000 + 12 * 3_600_000)
+        func booking(_ pet: JSONValue) -> JSONValue {
+            [
+                "vendorId": .int(Int64(vendorId)), "serviceId": service["id"] ?? .null, "petId": pet["id"] ?? .null,
+                "start": .string(start.description),
+            ]
+        }
+        _ = try await client.step(
+            "book with a token that is not good", .POST, "/api/bookings", expecting: 401, body: booking(pet),
+            token: "not.a.token")
+        let booked = try await client.step(
+            "book", .POST, "/api/bookings", expecting: 201, body: booking(pet), token: token)
+        _ = try await client.step(
+            "book the same time for the other pet", .POST, "/api/bookings", expecting: 409, body: booking(other),
+            token: token)
+        Terminal.line("  booked \(booked["reference"]?.stringValue ?? "?") for \(start)")
+
+        Terminal.line(Terminal.strong("\nProduct inventory check"))
+        _ = try await client.step(
+            "ask whether the product can be had", .GET, "/api/products/\(product["id"]?.intValue ?? 0)/availability",
+            expecting: 200)
+        Terminal.line("\nAll steps answered as expected.")
+    }
+}
+
+/// Does the steps and shows them.
+struct DemoClient: Sendable {
+    let url: String
+
+    private struct Answer {
+        let status: Int
+        let body: JSONValue
+        let calls: String?
+    }
+
+    private func send(
+        _ method: HTTPMethod, _ path: String, body: JSONValue?, token: String?, headers: [(String, String)]
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: url + path)
+        request.method = method
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(string: body.jsonText))
+        }
+        let response: HTTPClientResponse
+        let bytes: ByteBuffer
+        do {
+            response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+            bytes = try await response.body.collect(upTo: 1 << 20)
+        } catch {
+            throw CommandFailure(
+                message: "\(url) does not answer (\(error)).\nStart a platform first: petpro up --demo")
+        }
+        let value = bytes.readableBytes == 0 ? JSONValue.null : try JSONValue(parsing: bytes.readableBytesView)
+        return Answer(
+            status: Int(response.status.code), body: value, calls: response.headers.first(name: "X-PetPro-Calls"))
+    }
+
+    /// Does one step, shows it, and fails when its status is another than expected.
+    func step(
+        _ name: String, _ method: HTTPMethod, _ path: String, expecting status: Int, body: JSONValue? = nil,
+        token: String? = nil, headers: [(String, String)] = []
+    ) async throws -> JSONValue {
+        let answer = try await send(method, path, body: body, token: token, headers: headers)
+        let padded = name + String(repeating: " ", count: max(1, 38 - name.count))
+        Terminal.line("  \(padded)\(method.rawValue) \(path) → \(answer.status)")
+        if let calls = answer.calls { Terminal.line("      \(calls)") }
+        guard answer.status == status else {
+            throw CommandFailure(message: "expected status \(status), got \(answer.status): \(answer.body.jsonText)")
+        }
+        return answer.body
+    }
+
+    func signIn(_ name: String, _ credentials: JSONValue) async throws -> String {
+        let tokens = try await step(name, .POST, "/api/auth/login", expecting: 200, body: credentials)
+        guard let token = tokens["accessToken"]?.stringValue else {
+            throw CommandFailure(message: "the answer has no token")
+        }
+        return token
+    }
+
+    /// The account becomes active when the event of its vendor has arrived, an instant after the vendor was made.
+    func untilActive(_ token: String) async throws {
+        for _ in 0..<100 {
+            let answer = try await send(.GET, "/api/me", body: nil, token: token, headers: [])
+            if answer.status == 200 { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        throw CommandFailure(message: "the vendor's account did not become active in 5 s")
+    }
+}

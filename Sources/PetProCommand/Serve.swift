@@ -1,0 +1,96 @@
+import ArgumentParser
+import Foundation
+import NIOCore
+import PetProContracts
+import Rookery
+import ServiceLifecycle
+import UnixSignals
+
+/// What `petpro serve` can run.
+enum Part: String, ExpressibleByArgument, CaseIterable {
+    case auth, booking, vendor, product, gateway
+
+    var service: ServiceName? { ServiceName(rawValue: rawValue) }
+}
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Runs one service, or the gateway, in a process of its own.",
+        discussion: """
+            The addresses of the services are options, or else the environment's PETPRO_AUTH, PETPRO_BOOKING, \
+            PETPRO_VENDOR and PETPRO_PRODUCT, or else ports 4001 to 4004 of this machine. A service listens on its own.
+            """)
+
+    @Argument(help: "auth, booking, vendor, product or gateway.")
+    var part: Part
+    @Option(help: "Auth's address.")
+    var auth: Address?
+    @Option(help: "Booking's address.")
+    var booking: Address?
+    @Option(help: "Vendor's address.")
+    var vendor: Address?
+    @Option(help: "Product's address.")
+    var product: Address?
+    @Option(help: "The address of the HTTP gateway.")
+    var http = Address(host: "127.0.0.1", port: 8080)
+    @Option(help: "The folder of the database; it is made if need be.")
+    var data = "data"
+    @Flag(help: "Enter demo data into an empty database.")
+    var demo = false
+    @Flag(help: "New vendors wait for an admin before they can be booked.")
+    var vendorsNeedApproval = false
+    @OptionGroup var logging: LoggingOptions
+
+    func run() async throws {
+        let logger = logging.logger()
+        let platform = Platform(
+            addresses: try addresses(), dataFolder: data, isDemo: demo, vendorsNeedApproval: vendorsNeedApproval,
+            logger: logger)
+        var services: [any Service]
+        var close: @Sendable () async throws -> Void = {}
+        var server: RookeryServer?
+        if let service = part.service {
+            let parts = try await platform.parts(of: service)
+            services = [parts.server] + parts.others
+            server = parts.server
+            close = parts.close
+        } else {
+            let http = self.http
+            services = [try platform.gateway(http) { Terminal.line("ready http://\(http.host):\($0)") }]
+        }
+        let group = ServiceGroup(
+            configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        let listening = server
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            tasks.addTask {
+                guard let address = try await listening?.boundAddress else { return }
+                Terminal.line("ready \(address.ipAddress ?? ""):\(address.port ?? 0)")
+            }
+            try await tasks.waitForAll()
+        }
+        try await close()
+    }
+
+    private func addresses() throws -> [ServiceName: Address] {
+        let given: [ServiceName: Address?] = [.auth: auth, .booking: booking, .vendor: vendor, .product: product]
+        let ports: [ServiceName: Int] = [.auth: 4001, .booking: 4002, .vendor: 4003, .product: 4004]
+        var addresses: [ServiceName: Address] = [:]
+        for service in ServiceName.allCases {
+            if case let address?? = given[service] {
+                addresses[service] = address
+                continue
+            }
+            let key = "PETPRO_\(service.rawValue.uppercased())"
+            if let text = ProcessInfo.processInfo.environment[key] {
+                guard let address = Address(argument: text) else {
+                    throw CommandFailure(message: "\(key) must be HOST:PORT, not \(text)")
+                }
+                addresses[service] = address
+                continue
+            }
+            addresses[service] = Address(host: "127.0.0.1", port: ports[service] ?? 0)
+        }
+        return addresses
+    }
+}
