@@ -54,14 +54,25 @@ let package = Package(
         // MARK: Rookery, from the inside out: an import only ever points up this list.
         .target(name: "RookeryWire", dependencies: [nioCore], swiftSettings: settings),
         .target(name: "RookeryCore", dependencies: ["RookeryWire", nioCore, logging], swiftSettings: settings),
-        .macro(
-            name: "RookeryMacros",
+        // The macros are a library of their own because a test that depended on the plugin would have everything built
+        // a second time, for the build's own machine.
+        .target(
+            name: "RookeryMacroExpansion",
             dependencies: [
                 .product(name: "SwiftSyntax", package: "swift-syntax"),
                 .product(name: "SwiftSyntaxBuilder", package: "swift-syntax"),
                 .product(name: "SwiftSyntaxMacros", package: "swift-syntax"),
-                .product(name: "SwiftParser", package: "swift-syntax"),
                 .product(name: "SwiftDiagnostics", package: "swift-syntax"),
+                .product(name: "SwiftParser", package: "swift-syntax"),
+            ],
+            swiftSettings: settings
+        ),
+        .macro(
+            name: "RookeryMacros",
+            dependencies: [
+                "RookeryMacroExpansion",
+                .product(name: "SwiftSyntax", package: "swift-syntax"),
+                .product(name: "SwiftSyntaxMacros", package: "swift-syntax"),
                 .product(name: "SwiftCompilerPlugin", package: "swift-syntax"),
             ],
             swiftSettings: settings
@@ -128,6 +139,54 @@ let package = Package(
                 "PetProStorage", "Rookery", arguments, logging, lifecycle, unixSignals, httpClient, nioCore,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
 
+            ],
+            swiftSettings: settings
+        ),
+
+        // MARK: Tests, a folder for each target.
+        .testTarget(
+            name: "RookeryWireTests", dependencies: ["RookeryWire", "RookeryTesting", nioCore], swiftSettings: settings),
+        .testTarget(
+            name: "RookeryCoreTests", dependencies: ["Rookery", "RookeryTesting", nioCore], swiftSettings: settings),
+        .testTarget(
+            name: "RookeryMacroExpansionTests",
+            dependencies: [
+                "RookeryMacroExpansion",
+                .product(name: "SwiftSyntaxMacroExpansion", package: "swift-syntax"),
+                .product(name: "SwiftSyntaxMacrosGenericTestSupport", package: "swift-syntax"),
+                .product(name: "SwiftSyntaxMacros", package: "swift-syntax"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RookeryTCPTests",
+            dependencies: ["Rookery", "RookeryTesting", nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RookeryCommandTests", dependencies: ["RookeryCommand", "Rookery", "RookeryTesting", nioCore, nioPosix],
+            swiftSettings: settings),
+        .testTarget(
+            name: "PetProStorageTests", dependencies: ["PetProStorage", "PetProContracts", "RookeryTesting", "Rookery", logging],
+            swiftSettings: settings),
+        .testTarget(
+            name: "AuthServiceTests", dependencies: ["AuthService", "PetProStorage", "PetProContracts", "Rookery"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "BookingServiceTests",
+            dependencies: ["BookingService", "PetProStorage", "PetProContracts", "Rookery", nioCore],
+            swiftSettings: settings),
+        .testTarget(
+            name: "VendorServiceTests", dependencies: ["VendorService", "PetProStorage", "PetProContracts", "Rookery"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ProductServiceTests", dependencies: ["ProductService", "PetProStorage", "PetProContracts", "Rookery"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "PetProCommandTests",
+            dependencies: [
+                "PetProCommand", "APIGateway", "PetProStorage", "PetProContracts", "Rookery", httpClient, nioCore,
+                nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"), logging, lifecycle,
             ],
             swiftSettings: settings
         ),

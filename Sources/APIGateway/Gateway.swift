@@ -91,7 +91,11 @@ public struct Gateway: Service {
             services: [hub],
             onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? configuration.port) },
             logger: logger)
-        try await application.run()
+        try await withGracefulShutdownHandler {
+            try await application.run()
+        } onGracefulShutdown: {
+            hub.stop()
+        }
     }
 
     /// The description of the API.

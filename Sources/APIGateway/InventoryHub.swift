@@ -44,25 +44,48 @@ actor InventoryHub: Service {
     private let logger: Logger
     private var upstreams: [Topic: Upstream] = [:]
     private var nextID = 0
-    private let opened: AsyncStream<Topic>
-    private let open: AsyncStream<Topic>.Continuation
+    private var isStopping = false
+    private let requests: AsyncStream<Request>
+    private nonisolated let request: AsyncStream<Request>.Continuation
+
+    private enum Request: Sendable {
+        case open(Topic)
+        case stop
+    }
 
     init(products: any ProductAPI, logger: Logger) {
         self.products = products
         self.logger = logger
-        (opened, open) = AsyncStream.makeStream(of: Topic.self)
+        (requests, request) = AsyncStream.makeStream(of: Request.self)
     }
 
-    /// Watches what is asked for, until graceful shutdown or cancellation; then all subscriptions end.
+    /// Watches what is asked for, until ``stop()``, graceful shutdown or cancellation; then all subscriptions end.
     func run() async throws {
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
-                for await topic in self.opened {
-                    group.addTask { await self.watch(topic) }
+                for await request in self.requests {
+                    switch request {
+                    case .open(let topic): group.addTask { await self.watch(topic) }
+                    case .stop:
+                        await self.finishAll()
+                        group.cancelAll()
+                    }
                 }
             }
         }
-        for topic in upstreams.keys { finish(topic, RemoteError("SHUTTING_DOWN", "The gateway is shutting down.")) }
+        finishAll()
+    }
+
+    /// Ends all subscriptions: an HTTP server does not stop while it is still sending them.
+    nonisolated func stop() {
+        request.yield(.stop)
+    }
+
+    private static let shuttingDown = RemoteError("SHUTTING_DOWN", "The gateway is shutting down.")
+
+    private func finishAll() {
+        isStopping = true
+        for topic in upstreams.keys { finish(topic, Self.shuttingDown) }
     }
 
     /// Subscribes. Ending the iteration unsubscribes; the last one to leave ends the upstream watch.
@@ -71,6 +94,10 @@ actor InventoryHub: Service {
         let id = nextID
         let (stream, continuation) = AsyncThrowingStream.makeStream(
             of: Item.self, throwing: (any Error).self, bufferingPolicy: .bufferingOldest(Self.bufferLimit))
+        if isStopping {
+            continuation.finish(throwing: Self.shuttingDown)
+            return stream
+        }
         let isFirst = upstreams[topic] == nil
         var upstream = upstreams[topic] ?? Upstream()
         upstream.subscribers[id] = continuation
@@ -91,7 +118,7 @@ actor InventoryHub: Service {
                 continuation.yield(Item(chunk: chunk, cursor: nil))
             }
         }
-        if isFirst { open.yield(topic) }
+        if isFirst { request.yield(.open(topic)) }
         return stream
     }
 

@@ -73,6 +73,8 @@ struct Up: AsyncParsableCommand {
         Terminal.line(
             """
 
+            \(Terminal.strong("ready \(url)"))
+
             Try next:
               curl \(url)/api/vendors
               curl \(url)/api/products/9001/availability
@@ -85,6 +87,6 @@ struct Up: AsyncParsableCommand {
                   maya@petpro.example (customer), marigold@petpro.example (vendor), admin@petpro.example (admin)
                 """)
         }
-        Terminal.line("Ctrl-C stops.\n\n\(Terminal.strong("ready \(url)"))")
+        Terminal.line("Ctrl-C stops.")
     }
 }

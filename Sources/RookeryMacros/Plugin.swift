@@ -1,7 +1,48 @@
+import RookeryMacroExpansion
 import SwiftCompilerPlugin
+import SwiftSyntax
 import SwiftSyntaxMacros
 
 @main
 struct RookeryPlugin: CompilerPlugin {
     let providingMacros: [any Macro.Type] = [MarkerMacro.self, MessageMacro.self, ContractMacro.self]
+}
+
+// The compiler looks for macros by names in this module; what they do is in a library, where tests can call it.
+
+struct MarkerMacro: PeerMacro {
+    static func expansion(
+        of node: AttributeSyntax, providingPeersOf declaration: some DeclSyntaxProtocol,
+        in context: some MacroExpansionContext
+    ) throws -> [DeclSyntax] {
+        []
+    }
+}
+
+struct ContractMacro: PeerMacro {
+    static func expansion(
+        of node: AttributeSyntax, providingPeersOf declaration: some DeclSyntaxProtocol,
+        in context: some MacroExpansionContext
+    ) throws -> [DeclSyntax] {
+        try RookeryMacroExpansion.ContractMacro.expansion(of: node, providingPeersOf: declaration, in: context)
+    }
+}
+
+struct MessageMacro: MemberMacro, ExtensionMacro {
+    static func expansion(
+        of node: AttributeSyntax, providingMembersOf declaration: some DeclGroupSyntax,
+        conformingTo protocols: [TypeSyntax], in context: some MacroExpansionContext
+    ) throws -> [DeclSyntax] {
+        try RookeryMacroExpansion.MessageMacro.expansion(
+            of: node, providingMembersOf: declaration, conformingTo: protocols, in: context)
+    }
+
+    static func expansion(
+        of node: AttributeSyntax, attachedTo declaration: some DeclGroupSyntax,
+        providingExtensionsOf type: some TypeSyntaxProtocol, conformingTo protocols: [TypeSyntax],
+        in context: some MacroExpansionContext
+    ) throws -> [ExtensionDeclSyntax] {
+        try RookeryMacroExpansion.MessageMacro.expansion(
+            of: node, attachedTo: declaration, providingExtensionsOf: type, conformingTo: protocols, in: context)
+    }
 }

@@ -1,10 +1,10 @@
 import SwiftParser
-import SwiftSyntax
+package import SwiftSyntax
 import SwiftSyntaxBuilder
-import SwiftSyntaxMacros
+package import SwiftSyntaxMacros
 
 /// `@Contract`: a protocol's commands, the routes that serve them and the client that calls them.
-struct ContractMacro: PeerMacro {
+package struct ContractMacro: PeerMacro {
     private struct Entry {
         let name: String
         let kind: String
@@ -20,7 +20,7 @@ struct ContractMacro: PeerMacro {
     }
 
     /// Adds `<Name>Contract` and `<Name>Client`.
-    static func expansion(
+    package static func expansion(
         of node: AttributeSyntax,
         providingPeersOf declaration: some DeclSyntaxProtocol,
         in context: some MacroExpansionContext

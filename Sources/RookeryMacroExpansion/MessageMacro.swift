@@ -1,9 +1,9 @@
-import SwiftSyntax
+package import SwiftSyntax
 import SwiftSyntaxBuilder
-import SwiftSyntaxMacros
+package import SwiftSyntaxMacros
 
 /// `@Message`: codec, validation, memberwise initialiser and redacted description.
-struct MessageMacro {
+package struct MessageMacro {
     fileprivate struct Properties {
         var fields: [MessageField] = []
         var nodes: [Syntax] = []
@@ -89,7 +89,7 @@ extension AccessorBlockSyntax {
 
 extension MessageMacro: MemberMacro {
     /// The memberwise initialiser.
-    static func expansion(
+    package static func expansion(
         of node: AttributeSyntax,
         providingMembersOf declaration: some DeclGroupSyntax,
         conformingTo protocols: [TypeSyntax],
@@ -117,7 +117,7 @@ extension MessageMacro: MemberMacro {
 
 extension MessageMacro: ExtensionMacro {
     /// Codec and description.
-    static func expansion(
+    package static func expansion(
         of node: AttributeSyntax,
         attachedTo declaration: some DeclGroupSyntax,
         providingExtensionsOf type: some TypeSyntaxProtocol,

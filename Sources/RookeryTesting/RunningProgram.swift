@@ -1,0 +1,88 @@
+public import Foundation
+import Synchronization
+
+/// A program that a test has started, as a user would.
+public final class RunningProgram: @unchecked Sendable {
+    // `Process` may be used from any thread once it runs.
+    private let process: Process
+    private let output = Mutex(Output())
+
+    private struct Output {
+        var text = ""
+        var isClosed = false
+        var waiting: [(prefix: String, continuation: CheckedContinuation<String?, Never>)] = []
+    }
+
+    /// Starts a program with its standard output watched; its errors go where the test's go.
+    public init(_ executable: URL, _ arguments: [String], environment: [String: String] = [:]) throws {
+        process = Process()
+        process.executableURL = executable
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        pipe.fileHandleForReading.readabilityHandler = { [weak self] handle in
+            let data = handle.availableData
+            if data.isEmpty { handle.readabilityHandler = nil }
+            self?.received(data)
+        }
+        try process.run()
+    }
+
+    /// The program of this package with that name, beside the running test.
+    public static func url(_ name: String) -> URL {
+        URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(name)
+    }
+
+    private func received(_ data: Data) {
+        let resumed = output.withLock { output in
+            output.text += String(decoding: data, as: UTF8.self)
+            output.isClosed = output.isClosed || data.isEmpty
+            var resumed: [(CheckedContinuation<String?, Never>, String?)] = []
+            output.waiting.removeAll { prefix, continuation in
+                let line = Self.line(prefix, in: output.text)
+                if line == nil, !output.isClosed { return false }
+                resumed.append((continuation, line))
+                return true
+            }
+            return resumed
+        }
+        for (continuation, line) in resumed { continuation.resume(returning: line) }
+    }
+
+    private static func line(_ prefix: String, in text: String) -> String? {
+        // Only whole lines: the last one may still be growing.
+        text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().first { $0.hasPrefix(prefix) }.map(String.init)
+    }
+
+    /// The first line that begins so; waits for it. Nil when the program ends without one.
+    public func line(_ prefix: String) async -> String? {
+        await withCheckedContinuation { continuation in
+            let (isDone, line) = output.withLock { output -> (Bool, String?) in
+                if let line = Self.line(prefix, in: output.text) { return (true, line) }
+                if output.isClosed { return (true, nil) }
+                output.waiting.append((prefix, continuation))
+                return (false, nil)
+            }
+            if isDone { continuation.resume(returning: line) }
+        }
+    }
+
+    /// All that it has printed so far.
+    public var printed: String { output.withLock { $0.text } }
+
+    /// Sends a signal: `SIGTERM`, `SIGKILL`.
+    public func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
+    /// Waits for the end and gives the exit code, or minus the signal that ended it.
+    public func exitCode() async -> Int32 {
+        await withCheckedContinuation { continuation in
+            // Blocks a thread of its own, not one of the concurrency pool's.
+            Thread.detachNewThread {
+                self.process.waitUntilExit()
+                let status = self.process.terminationStatus
+                continuation.resume(returning: self.process.terminationReason == .uncaughtSignal ? -status : status)
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import NIOCore
+import NIOPosix
+
+/// A TCP server that says what it is told to say: it answers the first bytes of each connection with a function of them.
+public struct ScriptedPeer: Sendable {
+    /// What to do with what a client wrote.
+    public enum Answer: Sendable {
+        /// Write this.
+        case write([UInt8])
+        /// Write this, then close.
+        case writeAndClose([UInt8])
+        /// Say nothing.
+        case silence
+    }
+
+    private let channel: any Channel
+
+    /// The port it listens on.
+    public var port: Int { channel.localAddress?.port ?? 0 }
+
+    /// Listens on a free port of this machine for the length of `body`. `answer` is called with all that a connection has
+    /// sent so far, whenever more has come.
+    public static func running<Result: Sendable>(
+        _ answer: @escaping @Sendable ([UInt8]) -> Answer, _ body: (ScriptedPeer) async throws -> Result
+    ) async throws -> Result {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Handler(answer))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        do {
+            let result = try await body(ScriptedPeer(channel: channel))
+            try await channel.close().get()
+            return result
+        } catch {
+            try await channel.close().get()
+            throw error
+        }
+    }
+
+    private final class Handler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        private let answer: @Sendable ([UInt8]) -> Answer
+        private var received: [UInt8] = []
+
+        init(_ answer: @escaping @Sendable ([UInt8]) -> Answer) { self.answer = answer }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            received.append(contentsOf: unwrapInboundIn(data).readableBytesView)
+            switch answer(received) {
+            case .write(let bytes):
+                context.writeAndFlush(NIOAny(ByteBuffer(bytes: bytes)), promise: nil)
+            case .writeAndClose(let bytes):
+                context.writeAndFlush(NIOAny(ByteBuffer(bytes: bytes)), promise: nil)
+                context.close(promise: nil)
+            case .silence: break
+            }
+        }
+    }
+}

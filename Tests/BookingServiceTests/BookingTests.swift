@@ -1,0 +1,310 @@
+import NIOCore
+import PetProContracts
+import PetProStorage
+import Rookery
+import Synchronization
+import Testing
+
+@testable import BookingService
+
+private let noon = Instant("2027-06-01T12:00:00Z") ?? Instant(milliseconds: 0)
+private func at(_ minutes: Int) -> Instant { noon + .seconds(minutes * 60) }
+
+@Suite("Occupancy")
+struct OccupancyTests {
+    @Test("is the most places taken at one moment, not the number of overlaps")
+    func backToBack() {
+        let taken = [Interval(start: at(0), end: at(30)), Interval(start: at(30), end: at(60))]
+        #expect(Occupancy.maximumConcurrency(of: taken, within: Interval(start: at(0), end: at(60))) == 1)
+        #expect(Occupancy.maximumConcurrency(of: taken, within: Interval(start: at(60), end: at(90))) == 0)
+        #expect(Occupancy.maximumConcurrency(of: [], within: Interval(start: at(0), end: at(60))) == 0)
+    }
+
+    @Test("is what counting minute by minute gives", arguments: 0..<50)
+    func againstCounting(_ seed: Int) {
+        var state = UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 &+ 1
+        func random(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        let taken = (0..<random(12)).map { _ -> Interval in
+            let start = random(60)
+            return Interval(start: at(start), end: at(start + 1 + random(20)))
+        }
+        let span = Interval(start: at(random(40)), end: at(41 + random(40)))
+        var most = 0
+        for minute in 0..<100 where at(minute) >= span.start && at(minute) < span.end {
+            most = max(most, taken.count { $0.start <= at(minute) && at(minute) < $0.end })
+        }
+        #expect(Occupancy.maximumConcurrency(of: taken, within: span) == most)
+    }
+}
+
+@Suite("A booking's states")
+struct TransitionTests {
+    private static func booking(_ status: BookingStatus) -> Booking {
+        Booking(
+            id: 1, reference: "r", customerId: 1, vendorId: 1, serviceId: 1, petId: 1, start: noon, end: at(45),
+            serviceName: "s", price: Money(amountMinor: 1, currency: .eur), durationMinutes: 45, status: status,
+            version: 1, flagged: false, history: [], createdAt: at(-1000))
+    }
+
+    @Test("follow one another as the platform says, for each actor")
+    func matrix() {
+        let allowed: Set<String> = [
+            "pending>confirmed", "pending>cancelled", "confirmed>in_progress", "confirmed>cancelled", "confirmed>no_show",
+            "in_progress>completed",
+        ]
+        for from in BookingStatus.allCases {
+            for to in BookingStatus.allCases {
+                for actor in BookingActor.allCases {
+                    // After the start, when nobody may be missing too early.
+                    let isAllowed = (try? BookingTransition.check(Self.booking(from), to: to, by: actor, at: at(1))) != nil
+                    let expected = allowed.contains("\(from.rawValue)>\(to.rawValue)") && actor != .customer
+                    #expect(isAllowed == expected, "\(from) to \(to) by \(actor)")
+                }
+            }
+        }
+    }
+
+    @Test("let a customer cancel until the start, and nobody be missing before it")
+    func time() throws {
+        try BookingTransition.check(Self.booking(.confirmed), to: .cancelled, by: .customer, at: at(-1))
+        let late = #expect(throws: RemoteError.self) {
+            try BookingTransition.check(Self.booking(.confirmed), to: .cancelled, by: .customer, at: noon)
+        }
+        #expect(late?.code == .cancellationNotAllowed)
+        #expect(throws: RemoteError.self) {
+            try BookingTransition.check(Self.booking(.confirmed), to: .noShow, by: .vendor, at: at(-1))
+        }
+    }
+}
+
+/// A vendor that is open from noon to 17:00, whatever the day, and can be down.
+private final class FakeVendors: VendorAPI {
+    let availability: Mutex<VendorAvailability>
+    let isDown = Mutex(false)
+    let calls = Mutex(0)
+
+    init(capacity: Int, buffer: Int = 0, lead: Int = 0) {
+        availability = Mutex(
+            VendorAvailability(
+                vendorId: 1, date: LocalDate(daysSinceEpoch: 0), timeZone: "UTC", status: .active, open: true,
+                windows: [TimeWindow(start: noon, end: at(300))], capacity: capacity, leadTimeMinutes: lead,
+                services: [
+                    OfferedService(
+                        id: 1, vendorId: 1, name: "Bath", durationMinutes: 30, price: Money(amountMinor: 4800, currency: .eur),
+                        species: [.dog], bufferMinutes: buffer, active: true),
+                    OfferedService(
+                        id: 2, vendorId: 1, name: "Groom", durationMinutes: 60, price: Money(amountMinor: 8600, currency: .eur),
+                        species: [.dog, .cat], bufferMinutes: buffer, active: true),
+                ], version: 1))
+    }
+
+    func getVendorAvailability(_ request: GetVendorAvailability) async throws -> VendorAvailability {
+        calls.withLock { $0 += 1 }
+        if isDown.withLock({ $0 }) { throw CallError(.cannotConnect, "down") }
+        return availability.withLock { $0 }
+    }
+
+    private struct NotAsked: Error {}
+    func createVendor(_ request: CreateVendor) async throws -> Vendor { throw NotAsked() }
+    func getVendorById(_ request: GetVendorById) async throws -> Vendor { throw NotAsked() }
+    func getVendorByUser(_ request: GetVendorByUser) async throws -> Vendor { throw NotAsked() }
+    func listVendors(_ request: ListVendors) async throws -> VendorPage { throw NotAsked() }
+    func updateVendor(_ request: UpdateVendor) async throws -> Vendor { throw NotAsked() }
+    func setVendorHours(_ request: SetVendorHours) async throws -> Vendor { throw NotAsked() }
+    func addService(_ request: AddService) async throws -> OfferedService { throw NotAsked() }
+    func updateService(_ request: UpdateService) async throws -> OfferedService { throw NotAsked() }
+    func setVendorStatus(_ request: SetVendorStatus) async throws -> Vendor { throw NotAsked() }
+    func bookingCreated(_ event: BookingCreatedEvent) async throws { throw NotAsked() }
+    func bookingStatusChanged(_ event: BookingStatusChangedEvent) async throws { throw NotAsked() }
+}
+
+@Suite("Booking")
+struct BookingTests {
+    private let vendors: FakeVendors
+    private let bookings: BookingController
+    private let time = TimeBox()
+
+    final class TimeBox: Sendable {
+        let now = Mutex(at(-600))
+    }
+
+    init() throws {
+        let vendors = FakeVendors(capacity: 2)
+        let time = self.time
+        self.vendors = vendors
+        bookings = BookingController(
+            database: try Database(inMemory: BookingController.migrations), vendors: vendors,
+            environment: ServiceEnvironment(now: { time.now.withLock { $0 } }))
+    }
+
+    private func pet(_ species: Species = .dog, owner: Int = 5) async throws -> Int {
+        try await bookings.createPet(CreatePet(ownerId: owner, name: "Biscuit", species: species)).id
+    }
+
+    private func book(_ pet: Int, _ minutes: Int, service: Int = 1, key: String? = nil, price: Money? = nil) async throws
+        -> Booking
+    {
+        try await bookings.createBooking(
+            CreateBooking(
+                customerId: 5, vendorId: 1, serviceId: service, petId: pet, start: at(minutes), expectedPrice: price,
+                idempotencyKey: key))
+    }
+
+    private func refusal(_ body: () async throws -> Booking) async -> RemoteError? {
+        do {
+            _ = try await body()
+            return nil
+        } catch {
+            return error as? RemoteError
+        }
+    }
+
+    @Test("takes a snapshot of name, price and duration, and starts pending")
+    func created() async throws {
+        let booking = try await book(try await pet(), 0)
+        #expect(booking.serviceName == "Bath" && booking.price.amountMinor == 4800 && booking.durationMinutes == 30)
+        #expect(booking.status == .pending && booking.end == at(30) && booking.history.map(\.status) == [.pending])
+        #expect(try await bookings.getBooking(GetBooking(id: booking.id)) == booking)
+    }
+
+    @Test("of a long service fits beside two short ones that follow each other")
+    func capacity() async throws {
+        let pets = [try await pet(), try await pet(), try await pet(), try await pet()]
+        _ = try await book(pets[0], 0)
+        _ = try await book(pets[1], 30)
+        _ = try await book(pets[2], 0, service: 2)
+        let error = await refusal { try await book(pets[3], 0) }
+        #expect(error?.code == .vendorUnavailable && error?.details?["reason"] == "full")
+        #expect(error?.details?["alternatives"]?.arrayValue?.count == 3)
+    }
+
+    @Test("is refused with the reason")
+    func refusals() async throws {
+        let dog = try await pet()
+        let cat = try await pet(.cat)
+        let strangers = try await pet(owner: 6)
+        #expect(await refusal { try await book(strangers, 0) }?.code == .petNotFound)
+        #expect(await refusal { try await book(dog, -700) }?.code == .startInPast)
+        #expect(await refusal { try await book(dog, 0, service: 9) }?.code == .serviceNotFound)
+        #expect(await refusal { try await book(cat, 0) }?.code == .speciesNotServed)
+        #expect(await refusal { try await book(dog, -60) }?.details?["reason"] == "outside_hours")
+        #expect(await refusal { try await book(dog, 290) }?.details?["reason"] == "outside_hours")
+        let price = Money(amountMinor: 1, currency: .eur)
+        #expect(await refusal { try await book(dog, 0, price: price) }?.code == .priceChanged)
+        vendors.availability.withLock { $0.leadTimeMinutes = 601 }
+        #expect(await refusal { try await book(dog, 0) }?.details?["reason"] == "lead_time")
+        vendors.availability.withLock { $0.windows = [] }
+        #expect(await refusal { try await book(dog, 0) }?.details?["reason"] == "closed")
+        vendors.availability.withLock { $0.status = .suspended }
+        #expect(await refusal { try await book(dog, 0) }?.details?["reason"] == "not_active")
+        vendors.isDown.withLock { $0 = true }
+        #expect(await refusal { try await book(dog, 0) }?.code == .dependencyUnavailable)
+        #expect(try await bookings.listBookings(ListBookings()).items.isEmpty)
+    }
+
+    @Test("of one pet at two places at once is refused, also without a key")
+    func petBusy() async throws {
+        let dog = try await pet()
+        _ = try await book(dog, 0)
+        #expect(await refusal { try await book(dog, 15) }?.code == .petBusy)
+        _ = try await book(dog, 30)
+    }
+
+    @Test("counts the time needed after a booking as taken")
+    func buffer() async throws {
+        vendors.availability.withLock { availability in
+            availability.capacity = 1
+            for at in availability.services.indices { availability.services[at].bufferMinutes = 15 }
+        }
+        _ = try await book(try await pet(), 0)
+        let other = try await pet()
+        #expect(await refusal { try await book(other, 30) }?.details?["reason"] == "full")
+        _ = try await book(other, 45)
+    }
+
+    @Test("with a key gives the first booking back, and asks nobody again")
+    func idempotency() async throws {
+        let dog = try await pet()
+        let first = try await book(dog, 0, key: "k1")
+        let asked = vendors.calls.withLock { $0 }
+        #expect(try await book(dog, 0, key: "k1") == first)
+        #expect(vendors.calls.withLock { $0 } == asked)
+        #expect(await refusal { try await book(dog, 60, key: "k1") }?.code == .keyReused)
+        #expect(try await bookings.listBookings(ListBookings()).items.count == 1)
+    }
+
+    @Test("does not save when its caller's time is over")
+    func deadline() async throws {
+        let dog = try await pet()
+        let late = MessageContext(pattern: "p", peer: "test", deadline: .now() - .seconds(1))
+        let error = await refusal { try await MessageContext.$current.withValue(late) { try await book(dog, 0) } }
+        #expect(error?.code == .deadlineExceeded)
+        #expect(try await bookings.listBookings(ListBookings()).items.isEmpty)
+    }
+
+    @Test("that nobody confirmed is cancelled at its start, and its place is free")
+    func expiry() async throws {
+        let dog = try await pet()
+        let booking = try await book(dog, 0)
+        #expect(try await bookings.cancelExpired() == 0)
+        time.now.withLock { $0 = noon }
+        #expect(try await bookings.cancelExpired() == 1)
+        let cancelled = try await bookings.getBooking(GetBooking(id: booking.id))
+        #expect(cancelled.status == .cancelled && cancelled.cancel == Cancellation(by: "system", reason: "expired"))
+        #expect(cancelled.version == 2 && cancelled.history.count == 2)
+    }
+
+    @Test("changes only at the version the caller saw")
+    func versions() async throws {
+        let booking = try await book(try await pet(), 0)
+        let confirmed = try await bookings.updateBookingStatus(
+            UpdateBookingStatus(id: booking.id, to: .confirmed, expectedVersion: 1, actor: .vendor))
+        #expect(confirmed.status == .confirmed && confirmed.version == 2)
+        let error = await refusal {
+            try await bookings.updateBookingStatus(
+                UpdateBookingStatus(id: booking.id, to: .cancelled, expectedVersion: 1, actor: .customer))
+        }
+        #expect(error?.code == .staleVersion)
+    }
+
+    @Test("shows the free starts of a day with the places left")
+    func slots() async throws {
+        _ = try await book(try await pet(), 0)
+        let availability = try await bookings.checkAvailability(
+            CheckAvailability(vendorId: 1, serviceId: 1, date: LocalDate(daysSinceEpoch: 0)))
+        #expect(availability.slots.count == 19)
+        #expect(availability.slots[0] == Slot(start: at(0), end: at(30), remaining: 1))
+        #expect(availability.slots[1].remaining == 1 && availability.slots[2].remaining == 2)
+    }
+
+    @Test("flags the future bookings of a vendor that is suspended, once per event")
+    func flags() async throws {
+        let booking = try await book(try await pet(), 0)
+        let event = VendorStatusChangedEvent(
+            eventId: "e1", type: "vendor.status-changed", occurredAt: noon,
+            data: VendorStatusChanged(vendorId: 1, from: .active, to: .suspended))
+        try await bookings.vendorStatusChanged(event)
+        #expect(try await bookings.getBooking(GetBooking(id: booking.id)).flagged)
+        var back = event
+        back.data.to = .active
+        // The same event again, whatever it says now, has no effect.
+        try await bookings.vendorStatusChanged(back)
+        #expect(try await bookings.getBooking(GetBooking(id: booking.id)).flagged)
+    }
+
+    @Test("takes the person out of bookings when the account is deleted")
+    func anonymised() async throws {
+        let dog = try await bookings.createPet(
+            CreatePet(ownerId: 5, name: "Biscuit", species: .dog, breed: "Beagle", notes: "bites"))
+        _ = try await bookings.createBooking(
+            CreateBooking(customerId: 5, vendorId: 1, serviceId: 1, petId: dog.id, start: noon, notes: "ring twice"))
+        try await bookings.userDeleted(
+            UserDeletedEvent(eventId: "e", type: "user.deleted", occurredAt: noon, data: UserDeleted(userId: 5)))
+        let pet = try await bookings.listPets(ListPets(ownerId: 5)).items[0]
+        #expect(pet.name == "-" && pet.breed == nil && pet.notes == nil)
+        #expect(try await bookings.listBookings(ListBookings(customerId: 5)).items[0].notes == nil)
+    }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import NIOCore
+import Rookery
+import RookeryTesting
+import Testing
+
+private func bodies(_ bytes: [UInt8]) throws -> [String] {
+    var decoder = FrameDecoder()
+    decoder.append(ByteBuffer(bytes: bytes))
+    var bodies: [String] = []
+    while let body = try decoder.next() { bodies.append(String(buffer: body)) }
+    return bodies
+}
+
+private let recorded = RecordedFrames(
+    folder: URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("Conformance"))
+
+/// A value that must be there; unlike the macro it can stand inside another.
+private func need<Value>(_ value: Value?) throws -> Value { try #require(value) }
+
+/// `rookery conformance`, running, on a free port.
+func withConformanceServer<Result: Sendable>(_ body: (Int) async throws -> Result) async throws -> Result {
+    let program = try RunningProgram(RunningProgram.url("rookery"), ["conformance", "--listen", "127.0.0.1:0"])
+    defer { program.send(SIGTERM) }
+    let line = try need(await program.line("listening "))
+    return try await body(try need(line.split(separator: ":").last.flatMap { Int($0) }))
+}
+
+@Suite("A live server, against the recorded frames")
+struct ServerConformanceTests {
+    /// Nest puts an undefined value on the wire as a packet that its own client misunderstands; we send null.
+    private static let differs = [
+        "stream-undefined-values": [
+            #"{"response":1,"id":"id-000000000000000001"}"#, #"{"response":null,"id":"id-000000000000000001"}"#,
+            #"{"response":null,"id":"id-000000000000000001"}"#,
+            #"{"response":2,"isDisposed":true,"id":"id-000000000000000001"}"#,
+        ]
+    ]
+
+    @Test("answers every recorded request byte for byte")
+    func recordedRequests() async throws {
+        try await withConformanceServer { port in
+            for recording in try recorded.recordings("server-frames") {
+                let chunks = try need(recording.chunks("request_chunks") ?? recording.bytes("request").map { [$0] })
+                let expected = try need(recording.bytes("bytes"))
+                let differing = Self.differs[recording.name]
+                let wanted = differing.map { $0.reduce(0) { $0 + $1.utf8.count + 3 } } ?? expected.count
+                let received = try await RawSocket.connected(to: port) { socket in
+                    for chunk in chunks { try await socket.write(chunk) }
+                    if wanted == 0 {
+                        // Silence is proved by an answer to what comes after it.
+                        try await socket.write("40#{\"pattern\":\"echo\",\"data\":1,\"id\":\"probe\"}")
+                        return try await socket.read(45)
+                    }
+                    return try await socket.read(wanted)
+                }
+                if wanted == 0 {
+                    #expect(try bodies(received) == [#"{"response":1,"isDisposed":true,"id":"probe"}"#], "\(recording.name)")
+                } else if let differing {
+                    #expect(try bodies(received) == differing, "\(recording.name)")
+                } else if recording.name == "stream-and-echo" {
+                    // Answers to different requests may come in any order; those to one may not.
+                    func answers(_ id: String) throws -> [[String]] {
+                        try [expected, received].map { try bodies($0).filter { $0.hasSuffix("\"id\":\"\(id)\"}") } }
+                    }
+                    #expect(try answers("s")[0] == answers("s")[1] && answers("e")[0] == answers("e")[1])
+                } else {
+                    #expect(received == expected, "\(recording.name)")
+                }
+            }
+        }
+    }
+
+    /// What a server must do with malformed input: the good frames before it are answered, then it closes.
+    @Test("answers what came before a bad frame, runs nothing after it, and closes")
+    func malformed() async throws {
+        let stricter: Set = [
+            "length-trailing-space", "length-leading-bom", "length-leading-nbsp", "length-plus-sign",
+            "length-trailing-underscore", "length-trailing-comma", "no-hash-json", "tls-client-hello",
+            "body-deep-nesting-5000",
+        ]
+        let answered = [
+            "valid-then-bad-same-segment": [#"{"response":"ok","isDisposed":true,"id":"1"}"#],
+            "slow-then-bad": [#"{"response":"slow","isDisposed":true,"id":"sl"}"#],
+        ]
+        try await withConformanceServer { port in
+            for recording in try recorded.recordings("malformed") {
+                let behaviour = recording.json["nest_behaviour"]?.stringValue ?? ""
+                guard recording.json["direction"]?.stringValue == "client to server",
+                    !recording.name.hasPrefix("oversize"), !recording.name.hasPrefix("tiny"),
+                    !recording.name.hasPrefix("response-not")
+                else { continue }
+                let chunks = try need(recording.chunks("chunks") ?? recording.bytes("bytes").map { [$0] })
+                let closes = stricter.contains(recording.name) || behaviour.contains("closed")
+                let expected =
+                    try answered[recording.name]
+                    ?? (stricter.contains(recording.name) ? [] : bodies(recording.bytes("response") ?? []))
+                let received = try await RawSocket.connected(to: port) { socket in
+                    for chunk in chunks {
+                        // The server may have closed already.
+                        try? await socket.write(chunk)
+                    }
+                    if closes { return await socket.readToEnd() }
+                    if behaviour.contains("waits") { return [] }
+                    try await socket.write("40#{\"pattern\":\"echo\",\"data\":1,\"id\":\"probe\"}")
+                    let count = (recording.bytes("response")?.count ?? 0) + 48
+                    return Array(try await socket.read(count).dropLast(48))
+                }
+                #expect(try bodies(received) == expected, "\(recording.name)")
+            }
+        }
+    }
+
+    @Test("answers through a contract, in the order of its declaration")
+    func typed() async throws {
+        try await withConformanceServer { port in
+            let reply = try await RookeryClient(host: "127.0.0.1", port: port).send(Pattern(cmd: "get-booking"), ["id": 5])
+            #expect(
+                reply?.jsonText
+                    == #"{"id":5,"status":"confirmed","petName":"Zofie","vendorId":7,"#
+                    + #""startsAt":"2026-01-01T10:00:00.000Z","total":42.5,"notes":null}"#)
+        }
+    }
+}
+

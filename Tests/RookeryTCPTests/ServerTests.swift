@@ -1,0 +1,226 @@
+import NIOCore
+import Rookery
+import RookeryTesting
+import Synchronization
+import Testing
+
+private func request(_ pattern: String, _ id: Int, data: String = "1") -> String {
+    let body = "{\"pattern\":\"\(pattern)\",\"data\":\(data),\"id\":\"\(id)\"}"
+    return "\(body.utf16.count)#\(body)"
+}
+
+@Suite("A server limits what peers ask of it")
+struct LimitTests {
+    private static let echo: [Route] = [.raw("echo") { $0 }]
+
+    @Test("frames over the limit end the connection, after the good ones before them")
+    func frameLimit() async throws {
+        try await withServer(Self.echo, { $0.limits.frame = 200 }) { port, _ in
+            let received = try await RawSocket.connected(to: port) { socket in
+                try await socket.write(request("echo", 1) + "201#{")
+                return await socket.readToEnd()
+            }
+            #expect(String(decoding: received, as: UTF8.self) == #"41#{"response":1,"isDisposed":true,"id":"1"}"#)
+        }
+    }
+
+    @Test("requests over the number in flight are answered OVERLOADED, and none is lost")
+    func inFlight() async throws {
+        let gate = Gate()
+        let routes: [Route] = Self.echo + [
+            .raw("slow") { value in
+                await gate.pass()
+                return value
+            }
+        ]
+        try await withServer(routes, { $0.limits.inFlight = 4 }) { port, _ in
+            let client = client(port)
+            try await withThrowingTaskGroup(of: JSONValue?.self) { group in
+                for number in 0..<4 { group.addTask { try await client.send("slow", .int(Int64(number))) } }
+                await gate.arrived(4)
+                let error = await #expect(throws: RemoteError.self) { try await client.send("echo", 1) }
+                #expect(error?.code == .overloaded && error?.details?["retryAfterMs"] == 1000)
+                await gate.open()
+                var count = 0
+                for try await _ in group { count += 1 }
+                #expect(count == 4)
+            }
+            try await expect(client, "echo", 1, 1)
+        }
+    }
+
+    @Test("connections over the number allowed are closed as they come")
+    func connections() async throws {
+        try await withServer(Self.echo, { $0.limits.connections = 1 }) { port, _ in
+            try await RawSocket.connected(to: port) { first in
+                try await first.write(request("echo", 1))
+                _ = try await first.read(44)
+                let refused = try await RawSocket.connected(to: port) { second in await second.readToEnd() }
+                #expect(refused.isEmpty)
+                try await first.write(request("echo", 2))
+                #expect(try await first.read(88).count == 88)
+            }
+        }
+    }
+
+    @Test("a frame that does not end in time ends the connection")
+    func incompleteFrame() async throws {
+        try await withServer(Self.echo, { $0.limits.incompleteFrame = .milliseconds(50) }) { port, _ in
+            let received = try await RawSocket.connected(to: port) { socket in
+                try await socket.write("50#{\"pattern\"")
+                return await socket.readToEnd()
+            }
+            #expect(received.isEmpty)
+        }
+    }
+
+    @Test("a peer that does not take its replies is not read any more, then closed")
+    func unsentReplies() async throws {
+        let handled = Mutex(0)
+        let routes: [Route] = [
+            .raw("big") { _ in
+                handled.withLock { $0 += 1 }
+                return String(repeating: "x", count: 100_000)
+            }
+        ]
+        let change: (inout ServerConfiguration) -> Void = {
+            $0.limits.unsentPause = 200_000
+            $0.limits.unsentClose = 400_000
+        }
+        try await withServer(routes, change) { port, server in
+            try await RawSocket.connected(to: port) { socket in
+                // One segment, so all of it is handled before the connection is known to be full.
+                try await socket.write((1...1000).map { request("big", $0) }.joined())
+                let received = await socket.readToEnd()
+                #expect(received.count < 100_000_000)
+            }
+            #expect(handled.withLock { $0 } <= 1000)
+        }
+    }
+
+    @Test("settings that cannot work are named")
+    func validation() {
+        var configuration = ServerConfiguration(port: 70_000)
+        #expect(throws: ServerConfiguration.Invalid.self) { try configuration.validate() }
+        configuration.port = 0
+        configuration.limits.unsentClose = 1
+        let error = #expect(throws: ServerConfiguration.Invalid.self) { try configuration.validate() }
+        #expect(error?.description.contains("unsentClose") == true)
+    }
+}
+
+@Suite("A server")
+struct ServerTests {
+    @Test("handles the requests of a connection at the same time and answers them as they are done")
+    func concurrency() async throws {
+        let gate = Gate()
+        let routes: [Route] = [
+            .raw("slow") { value in
+                await gate.pass()
+                return value
+            },
+            .raw("fast") { value in
+                await gate.open()
+                return value
+            },
+        ]
+        try await withServer(routes) { port, _ in
+            let received = try await RawSocket.connected(to: port) { socket in
+                try await socket.write(request("slow", 1) + request("fast", 2))
+                return try await socket.read(88)
+            }
+            #expect(
+                String(decoding: received, as: UTF8.self)
+                    == #"41#{"response":1,"isDisposed":true,"id":"2"}41#{"response":1,"isDisposed":true,"id":"1"}"#)
+        }
+    }
+
+    @Test("that is stopped finishes what is in flight, and takes no new connections")
+    func gracefulStop() async throws {
+        let gate = Gate()
+        let routes: [Route] = [
+            .raw("slow") { value in
+                await gate.pass()
+                return value
+            }
+        ]
+        let server = try RookeryServer(configuration: ServerConfiguration(port: 0), routes: routes, logger: quiet)
+        let run = Task { try await server.run() }
+        let port = try need(try await server.boundAddress.port)
+        let client = client(port)
+        let call = Task { try await client.send("slow", 7) }
+        await gate.arrived(1)
+        run.cancel()
+        // The listener is gone while the call is still under way.
+        while true {
+            do {
+                _ = try await RookeryClient(host: "127.0.0.1", port: port).send("slow", 1, timeout: .milliseconds(20))
+            } catch let error as CallError where error.code == .cannotConnect {
+                break
+            } catch {
+                await Task.yield()
+            }
+        }
+        await gate.open()
+        #expect(try await call.value == 7)
+        try await run.value
+        #expect(server.connectionCount == 0)
+    }
+
+    @Test("whose port is taken says which")
+    func portTaken() async throws {
+        try await withServer([]) { port, _ in
+            let second = try RookeryServer(
+                configuration: ServerConfiguration(port: port), routes: [], logger: quiet)
+            let error = await #expect(throws: CannotListen.self) { try await second.run() }
+            #expect(error?.port == port)
+        }
+    }
+
+    @Test("cancels the handlers of a connection that is lost")
+    func lostConnection() async throws {
+        let started = Gate()
+        let cancelled = Gate()
+        let routes: [Route] = [
+            .raw("endless") { _ in
+                await started.pass()
+                do {
+                    try await Task.sleep(for: .seconds(600))
+                } catch {
+                    await cancelled.pass()
+                }
+                return nil
+            }
+        ]
+        await started.open()
+        await cancelled.open()
+        try await withServer(routes, { $0.drainTimeout = .milliseconds(50) }) { port, _ in
+            try await RawSocket.connected(to: port) { socket in
+                try await socket.write(request("endless", 1))
+                await started.arrived(1)
+            }
+            await cancelled.arrived(1)
+        }
+    }
+
+    @Test("runs interceptors around its handlers, outermost first")
+    func interceptors() async throws {
+        struct Note: ServerInterceptor {
+            let name: String
+            let log: @Sendable (String) -> Void
+            func intercept(_ call: IncomingCall, next: () async throws -> Void) async throws {
+                log("\(name) before \(call.command.pattern)")
+                try await next()
+                log("\(name) after")
+            }
+        }
+        let log = Mutex<[String]>([])
+        let note: @Sendable (String) -> Void = { line in log.withLock { $0.append(line) } }
+        try await withServer(
+            [.raw("echo") { $0 }], interceptors: [Note(name: "outer", log: note), Note(name: "inner", log: note)]
+        ) { port, _ in
+            _ = try await client(port).send("echo", 1)
+        }
+        #expect(log.withLock { $0 } == ["outer before echo", "inner before echo", "inner after", "outer after"])
+    }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import Logging
+import NIOCore
+import Rookery
+import RookeryTesting
+import Testing
+
+let recorded = RecordedFrames(
+    folder: URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("Conformance"))
+
+let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+/// A value that must be there; unlike the macro it can stand inside another.
+func need<Value>(_ value: Value?) throws -> Value { try #require(value) }
+
+/// A server for the length of `body`, on a free port.
+func withServer<Result: Sendable>(
+    _ routes: [Route], _ change: (inout ServerConfiguration) -> Void = { _ in },
+    interceptors: [any ServerInterceptor] = [], _ body: (Int, RookeryServer) async throws -> Result
+) async throws -> Result {
+    var configuration = ServerConfiguration(port: 0)
+    configuration.drainTimeout = .seconds(2)
+    change(&configuration)
+    let server = try RookeryServer(
+        configuration: configuration, routes: routes, interceptors: interceptors, logger: quiet)
+    return try await server.running { address in try await body(try need(address.port), server) }
+}
+
+func client(
+    _ port: Int, _ configuration: ClientConfiguration = ClientConfiguration(),
+    _ change: (inout TCPClientConfiguration) -> Void = { _ in }
+) -> RookeryClient {
+    var tcp = TCPClientConfiguration(host: "127.0.0.1", port: port)
+    change(&tcp)
+    return RookeryClient(transport: TCPTransport(tcp, logger: quiet), configuration: configuration)
+}
+
+/// A call has that reply. A function, because a closure whose only `try` is inside `#expect` is not taken to throw.
+func expect(
+    _ client: RookeryClient, _ pattern: Pattern, _ data: JSONValue, _ reply: JSONValue,
+    sourceLocation: SourceLocation = #_sourceLocation
+) async throws {
+    #expect(try await client.send(pattern, data) == reply, sourceLocation: sourceLocation)
+}
+
+/// Opens, once, for everybody who waits.
+actor Gate {
+    private var isOpen = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+    private(set) var arrivals = 0
+    private var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+
+    func open() {
+        isOpen = true
+        for continuation in waiting { continuation.resume() }
+        waiting = []
+    }
+
+    func pass() async {
+        arrivals += 1
+        for watcher in watchers where watcher.count <= arrivals { watcher.continuation.resume() }
+        watchers.removeAll { $0.count <= arrivals }
+        if isOpen { return }
+        await withCheckedContinuation { waiting.append($0) }
+    }
+
+    /// Returns when that many have arrived.
+    func arrived(_ count: Int) async {
+        if arrivals >= count { return }
+        await withCheckedContinuation { watchers.append((count, $0)) }
+    }
+}
