@@ -185,7 +185,7 @@ let package = Package(
         .testTarget(
             name: "PetProCommandTests",
             dependencies: [
-                "PetProCommand", "APIGateway", "PetProStorage", "PetProContracts", "Rookery", httpClient, nioCore,
+                "PetProCommand", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting", httpClient, nioCore,
                 nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"), logging, lifecycle,
             ],
             swiftSettings: settings

@@ -82,6 +82,15 @@ struct Address: ExpressibleByArgument, Sendable, Hashable, CustomStringConvertib
     var defaultValueDescription: String { description }
 }
 
+struct PasswordOptions: ParsableArguments {
+    @Option(help: "What a password hash costs: the logarithm of scrypt's N. Below 17 only for tests.")
+    var passwordCost = 17
+
+    func validate() throws {
+        if !(10...20).contains(passwordCost) { throw ValidationError("--password-cost must be 10 to 20") }
+    }
+}
+
 struct LoggingOptions: ParsableArguments {
     @Option(help: "What to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel = "warning"

@@ -39,13 +39,14 @@ struct Serve: AsyncParsableCommand {
     var demo = false
     @Flag(help: "New vendors wait for an admin before they can be booked.")
     var vendorsNeedApproval = false
+    @OptionGroup var passwords: PasswordOptions
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
         let logger = logging.logger()
         let platform = Platform(
-            addresses: try addresses(), dataFolder: data, isDemo: demo, vendorsNeedApproval: vendorsNeedApproval,
-            logger: logger)
+            addresses: try addresses(), dataFolder: data, isDemo: demo, passwordCost: passwords.passwordCost,
+            vendorsNeedApproval: vendorsNeedApproval, logger: logger)
         var services: [any Service]
         var close: @Sendable () async throws -> Void = {}
         var server: RookeryServer?

@@ -26,13 +26,11 @@ struct Up: AsyncParsableCommand {
     var data = "data"
     @Flag(help: "New vendors wait for an admin before they can be booked.")
     var vendorsNeedApproval = false
-    @Option(help: "What a password hash costs: the logarithm of scrypt's N. Below 17 only for tests.")
-    var passwordCost = 17
+    @OptionGroup var passwords: PasswordOptions
     @OptionGroup var logging: LoggingOptions
 
     func validate() throws {
         if !(1...65_532).contains(basePort) { throw ValidationError("--base-port must be 1 to 65532") }
-        if !(10...20).contains(passwordCost) { throw ValidationError("--password-cost must be 10 to 20") }
     }
 
     func run() async throws {
@@ -43,7 +41,7 @@ struct Up: AsyncParsableCommand {
         }
         let logger = logging.logger()
         let platform = Platform(
-            addresses: addresses, dataFolder: data, isDemo: demo, passwordCost: passwordCost,
+            addresses: addresses, dataFolder: data, isDemo: demo, passwordCost: passwords.passwordCost,
             vendorsNeedApproval: vendorsNeedApproval, logger: logger)
         var parts: [Platform.ServiceParts] = []
         for service in order {

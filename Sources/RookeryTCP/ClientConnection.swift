@@ -349,7 +349,8 @@ final class ClientConnection: LoopSettling, @unchecked Sendable {
 
     /// The channel ended.
     func lost(_ reason: String) {
-        guard case .connected = state else { return }
+        // A channel may be lost in the middle of a burst, or before anybody knew that it was there.
+        guard case .connected = state else { return executor.drain() }
         state = .idle
         writer.reset()
         let address = configuration.address

@@ -24,7 +24,7 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     private var isScheduled = false
     private var isInBurst = false
     /// Jobs run before the loop gets to look at its sockets again.
-    private static let budget = 4096
+    private static let budget = 256
 
     init(eventLoop: any EventLoop) {
         self.eventLoop = eventLoop

@@ -185,8 +185,18 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         settleSoon()
     }
 
+    /// Bytes written in one burst before they are sent.
+    private static let burstLimit = 64 * 1024
+
     /// Suspends while the peer does not take what was sent; throws when it is gone.
+    ///
+    /// A stream whose values are all there would never end its burst: when it has written enough, that is sent, and
+    /// others get their turn.
     func waitForRoom() async throws {
+        if writer.count >= Self.burstLimit, let context {
+            flush(context)
+            await Task.yield()
+        }
         guard case .closed = state else {
             guard let context, !context.channel.isWritable else { return }
             await withCheckedContinuation { waitingForRoom.append($0) }
@@ -214,17 +224,20 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         self.holding.removeAll(keepingCapacity: true)
         for request in holding { request.release() }
         guard let context else { return }
-        if writer.count > 0 {
-            let bytes = writer.withUnsafeBytes { context.channel.allocator.buffer(bytes: $0) }
-            writer.reset()
-            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-            closeIfUnreasonable(context)
-        }
+        flush(context)
         if inFlight == 0, case .closing = state {
             // What was written goes out first: a close comes after the writes before it.
             context.close(mode: .output, promise: nil)
             context.close(promise: nil)
         }
+    }
+
+    private func flush(_ context: ChannelHandlerContext) {
+        guard writer.count > 0 else { return }
+        let bytes = writer.withUnsafeBytes { context.channel.allocator.buffer(bytes: $0) }
+        writer.reset()
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        closeIfUnreasonable(context)
     }
 
     private func closeIfUnreasonable(_ context: ChannelHandlerContext) {

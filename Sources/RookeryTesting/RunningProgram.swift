@@ -16,8 +16,16 @@ public final class RunningProgram: @unchecked Sendable {
     /// Starts a program with its standard output watched; its errors go where the test's go.
     public init(_ executable: URL, _ arguments: [String], environment: [String: String] = [:]) throws {
         process = Process()
-        process.executableURL = executable
-        process.arguments = arguments
+        // A program must not keep the test's own sockets open: their peers would wait for an end that never comes.
+        let closingInheritedFiles = """
+            for file in /proc/self/fd/*; do
+                number=${file##*/}
+                case $number in 0|1|2) ;; *) eval "exec $number>&-" 2>/dev/null ;; esac
+            done
+            exec "$@"
+            """
+        process.executableURL = URL(filePath: "/bin/bash")
+        process.arguments = ["-c", closingInheritedFiles, "bash", executable.path] + arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
         let pipe = Pipe()
         process.standardOutput = pipe
