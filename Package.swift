@@ -164,10 +164,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "RookeryCommandTests", dependencies: ["RookeryCommand", "Rookery", "RookeryTesting", nioCore, nioPosix],
+            name: "RookeryCommandTests",
+            dependencies: ["RookeryCommand", "Rookery", "RookeryTesting", nioCore, nioPosix],
             swiftSettings: settings),
         .testTarget(
-            name: "PetProStorageTests", dependencies: ["PetProStorage", "PetProContracts", "RookeryTesting", "Rookery", logging],
+            name: "PetProStorageTests",
+            dependencies: ["PetProStorage", "PetProContracts", "RookeryTesting", "Rookery", logging],
             swiftSettings: settings),
         .testTarget(
             name: "AuthServiceTests", dependencies: ["AuthService", "PetProStorage", "PetProContracts", "Rookery"],
@@ -180,7 +182,8 @@ let package = Package(
             name: "VendorServiceTests", dependencies: ["VendorService", "PetProStorage", "PetProContracts", "Rookery"],
             swiftSettings: settings),
         .testTarget(
-            name: "ProductServiceTests", dependencies: ["ProductService", "PetProStorage", "PetProContracts", "Rookery"],
+            name: "ProductServiceTests",
+            dependencies: ["ProductService", "PetProStorage", "PetProContracts", "Rookery"],
             swiftSettings: settings),
         .testTarget(
             name: "PetProCommandTests",

@@ -28,6 +28,7 @@ public final class CallLog: Sendable {
     }
     private let state = Mutex(State())
 
+    /// Makes an empty log.
     public init() {}
 
     /// The calls of a trace, in the order in which they were made.

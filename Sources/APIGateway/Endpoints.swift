@@ -60,7 +60,8 @@ struct Endpoints: Sendable {
                     headers: [.cacheControl: "no-store"])
             },
             Endpoint(
-                .post, "/api/auth/logout", "Ends the session of a refresh token.", Self.signedIn, body: RefreshBody.self,
+                .post, "/api/auth/logout", "Ends the session of a refresh token.", Self.signedIn,
+                body: RefreshBody.self,
                 statuses: [204, 400, 401, 403, 503, 504]
             ) { _, body in
                 try await services.auth.logout(Logout(refreshToken: body.refreshToken))
@@ -124,7 +125,8 @@ struct Endpoints: Sendable {
                         SetVendorHours(vendorId: id, hours: body.hours, specialDays: body.specialDays)))
             },
             Endpoint(
-                .post, "/api/vendors/{id}/services", "Adds something to book.", Self.vendorOwners, body: ServiceBody.self,
+                .post, "/api/vendors/{id}/services", "Adds something to book.", Self.vendorOwners,
+                body: ServiceBody.self,
                 statuses: [201, 400, 401, 403, 404, 503, 504]
             ) { call, body in
                 let id = try await ownVendor(call, try call.id())
@@ -367,7 +369,8 @@ struct Endpoints: Sendable {
             vendor == nil
             ? "vendor_not_found"
             : vendor?.status != .active
-                ? "vendor_not_active" : inventory == nil ? "untracked" : inventory?.available == 0 ? "out_of_stock" : nil
+                ? "vendor_not_active"
+                : inventory == nil ? "untracked" : inventory?.available == 0 ? "out_of_stock" : nil
         return ProductAvailability(
             product: product, available: reason == nil, reason: reason,
             quantityAvailable: inventory?.available ?? 0, status: inventory?.status ?? .outOfStock,

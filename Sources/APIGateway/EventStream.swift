@@ -11,7 +11,8 @@ enum EventStream {
 
     /// Answers with the stream. What goes wrong before its first value is an ordinary error; afterwards it is an event,
     /// `stream-error`.
-    static func response(_ subscription: InventoryHub.Subscription, clock: ContinuousClock = ContinuousClock()) async throws
+    static func response(_ subscription: InventoryHub.Subscription, clock: ContinuousClock = ContinuousClock())
+        async throws
         -> Response
     {
         let reader = Reader(subscription)

@@ -34,7 +34,9 @@ struct GatewayCall: Sendable {
 
     /// A message made of parameters of the query: numbers and booleans as such, everything else as text. Throws
     /// ``Rookery/InvalidPayload`` with every one that is wrong.
-    func query<Value: Message>(_ names: [String], numbers: Set<String> = [], as: Value.Type = Value.self) throws -> Value {
+    func query<Value: Message>(_ names: [String], numbers: Set<String> = [], as: Value.Type = Value.self) throws
+        -> Value
+    {
         var object = JSONObject()
         for name in names {
             guard let text = query(name) else { continue }

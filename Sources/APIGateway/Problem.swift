@@ -43,7 +43,8 @@ struct Problem: Error, Sendable {
         case let error as InvalidPayload: self = .invalid(error.violations)
         case let error as HTTPError:
             // Hummingbird's own: no such route, a body that is too large.
-            self.init(error.status, error.status == .notFound ? "NOT_FOUND" : "HTTP", error.body ?? error.status.reasonPhrase)
+            self.init(
+                error.status, error.status == .notFound ? "NOT_FOUND" : "HTTP", error.body ?? error.status.reasonPhrase)
         default: self.init(.internalServerError, "INTERNAL", "Something went wrong here.")
         }
     }
@@ -79,7 +80,8 @@ struct Problem: Error, Sendable {
         case .timeout, .streamTimeout:
             self.init(.gatewayTimeout, "TIMEOUT", "A service did not answer in time; the outcome is unknown.")
         case .connectionLost where error.wasWritten:
-            self.init(.gatewayTimeout, "OUTCOME_UNKNOWN", "A service went away before it answered; the outcome is unknown.")
+            self.init(
+                .gatewayTimeout, "OUTCOME_UNKNOWN", "A service went away before it answered; the outcome is unknown.")
         case .invalidReply, .noHandler:
             self.init(.badGateway, "BAD_REPLY", "A service gave an answer that makes no sense here.")
         case .invalidCall: self.init(.contentTooLarge, "TOO_LARGE", "The request is too large.")

@@ -61,7 +61,8 @@ struct RegistrationSaga: Sendable {
             try await auth.deleteUser(DeleteUser(id: user.id, registrationKey: key))
         } catch {
             logger.warning(
-                "taking back an account failed; the sweeper will", metadata: ["userId": "\(user.id)", "error": "\(error)"])
+                "taking back an account failed; the sweeper will",
+                metadata: ["userId": "\(user.id)", "error": "\(error)"])
         }
     }
 }

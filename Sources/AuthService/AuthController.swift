@@ -61,9 +61,10 @@ public struct AuthController: AuthAPI {
             throw RemoteError(.forbidden, "Nobody can register as \(request.role.rawValue).")
         }
         if request.role == .vendor, request.registrationKey == nil {
-            throw RemoteError(InvalidPayload(violations: [
-                Violation(path: "registrationKey", constraint: "required", message: "is required for a vendor")
-            ]))
+            throw RemoteError(
+                InvalidPayload(violations: [
+                    Violation(path: "registrationKey", constraint: "required", message: "is required for a vendor")
+                ]))
         }
         if let known = try await registered(request) { return known }
         let password = try await hasher.hash(request.password).phc
@@ -149,7 +150,9 @@ public struct AuthController: AuthAPI {
     public func refreshToken(_ request: RefreshToken) async throws -> TokenPair {
         let now = environment.now()
         let found: (UserRecord, String)? = try await database.write { transaction in
-            guard case .rotated(let userId, let family) = try transaction.rotateRefreshToken(request.refreshToken, at: now),
+            guard
+                case .rotated(let userId, let family) = try transaction.rotateRefreshToken(
+                    request.refreshToken, at: now),
                 let record = try transaction.user(id: userId),
                 record.user.state == .active || record.user.state == .pendingVendor
             else { return nil }

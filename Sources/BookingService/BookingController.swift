@@ -61,7 +61,8 @@ public struct BookingController: BookingAPI {
         return IdempotencyKey(scope: "create-booking:\(request.customerId)", key: key, body: body.json)
     }
 
-    private func wish(_ request: CreateBooking, _ availability: VendorAvailability, for pet: Pet) throws -> BookingWish {
+    private func wish(_ request: CreateBooking, _ availability: VendorAvailability, for pet: Pet) throws -> BookingWish
+    {
         guard let service = availability.services.first(where: { $0.id == request.serviceId }) else {
             throw RemoteError(.serviceNotFound, "This vendor has no such service.")
         }
@@ -86,7 +87,8 @@ public struct BookingController: BookingAPI {
         }
     }
 
-    private func unavailable(_ reason: Unavailability, _ wish: BookingWish, at now: Instant) async throws -> RemoteError {
+    private func unavailable(_ reason: Unavailability, _ wish: BookingWish, at now: Instant) async throws -> RemoteError
+    {
         let taken = try await database.read { try Self.takenOfDay(wish, in: $0) }
         return Self.unavailable(reason, wish, taken: taken, at: now)
     }

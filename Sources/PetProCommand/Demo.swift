@@ -25,7 +25,8 @@ struct Demo: AsyncParsableCommand {
             "register a vendor", .POST, "/api/vendors", expecting: 201,
             body: [
                 "user": [
-                    "email": .string("vendor-\(run)@petpro.example"), "password": "correct horse", "name": "Vera Vendor",
+                    "email": .string("vendor-\(run)@petpro.example"), "password": "correct horse",
+                    "name": "Vera Vendor",
                 ],
                 "vendor": [
                     "businessName": .string("Demo Grooming \(run)"), "type": "grooming", "timeZone": "Europe/Berlin",
@@ -62,9 +63,11 @@ struct Demo: AsyncParsableCommand {
         let token = try await client.signIn(
             "sign in", ["email": .string("customer-\(run)@petpro.example"), "password": "battery staple"])
         let pet = try await client.step(
-            "enter a pet", .POST, "/api/pets", expecting: 201, body: ["name": "Žofie 🐶", "species": "dog"], token: token)
+            "enter a pet", .POST, "/api/pets", expecting: 201, body: ["name": "Žofie 🐶", "species": "dog"], token: token
+        )
         let other = try await client.step(
-            "enter another pet", .POST, "/api/pets", expecting: 201, body: ["name": "Bob", "species": "dog"], token: token)
+            "enter another pet", .POST, "/api/pets", expecting: 201, body: ["name": "Bob", "species": "dog"],
+            token: token)
         // In two days at noon, whatever the vendor's clock says.
         let day = Instant.current().milliseconds / 86_400_000 + 2
         let start = Instant(milliseconds: day * 86_400_000 + 12 * 3_600_000)

@@ -26,7 +26,8 @@ struct PetProCommand: AsyncParsableCommand {
                 try command.run()
             }
         } catch let error as CannotListen {
-            Terminal.note("petpro: \(error)\nIs another platform running? Choose other ports with --http and --base-port.")
+            Terminal.note(
+                "petpro: \(error)\nIs another platform running? Choose other ports with --http and --base-port.")
             Foundation.exit(1)
         } catch let error as CommandFailure {
             Terminal.note("petpro: \(error.message)")

@@ -86,7 +86,8 @@ struct Platform: Sendable {
             if isDemo { try await auth.enterDemoUsers() }
             let sweeper = PendingUserSweeper(
                 database: database, vendors: VendorAPIClient(try client(to: .vendor, from: name)))
-            others.append(PeriodicService("pending accounts", every: .seconds(60), logger: logger) { try await sweeper.sweep() })
+            others.append(
+                PeriodicService("pending accounts", every: .seconds(60), logger: logger) { try await sweeper.sweep() })
             routes = AuthAPIContract.routes(for: auth)
             close = { try await auth.shutDown() }
         case .vendor:

@@ -47,7 +47,8 @@ public final class Database: Sendable {
     }
 
     /// Reads from one consistent state.
-    public func read<Result: Sendable>(_ body: @Sendable @escaping (Transaction) throws -> Result) async throws -> Result
+    public func read<Result: Sendable>(_ body: @Sendable @escaping (Transaction) throws -> Result) async throws
+        -> Result
     {
         try await pool.read { try body(Transaction($0)) }
     }

@@ -109,7 +109,9 @@ public struct OutboxRelay: Service {
             let command = Command(event.type, pattern: Pattern(event.type), idempotency: .keyed)
             try await client.request(command, RawJSON(event.payload))
             let now = self.now()
-            try await database.write { try $0.execute("UPDATE outbox SET delivered_at = ? WHERE id = ?", now, event.id) }
+            try await database.write {
+                try $0.execute("UPDATE outbox SET delivered_at = ? WHERE id = ?", now, event.id)
+            }
         } catch {
             await postpone(event, error)
         }
@@ -120,7 +122,8 @@ public struct OutboxRelay: Service {
         logger.info(
             "an event was not acknowledged",
             metadata: [
-                "type": "\(event.type)", "subscriber": "\(event.subscriber.rawValue)", "attempts": "\(event.attempts + 1)",
+                "type": "\(event.type)", "subscriber": "\(event.subscriber.rawValue)",
+                "attempts": "\(event.attempts + 1)",
                 "error": "\(error)",
             ])
         do {

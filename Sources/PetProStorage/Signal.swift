@@ -54,5 +54,6 @@ public final class Signal: Sendable {
         }
     }
 
+    /// Makes a signal that has not been sent.
     public init() {}
 }

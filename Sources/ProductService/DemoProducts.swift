@@ -13,7 +13,8 @@ extension ProductController {
         DemoProduct(
             id: 9001,
             product: CreateProduct(
-                vendorId: 1, sku: "KIB-SAL-2", name: "Salmon Kibble 2 kg", price: Money(amountMinor: 2450, currency: .usd),
+                vendorId: 1, sku: "KIB-SAL-2", name: "Salmon Kibble 2 kg",
+                price: Money(amountMinor: 2450, currency: .usd),
                 species: [.cat, .dog], quantity: 40, lowStockThreshold: 8), reserved: 3),
         DemoProduct(
             id: 9002,

@@ -55,9 +55,10 @@ public struct ProductController: ProductAPI {
     /// Changes what is on the shelf.
     public func adjustInventory(_ request: AdjustInventory) async throws -> Inventory {
         guard [.restock, .adjustment, .returned].contains(request.reason) else {
-            throw RemoteError(InvalidPayload(violations: [
-                Violation(path: "reason", constraint: "enum", message: "must be one of restock, adjustment, return")
-            ]))
+            throw RemoteError(
+                InvalidPayload(violations: [
+                    Violation(path: "reason", constraint: "enum", message: "must be one of restock, adjustment, return")
+                ]))
         }
         let now = environment.now()
         let ids = eventIds()
@@ -149,9 +150,11 @@ public struct ProductController: ProductAPI {
         _ request: WatchInventoryChanges
     ) async throws -> MessageStream<InventoryChunk> {
         if request.productIds != nil, request.vendorId != nil {
-            throw RemoteError(InvalidPayload(violations: [
-                Violation(path: "vendorId", constraint: "exclusive", message: "cannot be given together with productIds")
-            ]))
+            throw RemoteError(
+                InvalidPayload(violations: [
+                    Violation(
+                        path: "vendorId", constraint: "exclusive", message: "cannot be given together with productIds")
+                ]))
         }
         return try await InventoryWatch(
             database: database, request: request, epoch: epoch, now: environment.now, clock: clock

@@ -2,8 +2,9 @@
 /// property has been read; strings in arrays are checked one by one.
 public enum Constraint {
     /// A string has that many characters as people count them, at least and at most.
-    public static func length(_ value: String, _ range: ClosedRange<Int>, _ path: String, _ decoder: inout MessageDecoder)
-    {
+    public static func length(
+        _ value: String, _ range: ClosedRange<Int>, _ path: String, _ decoder: inout MessageDecoder
+    ) {
         let count = value.count
         if !range.contains(count) {
             decoder.violated("length", "must have \(range.lowerBound) to \(range.upperBound) characters", at: path)
@@ -47,7 +48,8 @@ public enum Constraint {
         guard bytes.count <= 254, let at = bytes.firstIndex(of: UInt8(ascii: "@")),
             bytes.lastIndex(of: UInt8(ascii: "@")) == at, (1...64).contains(at)
         else { return false }
-        guard bytes.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: ",") }) else {
+        guard bytes.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: ",") })
+        else {
             return false
         }
         let local = bytes[..<at].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
@@ -95,7 +97,8 @@ extension Constraint {
 
     /// As for a number, when there is one.
     public static func inRange<Value: Comparable & Sendable>(
-        _ value: Value?, _ range: some RangeExpression<Value> & Sendable, _ path: String, _ decoder: inout MessageDecoder
+        _ value: Value?, _ range: some RangeExpression<Value> & Sendable, _ path: String,
+        _ decoder: inout MessageDecoder
     ) {
         if let value { inRange(value, range, path, &decoder) }
     }

@@ -46,7 +46,9 @@ package struct ContractMacro: PeerMacro {
                 isValid = false
                 continue
             }
-            if let other = entries.first(where: { $0.identity == entry.identity && !($0.kind == "event" && entry.kind == "event") }) {
+            if let other = entries.first(where: {
+                $0.identity == entry.identity && !($0.kind == "event" && entry.kind == "event")
+            }) {
                 context.report(.duplicatePattern(other.name), at: function.name)
                 isValid = false
             }

@@ -20,7 +20,8 @@ struct MacroDiagnostic: DiagnosticMessage {
     static let lazyProperty = Self(id: "lazyProperty", message: "a message property cannot be lazy or weak")
     static let tuplePattern = Self(id: "tuplePattern", message: "a message property must be a single name")
     static let constantWithValue = Self(
-        id: "constantWithValue", message: "a constant with a value is never read from a message; make it static or a var")
+        id: "constantWithValue",
+        message: "a constant with a value is never read from a message; make it static or a var")
     static let unlabelledPayload = Self(
         id: "unlabelledPayload", message: "an associated value needs a label: it becomes a member of the tagged object")
     static let tagCollision = Self(
@@ -35,9 +36,11 @@ struct MacroDiagnostic: DiagnosticMessage {
         message: "every function of a contract needs @MessagePattern, @EventPattern or @StreamPattern")
     static let manyPatterns = Self(id: "manyPatterns", message: "a function of a contract has one pattern")
     static let notAsyncThrows = Self(id: "notAsyncThrows", message: "a function of a contract must be 'async throws'")
-    static let manyParameters = Self(id: "manyParameters", message: "a function of a contract takes one message at most")
+    static let manyParameters = Self(
+        id: "manyParameters", message: "a function of a contract takes one message at most")
     static let genericFunction = Self(id: "genericFunction", message: "a function of a contract cannot be generic")
-    static let eventReturns = Self(id: "eventReturns", message: "nobody answers an event: the function cannot return a value")
+    static let eventReturns = Self(
+        id: "eventReturns", message: "nobody answers an event: the function cannot return a value")
     static let streamReturns = Self(
         id: "streamReturns", message: "a function with @StreamPattern must return MessageStream<…>")
     static let requestReturnsStream = Self(

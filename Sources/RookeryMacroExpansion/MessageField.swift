@@ -78,7 +78,9 @@ extension AttributeListSyntax {
 
     /// The constraints among the attributes, in order.
     var constraints: [(rule: String, arguments: [String])] {
-        let rules = ["Length": "length", "InRange": "inRange", "Email": "email", "Matches": "matches", "Items": "items"]
+        let rules = [
+            "Length": "length", "InRange": "inRange", "Email": "email", "Matches": "matches", "Items": "items",
+        ]
         return compactMap { element in
             guard let attribute = element.as(AttributeSyntax.self),
                 let rule = rules[attribute.attributeName.trimmedDescription]

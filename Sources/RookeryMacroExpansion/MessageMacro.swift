@@ -42,7 +42,8 @@ package struct MessageMacro {
                     continue
                 }
                 // `var a, b: Int`: the type stands at the last of them.
-                let annotation = binding.typeAnnotation
+                let annotation =
+                    binding.typeAnnotation
                     ?? variable.bindings.dropFirst(at).lazy.compactMap(\.typeAnnotation).first
                 guard let type = annotation?.type else {
                     wrong(.missingType, pattern)

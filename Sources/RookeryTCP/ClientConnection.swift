@@ -121,7 +121,8 @@ final class ClientConnection: LoopSettling, @unchecked Sendable {
 
     private func tooLarge(_ pending: PendingCall) -> CallError {
         CallError(
-            .invalidCall, "The message of \(pending.name) is over the frame limit of \(configuration.frameLimit) bytes.")
+            .invalidCall, "The message of \(pending.name) is over the frame limit of \(configuration.frameLimit) bytes."
+        )
     }
 
     private func metadata(for call: OutgoingCall) -> [String: String] {

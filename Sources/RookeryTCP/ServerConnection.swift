@@ -112,7 +112,8 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         guard scan.isObject, scan.pattern.isPresent || scan.data.isPresent else {
             return shared.logger.info("ignored a packet without pattern and data", metadata: ["peer": "\(peer)"])
         }
-        let entry = scan.pattern.isPresent ? body.withBytes(of: scan.pattern) { shared.router.lookUp(received: $0) } : nil
+        let entry =
+            scan.pattern.isPresent ? body.withBytes(of: scan.pattern) { shared.router.lookUp(received: $0) } : nil
         guard let entry else {
             if scan.id.isPresent { return write { $0.noHandlerReply(id: body, scan.id) } }
             return shared.logger.warning("no handler for an event", metadata: ["peer": "\(peer)"])
@@ -162,9 +163,11 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     }
 
     private func framingFailed(_ error: FramingError) {
-        shared.logger.warning("closing a connection after a framing error", metadata: [
-            "peer": "\(peer)", "reason": "\(error)",
-        ])
+        shared.logger.warning(
+            "closing a connection after a framing error",
+            metadata: [
+                "peer": "\(peer)", "reason": "\(error)",
+            ])
         close(endingStreams: true)
     }
 

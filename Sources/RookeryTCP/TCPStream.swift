@@ -114,7 +114,9 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
 
     private func received(_ body: ByteBuffer) throws(FramingError) {
         let scan = try PacketScan(body)
-        guard scan.isObject, scan.id.isPresent, body.withBytes(of: scan.id, ClientConnection.callID) == 1 else { return }
+        guard scan.isObject, scan.id.isPresent, body.withBytes(of: scan.id, ClientConnection.callID) == 1 else {
+            return
+        }
         switch ReplyPacket(scan, in: body) {
         case .value(let range, let isLast):
             yield(Payload(body: body, range: range))

@@ -50,7 +50,9 @@ public struct RawSocket {
     /// Reads until the peer closes; a reset counts as that. Gives all that has come.
     public mutating func readToEnd() async -> [UInt8] {
         do {
-            while let bytes = try await inbound.next(isolation: #isolation) { received.append(contentsOf: bytes.readableBytesView) }
+            while let bytes = try await inbound.next(isolation: #isolation) {
+                received.append(contentsOf: bytes.readableBytesView)
+            }
         } catch {
             // The peer closed while bytes from here were on their way.
         }

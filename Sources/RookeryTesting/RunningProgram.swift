@@ -7,6 +7,22 @@ public final class RunningProgram: @unchecked Sendable {
     private let process: Process
     private let output = Mutex(Output())
 
+    private let ending = Box(Ending())
+
+    private struct Ending {
+        var code: Int32?
+        var waiting: [CheckedContinuation<Int32, Never>] = []
+    }
+
+    /// A lock that closures can keep without keeping the program.
+    private final class Box<Value: Sendable>: Sendable {
+        private let value: Mutex<Value>
+        init(_ value: Value) { self.value = Mutex(value) }
+        func withLock<Result: Sendable>(_ body: (inout sending Value) -> sending Result) -> Result {
+            value.withLock(body)
+        }
+    }
+
     private struct Output {
         var text = ""
         var isClosed = false
@@ -34,6 +50,16 @@ public final class RunningProgram: @unchecked Sendable {
             if data.isEmpty { handle.readabilityHandler = nil }
             self?.received(data)
         }
+        process.terminationHandler = { [ending] process in
+            let status = process.terminationStatus
+            let code = process.terminationReason == .uncaughtSignal ? -status : status
+            let waiting = ending.withLock { ending in
+                ending.code = code
+                defer { ending.waiting = [] }
+                return ending.waiting
+            }
+            for continuation in waiting { continuation.resume(returning: code) }
+        }
         try process.run()
     }
 
@@ -60,7 +86,8 @@ public final class RunningProgram: @unchecked Sendable {
 
     private static func line(_ prefix: String, in text: String) -> String? {
         // Only whole lines: the last one may still be growing.
-        text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().first { $0.hasPrefix(prefix) }.map(String.init)
+        text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().first { $0.hasPrefix(prefix) }.map(
+            String.init)
     }
 
     /// The first line that begins so; waits for it. Nil when the program ends without one.
@@ -85,12 +112,11 @@ public final class RunningProgram: @unchecked Sendable {
     /// Waits for the end and gives the exit code, or minus the signal that ended it.
     public func exitCode() async -> Int32 {
         await withCheckedContinuation { continuation in
-            // Blocks a thread of its own, not one of the concurrency pool's.
-            Thread.detachNewThread {
-                self.process.waitUntilExit()
-                let status = self.process.terminationStatus
-                continuation.resume(returning: self.process.terminationReason == .uncaughtSignal ? -status : status)
+            let code = ending.withLock { ending -> Int32? in
+                if ending.code == nil { ending.waiting.append(continuation) }
+                return ending.code
             }
+            if let code { continuation.resume(returning: code) }
         }
     }
 }

@@ -110,7 +110,8 @@ public struct FrameDecoder {
                 if value > frameLimit { throw .frameTooLarge(declared: value, limit: frameLimit) }
                 phase = .body(scanned: 0, unitsLeft: value, declared: value, needsRepair: false)
                 return true
-            case 0x20 where digits == 0, 0x09 where digits == 0, 0x0A where digits == 0, 0x0D where digits == 0: continue
+            case 0x20 where digits == 0, 0x09 where digits == 0, 0x0A where digits == 0, 0x0D where digits == 0:
+                continue
             case 0x80...: throw digits == 0 ? .binaryNotNegotiated : .unexpectedByte(byte)
             default: throw .unexpectedByte(byte)
             }
@@ -135,7 +136,8 @@ public struct FrameDecoder {
         }
         while left > 0, at < end {
             while left >= 32, at &+ 32 <= end {
-                let block = bytes.loadUnaligned(fromByteOffset: at, as: SIMD4<UInt64>.self) & SIMD4(repeating: Words.high)
+                let block =
+                    bytes.loadUnaligned(fromByteOffset: at, as: SIMD4<UInt64>.self) & SIMD4(repeating: Words.high)
                 guard block == .zero else { break }
                 at &+= 32
                 left &-= 32

@@ -182,7 +182,7 @@ extension JSONWriter {
 
     /// Writes the end of a reply: `,"isDisposed":true,"id":…}`, the id as the caller wrote it.
     public mutating func endReply(id: UnsafeRawBufferPointer, isLast: Bool) {
-        if isLast { quotedKey("\"isDisposed\":") ; verbatim("true") }
+        if isLast { quotedKey("\"isDisposed\":"); verbatim("true") }
         quotedKey("\"id\":")
         verbatim(id)
         endObject()

@@ -24,10 +24,12 @@ public struct VendorController: VendorAPI {
     /// Makes a vendor; the same user's again is the same vendor.
     public func createVendor(_ request: CreateVendor) async throws -> Vendor {
         guard TimeZone(identifier: request.timeZone) != nil else {
-            throw RemoteError(InvalidPayload(violations: [
-                Violation(
-                    path: "timeZone", constraint: "timeZone", message: "must be an IANA time zone, such as Europe/Berlin")
-            ]))
+            throw RemoteError(
+                InvalidPayload(violations: [
+                    Violation(
+                        path: "timeZone", constraint: "timeZone",
+                        message: "must be an IANA time zone, such as Europe/Berlin")
+                ]))
         }
         try MessageContext.current?.checkDeadline()
         let now = environment.now()
@@ -42,7 +44,8 @@ public struct VendorController: VendorAPI {
             }
             let id = try transaction.insertVendor(request, status: status)
             try transaction.publish(
-                .vendorCreated, VendorCreated(vendorId: id, userId: request.userId, status: status), at: now, id: eventId)
+                .vendorCreated, VendorCreated(vendorId: id, userId: request.userId, status: status), at: now,
+                id: eventId)
             return try transaction.vendor(id: id)
         }
     }
@@ -77,9 +80,10 @@ public struct VendorController: VendorAPI {
                 throw SchemaMismatch(description: "vendor \(vendor.id) has no known time zone")
             }
             guard let date = request.date ?? request.at.map(zone.localDate) else {
-                throw RemoteError(InvalidPayload(violations: [
-                    Violation(path: "date", constraint: "required", message: "is required, unless at is given")
-                ]))
+                throw RemoteError(
+                    InvalidPayload(violations: [
+                        Violation(path: "date", constraint: "required", message: "is required, unless at is given")
+                    ]))
             }
             let daysAhead = date.daysSinceEpoch - zone.localDate(of: today).daysSinceEpoch
             let isInHorizon = (0...vendor.horizonDays).contains(daysAhead)

@@ -50,7 +50,9 @@ struct AuthTests {
             database: database, environment: ServiceEnvironment(now: { clock.now.withLock { $0 } }), passwordCost: 4)
     }
 
-    private func register(_ email: String = "maya@petpro.example", role: Role = .customer, key: String? = nil, hash: String? = nil)
+    private func register(
+        _ email: String = "maya@petpro.example", role: Role = .customer, key: String? = nil, hash: String? = nil
+    )
         async throws -> User
     {
         try await auth.createUser(
@@ -161,14 +163,16 @@ struct AuthTests {
         #expect(user.state == .pendingVendor)
         #expect(try await register(role: .vendor, key: "k1", hash: "h1").id == user.id)
         #expect(await code { try await register(role: .vendor, key: "k1", hash: "h2") } == .keyReused)
-        #expect(await code { try await auth.deleteUser(DeleteUser(id: user.id, registrationKey: "k2")) } == .userNotPending)
+        #expect(
+            await code { try await auth.deleteUser(DeleteUser(id: user.id, registrationKey: "k2")) } == .userNotPending)
 
         let event = VendorCreatedEvent(
             eventId: "e1", type: "vendor.created", occurredAt: start,
             data: VendorCreated(vendorId: 1, userId: user.id, status: .active))
         try await auth.vendorCreated(event)
         #expect(try await auth.getUser(GetUser(id: user.id)).state == .active)
-        #expect(await code { try await auth.deleteUser(DeleteUser(id: user.id, registrationKey: "k1")) } == .userNotPending)
+        #expect(
+            await code { try await auth.deleteUser(DeleteUser(id: user.id, registrationKey: "k1")) } == .userNotPending)
 
         let second = try await register("b@b.cz", role: .vendor, key: "k3", hash: "h3")
         try await auth.deleteUser(DeleteUser(id: second.id, registrationKey: "k3"))

@@ -52,14 +52,16 @@ struct TransitionTests {
     @Test("follow one another as the platform says, for each actor")
     func matrix() {
         let allowed: Set<String> = [
-            "pending>confirmed", "pending>cancelled", "confirmed>in_progress", "confirmed>cancelled", "confirmed>no_show",
+            "pending>confirmed", "pending>cancelled", "confirmed>in_progress", "confirmed>cancelled",
+            "confirmed>no_show",
             "in_progress>completed",
         ]
         for from in BookingStatus.allCases {
             for to in BookingStatus.allCases {
                 for actor in BookingActor.allCases {
                     // After the start, when nobody may be missing too early.
-                    let isAllowed = (try? BookingTransition.check(Self.booking(from), to: to, by: actor, at: at(1))) != nil
+                    let isAllowed =
+                        (try? BookingTransition.check(Self.booking(from), to: to, by: actor, at: at(1))) != nil
                     let expected = allowed.contains("\(from.rawValue)>\(to.rawValue)") && actor != .customer
                     #expect(isAllowed == expected, "\(from) to \(to) by \(actor)")
                 }
@@ -93,10 +95,12 @@ private final class FakeVendors: VendorAPI {
                 windows: [TimeWindow(start: noon, end: at(300))], capacity: capacity, leadTimeMinutes: lead,
                 services: [
                     OfferedService(
-                        id: 1, vendorId: 1, name: "Bath", durationMinutes: 30, price: Money(amountMinor: 4800, currency: .eur),
+                        id: 1, vendorId: 1, name: "Bath", durationMinutes: 30,
+                        price: Money(amountMinor: 4800, currency: .eur),
                         species: [.dog], bufferMinutes: buffer, active: true),
                     OfferedService(
-                        id: 2, vendorId: 1, name: "Groom", durationMinutes: 60, price: Money(amountMinor: 8600, currency: .eur),
+                        id: 2, vendorId: 1, name: "Groom", durationMinutes: 60,
+                        price: Money(amountMinor: 8600, currency: .eur),
                         species: [.dog, .cat], bufferMinutes: buffer, active: true),
                 ], version: 1))
     }
@@ -144,7 +148,8 @@ struct BookingTests {
         try await bookings.createPet(CreatePet(ownerId: owner, name: "Biscuit", species: species)).id
     }
 
-    private func book(_ pet: Int, _ minutes: Int, service: Int = 1, key: String? = nil, price: Money? = nil) async throws
+    private func book(_ pet: Int, _ minutes: Int, service: Int = 1, key: String? = nil, price: Money? = nil)
+        async throws
         -> Booking
     {
         try await bookings.createBooking(

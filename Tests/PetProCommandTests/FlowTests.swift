@@ -93,7 +93,10 @@ struct FlowTests {
         #expect(calls == expected.calls, "\(branches)")
         #expect(answer.status == expected.status, "\(branches): \(answer.body.jsonText)")
         let known = Set(diagram.participants)
-        #expect(calls.allSatisfy { call in call.split(whereSeparator: { ">.".contains($0) }).prefix(2).allSatisfy { known.contains(String($0)) } })
+        #expect(
+            calls.allSatisfy { call in
+                call.split(whereSeparator: { ">.".contains($0) }).prefix(2).allSatisfy { known.contains(String($0)) }
+            })
     }
 
     @Test("in every branch: who calls whom, what, in which order, and the status")
@@ -109,7 +112,8 @@ struct FlowTests {
             let maya = try await http.signIn("maya@petpro.example")
             func wish(_ pet: Int) -> JSONValue {
                 [
-                    "vendorId": .int(Int64(vendor.id)), "serviceId": .int(Int64(vendor.service)), "petId": .int(Int64(pet)),
+                    "vendorId": .int(Int64(vendor.id)), "serviceId": .int(Int64(vendor.service)),
+                    "petId": .int(Int64(pet)),
                     "start": .string(start(20)),
                 ]
             }
@@ -117,7 +121,8 @@ struct FlowTests {
             try compare(
                 try await http.post("/api/bookings", wish(pets[0]), token: "not.a.token"), booking, ["Token Invalid"])
             try compare(
-                try await http.post("/api/bookings", wish(pets[0]), token: maya), booking, ["Token Valid", "Vendor Available"])
+                try await http.post("/api/bookings", wish(pets[0]), token: maya), booking,
+                ["Token Valid", "Vendor Available"])
             try compare(
                 try await http.post("/api/bookings", wish(pets[1]), token: maya), booking,
                 ["Token Valid", "Vendor Unavailable"])

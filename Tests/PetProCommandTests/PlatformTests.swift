@@ -21,7 +21,7 @@ private final class Acknowledged: Sendable {
     let ids = Mutex<[Int]>([])
 }
 
-@Suite("The running platform")
+@Suite("The running platform", .serialized)
 struct PlatformTests {
     @Test("gives the last place to one of 200, and one booking to 200 with one key")
     func races() async throws {
@@ -34,7 +34,9 @@ struct PlatformTests {
             let pets = made
 
             let statuses = try await withThrowingTaskGroup(of: Answer.self) { group in
-                for pet in pets { group.addTask { try await http.post("/api/bookings", wish(vendor, pet, slot: 20), token: maya) } }
+                for pet in pets {
+                    group.addTask { try await http.post("/api/bookings", wish(vendor, pet, slot: 20), token: maya) }
+                }
                 return try await group.reduce(into: [String: Int]()) { counts, answer in
                     let reason = answer.body["reason"]?.stringValue ?? ""
                     counts["\(answer.status) \(reason)", default: 0] += 1
@@ -78,7 +80,9 @@ struct PlatformTests {
             for pet in pets {
                 group.addTask {
                     for slot in 0..<1000 {
-                        guard let answer = try? await http.post("/api/bookings", wish(vendor, pet, slot: slot), token: maya)
+                        guard
+                            let answer = try? await http.post(
+                                "/api/bookings", wish(vendor, pet, slot: slot), token: maya)
                         else { return }
                         guard answer.status == 201, let id = answer.body["id"]?.intValue else { continue }
                         let count = acknowledged.ids.withLock { ids in
@@ -108,7 +112,9 @@ struct PlatformTests {
         while try await undelivered() > 0, ContinuousClock.now < deadline { await Task.yield() }
         #expect(try await undelivered() == 0)
         let saved = try await bookings.read { try $0.rows("SELECT id FROM bookings").map { try $0.int("id") } }
-        let agenda = try await vendors.read { try $0.rows("SELECT booking_id FROM agenda").map { try $0.int("booking_id") } }
+        let agenda = try await vendors.read {
+            try $0.rows("SELECT booking_id FROM agenda").map { try $0.int("booking_id") }
+        }
         #expect(Set(ids).isSubset(of: saved) && Set(saved) == Set(agenda))
         try bookings.close()
         try vendors.close()
@@ -137,7 +143,9 @@ struct PlatformTests {
             #expect(missing.status == 401 && missing.headers.contains(name: "WWW-Authenticate"))
             #expect(missing.body["traceId"]?.stringValue == missing.headers.first(name: "X-Trace-Id"))
             #expect(try await http.get("/api/pets", token: marigold).status == 403)
-            #expect(try await http.send(.PATCH, "/api/vendors/4/status", ["status": "active"], token: marigold).status == 403)
+            #expect(
+                try await http.send(.PATCH, "/api/vendors/4/status", ["status": "active"], token: marigold).status
+                    == 403)
 
             // Somebody else's booking and vendor look as if they did not exist.
             let vendor = try await http.makeVendor(capacity: 1)
@@ -180,7 +188,9 @@ struct PlatformTests {
                     "/api/vendors",
                     [
                         "user": ["email": "r@petpro.example", "password": "correct horse", "name": "R"],
-                        "vendor": ["businessName": .string(name), "type": "walking", "timeZone": "UTC", "currency": "EUR"],
+                        "vendor": [
+                            "businessName": .string(name), "type": "walking", "timeZone": "UTC", "currency": "EUR",
+                        ],
                     ], key: key)
             }
             let first = try await register("First", key: "k")
@@ -233,7 +243,8 @@ struct PlatformTests {
             "GET /api/inventory/stream", "POST /api/products", "POST /api/products/{id}/inventory",
             "POST /api/products/{id}/reservations", "DELETE /api/reservations/{id}", "POST /api/bookings",
             "GET /api/bookings", "GET /api/bookings/{id}", "POST /api/bookings/{id}/cancel",
-            "PATCH /api/bookings/{id}/status", "GET /api/pets", "POST /api/pets", "GET /health/live", "GET /health/ready",
+            "PATCH /api/bookings/{id}/status", "GET /api/pets", "POST /api/pets", "GET /health/live",
+            "GET /health/ready",
             "GET /openapi.json",
         ]
         try await RunningPlatform.running { platform in
@@ -251,7 +262,8 @@ struct PlatformTests {
                     // Those do not end; another test reads them.
                     if path.hasSuffix("/stream") { continue }
                     let answer = try await platform.http.send(
-                        .init(rawValue: method.uppercased()), path.replacing("{id}", with: "9001"), method == "get" ? nil : [:])
+                        .init(rawValue: method.uppercased()), path.replacing("{id}", with: "9001"),
+                        method == "get" ? nil : [:])
                     // Whatever it answers, it is not that there is no such path.
                     #expect(answer.code != "NOT_FOUND" || path == "/api/vendors/{id}", "\(method) \(path)")
                     #expect(operation["responses"]?["\(answer.status)"] != nil, "\(method) \(path) \(answer.status)")
@@ -264,7 +276,7 @@ struct PlatformTests {
     }
 }
 
-@Suite("Services in processes of their own")
+@Suite("Services in processes of their own", .serialized)
 struct ServeTests {
     @Test("fail as the platform says when another one is down, and leave nothing behind")
     func partialPlatform() async throws {
@@ -276,7 +288,8 @@ struct ServeTests {
         }
         func serve(_ part: String) async throws -> (RunningProgram, String) {
             let program = try RunningProgram(
-                RunningProgram.url("petpro"), ["serve", part, "--data", data, "--demo", "--http", "127.0.0.1:0", "--password-cost", "10"],
+                RunningProgram.url("petpro"),
+                ["serve", part, "--data", data, "--demo", "--http", "127.0.0.1:0", "--password-cost", "10"],
                 environment: environment)
             return (program, try need(await program.line("ready ")))
         }

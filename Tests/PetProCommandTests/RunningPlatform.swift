@@ -70,7 +70,8 @@ struct HTTP: Sendable {
         let service = try await post(
             "/api/vendors/\(id)/services",
             [
-                "name": "Walk", "durationMinutes": 30, "price": ["amountMinor": 1000, "currency": "EUR"], "species": ["dog"],
+                "name": "Walk", "durationMinutes": 30, "price": ["amountMinor": 1000, "currency": "EUR"],
+                "species": ["dog"],
             ], token: token)
         return (id, try need(service.body["id"]?.intValue), token)
     }

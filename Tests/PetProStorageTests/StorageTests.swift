@@ -69,10 +69,13 @@ struct OutboxTests {
         let database = try Database(inMemory: [])
         try await database.write { transaction in
             try transaction.publish(
-                .vendorStatusChanged, VendorStatusChanged(vendorId: 1, from: .active, to: .suspended), at: now, id: "e1")
+                .vendorStatusChanged, VendorStatusChanged(vendorId: 1, from: .active, to: .suspended), at: now, id: "e1"
+            )
             try transaction.publish(.userCreated, UserCreated(userId: 1, role: .customer), at: now, id: "e2")
         }
-        let rows = try await database.read { try $0.rows("SELECT subscriber FROM outbox ORDER BY id").map { try $0.text("subscriber") } }
+        let rows = try await database.read {
+            try $0.rows("SELECT subscriber FROM outbox ORDER BY id").map { try $0.text("subscriber") }
+        }
         #expect(rows == ["booking", "product"])
     }
 

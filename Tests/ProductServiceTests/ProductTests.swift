@@ -103,7 +103,8 @@ struct ProductTests {
                 == .reservationNotFound)
         #expect(try await products.expireReservations() == 0)
         clock.now.withLock { $0 = $0 + .seconds(900) }
-        #expect(await code { try await products.commitReservation(CommitReservation(id: first.id)) } == .reservationExpired)
+        #expect(
+            await code { try await products.commitReservation(CommitReservation(id: first.id)) } == .reservationExpired)
         #expect(try await products.expireReservations() == 1)
         #expect(try await stock().available == 10)
     }
@@ -119,7 +120,8 @@ struct ProductTests {
         let now = try await stock()
         #expect(now.quantity == 6 && now.reserved == 0 && now.version == 5)
         #expect(
-            await code { try await products.releaseReservation(ReleaseReservation(id: first.id)) } == .reservationExpired)
+            await code { try await products.releaseReservation(ReleaseReservation(id: first.id)) }
+                == .reservationExpired)
     }
 
     @Test("is adjusted once per key, and not below what is promised")
@@ -152,7 +154,9 @@ struct ProductTests {
         for number in 0..<10 { _ = try await reserve(1, key: "k\(number)") }
         var seen: [Int] = []
         while seen.count < 10, let chunk = try await chunks.next() {
-            guard case .change(let seq, product.id, let version, .hold, let before, let after, _) = chunk else { continue }
+            guard case .change(let seq, product.id, let version, .hold, let before, let after, _) = chunk else {
+                continue
+            }
             seen.append(seq)
             #expect(version == seen.count + 1 && after.reserved == before.reserved + 1 && after.reserved == seen.count)
         }

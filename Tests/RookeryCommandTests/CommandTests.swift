@@ -12,7 +12,7 @@ private func rookery(_ arguments: String...) async throws -> (output: String, co
     return (program.printed, code)
 }
 
-@Suite("The rookery command")
+@Suite("The rookery command", .serialized)
 struct CommandTests {
     @Test("prints a reply as JSON, and says with its exit code what went wrong")
     func calls() async throws {

@@ -27,7 +27,7 @@ func withConformanceServer<Result: Sendable>(_ body: (Int) async throws -> Resul
     return try await body(try need(line.split(separator: ":").last.flatMap { Int($0) }))
 }
 
-@Suite("A live server, against the recorded frames")
+@Suite("A live server, against the recorded frames", .serialized)
 struct ServerConformanceTests {
     /// Nest puts an undefined value on the wire as a packet that its own client misunderstands; we send null.
     private static let differs = [
@@ -56,7 +56,9 @@ struct ServerConformanceTests {
                     return try await socket.read(wanted)
                 }
                 if wanted == 0 {
-                    #expect(try bodies(received) == [#"{"response":1,"isDisposed":true,"id":"probe"}"#], "\(recording.name)")
+                    #expect(
+                        try bodies(received) == [#"{"response":1,"isDisposed":true,"id":"probe"}"#], "\(recording.name)"
+                    )
                 } else if let differing {
                     #expect(try bodies(received) == differing, "\(recording.name)")
                 } else if recording.name == "stream-and-echo" {
@@ -115,7 +117,8 @@ struct ServerConformanceTests {
     @Test("answers through a contract, in the order of its declaration")
     func typed() async throws {
         try await withConformanceServer { port in
-            let reply = try await RookeryClient(host: "127.0.0.1", port: port).send(Pattern(cmd: "get-booking"), ["id": 5])
+            let reply = try await RookeryClient(host: "127.0.0.1", port: port).send(
+                Pattern(cmd: "get-booking"), ["id": 5])
             #expect(
                 reply?.jsonText
                     == #"{"id":5,"status":"confirmed","petName":"Zofie","vendorId":7,"#
@@ -123,4 +126,3 @@ struct ServerConformanceTests {
         }
     }
 }
-

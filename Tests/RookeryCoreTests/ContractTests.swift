@@ -70,7 +70,8 @@ private struct Tag: ClientInterceptor {
 @Suite("A contract")
 struct ContractTests {
     private func client(
-        _ service: EchoService = EchoService(), server: [any ServerInterceptor] = [], client: [any ClientInterceptor] = []
+        _ service: EchoService = EchoService(), server: [any ServerInterceptor] = [],
+        client: [any ClientInterceptor] = []
     ) throws -> EchoAPIClient {
         let transport = try InMemoryTransport(EchoAPIContract.routes(for: service), interceptors: server)
         return EchoAPIClient(transport.client(interceptors: client))
@@ -145,7 +146,9 @@ struct ContractTests {
     @Test("refuses two commands with one pattern, but lets events share one")
     func duplicates() throws {
         #expect(throws: Router.DuplicatePattern.self) {
-            try Router([.raw(Pattern(object: ["b": 1, "a": 2])) { $0 }, .raw(Pattern(object: ["a": 2, "b": 1])) { $0 }])
+            try Router([
+                .raw(Pattern(object: ["b": 1, "a": 2])) { $0 }, .raw(Pattern(object: ["a": 2, "b": 1])) { $0 },
+            ])
         }
         #expect(throws: Never.self) {
             try Router([.raw("e", kind: .event) { $0 }, .raw("e", kind: .event) { $0 }])

@@ -157,8 +157,10 @@ struct MessageTests {
     @Test(
         "takes email addresses as forms do",
         arguments: [
-            ("maya@petpro.example", true), ("a.b+c@x-y.co", true), ("žofie@kůň.cz", true), ("a@b", false), ("@b.cz", false),
-            ("a@@b.cz", false), ("a b@c.cz", false), ("a@-b.cz", false), ("a..b@c.cz", false), ("a@b..cz", false), ("", false),
+            ("maya@petpro.example", true), ("a.b+c@x-y.co", true), ("žofie@kůň.cz", true), ("a@b", false),
+            ("@b.cz", false),
+            ("a@@b.cz", false), ("a b@c.cz", false), ("a@-b.cz", false), ("a..b@c.cz", false), ("a@b..cz", false),
+            ("", false),
         ])
     func emails(_ text: String, _ isGood: Bool) {
         #expect(violations(Owner.self, "{\"name\":\"x\",\"email\":\"\(text)\"}").isEmpty == isGood)
@@ -177,7 +179,12 @@ struct DateTests {
         #expect(Instant(text)?.milliseconds == milliseconds)
     }
 
-    @Test("that do not exist are refused", arguments: ["2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01", "2026-01-01T24:00:00Z", "2026-01-01T10:00:00", "2026-01-01T10:00:00.Z"])
+    @Test(
+        "that do not exist are refused",
+        arguments: [
+            "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01", "2026-01-01T24:00:00Z", "2026-01-01T10:00:00",
+            "2026-01-01T10:00:00.Z",
+        ])
     func refusal(_ text: String) {
         #expect(Instant(text) == nil)
     }

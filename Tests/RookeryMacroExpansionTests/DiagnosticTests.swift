@@ -11,7 +11,8 @@ private let macros: [String: MacroSpec] = [
 
 /// What a macro says about source it cannot expand; line and column count from the first line of `source`.
 private func expectDiagnostics(
-    _ source: String, _ diagnostics: [(message: String, line: Int, column: Int)], sourceLocation: SourceLocation = #_sourceLocation
+    _ source: String, _ diagnostics: [(message: String, line: Int, column: Int)],
+    sourceLocation: SourceLocation = #_sourceLocation
 ) {
     let stripped = source.split(separator: "\n", omittingEmptySubsequences: false)
         .map { $0.replacing("@Message ", with: "").replacing("@Contract ", with: "") }.joined(separator: "\n")
@@ -33,7 +34,9 @@ struct MessageDiagnosticTests {
             [("a message property needs an explicit type, so that its codec can be written", 2, 9)])
     }
 
-    @Test("a property of a type that no message can hold", arguments: ["() -> Void", "(Int, Int)", "any Error", "Any", "[Int: String]", "Float"])
+    @Test(
+        "a property of a type that no message can hold",
+        arguments: ["() -> Void", "(Int, Int)", "any Error", "Any", "[Int: String]", "Float"])
     func unsupportedType(_ type: String) {
         expectDiagnostics(
             "@Message struct A {\n    var a: \(type)\n}",
@@ -123,7 +126,8 @@ struct ContractDiagnosticTests {
         expectDiagnostics("@Contract struct A {\n}", [("@Contract can only be applied to a protocol", 1, 1)])
         expectDiagnostics("@Contract protocol A {\n}", [("a contract must inherit from Sendable", 1, 20)])
         expectDiagnostics(
-            "@Contract protocol A: Sendable {\n    var a: Int { get }\n}", [("a contract can only have functions", 2, 5)])
+            "@Contract protocol A: Sendable {\n    var a: Int { get }\n}",
+            [("a contract can only have functions", 2, 5)])
         expectDiagnostics(
             "@Contract protocol A: Sendable {\n    @MessagePattern(cmd: \"x\")\n    func a(_ b: Int, c: Int) async throws\n}",
             [("a function of a contract takes one message at most", 3, 11)])

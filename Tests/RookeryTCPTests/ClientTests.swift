@@ -42,12 +42,13 @@ struct ClientTests {
     @Test("that gets no reply in time fails with timeout, and the next one works")
     func timeout() async throws {
         let gate = Gate()
-        let routes: [Route] = Self.echo + [
-            .raw("slow") { value in
-                await gate.pass()
-                return value
-            }
-        ]
+        let routes: [Route] =
+            Self.echo + [
+                .raw("slow") { value in
+                    await gate.pass()
+                    return value
+                }
+            ]
         try await withServer(routes) { port, _ in
             let client = client(port)
             try await expect(client, "echo", 1, 1)
@@ -74,7 +75,9 @@ struct ClientTests {
             let command = Command("c", pattern: "c", timeout: .milliseconds(20))
             #expect(await took(hasty, Command("c", pattern: "c"), nil) < .seconds(20))
             #expect(await took(patient, command, nil) < .seconds(20))
-            #expect(await took(patient, Command("c", pattern: "c", timeout: .seconds(60)), .milliseconds(20)) < .seconds(20))
+            #expect(
+                await took(patient, Command("c", pattern: "c", timeout: .seconds(60)), .milliseconds(20)) < .seconds(20)
+            )
             #expect(ClientConfiguration().timeout == .milliseconds(5000))
         }
     }
@@ -82,12 +85,13 @@ struct ClientTests {
     @Test("that is cancelled is forgotten, and the connection stays")
     func cancellation() async throws {
         let gate = Gate()
-        let routes: [Route] = Self.echo + [
-            .raw("slow") { value in
-                await gate.pass()
-                return value
-            }
-        ]
+        let routes: [Route] =
+            Self.echo + [
+                .raw("slow") { value in
+                    await gate.pass()
+                    return value
+                }
+            ]
         try await withServer(routes) { port, server in
             let client = client(port)
             let call = Task { try await client.send("slow", 1, timeout: .seconds(60)) }
@@ -216,10 +220,14 @@ struct StreamTests {
         try await withServer([endless, three]) { port, server in
             let client = client(port)
             var values: [Int] = []
-            for try await value in try await client.stream(three.command, Empty(), as: Int.self) { values.append(value) }
+            for try await value in try await client.stream(three.command, Empty(), as: Int.self) {
+                values.append(value)
+            }
             #expect(values == [1, 2, 3])
 
-            for try await value in try await client.stream(endless.command, Empty(), as: Int.self) where value == 5 { break }
+            for try await value in try await client.stream(endless.command, Empty(), as: Int.self) where value == 5 {
+                break
+            }
             await ended.arrived(1)
         }
     }

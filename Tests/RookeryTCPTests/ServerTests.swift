@@ -27,12 +27,13 @@ struct LimitTests {
     @Test("requests over the number in flight are answered OVERLOADED, and none is lost")
     func inFlight() async throws {
         let gate = Gate()
-        let routes: [Route] = Self.echo + [
-            .raw("slow") { value in
-                await gate.pass()
-                return value
-            }
-        ]
+        let routes: [Route] =
+            Self.echo + [
+                .raw("slow") { value in
+                    await gate.pass()
+                    return value
+                }
+            ]
         try await withServer(routes, { $0.limits.inFlight = 4 }) { port, _ in
             let client = client(port)
             try await withThrowingTaskGroup(of: JSONValue?.self) { group in

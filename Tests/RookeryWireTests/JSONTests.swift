@@ -6,9 +6,11 @@ struct JSONWriterTests {
     @Test(
         "has JavaScript's numbers",
         arguments: [
-            (0.0, "0"), (-0.0, "0"), (1, "1"), (-1.5, "-1.5"), (42.5, "42.5"), (0.1, "0.1"), (0.1 + 0.2, "0.30000000000000004"),
+            (0.0, "0"), (-0.0, "0"), (1, "1"), (-1.5, "-1.5"), (42.5, "42.5"), (0.1, "0.1"),
+            (0.1 + 0.2, "0.30000000000000004"),
             (1e20, "100000000000000000000"), (1e21, "1e+21"), (1.5e300, "1.5e+300"), (1e-6, "0.000001"), (1e-7, "1e-7"),
-            (1.25e-9, "1.25e-9"), (.leastNonzeroMagnitude, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e+308"),
+            (1.25e-9, "1.25e-9"), (.leastNonzeroMagnitude, "5e-324"),
+            (1.7976931348623157e308, "1.7976931348623157e+308"),
             (123456.789, "123456.789"), (9007199254740992, "9007199254740992"), (0.000123, "0.000123"),
             (4.35, "4.35"), (1e9 + 0.5, "1000000000.5"), (-1e-300, "-1e-300"), (.nan, "null"), (.infinity, "null"),
         ] as [(Double, String)])
@@ -80,8 +82,10 @@ struct JSONReaderTests {
     @Test(
         "is strict",
         arguments: [
-            "", " ", "{", "[1", "{\"a\":1,}", "[1,]", "{'a':1}", "{a:1}", "01", "+1", "1.", ".5", "1e", "-", "NaN", "undefined",
-            "\"\t\"", "\"\\x\"", "\"\\u12g4\"", "\"abc", "{}{}", "1 2", "/*c*/1", "tru", "nul", "\u{FEFF}1", "[1 2]", "{\"a\" 1}",
+            "", " ", "{", "[1", "{\"a\":1,}", "[1,]", "{'a':1}", "{a:1}", "01", "+1", "1.", ".5", "1e", "-", "NaN",
+            "undefined",
+            "\"\t\"", "\"\\x\"", "\"\\u12g4\"", "\"abc", "{}{}", "1 2", "/*c*/1", "tru", "nul", "\u{FEFF}1", "[1 2]",
+            "{\"a\" 1}",
         ])
     func strictness(_ text: String) {
         #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
@@ -103,7 +107,12 @@ struct JSONReaderTests {
         #expect(try JSONValue(parsing: "1e400") == .double(.infinity))
     }
 
-    @Test("reads decimals as the nearest double", arguments: ["0.1", "123456.789", "2.2250738585072014e-308", "1e23", "9007199254740993.0", "0.30000000000000004", "-7.5e-10"])
+    @Test(
+        "reads decimals as the nearest double",
+        arguments: [
+            "0.1", "123456.789", "2.2250738585072014e-308", "1e23", "9007199254740993.0", "0.30000000000000004",
+            "-7.5e-10",
+        ])
     func decimals(_ text: String) throws {
         #expect(try JSONValue(parsing: text) == .double(try #require(Double(text))))
     }
@@ -137,8 +146,10 @@ struct JSONReaderTests {
 @Suite("The route table")
 struct RouteTableTests {
     private let table = RouteTable<String>([
-        ("echo", "echo"), ("7", "seven"), ("{\"cmd\":\"x\"}", "cmd x"), ("{\"a\":1,\"b\":{\"c\":\"d\\\"e\"}}", "nested"),
-        ("true", "unreachable"), ("1000", "thousand"), ("1e3", "unreachable"), ("line\nbreak", "newline"), ("", "empty"),
+        ("echo", "echo"), ("7", "seven"), ("{\"cmd\":\"x\"}", "cmd x"),
+        ("{\"a\":1,\"b\":{\"c\":\"d\\\"e\"}}", "nested"),
+        ("true", "unreachable"), ("1000", "thousand"), ("1e3", "unreachable"), ("line\nbreak", "newline"),
+        ("", "empty"),
     ])
 
     private func find(_ pattern: String) -> String? {
@@ -150,7 +161,8 @@ struct RouteTableTests {
         #expect(find("\"echo\"") == "echo")
         #expect(find("\"\\u0065cho\"") == "echo")
         #expect(find("\"\\\"echo\\\"\"") == "echo")
-        #expect(find("7") == "seven" && find("\"7\"") == "seven" && find("\"7.0\"") == "seven" && find("7.0") == "seven")
+        #expect(
+            find("7") == "seven" && find("\"7\"") == "seven" && find("\"7.0\"") == "seven" && find("7.0") == "seven")
         #expect(find("{\"cmd\":\"x\"}") == "cmd x" && find("{ \"cmd\" : \"x\" }") == "cmd x")
         #expect(find("\"{\\\"cmd\\\":\\\"x\\\"}\"") == "cmd x")
         #expect(find("{\"b\":{\"c\":\"d\\\"e\"},\"a\":1}") == "nested")

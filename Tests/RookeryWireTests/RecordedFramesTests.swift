@@ -49,7 +49,8 @@ struct ClientFramesTests {
             }
             let step = bytes.count > 3000 ? 211 : 1
             for cut in stride(from: 1, to: bytes.count, by: step) {
-                #expect(try frames([Array(bytes[..<cut]), Array(bytes[cut...])]) == whole, "\(recording.name) at \(cut)")
+                #expect(
+                    try frames([Array(bytes[..<cut]), Array(bytes[cut...])]) == whole, "\(recording.name) at \(cut)")
             }
             #expect(try frames(bytes.map { [$0] }) == whole, "\(recording.name) byte by byte")
         }

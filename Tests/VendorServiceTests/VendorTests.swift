@@ -43,8 +43,10 @@ struct ScheduleTests {
     @Test("that overlap or end before they begin are refused, each by its place")
     func violations() {
         let hours = [
-            OpeningHours(weekday: 1, open: "09:00", close: "12:00"), OpeningHours(weekday: 1, open: "11:00", close: "13:00"),
-            OpeningHours(weekday: 2, open: "12:00", close: "09:00"), OpeningHours(weekday: 1, open: "13:00", close: "14:00"),
+            OpeningHours(weekday: 1, open: "09:00", close: "12:00"),
+            OpeningHours(weekday: 1, open: "11:00", close: "13:00"),
+            OpeningHours(weekday: 2, open: "12:00", close: "09:00"),
+            OpeningHours(weekday: 1, open: "13:00", close: "14:00"),
         ]
         let days = [SpecialDay(date: LocalDate(daysSinceEpoch: 1), closed: false)]
         #expect(
@@ -94,7 +96,8 @@ struct VendorTests {
         let error = await refusal {
             try await vendors.createVendor(
                 CreateVendor(
-                    userId: 2, businessName: "X Y", type: .walking, email: "a@b.cz", timeZone: "Mars/Base", currency: .eur))
+                    userId: 2, businessName: "X Y", type: .walking, email: "a@b.cz", timeZone: "Mars/Base",
+                    currency: .eur))
         }
         #expect(error?.code == .invalidPayload && error?.details?.arrayValue?[0]["path"] == "timeZone")
     }
@@ -107,7 +110,8 @@ struct VendorTests {
                 vendorId: vendor.id, hours: [OpeningHours(weekday: 1, open: "09:00", close: "17:00")],
                 specialDays: [
                     SpecialDay(date: try #require(LocalDate("2027-03-22")), closed: true),
-                    SpecialDay(date: try #require(LocalDate("2027-03-23")), closed: false, open: "10:00", close: "12:00"),
+                    SpecialDay(
+                        date: try #require(LocalDate("2027-03-23")), closed: false, open: "10:00", close: "12:00"),
                 ]))
         let service = try await vendors.addService(
             AddService(
@@ -130,7 +134,9 @@ struct VendorTests {
         let byInstant = try await vendors.getVendorAvailability(
             GetVendorAvailability(vendorId: vendor.id, at: Instant("2027-03-14T23:30:00Z")))
         #expect(byInstant.date.description == "2027-03-15")
-        #expect(await refusal { try await vendors.getVendorAvailability(GetVendorAvailability(vendorId: vendor.id)) }?.code == .invalidPayload)
+        #expect(
+            await refusal { try await vendors.getVendorAvailability(GetVendorAvailability(vendorId: vendor.id)) }?.code
+                == .invalidPayload)
     }
 
     @Test("moves between its states as the platform says")
@@ -158,7 +164,8 @@ struct VendorTests {
         let error = await refusal {
             try await vendors.addService(
                 AddService(
-                    vendorId: vendor.id, name: "Bath", durationMinutes: 45, price: Money(amountMinor: -1, currency: .usd),
+                    vendorId: vendor.id, name: "Bath", durationMinutes: 45,
+                    price: Money(amountMinor: -1, currency: .usd),
                     species: [.dog]))
         }
         #expect(error?.details?.arrayValue?.map { $0["path"] } == ["price.currency", "price.amountMinor"])
@@ -174,7 +181,8 @@ struct VendorTests {
         let created = BookingCreatedEvent(
             eventId: "e1", type: "booking.created", occurredAt: Self.now,
             data: BookingCreated(
-                bookingId: 7, vendorId: 1, serviceId: 3, start: Self.now, end: Self.now + .seconds(60), status: .pending))
+                bookingId: 7, vendorId: 1, serviceId: 3, start: Self.now, end: Self.now + .seconds(60), status: .pending
+            ))
         try await vendors.bookingStatusChanged(changed)
         try await vendors.bookingCreated(created)
         try await vendors.bookingCreated(created)

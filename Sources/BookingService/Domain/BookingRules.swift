@@ -74,7 +74,9 @@ extension UInt64 {
 /// Who may move a booking where, and when.
 enum BookingTransition {
     /// Throws the reason for which `actor` may not move a booking now.
-    static func check(_ booking: Booking, to next: BookingStatus, by actor: BookingActor, at now: Instant) throws(RemoteError) {
+    static func check(_ booking: Booking, to next: BookingStatus, by actor: BookingActor, at now: Instant)
+        throws(RemoteError)
+    {
         let isKnown =
             switch (booking.status, next) {
             case (.pending, .confirmed), (.pending, .cancelled), (.confirmed, .inProgress), (.confirmed, .cancelled),

@@ -9,7 +9,8 @@ extension Transaction {
         Pet(
             id: try row.int("id"), ownerId: try row.int("owner_id"), name: try row.text("name"),
             species: try row.value("species"), breed: try row.optionalText("breed"),
-            birthDate: try row.optionalText("birth_date").flatMap { LocalDate($0) }, notes: try row.optionalText("notes"))
+            birthDate: try row.optionalText("birth_date").flatMap { LocalDate($0) },
+            notes: try row.optionalText("notes"))
     }
 
     func pet(id: Int) throws -> Pet? {
@@ -83,7 +84,8 @@ extension Transaction {
             """, id, span.end, span.start) != nil
     }
 
-    func insertBooking(_ wish: BookingWish, _ request: CreateBooking, reference: String, at now: Instant) throws -> Booking
+    func insertBooking(_ wish: BookingWish, _ request: CreateBooking, reference: String, at now: Instant) throws
+        -> Booking
     {
         let history = [BookingStep(status: .pending, at: now, by: BookingActor.customer.rawValue)]
         let id = try insert(
@@ -99,7 +101,8 @@ extension Transaction {
     }
 
     /// Moves a booking on and notes it in its history; gives the booking as it is now.
-    func move(_ booking: Booking, to status: BookingStatus, by actor: String, cancel: Cancellation?, at now: Instant) throws
+    func move(_ booking: Booking, to status: BookingStatus, by actor: String, cancel: Cancellation?, at now: Instant)
+        throws
         -> Booking
     {
         let history = booking.history + [BookingStep(status: status, at: now, by: actor)]
@@ -110,6 +113,7 @@ extension Transaction {
     }
 
     func unconfirmedBookings(startedBy instant: Instant) throws -> [Booking] {
-        try rows("SELECT * FROM bookings WHERE status = 'pending' AND start_at <= ? LIMIT 100", instant).map(Self.booking)
+        try rows("SELECT * FROM bookings WHERE status = 'pending' AND start_at <= ? LIMIT 100", instant).map(
+            Self.booking)
     }
 }

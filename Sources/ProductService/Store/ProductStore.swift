@@ -68,7 +68,8 @@ extension Transaction {
         InventoryRecord(
             productId: try row.int("product_id"),
             stock: Stock(
-                quantity: try row.int("quantity"), reserved: try row.int("reserved"), threshold: try row.int("threshold")),
+                quantity: try row.int("quantity"), reserved: try row.int("reserved"),
+                threshold: try row.int("threshold")),
             version: try row.int("version"))
     }
 
@@ -117,7 +118,8 @@ extension Transaction {
     private static func reservation(_ row: Row) throws -> Reservation {
         Reservation(
             id: try row.int("id"), productId: try row.int("product_id"), customerId: try row.optionalInt("customer_id"),
-            quantity: try row.int("quantity"), status: try row.value("status"), expiresAt: try row.instant("expires_at"))
+            quantity: try row.int("quantity"), status: try row.value("status"), expiresAt: try row.instant("expires_at")
+        )
     }
 
     /// A reservation, of that customer if one is given. Throws `RESERVATION_NOT_FOUND`.

@@ -51,9 +51,11 @@ struct Schedule: Sendable {
                     Violation(path: "hours[\(at)].close", constraint: "order", message: "must be later than open"))
                 continue
             }
-            if byDay[hours.weekday, default: []].contains(where: { $0.open < opening.close && opening.open < $0.close }) {
+            if byDay[hours.weekday, default: []].contains(where: { $0.open < opening.close && opening.open < $0.close })
+            {
                 violations.append(
-                    Violation(path: "hours[\(at)]", constraint: "overlap", message: "overlaps another opening of its day"))
+                    Violation(
+                        path: "hours[\(at)]", constraint: "overlap", message: "overlaps another opening of its day"))
             }
             byDay[hours.weekday, default: []].append(opening)
         }
