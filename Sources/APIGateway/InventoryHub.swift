@@ -50,6 +50,7 @@ actor InventoryHub: Service {
 
     private enum Request: Sendable {
         case open(Topic)
+        case leave(Int, Topic)
         case stop
     }
 
@@ -66,6 +67,7 @@ actor InventoryHub: Service {
                 for await request in self.requests {
                     switch request {
                     case .open(let topic): group.addTask { await self.watch(topic) }
+                    case .leave(let id, let topic): await self.unsubscribe(id, from: topic)
                     case .stop:
                         await self.finishAll()
                         group.cancelAll()
@@ -102,10 +104,7 @@ actor InventoryHub: Service {
         var upstream = upstreams[topic] ?? Upstream()
         upstream.subscribers[id] = continuation
         upstreams[topic] = upstream
-        continuation.onTermination = { _ in
-            // The stream's end has no task of its own to wait in.
-            Task { await self.unsubscribe(id, from: topic) }
-        }
+        continuation.onTermination = { [request] _ in request.yield(.leave(id, topic)) }
         if upstream.isReady {
             for (_, chunk) in upstream.current.sorted(by: { $0.key < $1.key }) {
                 continuation.yield(Item(chunk: chunk, cursor: nil))

@@ -1,7 +1,8 @@
 import ArgumentParser
 import Foundation
 import Histogram
-import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
 import Rookery
 
 struct Bench: AsyncParsableCommand {
@@ -9,7 +10,8 @@ struct Bench: AsyncParsableCommand {
         abstract: "Measures how many calls a service answers, and how fast.",
         discussion: """
             A closed loop: each connection keeps --in-flight calls under way and sends the next when one is answered. \
-            Latencies are what a caller sees, from before the call is encoded until after the reply is decoded.
+            It works below the client, so that it costs less than the service it measures: a latency runs from the read \
+            burst in which a call was sent to the one in which its answer came.
             """)
 
     @OptionGroup var target: Target
@@ -34,49 +36,42 @@ struct Bench: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let loops = EventLoops(threads: threads)
-        let load = Load(bench: self)
         // One call first: a wrong address or pattern is told at once, not counted a million times.
         let probe = RookeryClient(host: target.address.host, port: target.address.port)
         _ = try await probe.send(target.pattern, target.data)
         await probe.close()
 
-        let result = await withTaskGroup(of: Recorder.self) { group in
-            load.start()
+        let loops = EventLoops(threads: threads)
+        let load = Load(bench: self)
+        let total = Recorder()
+        try await withThrowingTaskGroup(of: Recorder.self) { group in
             for connection in 0..<connections {
-                let executor = loops.executors[connection % threads]
-                let transport = TCPTransport(
-                    TCPClientConfiguration(host: target.address.host, port: target.address.port), eventLoops: loops)
-                let recorder = Recorder()
-                group.addTask(executorPreference: executor) {
-                    await withTaskGroup(of: Void.self) { callers in
-                        for _ in 0..<inFlight {
-                            callers.addTask(executorPreference: executor) {
-                                await load.call(RookeryClient(transport: transport), recorder)
-                            }
-                        }
-                    }
-                    await transport.close()
-                    return recorder
-                }
+                let loop = loops.executors[connection % threads].eventLoop
+                group.addTask { try await load.run(on: loop) }
             }
-            let total = Recorder()
-            for await recorder in group { total.add(recorder) }
-            return total
+            for try await recorder in group { total.add(recorder) }
         }
-        Output.line(load.report(result, asJSON: json))
-        if result.calls == 0 { throw ExitCode(Failure.unreachable) }
+        Output.line(load.report(total, asJSON: json))
+        try await loops.shutDown()
+        if total.calls == 0 { throw ExitCode(Failure.unreachable) }
     }
 }
 
-/// What one connection's callers saw. Confined to the connection's event loop until its callers have ended.
-private final class Recorder: @unchecked Sendable {
+/// What one connection saw. Confined to the connection's event loop until that has ended.
+final class Recorder: @unchecked Sendable {
     var latencies = Histogram<UInt64>(highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
     var calls = 0
     var errors = 0
     var lastError: String?
+    var endedAt = NIODeadline.uptimeNanoseconds(0)
+
+    func failed(_ count: Int, _ reason: String) {
+        errors += count
+        lastError = reason
+    }
 
     func add(_ other: Recorder) {
+        endedAt = max(endedAt, other.endedAt)
         latencies.add(other.latencies)
         calls += other.calls
         errors += other.errors
@@ -84,66 +79,49 @@ private final class Recorder: @unchecked Sendable {
     }
 }
 
-/// The load that all callers put on a service together.
+/// The load that all connections put on a service together.
 private final class Load: Sendable {
-    private let command: Command
-    private let data: JSONValue
-    private let warmUp: Duration
-    private let duration: Duration
-    private let remaining: NIOLockedValueBox<Int>?
     private let bench: Bench
-    private let startedAt = NIOLockedValueBox(ContinuousClock.now)
-    private let endedAt = NIOLockedValueBox(ContinuousClock.now)
+    private let plan: LoadPlan
 
     init(bench: Bench) {
         self.bench = bench
-        command = Command(bench.target.pattern.route, pattern: bench.target.pattern)
-        data = bench.target.data
-        duration = bench.duration
-        warmUp = bench.requests == nil ? bench.duration / 10 : .zero
-        remaining = bench.requests.map { NIOLockedValueBox($0) }
+        var writer = JSONWriter()
+        Array(bench.target.pattern.value.jsonText.utf8).withUnsafeBytes { writer.beginPacket(pattern: $0) }
+        writer.quotedKey("\"data\":")
+        bench.target.data.write(to: &writer)
+        let warmUp = bench.requests == nil ? TimeAmount(bench.duration / 10) : .zero
+        let begin = NIODeadline.now() + warmUp
+        plan = LoadPlan(
+            packet: writer.bytes, inFlight: bench.inFlight, begin: begin,
+            end: bench.requests == nil ? begin + TimeAmount(bench.duration) : .distantFuture,
+            remaining: bench.requests.map { Remaining($0) })
     }
 
-    func start() {
-        startedAt.withLockedValue { $0 = .now + warmUp }
-    }
-
-    /// One caller: calls until the time, or the number of calls, is over.
-    func call(_ client: RookeryClient, _ recorder: Recorder) async {
-        let begin = startedAt.withLockedValue { $0 }
-        let end = remaining == nil ? begin + duration : nil
-        while true {
-            if let remaining {
-                let isOver = remaining.withLockedValue { left in
-                    left -= 1
-                    return left < 0
+    /// One connection, until the time, or the number of calls, is over.
+    func run(on loop: any EventLoop) async throws -> Recorder {
+        let recorder = Recorder()
+        let plan = self.plan
+        let channel: any Channel
+        do {
+            channel = try await ClientBootstrap(group: loop)
+                .channelOption(.socketOption(.tcp_nodelay), value: 1)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(LoadConnection(plan, recorder))
+                    }
                 }
-                if isOver { break }
-            }
-            let before = ContinuousClock.now
-            if let end, before >= end { break }
-            do {
-                let _: JSONValue? = try await client.request(command, data, timeout: .seconds(10))
-                let after = ContinuousClock.now
-                if before >= begin {
-                    recorder.calls += 1
-                    let (seconds, attoseconds) = (after - before).components
-                    let nanoseconds = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-                    _ = recorder.latencies.record(UInt64(max(1, min(nanoseconds, 60_000_000_000))))
-                }
-            } catch {
-                recorder.errors += 1
-                recorder.lastError = "\(error)"
-                // A dead service must not be asked a million times a second.
-                try? await Task.sleep(for: .milliseconds(10))
-            }
+                .connect(host: bench.target.address.host, port: bench.target.address.port).get()
+        } catch {
+            throw CallError(
+                .cannotConnect, "Cannot connect to \(bench.target.address.defaultValueDescription).", cause: "\(error)")
         }
-        endedAt.withLockedValue { $0 = max($0, .now) }
+        try await channel.closeFuture.get()
+        return recorder
     }
 
     func report(_ result: Recorder, asJSON: Bool) -> String {
-        let elapsed = endedAt.withLockedValue { $0 } - startedAt.withLockedValue { $0 }
-        let seconds = Double(elapsed.milliseconds) / 1000
+        let seconds = Double((result.endedAt - plan.begin).nanoseconds) / 1e9
         let rate = seconds > 0 ? (Double(result.calls) / seconds).rounded() : 0
         func microseconds(_ percentile: Double) -> Double {
             (Double(result.latencies.valueAtPercentile(percentile)) / 100).rounded() / 10
@@ -153,7 +131,7 @@ private final class Load: Sendable {
             var object: JSONObject = [
                 "target": .string("\(bench.target.address.host):\(bench.target.address.port)"),
                 "pattern": bench.target.pattern.value, "connections": .int(Int64(bench.connections)),
-                "inFlight": .int(Int64(bench.inFlight)), "seconds": .double(seconds),
+                "inFlight": .int(Int64(bench.inFlight)), "seconds": .double((seconds * 1000).rounded() / 1000),
                 "calls": .int(Int64(result.calls)), "errors": .int(Int64(result.errors)), "rate": .double(rate),
             ]
             for (name, value) in percentiles { object["\(name)_us"] = .double(microseconds(value)) }

@@ -157,7 +157,9 @@ struct ClientTests {
         try await withServer(routes) { port, _ in
             let client = client(port, ClientConfiguration()) { $0.maximumPendingCalls = 2 }
             try await withThrowingTaskGroup(of: JSONValue?.self) { group in
-                for number in 0..<2 { group.addTask { try await client.send("slow", .int(Int64(number))) } }
+                for number in 0..<2 {
+                    group.addTask { try await client.send("slow", .int(Int64(number)), timeout: .seconds(60)) }
+                }
                 await gate.arrived(2)
                 #expect(await Self.failure { _ = try await client.send("slow", 9) }?.code == .tooManyCalls)
                 await gate.open()
@@ -198,20 +200,18 @@ struct StreamTests {
     @Test("ends with its values, with an error, or when its consumer leaves, which cancels the handler")
     func ends() async throws {
         let ended = Gate()
-        let endless = Route.stream(Command("endless", pattern: "endless", kind: .stream)) { (_: Empty) in
-            let count = Mutex(0)
-            return MessageStream<Int>(unfolding: {
-                do {
-                    try await Task.sleep(for: .milliseconds(1))
-                } catch {
-                    await ended.pass()
-                    throw error
-                }
-                return count.withLock { count in
+        let endless = Route(Command("endless", pattern: "endless", kind: .stream)) { _, sink in
+            var count = 0
+            do {
+                while true {
+                    await Task.yield()
                     count += 1
-                    return count
+                    try await sink.value(count)
                 }
-            })
+            } catch {
+                await ended.pass()
+                throw error
+            }
         }
         let three = Route.stream(Command("three", pattern: "three", kind: .stream)) { (_: Empty) in
             MessageStream<Int>([1, 2, 3])
@@ -236,7 +236,7 @@ struct StreamTests {
     func silence() async throws {
         let silent = Route.stream(Command("silent", pattern: "silent", kind: .stream)) { (_: Empty) in
             MessageStream<Int>(unfolding: {
-                try await Task.sleep(for: .seconds(60))
+                try await untilCancelled()
                 return nil
             })
         }

@@ -37,7 +37,9 @@ struct LimitTests {
         try await withServer(routes, { $0.limits.inFlight = 4 }) { port, _ in
             let client = client(port)
             try await withThrowingTaskGroup(of: JSONValue?.self) { group in
-                for number in 0..<4 { group.addTask { try await client.send("slow", .int(Int64(number))) } }
+                for number in 0..<4 {
+                    group.addTask { try await client.send("slow", .int(Int64(number)), timeout: .seconds(60)) }
+                }
                 await gate.arrived(4)
                 let error = await #expect(throws: RemoteError.self) { try await client.send("echo", 1) }
                 #expect(error?.code == .overloaded && error?.details?["retryAfterMs"] == 1000)
@@ -186,7 +188,7 @@ struct ServerTests {
             .raw("endless") { _ in
                 await started.pass()
                 do {
-                    try await Task.sleep(for: .seconds(600))
+                    try await untilCancelled()
                 } catch {
                     await cancelled.pass()
                 }

@@ -44,6 +44,14 @@ func expect(
     #expect(try await client.send(pattern, data) == reply, sourceLocation: sourceLocation)
 }
 
+/// Waits until the task is cancelled, then throws.
+func untilCancelled() async throws {
+    let (nothing, continuation) = AsyncStream.makeStream(of: Void.self)
+    for await _ in nothing {}
+    continuation.finish()
+    try Task.checkCancellation()
+}
+
 /// Opens, once, for everybody who waits.
 actor Gate {
     private var isOpen = false
