@@ -7,6 +7,10 @@ public final class RunningProgram: @unchecked Sendable {
     private let process: Process
     private let output = Mutex(Output())
 
+    /// One start at a time. Foundation on Linux learns of a program's end from a socket that the program holds; a second
+    /// one started in the same moment would inherit a copy of it, and the first one's end would be told with the second's.
+    private static let starting = Mutex(())
+
     private let ending = Box(Ending())
 
     private struct Ending {
@@ -32,16 +36,8 @@ public final class RunningProgram: @unchecked Sendable {
     /// Starts a program with its standard output watched; its errors go where the test's go.
     public init(_ executable: URL, _ arguments: [String], environment: [String: String] = [:]) throws {
         process = Process()
-        // A program must not keep the test's own sockets open: their peers would wait for an end that never comes.
-        let closingInheritedFiles = """
-            for file in /proc/self/fd/*; do
-                number=${file##*/}
-                case $number in 0|1|2) ;; *) eval "exec $number>&-" 2>/dev/null ;; esac
-            done
-            exec "$@"
-            """
-        process.executableURL = URL(filePath: "/bin/bash")
-        process.arguments = ["-c", closingInheritedFiles, "bash", executable.path] + arguments
+        process.executableURL = executable
+        process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
         let pipe = Pipe()
         process.standardOutput = pipe
@@ -60,7 +56,7 @@ public final class RunningProgram: @unchecked Sendable {
             }
             for continuation in waiting { continuation.resume(returning: code) }
         }
-        try process.run()
+        try Self.starting.withLock { _ in try process.run() }
     }
 
     /// The program of this package with that name, beside the running test.

@@ -22,7 +22,8 @@ private func need<Value>(_ value: Value?) throws -> Value { try #require(value) 
 /// `rookery conformance`, running, on a free port.
 func withConformanceServer<Result: Sendable>(_ body: (Int) async throws -> Result) async throws -> Result {
     let program = try RunningProgram(RunningProgram.url("rookery"), ["conformance", "--listen", "127.0.0.1:0"])
-    defer { program.send(SIGTERM) }
+    // Not SIGTERM: its handler that never answers would be waited for.
+    defer { program.send(SIGKILL) }
     let line = try need(await program.line("listening "))
     return try await body(try need(line.split(separator: ":").last.flatMap { Int($0) }))
 }
