@@ -178,7 +178,7 @@ struct ClientTests {
             }
         ]
         try await withServer(inner) { innerPort, _ in
-            let onward = client(innerPort) { $0.sendsMetadata = true }
+            let onward = client(innerPort, on: .shared) { $0.sendsMetadata = true }
             try await withServer([.raw("outer") { try await onward.send("inner", $0 ?? .null) }]) { outerPort, _ in
                 let client = client(outerPort) { $0.sendsMetadata = true }
                 let context = MessageContext(pattern: "test", metadata: ["traceId": "t7"], peer: "test")

@@ -27,13 +27,17 @@ func withServer<Result: Sendable>(
     return try await server.running { address in try await body(try need(address.port), server) }
 }
 
+/// Loops of the tests' clients: with one there is one connection, whichever thread a test's task happens to be on.
+let oneLoop = EventLoops(threads: 1)
+
 func client(
-    _ port: Int, _ configuration: ClientConfiguration = ClientConfiguration(),
+    _ port: Int, _ configuration: ClientConfiguration = ClientConfiguration(), on eventLoops: EventLoops = oneLoop,
     _ change: (inout TCPClientConfiguration) -> Void = { _ in }
 ) -> RookeryClient {
     var tcp = TCPClientConfiguration(host: "127.0.0.1", port: port)
     change(&tcp)
-    return RookeryClient(transport: TCPTransport(tcp, logger: quiet), configuration: configuration)
+    return RookeryClient(
+        transport: TCPTransport(tcp, eventLoops: eventLoops, logger: quiet), configuration: configuration)
 }
 
 /// A call has that reply. A function, because a closure whose only `try` is inside `#expect` is not taken to throw.
