@@ -18,7 +18,15 @@ struct Demo: AsyncParsableCommand {
     var url = "http://127.0.0.1:8080"
 
     func run() async throws {
-        let client = DemoClient(url: url)
+        var configuration = HTTPClient.Configuration()
+        // Nobody there is told at once, not after ten seconds of trying.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        try await HTTPClient.withHTTPClient(configuration: configuration) { http in
+            try await flows(DemoClient(url: url, http: http))
+        }
+    }
+
+    private func flows(_ client: DemoClient) async throws {
         let run = String(ServiceEnvironment.randomID().prefix(8))
         Terminal.line(Terminal.strong("Vendor registration"))
         let vendor = try await client.step(
@@ -98,6 +106,7 @@ struct Demo: AsyncParsableCommand {
 /// Does the steps and shows them.
 struct DemoClient: Sendable {
     let url: String
+    let http: HTTPClient
 
     private struct Answer {
         let status: Int
@@ -119,7 +128,7 @@ struct DemoClient: Sendable {
         let response: HTTPClientResponse
         let bytes: ByteBuffer
         do {
-            response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+            response = try await http.execute(request, timeout: .seconds(10))
             bytes = try await response.body.collect(upTo: 1 << 20)
         } catch {
             throw CommandFailure(

@@ -336,6 +336,8 @@ struct ServeTests {
         let program = try RunningProgram(
             RunningProgram.url("petpro"), ["serve", "booking"], environment: ["PETPRO_VENDOR": "nowhere"])
         #expect(await program.exitCode() == 1)
+        let alone = try RunningProgram(RunningProgram.url("petpro"), ["demo", "--url", "http://127.0.0.1:1"])
+        #expect(await alone.exitCode() == 1)
         let unknown = try RunningProgram(RunningProgram.url("petpro"), ["serve", "billing"])
         #expect(await unknown.exitCode() == 64)
     }
