@@ -52,7 +52,9 @@ let package = Package(
     ],
     targets: [
         // MARK: Rookery, from the inside out: an import only ever points up this list.
-        .target(name: "RookeryWire", dependencies: [nioCore], swiftSettings: settings),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        .target(name: "RookeryWire", dependencies: [nioCore, "CZlib"], swiftSettings: settings),
         .target(name: "RookeryCore", dependencies: ["RookeryWire", nioCore, logging], swiftSettings: settings),
         // The macros are a library of their own because a test that depended on the plugin would have everything built
         // a second time, for the build's own machine.

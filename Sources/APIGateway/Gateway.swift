@@ -147,7 +147,7 @@ public struct Gateway: Service {
         try endpoint.check(call)
         let surroundings = MessageContext(
             pattern: "http", metadata: [CallLog.traceKey: traceId], peer: "gateway")
-        return try await MessageContext.$current.withValue(surroundings) {
+        return try await MessageContext.$source.withValue(surroundings) {
             if case .roles(let roles) = endpoint.access, let token {
                 call.user = try await authenticate(token, roles)
             }

@@ -48,8 +48,8 @@ struct GatewayCall: Sendable {
     /// The body as a message. Throws ``Rookery/InvalidPayload`` with every field that is wrong, or a 400.
     func message<Value: Message>(_: Value.Type = Value.self) throws -> Value {
         do {
-            return try body.withUnsafeReadableBytes { try Value.decode(json: $0) }
-        } catch let error as JSONError {
+            return try body.withUnsafeReadableBytes { try Value.decode($0, format: .json, forbidUnknown: false) }
+        } catch let error as MalformedValue {
             throw Problem(.badRequest, "INVALID_JSON", "The body is not JSON: \(error).")
         }
     }

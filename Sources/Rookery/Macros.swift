@@ -10,7 +10,7 @@
 @attached(member, names: named(init))
 @attached(
     extension, conformances: Message, CustomStringConvertible,
-    names: named(decodeJSON), named(encodeJSON), named(description))
+    names: named(decode), named(encode), named(description))
 public macro Message() = #externalMacro(module: "RookeryMacros", type: "MessageMacro")
 
 /// Makes a protocol a contract: `<Name>Contract` holds its commands and the routes that serve them, `<Name>Client` calls

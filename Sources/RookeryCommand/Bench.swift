@@ -1,18 +1,30 @@
 import ArgumentParser
 import Foundation
-import Histogram
 import NIOCore
-import NIOPosix
 import Rookery
 
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measures how many calls a service answers, and how fast.",
         discussion: """
-            A closed loop: each connection keeps --in-flight calls under way and sends the next when one is answered. \
-            It works below the client, so that it costs less than the service it measures: a latency runs from the read \
-            burst in which a call was sent to the one in which its answer came.
+            By default a closed loop: each connection keeps --in-flight calls under way and sends the next when one is \
+            answered. With --rate an open loop: calls are sent at that rate whatever is answered, and each latency counts \
+            from when its call was due, so that a service that stalls cannot hide it (no coordinated omission). --ramp \
+            raises the rate until the service no longer keeps up.
+
+            It works below the client, so that it costs less than the service it measures; --client measures through the \
+            typed client instead.
+
+            Examples:
+              rookery bench 127.0.0.1:4010 '{"cmd":"get-booking"}' '{"id":1}' --duration 5s
+              rookery bench 127.0.0.1:4010 '{"cmd":"get-booking"}' '{"id":1}' --rate 20000 --histogram
+              rookery bench 127.0.0.1:4010 '{"cmd":"get-booking"}' '{"id":1}' --vs 127.0.0.1:3000 --plain
             """)
+
+    enum Serializer: String, ExpressibleByArgument, CaseIterable {
+        case json, messagepack
+        var format: ValueFormat { self == .json ? .json : .messagePack }
+    }
 
     @OptionGroup var target: Target
     @Option(help: "Connections.")
@@ -23,130 +35,199 @@ struct Bench: AsyncParsableCommand {
     var duration: Duration = .seconds(5)
     @Option(help: "Stop after that many calls, however long it takes.")
     var requests: Int?
+    @Option(help: "Calls a second, of all connections together, sent whether answered or not.")
+    var rate: Double?
+    @Flag(help: "Raise the rate by a half, --duration at a time, until the service no longer keeps up.")
+    var ramp = false
+    @Option(help: ArgumentHelp("Measure this service too, in turns, and print the ratios.", valueName: "host:port"))
+    var vs: Address?
+    @Option(help: "Turns of each service with --vs.")
+    var rounds = 3
+    @Flag(help: "Say no hello: the plain wire, as Nest speaks it.")
+    var plain = false
+    @Option(help: "What payloads are written in on the negotiated wire: json or messagepack.")
+    var serializer = Serializer.json
+    @Flag(help: "Compress payloads of 8 KiB and more on the negotiated wire.")
+    var compress = false
+    @Flag(help: "The pattern is a stream's: a call is answered when its stream has ended.")
+    var streams = false
+    @Option(help: "Take the message from a file of JSON.")
+    var payload: String?
+    @Flag(help: "Measure through the typed client, which calls get-booking, whatever the pattern.")
+    var client = false
+    @Flag(help: "Show the latencies as bars.")
+    var histogram = false
     @Option(help: "Threads of the load generator.")
     var threads = 1
     @Flag(help: "Print the result as JSON.")
     var json = false
 
     func validate() throws {
-        if connections < 1 { throw ValidationError("--connections must be at least 1") }
-        if inFlight < 1 { throw ValidationError("--in-flight must be at least 1") }
-        if threads < 1 { throw ValidationError("--threads must be at least 1") }
-        if let requests, requests < 1 { throw ValidationError("--requests must be at least 1") }
+        for (name, value) in [
+            ("connections", connections), ("in-flight", inFlight), ("threads", threads), ("rounds", rounds),
+            ("requests", requests ?? 1),
+        ] where value < 1 {
+            throw ValidationError("--\(name) must be at least 1")
+        }
+        if let rate, !(rate > 0 && rate <= 1e8) { throw ValidationError("--rate must be above 0 and at most 1e8") }
+        if ramp, vs != nil || requests != nil || client {
+            throw ValidationError("--ramp goes without --vs, --requests and --client")
+        }
+        if client, rate != nil || streams { throw ValidationError("--client goes without --rate and --streams") }
+        if plain, serializer != .json || compress {
+            throw ValidationError("--plain has JSON only, uncompressed: leave out --serializer and --compress")
+        }
+        if inFlight > LoadPlan.openLimit { throw ValidationError("--in-flight is at most \(LoadPlan.openLimit)") }
     }
 
     func run() async throws {
+        let data = try message()
         // One call first: a wrong address or pattern is told at once, not counted a million times.
-        let probe = RookeryClient(host: target.address.host, port: target.address.port)
-        _ = try await probe.send(target.pattern, target.data)
-        await probe.close()
-
+        for address in [target.address] + (vs.map { [$0] } ?? []) { try await probe(address, data) }
         let loops = EventLoops(threads: threads)
-        let load = Load(bench: self)
-        let total = Recorder()
-        try await withThrowingTaskGroup(of: Recorder.self) { group in
-            for connection in 0..<connections {
-                let loop = loops.executors[connection % threads].eventLoop
-                group.addTask { try await load.run(on: loop) }
-            }
-            for try await recorder in group { total.add(recorder) }
+        if ramp {
+            try await runRamp(data, loops)
+        } else if let vs {
+            try await compare(data, loops, with: vs)
+        } else {
+            let result = try await measure(target.address, data, loops, rate: rate)
+            var object = result.object
+            object["connections"] = .int(Int64(connections))
+            object["inFlight"] = rate == nil ? .int(Int64(inFlight)) : .null
+            object["pattern"] = target.pattern.value
+            Output.line(
+                json ? JSONValue.object(object).jsonText : (result.lines + bars(result)).joined(separator: "\n"))
+            if result.recorder.calls == 0 { throw ExitCode(Failure.unreachable) }
         }
-        Output.line(load.report(total, asJSON: json))
         try await loops.shutDown()
-        if total.calls == 0 { throw ExitCode(Failure.unreachable) }
-    }
-}
-
-/// What one connection saw. Confined to the connection's event loop until that has ended.
-final class Recorder: @unchecked Sendable {
-    var latencies = Histogram<UInt64>(highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
-    var calls = 0
-    var errors = 0
-    var lastError: String?
-    var endedAt = NIODeadline.uptimeNanoseconds(0)
-
-    func failed(_ count: Int, _ reason: String) {
-        errors += count
-        lastError = reason
     }
 
-    func add(_ other: Recorder) {
-        endedAt = max(endedAt, other.endedAt)
-        latencies.add(other.latencies)
-        calls += other.calls
-        errors += other.errors
-        lastError = lastError ?? other.lastError
-    }
-}
+    private func bars(_ result: LoadResult) -> [String] { histogram ? [""] + result.histogram : [] }
 
-/// The load that all connections put on a service together.
-private final class Load: Sendable {
-    private let bench: Bench
-    private let plan: LoadPlan
-
-    init(bench: Bench) {
-        self.bench = bench
-        var writer = JSONWriter()
-        Array(bench.target.pattern.value.jsonText.utf8).withUnsafeBytes { writer.beginPacket(pattern: $0) }
-        writer.quotedKey("\"data\":")
-        bench.target.data.write(to: &writer)
-        let warmUp = bench.requests == nil ? TimeAmount(bench.duration / 10) : .zero
-        let begin = NIODeadline.now() + warmUp
-        plan = LoadPlan(
-            packet: writer.bytes, inFlight: bench.inFlight, begin: begin,
-            end: bench.requests == nil ? begin + TimeAmount(bench.duration) : .distantFuture,
-            remaining: bench.requests.map { Remaining($0) })
-    }
-
-    /// One connection, until the time, or the number of calls, is over.
-    func run(on loop: any EventLoop) async throws -> Recorder {
-        let recorder = Recorder()
-        let plan = self.plan
-        let channel: any Channel
+    private func message() throws -> JSONValue {
+        guard let payload else { return target.data }
+        guard let bytes = FileManager.default.contents(atPath: payload) else {
+            throw ValidationError("--payload: cannot read \(payload)")
+        }
         do {
-            channel = try await ClientBootstrap(group: loop)
-                .channelOption(.socketOption(.tcp_nodelay), value: 1)
-                .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(LoadConnection(plan, recorder))
-                    }
-                }
-                .connect(host: bench.target.address.host, port: bench.target.address.port).get()
+            return try JSONValue(parsing: bytes)
         } catch {
-            throw CallError(
-                .cannotConnect, "Cannot connect to \(bench.target.address.defaultValueDescription).", cause: "\(error)")
+            throw ValidationError("--payload: \(payload) is not JSON: \(error)")
         }
-        try await channel.closeFuture.get()
-        return recorder
     }
 
-    func report(_ result: Recorder, asJSON: Bool) -> String {
-        let seconds = Double((result.endedAt - plan.begin).nanoseconds) / 1e9
-        let rate = seconds > 0 ? (Double(result.calls) / seconds).rounded() : 0
-        func microseconds(_ percentile: Double) -> Double {
-            (Double(result.latencies.valueAtPercentile(percentile)) / 100).rounded() / 10
+    private func probe(_ address: Address, _ data: JSONValue) async throws {
+        let client = RookeryClient(host: address.host, port: address.port)
+        if streams {
+            for try await _ in try await client.stream(target.pattern, data) { break }
+        } else {
+            _ = try await client.send(target.pattern, data)
         }
-        let percentiles = [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9)]
-        if asJSON {
-            var object: JSONObject = [
-                "target": .string("\(bench.target.address.host):\(bench.target.address.port)"),
-                "pattern": bench.target.pattern.value, "connections": .int(Int64(bench.connections)),
-                "inFlight": .int(Int64(bench.inFlight)), "seconds": .double((seconds * 1000).rounded() / 1000),
-                "calls": .int(Int64(result.calls)), "errors": .int(Int64(result.errors)), "rate": .double(rate),
+        await client.close()
+    }
+
+    private func measure(
+        _ address: Address, _ data: JSONValue, _ loops: EventLoops, rate: Double?
+    ) async throws -> LoadResult {
+        let begin = NIODeadline.now() + (requests == nil ? TimeAmount(duration / 10) : .zero)
+        let interval = rate.map { 1e9 * Double(connections) / $0 }
+        let plan = LoadPlan(
+            pattern: target.pattern, data: data, isStream: streams,
+            hello: plain
+                ? nil : Hello(serializers: [serializer.rawValue], compressions: compress ? [Compression.name] : []),
+            format: serializer.format, compresses: compress,
+            pace: interval.map { .open(interval: $0) } ?? .closed(inFlight: inFlight), begin: begin,
+            end: requests == nil ? begin + TimeAmount(duration) : .distantFuture,
+            counters: LoadCounters(limit: requests))
+        if client {
+            return try await ClientLoad(
+                target: address, connections: connections, inFlight: inFlight, loops: loops, plan: plan
+            ).run()
+        }
+        let shows = !json && isatty(STDERR_FILENO) == 1
+        let result = try await Load(target: address, connections: connections, loops: loops, plan: plan).run { total in
+            guard shows else { return }
+            let seconds = Double((NIODeadline.now() - begin).nanoseconds) / 1e9
+            Output.progress("\(total) calls, \(Int(Double(total) / max(0.1, seconds))) calls/s")
+        }
+        if shows { Output.progress("") }
+        return result
+    }
+
+    // MARK: Two services
+
+    private func compare(_ data: JSONValue, _ loops: EventLoops, with other: Address) async throws {
+        var results: [(LoadResult, LoadResult)] = []
+        for round in 1...rounds {
+            // In turns, the one that begins too: the machine changes its mood, and neither should profit.
+            let order = round % 2 == 1 ? [target.address, other] : [other, target.address]
+            var byAddress: [Address: LoadResult] = [:]
+            for address in order { byAddress[address] = try await measure(address, data, loops, rate: rate) }
+            guard let first = byAddress[target.address], let second = byAddress[other] else { continue }
+            results.append((first, second))
+            if !json {
+                Output.line(
+                    "round \(round)  \(Self.summary(first))  |  \(Self.summary(second))  "
+                        + "ratio \(Self.twoDigits(first.rate / max(1, second.rate)))")
+            }
+        }
+        func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+        let rates = median(results.map { $0.0.rate / max(1, $0.1.rate) })
+        let halves = median(results.map { $0.0.microseconds(50) / max(0.1, $0.1.microseconds(50)) })
+        if json {
+            let object: JSONObject = [
+                "rounds": .array(results.map { .array([.object($0.0.object), .object($0.1.object)]) }),
+                "rateRatio": .double((rates * 1000).rounded() / 1000),
+                "p50Ratio": .double((halves * 1000).rounded() / 1000),
             ]
-            for (name, value) in percentiles { object["\(name)_us"] = .double(microseconds(value)) }
-            return JSONValue.object(object).jsonText
+            Output.line(JSONValue.object(object).jsonText)
+        } else {
+            Output.line("median  rate × \(Self.twoDigits(rates)), p50 × \(Self.twoDigits(halves))")
         }
-        var lines = [
-            "\(result.calls) calls in \(String(format: "%.2f", seconds)) s, "
-                + "\(bench.connections) connections × \(bench.inFlight) in flight",
-            "rate    \(Int(rate)) calls/s",
-        ]
-        for (name, value) in percentiles {
-            let padded = name + String(repeating: " ", count: 8 - name.count)
-            lines.append("\(padded)\(String(format: "%.1f", microseconds(value))) µs")
+    }
+
+    private static func summary(_ result: LoadResult) -> String {
+        "\(result.target.defaultValueDescription) \(Int(result.rate)) calls/s, p50 \(result.microseconds(50)) µs"
+    }
+
+    private static func twoDigits(_ value: Double) -> String { String(format: "%.2f", value) }
+
+    // MARK: The knee
+
+    private func runRamp(_ data: JSONValue, _ loops: EventLoops) async throws {
+        var asked = rate ?? 1000
+        var steps: [(asked: Double, result: LoadResult)] = []
+        var calm: Double?
+        while asked < 1e8 {
+            let result = try await measure(target.address, data, loops, rate: asked)
+            steps.append((asked, result))
+            if !json {
+                Output.line(
+                    "\(padded("\(Int(asked)) asked", 16))\(padded("\(Int(result.rate)) answered", 18))"
+                        + "p50 \(result.microseconds(50)) µs, p99 \(result.microseconds(99)) µs")
+            }
+            let p99 = result.microseconds(99)
+            calm = min(calm ?? p99, p99)
+            // Over the knee: answers fall behind the calls, or wait ten times as long as they did when it was calm.
+            if result.rate < asked * 0.95 || p99 > max(1000, (calm ?? p99) * 10) { break }
+            asked *= 1.5
         }
-        lines.append("errors  \(result.errors)\(result.lastError.map { ", the last: \($0)" } ?? "")")
-        return lines.joined(separator: "\n")
+        let knee = steps.dropLast().last?.result.rate ?? 0
+        if json {
+            let object: JSONObject = [
+                "steps": .array(
+                    steps.map { step in
+                        var object = step.result.object
+                        object["asked"] = .double(step.asked)
+                        return .object(object)
+                    }),
+                "knee": .double(knee),
+            ]
+            Output.line(JSONValue.object(object).jsonText)
+        } else {
+            Output.line(
+                knee > 0
+                    ? "keeps up to \(Int(knee)) calls/s" : "does not keep up with \(Int(asked)) calls/s: begin lower")
+        }
     }
 }

@@ -1,121 +1,283 @@
-import Histogram
+import Foundation
 import NIOCore
 import Rookery
 import Synchronization
 
-/// How many calls may still be sent, by all connections together.
-final class Remaining: Sendable {
-    private let count: Atomic<Int>
-    init(_ count: Int) { self.count = Atomic(count) }
+/// How many calls may still be sent, and how many were answered, by all connections together.
+final class LoadCounters: Sendable {
+    private let remaining: Atomic<Int>
+    private let answered = Atomic<Int>(0)
+
+    /// `limit` nil is no limit.
+    init(limit: Int?) { remaining = Atomic(limit ?? .max) }
 
     /// Takes one, if there is one.
-    func take() -> Bool { count.subtract(1, ordering: .relaxed).newValue >= 0 }
+    func take() -> Bool { remaining.subtract(1, ordering: .relaxed).newValue >= 0 }
+
+    func add(answered count: Int) { answered.add(count, ordering: .relaxed) }
+    var total: Int { answered.load(ordering: .relaxed) }
 }
 
 /// What every connection of a load does.
 struct LoadPlan: Sendable {
-    /// The packet up to its id.
-    let packet: [UInt8]
-    let inFlight: Int
+    /// When calls are sent.
+    enum Pace: Sendable {
+        /// The next one when one is answered, so many at a time.
+        case closed(inFlight: Int)
+        /// One every so many nanoseconds, whatever is answered.
+        case open(interval: Double)
+    }
+
+    let pattern: Pattern
+    let data: JSONValue
+    let isStream: Bool
+    /// What a hello offers; nil for a connection without one.
+    let hello: Hello?
+    /// The serializer of payloads on negotiated connections.
+    let format: ValueFormat
+    let compresses: Bool
+    let pace: Pace
     /// Answers to calls sent before are not counted.
     let begin: NIODeadline
     let end: NIODeadline
-    let remaining: Remaining?
+    let counters: LoadCounters
+
+    /// Calls that an open loop has under way on a connection before further ones have to wait; their latency counts from
+    /// when they should have been sent all the same.
+    static let openLimit = 4096
+    var slots: Int { if case .closed(let inFlight) = pace { inFlight } else { Self.openLimit } }
 }
 
-/// One connection of a load: keeps a number of calls under way. Confined to its event loop.
+/// One connection of a load. Confined to its event loop.
+///
+/// It works below the client, frame by frame, and says what it sends with bytes made beforehand, so that it costs less than
+/// the service it measures.
 final class LoadConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let plan: LoadPlan
     private let recorder: Recorder
-    private var decoder = FrameDecoder()
-    private var writer = JSONWriter(capacity: 16 * 1024)
-    /// When the call of each slot was sent; a call's id is its slot's number and one.
+    private let compression = Compression()
+    private var decoder = FrameDecoder(frameLimit: 64 * 1024 * 1024)
+    private var writer = ValueWriter(capacity: 16 * 1024)
+    /// A call of text up to its id, or a whole binary frame.
+    private var template: [UInt8] = []
+    private var header: BinaryHeader?
+    /// When the call of each slot was, or should have been, sent; a call's id is its slot's number and one.
     private var sentAt: [NIODeadline]
+    /// Values since credit was last granted.
+    private var uncredited: [Int]
+    private var free: [Int]
     private var underWay = 0
     private var isEnding = false
+    private var answered = 0
+    private var nextDue = 0.0
+    private var nextTick: Scheduled<Void>?
 
     init(_ plan: LoadPlan, _ recorder: Recorder) {
         self.plan = plan
         self.recorder = recorder
-        sentAt = Array(repeating: .uptimeNanoseconds(0), count: plan.inFlight)
+        sentAt = Array(repeating: .uptimeNanoseconds(0), count: plan.slots)
+        uncredited = Array(repeating: 0, count: plan.slots)
+        free = Array((0..<plan.slots).reversed())
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        let now = NIODeadline.now()
-        for slot in sentAt.indices { send(slot, now) }
+        guard let hello = plan.hello else { return begin(context, nil) }
+        let mark = writer.beginFrame()
+        Array(JSONValue.string(Hello.pattern).jsonText.utf8).withUnsafeBytes { writer.beginPacket(pattern: $0) }
+        writer.verbatim(",\"data\":")
+        hello.jsonValue.write(to: &writer)
+        writer.endRequest(id: 0)
+        writer.endFrame(mark)
         flush(context)
     }
 
-    private func send(_ slot: Int, _ now: NIODeadline) {
-        if isEnding || now >= plan.end || plan.remaining?.take() == false {
+    private func begin(_ context: ChannelHandlerContext, _ reply: HelloReply?) {
+        if let reply, let number = reply.patterns.firstIndex(of: plan.pattern.route),
+            let serializer = reply.serializers.firstIndex(of: plan.format.name)
+        {
+            recorder.isBinary = true
+            decoder.acceptsBinary = true
+            var header = BinaryHeader(.request, id: 0)
+            header.pattern = UInt16(clamping: number)
+            header.serializer = UInt8(clamping: serializer)
+            template = plan.data.bytes(as: plan.format)
+            if plan.compresses, reply.compressions.contains(Compression.name), template.count >= Compression.threshold,
+                let small = template.withUnsafeBytes({ compression.compress($0) })
+            {
+                template = small
+                header.flags.insert(.compressed)
+            }
+            self.header = header
+        } else {
+            var packet = ValueWriter()
+            Array(plan.pattern.value.jsonText.utf8).withUnsafeBytes { packet.beginPacket(pattern: $0) }
+            packet.verbatim(",\"data\":")
+            plan.data.write(to: &packet)
+            template = packet.bytes
+        }
+        let now = NIODeadline.now()
+        switch plan.pace {
+        case .closed:
+            while !free.isEmpty, !isEnding { send(now, now) }
+        case .open(let interval):
+            // Connections do not all begin at one moment.
+            nextDue = Double(now.uptimeNanoseconds) + interval * Double.random(in: 0..<1)
+            tick(context, interval)
+        }
+        flush(context)
+    }
+
+    private func tick(_ context: ChannelHandlerContext, _ interval: Double) {
+        sendDue(interval)
+        flush(context)
+        guard !isEnding else { return }
+        nextTick = context.eventLoop.assumeIsolated().scheduleTask(in: .microseconds(500)) {
+            self.tick(context, interval)
+        }
+    }
+
+    /// Sends what is due by now; what finds no free slot stays due.
+    private func sendDue(_ interval: Double) {
+        let now = NIODeadline.now()
+        while !isEnding, !free.isEmpty, nextDue <= Double(now.uptimeNanoseconds) {
+            send(.uptimeNanoseconds(UInt64(nextDue)), now)
+            nextDue += interval
+        }
+    }
+
+    private func send(_ intended: NIODeadline, _ now: NIODeadline) {
+        if isEnding || now >= plan.end || !plan.counters.take() {
             isEnding = true
+            nextTick?.cancel()
             return
         }
-        sentAt[slot] = now
+        guard let slot = free.popLast() else { return }
+        sentAt[slot] = intended
+        uncredited[slot] = 0
         underWay += 1
-        let mark = writer.beginFrame()
-        plan.packet.withUnsafeBytes { writer.verbatim($0) }
-        writer.endRequest(id: UInt64(slot + 1))
-        writer.endFrame(mark)
+        let id = UInt64(slot + 1)
+        if var header {
+            header.id = id
+            let start = writer.beginBinaryFrame()
+            template.withUnsafeBytes { writer.append($0) }
+            writer.endBinaryFrame(start, header)
+        } else {
+            let mark = writer.beginFrame()
+            template.withUnsafeBytes { writer.verbatim($0) }
+            writer.endRequest(id: id)
+            writer.endFrame(mark)
+        }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         decoder.append(unwrapInboundIn(data))
         let now = NIODeadline.now()
         do {
-            while let body = try decoder.next() { try received(body, now) }
+            while let frame = try decoder.nextFrame() {
+                switch frame {
+                case .text(let body): try received(context, body, now)
+                case .binary(let header, let body): received(header, body, now)
+                }
+            }
         } catch {
             recorder.failed(underWay, "\(error)")
             underWay = 0
             context.close(promise: nil)
         }
+        plan.counters.add(answered: answered)
+        answered = 0
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { flush(context) }
 
-    private func received(_ body: ByteBuffer, _ now: NIODeadline) throws(FramingError) {
+    private func received(_ context: ChannelHandlerContext, _ body: ByteBuffer, _ now: NIODeadline) throws(FramingError)
+    {
         let scan = try PacketScan(body)
-        guard scan.isObject, scan.id.isPresent, let slot = body.withBytes(of: scan.id, Self.slot),
-            sentAt.indices.contains(slot)
-        else { return }
-        switch ReplyPacket(scan, in: body) {
-        case .value(_, isLast: false): return
-        case .value, .end, .foreign:
-            if sentAt[slot] >= plan.begin {
-                recorder.calls += 1
-                _ = recorder.latencies.record(UInt64(max(1, (now - sentAt[slot]).nanoseconds)))
-            }
-        case .failure(let range):
-            recorder.failed(1, (try? body.value(of: range))?.jsonText ?? "an error")
+        guard scan.isObject, scan.id.isPresent, let id = body.withBytes(of: scan.id, Self.number) else { return }
+        if id == 0 {
+            let value = try? body.value(of: scan.response)
+            return begin(context, value.flatMap { $0 }.flatMap { HelloReply($0) })
         }
-        underWay -= 1
-        recorder.endedAt = now
-        send(slot, now)
+        let slot = id - 1
+        guard sentAt.indices.contains(slot) else { return }
+        switch ReplyPacket(scan, in: body) {
+        case .value(_, isLast: false): recorder.values += 1
+        case .value, .foreign:
+            recorder.values += 1
+            done(slot, now)
+        case .end: done(slot, now)
+        case .failure(let range): failed(slot, now, (try? body.value(of: range))?.jsonText)
+        }
     }
 
-    /// The number in `"12"`, less one.
-    private static func slot(_ json: UnsafeRawBufferPointer) -> Int? {
+    private func received(_ frame: BinaryHeader, _ body: ByteBuffer, _ now: NIODeadline) {
+        guard frame.id > 0, frame.id <= UInt64(sentAt.count) else { return }
+        let slot = Int(frame.id - 1)
+        switch frame.kind {
+        case .value:
+            recorder.values += 1
+            if frame.flags.contains(.last) { return done(slot, now) }
+            uncredited[slot] += 1
+            guard uncredited[slot] >= BinaryHeader.initialCredit / 2 else { return }
+            var credit = BinaryHeader(.credit, id: frame.id)
+            credit.amount = UInt32(uncredited[slot])
+            uncredited[slot] = 0
+            writer.binaryFrame(credit)
+        case .end: done(slot, now)
+        case .error:
+            let range = ByteRange(start: 0, count: body.readableBytes)
+            failed(slot, now, (try? body.value(of: range, format: plan.format))?.jsonText)
+        default: break
+        }
+    }
+
+    private func done(_ slot: Int, _ now: NIODeadline) {
+        if sentAt[slot] >= plan.begin {
+            answered += 1
+            recorder.record(nanoseconds: (now - sentAt[slot]).nanoseconds)
+        }
+        release(slot, now)
+    }
+
+    private func failed(_ slot: Int, _ now: NIODeadline, _ reason: String?) {
+        recorder.failed(1, reason ?? "an error")
+        release(slot, now)
+    }
+
+    private func release(_ slot: Int, _ now: NIODeadline) {
+        underWay -= 1
+        recorder.endedAt = now
+        free.append(slot)
+        switch plan.pace {
+        case .closed: send(now, now)
+        case .open(let interval): sendDue(interval)
+        }
+    }
+
+    /// The number in `"12"`.
+    private static func number(_ json: UnsafeRawBufferPointer) -> Int? {
         guard json.count > 2, json.count < 12, json[0] == UInt8(ascii: "\"") else { return nil }
         var id = 0
         for byte in json[1..<(json.count - 1)] {
             guard byte &- 48 < 10 else { return nil }
             id = id * 10 + Int(byte - 48)
         }
-        return id - 1
+        return id
     }
 
     private func flush(_ context: ChannelHandlerContext) {
         if writer.count > 0 {
             let bytes = writer.withUnsafeBytes { context.channel.allocator.buffer(bytes: $0) }
-            writer.reset()
+            writer.reset(keeping: 1024 * 1024)
             context.writeAndFlush(NIOAny(bytes), promise: nil)
         }
         if isEnding, underWay == 0 { context.close(promise: nil) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        nextTick?.cancel()
         if underWay > 0 { recorder.failed(underWay, "the connection was lost") }
     }
 

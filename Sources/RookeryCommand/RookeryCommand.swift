@@ -79,6 +79,11 @@ enum Output {
     static func line(_ text: String) {
         FileHandle.standardOutput.write(Data((text + "\n").utf8))
     }
+
+    /// A line on the terminal that the next one replaces; an empty one takes it away.
+    static func progress(_ text: String) {
+        FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
+    }
 }
 
 /// `HOST:PORT`

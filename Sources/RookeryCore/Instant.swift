@@ -37,7 +37,7 @@ public struct Instant: MessageValue, Hashable, Comparable, CustomStringConvertib
     }
 
     /// Reads an RFC 3339 string.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> Instant? {
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> Instant? {
         guard try decoder.reader.peek() == .string else {
             try decoder.mismatch("an RFC 3339 date and time")
             return nil
@@ -48,18 +48,14 @@ public struct Instant: MessageValue, Hashable, Comparable, CustomStringConvertib
     }
 
     /// Writes the instant in UTC with milliseconds and `Z`.
-    public func encodeJSON(to writer: inout JSONWriter) {
+    public func encode(to writer: inout ValueWriter) {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { text in
             var count = 0
-            text[count] = UInt8(ascii: "\"")
-            count += 1
             appendText {
                 text[count] = $0
                 count += 1
             }
-            text[count] = UInt8(ascii: "\"")
-            count += 1
-            writer.verbatim(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<count]))
+            writer.write(plain: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<count]))
         }
     }
 
@@ -210,7 +206,7 @@ public struct LocalDate: MessageValue, Hashable, Comparable, CustomStringConvert
     }
 
     /// Reads `yyyy-MM-dd`.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> LocalDate? {
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> LocalDate? {
         guard try decoder.reader.peek() == .string else {
             try decoder.mismatch("a date")
             return nil
@@ -221,7 +217,7 @@ public struct LocalDate: MessageValue, Hashable, Comparable, CustomStringConvert
     }
 
     /// Writes `yyyy-MM-dd`.
-    public func encodeJSON(to writer: inout JSONWriter) { writer.write(description) }
+    public func encode(to writer: inout ValueWriter) { writer.write(description) }
 }
 
 /// Days and dates (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").

@@ -51,11 +51,17 @@ public struct ServerPipeline: Sendable {
     /// Interceptors, outermost first.
     public init(_ interceptors: [any ServerInterceptor]) { self.interceptors = interceptors }
 
-    /// Runs the handlers of an entry: the first answers, the others of an event only run.
-    public func run(_ entry: Router.Entry, _ call: IncomingCall, _ sink: any ReplySink) async throws {
-        if interceptors.isEmpty, entry.bodies.count == 1 {
-            return try await entry.bodies[0](call.payload, sink)
-        }
+    /// Whether an entry has one handler, and nothing stands around it: then `entry.body` is all there is to run, and
+    /// spares a message the way through here.
+    package func isBare(_ entry: Router.Entry) -> Bool { interceptors.isEmpty && entry.others.isEmpty }
+
+    /// Runs the handlers of an entry: the first answers, the others of an event only run. `context` is asked for only
+    /// when an interceptor wants to know it.
+    public func run(
+        _ entry: Router.Entry, _ payload: Payload, _ sink: any ReplySink, context: any MessageContextSource
+    ) async throws {
+        if isBare(entry) { return try await entry.body(payload, sink) }
+        let call = IncomingCall(command: entry.command, context: context.messageContext, payload: payload)
         try await step(0, entry, call, sink)
     }
 
@@ -64,9 +70,14 @@ public struct ServerPipeline: Sendable {
             return try await interceptors[at].intercept(call) { try await step(at + 1, entry, call, sink) }
         }
         var failure: (any Error)?
-        for (position, body) in entry.bodies.enumerated() {
+        do {
+            try await entry.body(call.payload, sink)
+        } catch {
+            failure = error
+        }
+        for body in entry.others {
             do {
-                try await body(call.payload, position == 0 ? sink : DiscardingSink.shared)
+                try await body(call.payload, DiscardingSink.shared)
             } catch {
                 failure = failure ?? error
             }

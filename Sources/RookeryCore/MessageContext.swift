@@ -1,9 +1,21 @@
 public import NIOCore
 
+/// Knows what surrounds a message, and says so only when it is asked: most handlers never do.
+public protocol MessageContextSource: AnyObject, Sendable {
+    /// What surrounds the message.
+    var messageContext: MessageContext { get }
+}
+
 /// What surrounds the message being handled. Calls made while handling it inherit its metadata and its deadline.
-public final class MessageContext: Sendable {
+public final class MessageContext: MessageContextSource {
+    /// Where the context of the message this task handles is known. Transports bind it around each handler.
+    @TaskLocal public static var source: (any MessageContextSource)?
+
     /// The context of the message this task handles, if it handles one.
-    @TaskLocal public static var current: MessageContext?
+    public static var current: MessageContext? { source?.messageContext }
+
+    /// Itself.
+    public var messageContext: MessageContext { self }
 
     /// The metadata key in which a caller says how many milliseconds it will still wait.
     public static let timeoutKey = "rookery-timeout-ms"

@@ -2,7 +2,7 @@ public import RookeryWire
 
 extension Bool: MessageValue {
     /// Reads `true` or `false`.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> Bool? {
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> Bool? {
         guard try decoder.reader.peek() == .bool else {
             try decoder.mismatch("true or false")
             return nil
@@ -11,12 +11,12 @@ extension Bool: MessageValue {
     }
 
     /// Writes `true` or `false`.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
+    @inlinable public func encode(to writer: inout ValueWriter) { writer.write(self) }
 }
 
 extension String: MessageValue {
     /// Reads a string.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> String? {
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> String? {
         guard try decoder.reader.peek() == .string else {
             try decoder.mismatch("a string")
             return nil
@@ -25,12 +25,12 @@ extension String: MessageValue {
     }
 
     /// Writes a string.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
+    @inlinable public func encode(to writer: inout ValueWriter) { writer.write(self) }
 }
 
 extension Double: MessageValue {
     /// Reads a number; one beyond Double does not fit.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> Double? {
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> Double? {
         guard try decoder.reader.peek() == .number else {
             try decoder.mismatch("a number")
             return nil
@@ -46,12 +46,13 @@ extension Double: MessageValue {
     }
 
     /// Writes a number as JavaScript does; NaN and infinities as `null`.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
+    @inlinable public func encode(to writer: inout ValueWriter) { writer.write(self) }
 }
 
 extension MessageValue where Self: FixedWidthInteger {
     /// Reads an integer; `1.0` and `1e3` are integers, as in JavaScript. One too large for the type does not fit.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> Self? {
+    @inlinable
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> Self? {
         guard try decoder.reader.peek() == .number else {
             try decoder.mismatch("an integer")
             return nil
@@ -73,59 +74,40 @@ extension MessageValue where Self: FixedWidthInteger {
     }
 }
 
-extension Int: MessageValue {
+extension MessageValue where Self: FixedWidthInteger & SignedInteger {
     /// Writes the integer.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
+    @inlinable public func encode(to writer: inout ValueWriter) { writer.write(self) }
 }
-extension Int8: MessageValue {
+
+extension MessageValue where Self: FixedWidthInteger & UnsignedInteger {
     /// Writes the integer.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
+    @inlinable public func encode(to writer: inout ValueWriter) { writer.write(self) }
 }
-extension Int16: MessageValue {
-    /// Writes the integer.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
-}
-extension Int32: MessageValue {
-    /// Writes the integer.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
-}
-extension Int64: MessageValue {
-    /// Writes the integer.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
-}
-extension UInt: MessageValue {
-    /// Writes the integer.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
-}
-extension UInt8: MessageValue {
-    /// Writes the integer.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
-}
-extension UInt16: MessageValue {
-    /// Writes the integer.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
-}
-extension UInt32: MessageValue {
-    /// Writes the integer.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
-}
-extension UInt64: MessageValue {
-    /// Writes the integer.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { writer.write(self) }
-}
+
+extension Int: MessageValue {}
+extension Int8: MessageValue {}
+extension Int16: MessageValue {}
+extension Int32: MessageValue {}
+extension Int64: MessageValue {}
+extension UInt: MessageValue {}
+extension UInt8: MessageValue {}
+extension UInt16: MessageValue {}
+extension UInt32: MessageValue {}
+extension UInt64: MessageValue {}
 
 extension Optional: MessageValue where Wrapped: MessageValue {
     /// Reads `null` as nil.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> Wrapped?? {
+    @inlinable
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> Wrapped?? {
         if try decoder.reader.readNull() { return .some(nil) }
-        guard let value = try Wrapped.decodeJSON(&decoder) else { return nil }
+        guard let value = try Wrapped.decode(&decoder) else { return nil }
         return .some(value)
     }
 
     /// Writes nil as `null`. `@Message` leaves an absent member out instead.
     @inlinable
-    public func encodeJSON(to writer: inout JSONWriter) {
-        if let self { self.encodeJSON(to: &writer) } else { writer.writeNull() }
+    public func encode(to writer: inout ValueWriter) {
+        if let self { self.encode(to: &writer) } else { writer.writeNull() }
     }
 
     /// Absent is nil.
@@ -134,19 +116,19 @@ extension Optional: MessageValue where Wrapped: MessageValue {
 
 extension Array: MessageValue where Element: MessageValue {
     /// Reads an array; violations name the index.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> [Element]? {
+    @inlinable
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> [Element]? {
         guard try decoder.reader.peek() == .array else {
             try decoder.mismatch("an array")
             return nil
         }
-        try decoder.reader.beginArray()
+        var members = try decoder.reader.beginArray()
         var values: [Element] = []
         var complete = true
         var at = 0
-        var first = true
-        while try decoder.reader.nextElement(&first) {
+        while try decoder.reader.nextElement(&members) {
             let mark = decoder.violationCount
-            if let value = try Element.decodeJSON(&decoder) { values.append(value) } else { complete = false }
+            if let value = try Element.decode(&decoder) { values.append(value) } else { complete = false }
             if decoder.violationCount != mark { decoder.prefix(since: mark, with: "[\(at)]") }
             at += 1
         }
@@ -155,11 +137,11 @@ extension Array: MessageValue where Element: MessageValue {
 
     /// Writes an array.
     @inlinable
-    public func encodeJSON(to writer: inout JSONWriter) {
-        writer.beginArray()
+    public func encode(to writer: inout ValueWriter) {
+        writer.beginArray(count)
         for value in self {
             writer.element()
-            value.encodeJSON(to: &writer)
+            value.encode(to: &writer)
         }
         writer.endArray()
     }
@@ -167,26 +149,25 @@ extension Array: MessageValue where Element: MessageValue {
 
 extension Dictionary: MessageValue where Key == String, Value: MessageValue {
     /// Reads an object of like values.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> [String: Value]? {
-        guard try decoder.beginMessage() else { return nil }
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> [String: Value]? {
+        guard var members = try decoder.beginMessage() else { return nil }
         var values: [String: Value] = [:]
         var complete = true
-        var first = true
-        while let key = try decoder.reader.nextKey(&first) {
+        while let key = try decoder.reader.nextKey(&members) {
             let name = key.string
             let mark = decoder.violationCount
-            if let value = try Value.decodeJSON(&decoder) { values[name] = value } else { complete = false }
+            if let value = try Value.decode(&decoder) { values[name] = value } else { complete = false }
             if decoder.violationCount != mark { decoder.prefix(since: mark, with: name) }
         }
         return complete ? values : nil
     }
 
     /// Writes an object, its members sorted, so that equal dictionaries give equal text.
-    public func encodeJSON(to writer: inout JSONWriter) {
-        writer.beginObject()
+    public func encode(to writer: inout ValueWriter) {
+        writer.beginObject(count)
         for (key, value) in sorted(by: { $0.key < $1.key }) {
-            writer.key(key)
-            value.encodeJSON(to: &writer)
+            writer.key(dynamic: key)
+            value.encode(to: &writer)
         }
         writer.endObject()
     }
@@ -194,15 +175,15 @@ extension Dictionary: MessageValue where Key == String, Value: MessageValue {
 
 extension MessageValue where Self: RawRepresentable, RawValue: MessageValue {
     /// Reads a raw value that a case has.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> Self? {
-        guard let raw = try RawValue.decodeJSON(&decoder) else { return nil }
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> Self? {
+        guard let raw = try RawValue.decode(&decoder) else { return nil }
         if let value = Self(rawValue: raw) { return value }
         decoder.violated("enum", allowedValues.map { "must be one of \($0)" } ?? "must be a known value")
         return nil
     }
 
     /// Writes the raw value.
-    @inlinable public func encodeJSON(to writer: inout JSONWriter) { rawValue.encodeJSON(to: &writer) }
+    @inlinable public func encode(to writer: inout ValueWriter) { rawValue.encode(to: &writer) }
 
     private static var allowedValues: String? {
         guard let type = Self.self as? any CaseIterable.Type else { return nil }
@@ -216,12 +197,12 @@ extension MessageValue where Self: RawRepresentable, RawValue: MessageValue {
 
 extension JSONValue: MessageValue {
     /// Reads any value.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> JSONValue? {
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> JSONValue? {
         try decoder.reader.readValue()
     }
 
     /// Writes the value.
-    public func encodeJSON(to writer: inout JSONWriter) { write(to: &writer) }
+    public func encode(to writer: inout ValueWriter) { write(to: &writer) }
 }
 
 /// JSON text that is ready to send.
@@ -233,13 +214,18 @@ public struct RawJSON: MessageValue, Hashable {
     public init(_ text: String) { self.text = text }
 
     /// Keeps the text of any value.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> RawJSON? {
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> RawJSON? {
         RawJSON(try decoder.reader.readValue().jsonText)
     }
 
-    /// Writes the text as it is.
-    public func encodeJSON(to writer: inout JSONWriter) {
-        Array(text.utf8).withUnsafeBytes { writer.verbatim($0) }
+    /// Writes the text as it is; in another format than JSON, the value that it stands for.
+    public func encode(to writer: inout ValueWriter) {
+        if writer.format == .json {
+            Array(text.utf8).withUnsafeBytes { writer.verbatim($0) }
+        } else {
+            // Text that is no JSON was promised not to come; null is all that can be said then.
+            ((try? JSONValue(parsing: text)) ?? .null).write(to: &writer)
+        }
     }
 }
 
@@ -248,12 +234,15 @@ public struct Empty: Message, Hashable {
     /// Makes one.
     public init() {}
     /// Passes over whatever came.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> Empty? {
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> Empty? {
         try decoder.reader.skipValue()
         return Empty()
     }
     /// Writes `{}`.
-    public func encodeJSON(to writer: inout JSONWriter) { writer.verbatim("{}") }
+    public func encode(to writer: inout ValueWriter) {
+        writer.beginObject(0)
+        writer.endObject()
+    }
     /// Absent is as good.
     public static var whenAbsent: Empty? { Empty() }
 }

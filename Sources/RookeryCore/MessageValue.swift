@@ -1,42 +1,70 @@
 public import RookeryWire
 
-/// A value that can stand in a message: it writes itself as JSON and reads itself back.
+/// A value that can stand in a message: it writes itself and reads itself back, in every format.
 ///
 /// `@Message` writes the conformance for structs and enums; the standard types have it.
 public protocol MessageValue: Sendable {
     /// Reads the value at which the decoder stands. Nil when it does not fit the type or its constraints: every reason is
-    /// then among the decoder's violations, and the value has been passed over. Throws only when the text is not JSON.
-    static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> Self?
+    /// then among the decoder's violations, and the value has been passed over. Throws only when the bytes are no value of
+    /// their format.
+    static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> Self?
 
     /// Writes the value.
-    func encodeJSON(to writer: inout JSONWriter)
+    func encode(to writer: inout ValueWriter)
 
     /// What a member that is absent stands for; nil when it is required.
     static var whenAbsent: Self? { get }
+
+    /// Whether a message of this type may be compressed on the way to a peer that agreed on that. Say no where secrets
+    /// stand next to text that an attacker can choose: the compressed length would tell about them (CRIME, BREACH).
+    /// Default: true.
+    static var allowsCompression: Bool { get }
+
+    /// Reads a whole value. Throws ``InvalidPayload`` with every violation, or ``RookeryWire/MalformedValue``. There is no
+    /// need to implement it; it is a requirement so that each type has its own specialised copy.
+    static func decode(_ bytes: UnsafeRawBufferPointer, format: ValueFormat, forbidUnknown: Bool) throws -> Self
 }
 
 extension MessageValue {
     /// Required.
     @inlinable public static var whenAbsent: Self? { nil }
 
-    /// Reads a value from JSON text. Throws ``InvalidPayload`` with every violation, or ``RookeryWire/JSONError``.
-    public static func decode(json bytes: UnsafeRawBufferPointer, forbidUnknown: Bool = false) throws -> Self {
-        var decoder = MessageDecoder(bytes, forbidUnknown: forbidUnknown)
-        let value = try Self.decodeJSON(&decoder)
+    /// Allowed.
+    @inlinable public static var allowsCompression: Bool { true }
+
+    /// Reads a whole value.
+    @inlinable
+    public static func decode(
+        _ bytes: UnsafeRawBufferPointer, format: ValueFormat, forbidUnknown: Bool
+    ) throws -> Self {
+        var decoder = MessageDecoder(bytes, format: format, forbidUnknown: forbidUnknown)
+        let value = try Self.decode(&decoder)
         try decoder.finish()
-        guard let value, decoder.violations.isEmpty else { throw InvalidPayload(violations: decoder.violations) }
+        guard let value, !decoder.hasViolations else { throw InvalidPayload(violations: decoder.violations) }
         return value
     }
 
-    /// Reads a value from JSON text. Throws ``InvalidPayload`` with every violation, or ``RookeryWire/JSONError``.
+    /// Reads a value from JSON text. Throws ``InvalidPayload`` with every violation, or ``RookeryWire/MalformedValue``.
     public static func decode(json text: String) throws -> Self {
-        try Array(text.utf8).withUnsafeBytes { try decode(json: $0) }
+        try decode(Array(text.utf8), format: .json)
+    }
+
+    /// Reads a value. Throws ``InvalidPayload`` with every violation, or ``RookeryWire/MalformedValue``.
+    public static func decode(_ bytes: [UInt8], format: ValueFormat) throws -> Self {
+        try bytes.withUnsafeBytes { try decode($0, format: format, forbidUnknown: false) }
+    }
+
+    /// The value in a format.
+    public func bytes(as format: ValueFormat) -> [UInt8] {
+        var writer = ValueWriter(format: format)
+        encode(to: &writer)
+        return writer.bytes
     }
 
     /// The value as JSON text.
     public var json: String {
-        var writer = JSONWriter()
-        encodeJSON(to: &writer)
+        var writer = ValueWriter()
+        encode(to: &writer)
         return writer.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 }
@@ -85,10 +113,10 @@ public struct InvalidPayload: Error, Sendable, Hashable, CustomStringConvertible
     }
 }
 
-/// Reads messages from JSON and gathers what is wrong with them instead of stopping at the first thing.
+/// Reads messages and gathers what is wrong with them instead of stopping at the first thing.
 public struct MessageDecoder {
     /// Where the next value stands.
-    public var reader: JSONReader
+    public var reader: ValueReader
     /// What was wrong so far.
     public private(set) var violations: [Violation] = []
     private let forbidUnknown: Bool
@@ -96,13 +124,16 @@ public struct MessageDecoder {
 
     /// Reads `bytes`, which must outlive the decoder. With `forbidUnknown`, members no property is for are violations;
     /// otherwise they are passed over.
-    public init(_ bytes: UnsafeRawBufferPointer, forbidUnknown: Bool = false) {
-        reader = JSONReader(bytes)
+    public init(_ bytes: UnsafeRawBufferPointer, format: ValueFormat = .json, forbidUnknown: Bool = false) {
+        reader = ValueReader(bytes, format: format)
         self.forbidUnknown = forbidUnknown
     }
 
-    /// Nothing but white space may follow.
-    public mutating func finish() throws(JSONError) { try reader.finish() }
+    /// Whether anything was wrong so far.
+    public var hasViolations: Bool { !violations.isEmpty }
+
+    /// Nothing may follow but, in JSON, white space.
+    public mutating func finish() throws(MalformedValue) { try reader.finish() }
 
     /// Notes a violation at the value in hand; paths grow on the way out.
     public mutating func violated(_ constraint: String, _ message: String, at path: String = "") {
@@ -111,7 +142,7 @@ public struct MessageDecoder {
     }
 
     /// Notes that the value has the wrong type, and passes over it.
-    public mutating func mismatch(_ expected: String) throws(JSONError) {
+    public mutating func mismatch(_ expected: String) throws(MalformedValue) {
         violated("type", "must be \(expected)")
         try reader.skipValue()
     }
@@ -122,21 +153,22 @@ public struct MessageDecoder {
         for at in mark..<violations.count { violations[at] = violations[at].inside(parent) }
     }
 
-    /// Enters an object, or notes a mismatch and says false.
-    public mutating func beginMessage() throws(JSONError) -> Bool {
+    /// Enters an object, or notes a mismatch and gives nil.
+    public mutating func beginMessage() throws(MalformedValue) -> Members? {
         guard try reader.peek() == .object else {
             try mismatch("an object")
-            return false
+            return nil
         }
-        try reader.beginObject()
-        return true
+        return try reader.beginObject()
     }
 
     /// Reads the member `name`; nil when it does not fit.
     @inlinable
-    public mutating func field<Value: MessageValue>(_ name: StaticString, _: Value.Type) throws(JSONError) -> Value? {
+    public mutating func field<Value: MessageValue>(_ name: StaticString, _: Value.Type) throws(MalformedValue)
+        -> Value?
+    {
         let mark = violationCount
-        let value = try Value.decodeJSON(&self)
+        let value = try Value.decode(&self)
         if violationCount != mark { prefix(since: mark, with: name.description) }
         return value
     }
@@ -144,7 +176,7 @@ public struct MessageDecoder {
     @inlinable var violationCount: Int { violations.count }
 
     /// Passes over a member that no property is for.
-    public mutating func unknown(_ key: JSONKey) throws(JSONError) {
+    public mutating func unknown(_ key: MemberName) throws(MalformedValue) {
         if forbidUnknown { violated("unknown", "is not a known field", at: key.string) }
         try reader.skipValue()
     }
@@ -159,15 +191,14 @@ public struct MessageDecoder {
 
     /// The tag of a tagged object, wherever among the members it stands; nil, with the value passed over, when there is
     /// none. Does not consume the object otherwise.
-    public mutating func tag(_ name: StaticString = "type") throws(JSONError) -> String? {
+    public mutating func tag(_ name: StaticString = "type") throws(MalformedValue) -> String? {
         guard try reader.peek() == .object else {
             try mismatch("an object")
             return nil
         }
         var ahead = reader
-        try ahead.beginObject()
-        var first = true
-        while let key = try ahead.nextKey(&first) {
+        var members = try ahead.beginObject()
+        while let key = try ahead.nextKey(&members) {
             if key.matches(name), try ahead.peek() == .string { return try ahead.readString() }
             try ahead.skipValue()
         }

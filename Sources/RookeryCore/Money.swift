@@ -24,14 +24,13 @@ public struct Money: MessageValue, Hashable, CustomStringConvertible {
     }
 
     /// Reads `{amountMinor, currency}`.
-    public static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> Money? {
-        guard try decoder.beginMessage() else { return nil }
+    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> Money? {
+        guard var members = try decoder.beginMessage() else { return nil }
         var amount: Int?
         var currency: Currency?
         var seenAmount = false
         var seenCurrency = false
-        var first = true
-        while let key = try decoder.reader.nextKey(&first) {
+        while let key = try decoder.reader.nextKey(&members) {
             if key.matches("amountMinor") {
                 seenAmount = true
                 amount = try decoder.field("amountMinor", Int.self)
@@ -49,11 +48,11 @@ public struct Money: MessageValue, Hashable, CustomStringConvertible {
     }
 
     /// Writes `{"amountMinor":…,"currency":…}`.
-    public func encodeJSON(to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.quotedKey("\"amountMinor\":")
+    public func encode(to writer: inout ValueWriter) {
+        writer.beginObject(2)
+        writer.key("amountMinor")
         writer.write(amountMinor)
-        writer.quotedKey("\"currency\":")
+        writer.key("currency")
         writer.write(currency.rawValue)
         writer.endObject()
     }

@@ -2,14 +2,29 @@ public import RookeryWire
 
 /// What a message is addressed to: a string, a number or an object, as the caller wrote it.
 public struct Pattern: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
+    /// One reference: patterns are handed along with every call.
+    private final class Storage: Sendable {
+        let value: JSONValue
+        let route: String
+        /// `value` as JSON text.
+        let requestBytes: [UInt8]
+        /// `route` as a JSON string.
+        let eventBytes: [UInt8]
+
+        init(value: JSONValue, route: String) {
+            self.value = value
+            self.route = route
+            requestBytes = value.bytes(as: .json)
+            eventBytes = JSONValue.string(route).bytes(as: .json)
+        }
+    }
+
+    private let storage: Storage
+
     /// The pattern as the caller wrote it; a request carries it unchanged.
-    public let value: JSONValue
+    public var value: JSONValue { storage.value }
     /// The normal form: two patterns are the same when theirs are equal. Events carry it, as a string.
-    public let route: String
-    /// `value` as JSON text.
-    private let requestBytes: [UInt8]
-    /// `route` as a JSON string.
-    private let eventBytes: [UInt8]
+    public var route: String { storage.route }
 
     /// A pattern from any JSON value that Nest can match; nil for `null` and booleans.
     public init?(_ value: JSONValue) {
@@ -40,15 +55,12 @@ public struct Pattern: Sendable, Hashable, CustomStringConvertible, ExpressibleB
     }
 
     private init(value: JSONValue, route: String) {
-        self.value = value
-        self.route = route
-        self.requestBytes = Array(value.jsonText.utf8)
-        self.eventBytes = Array(JSONValue.string(route).jsonText.utf8)
+        storage = Storage(value: value, route: route)
     }
 
     /// The pattern's JSON text: as the caller wrote it for a request, the normal form in a string for an event.
     package func withBytes<R>(isEvent: Bool, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
-        try (isEvent ? eventBytes : requestBytes).withUnsafeBytes(body)
+        try (isEvent ? storage.eventBytes : storage.requestBytes).withUnsafeBytes(body)
     }
 
     /// The normal form.
@@ -83,16 +95,47 @@ public enum CommandKind: String, Sendable, Hashable {
 
 /// One declaration of a contract: what the server registers and the client sends.
 public struct Command: Sendable, Hashable {
+    /// One reference: commands are handed along with every call.
+    private final class Storage: Sendable, Hashable {
+        let name: String
+        let pattern: Pattern
+        let kind: CommandKind
+        let idempotency: Idempotency
+        let timeout: Duration?
+
+        init(_ name: String, _ pattern: Pattern, _ kind: CommandKind, _ idempotency: Idempotency, _ timeout: Duration?)
+        {
+            self.name = name
+            self.pattern = pattern
+            self.kind = kind
+            self.idempotency = idempotency
+            self.timeout = timeout
+        }
+
+        static func == (left: Storage, right: Storage) -> Bool {
+            left === right
+                || left.name == right.name && left.pattern == right.pattern && left.kind == right.kind
+                    && left.idempotency == right.idempotency && left.timeout == right.timeout
+        }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(name)
+            hasher.combine(pattern)
+        }
+    }
+
+    private let storage: Storage
+
     /// The name of the contract's method, for logs and traces.
-    public let name: String
+    public var name: String { storage.name }
     /// What it is addressed to.
-    public let pattern: Pattern
+    public var pattern: Pattern { storage.pattern }
     /// How many messages answer it.
-    public let kind: CommandKind
+    public var kind: CommandKind { storage.kind }
     /// Whether it may be sent twice. Default `.unsafe`.
-    public let idempotency: Idempotency
+    public var idempotency: Idempotency { storage.idempotency }
     /// How long a call may take when the caller says nothing; nil for the client's own default.
-    public let timeout: Duration?
+    public var timeout: Duration? { storage.timeout }
 
     /// Declares a command.
     public init(
@@ -102,10 +145,6 @@ public struct Command: Sendable, Hashable {
         idempotency: Idempotency = .unsafe,
         timeout: Duration? = nil
     ) {
-        self.name = name
-        self.pattern = pattern
-        self.kind = kind
-        self.idempotency = idempotency
-        self.timeout = timeout
+        storage = Storage(name, pattern, kind, idempotency, timeout)
     }
 }

@@ -52,6 +52,9 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible, C
     /// What a failure nobody declared becomes on the wire; byte for byte Nest's answer, so without a code.
     public static let internalServerError = RemoteError(message: "Internal server error")
 
+    /// What stands at `err` when no handler is for a pattern; Nest's text.
+    public static let noHandlerText = "There is no matching message handler defined in the remote service."
+
     /// The refusal of a message that does not fit.
     public init(_ invalid: InvalidPayload) {
         self.init(

@@ -1,33 +1,38 @@
 public import NIOCore
 public import RookeryWire
 
-/// The payload of a message as it came: the text of `data`, not yet read.
+/// The payload of a message as it came: the bytes of `data`, not yet read.
 public struct Payload: Sendable {
     /// The whole packet.
     public let body: ByteBuffer
     /// Where `data` lies in it; absent is JavaScript's `undefined`.
     public let range: ByteRange
+    /// How it is written.
+    public let format: ValueFormat
 
     /// Points at a part of a packet.
-    public init(body: ByteBuffer, range: ByteRange) {
+    @inlinable
+    public init(body: ByteBuffer, range: ByteRange, format: ValueFormat = .json) {
         self.body = body
         self.range = range
+        self.format = format
     }
 
     /// No payload.
     public static let absent = Payload(body: ByteBuffer(), range: .absent)
 
     /// Reads the payload as a message. Throws ``InvalidPayload`` with every violation.
+    @inlinable
     public func decode<Value: MessageValue>(_: Value.Type = Value.self, forbidUnknown: Bool = false) throws -> Value {
         guard range.isPresent else {
             if let value = Value.whenAbsent { return value }
             throw InvalidPayload(violations: [Violation(path: "", constraint: "required", message: "is required")])
         }
-        return try body.withBytes(of: range) { try Value.decode(json: $0, forbidUnknown: forbidUnknown) }
+        return try body.withBytes(of: range) { try Value.decode($0, format: format, forbidUnknown: forbidUnknown) }
     }
 
     /// Reads the payload as any value; nil when it is absent.
-    public func value() throws(JSONError) -> JSONValue? { try body.value(of: range) }
+    public func value() throws(MalformedValue) -> JSONValue? { try body.value(of: range, format: format) }
 }
 
 /// Where the answer to a message goes. Only the task that handles the message uses it.
@@ -60,6 +65,7 @@ public struct Route: Sendable {
     }
 
     /// A command with one reply.
+    @inlinable
     public static func request<Request: MessageValue, Reply: MessageValue>(
         _ command: Command,
         _ handler: @escaping @Sendable (Request) async throws -> Reply
@@ -70,6 +76,7 @@ public struct Route: Sendable {
     }
 
     /// A command whose reply carries nothing.
+    @inlinable
     public static func request<Request: MessageValue>(
         _ command: Command,
         _ handler: @escaping @Sendable (Request) async throws -> Void
@@ -81,6 +88,7 @@ public struct Route: Sendable {
     }
 
     /// A command answered by a stream.
+    @inlinable
     public static func stream<Request: MessageValue, Value: MessageValue>(
         _ command: Command,
         _ handler: @escaping @Sendable (Request) async throws -> MessageStream<Value>
@@ -108,11 +116,21 @@ public struct Route: Sendable {
 /// Finds the routes of a pattern.
 public struct Router: Sendable {
     /// The routes of one pattern. The first one's answer is sent; events may have several, and all run.
-    public struct Entry: Sendable {
+    ///
+    /// A class, because one is handed along with each message, and a reference is all that costs.
+    public final class Entry: Sendable {
         /// What is served.
         public let command: Command
-        /// The handlers, in order of registration.
-        public let bodies: [Route.Body]
+        /// The handler whose answer is sent.
+        package let body: Route.Body
+        /// The other handlers of an event, in order of registration.
+        let others: [Route.Body]
+
+        init(_ routes: [Route], first: Route) {
+            command = first.command
+            body = first.body
+            others = routes.dropFirst().map(\.body)
+        }
     }
 
     /// Two commands that are no events have one pattern.
@@ -127,9 +145,10 @@ public struct Router: Sendable {
         }
     }
 
-    private let table: RouteTable<Entry>
-    /// The commands served, in order of registration.
-    public let commands: [Command]
+    private let table: RouteTable
+    private let entries: [Entry]
+    /// The commands served, in order of registration. A negotiated frame names one by its position.
+    public var commands: [Command] { entries.map(\.command) }
 
     /// Makes a router; throws ``DuplicatePattern`` when two commands that are no events share a pattern.
     public init(_ routes: [Route]) throws(DuplicatePattern) {
@@ -147,14 +166,17 @@ public struct Router: Sendable {
             if routes.count > 1, routes.contains(where: { $0.command.kind != .event }) {
                 throw DuplicatePattern(pattern: first.command.pattern, commands: routes.map(\.command.name))
             }
-            entries.append((key, Entry(command: first.command, bodies: routes.map(\.body))))
+            entries.append((key, Entry(routes, first: first)))
         }
-        table = RouteTable(entries)
-        commands = entries.map(\.value.command)
+        table = RouteTable(entries.map(\.key))
+        self.entries = entries.map(\.value)
     }
+
+    /// The routes of the pattern at a position of ``commands``.
+    public func entry(at position: Int) -> Entry? { position < entries.count ? entries[position] : nil }
 
     /// The routes for a pattern as it was received, as JSON text.
     public func lookUp(received pattern: UnsafeRawBufferPointer) -> Entry? {
-        table.lookUp(received: pattern)
+        table.lookUp(received: pattern).map { entries[$0] }
     }
 }

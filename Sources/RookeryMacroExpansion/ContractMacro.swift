@@ -151,9 +151,20 @@ package struct ContractMacro: PeerMacro {
             """
         }
         let routes = entries.map { entry in
-            let factory = entry.kind == "stream" ? "stream" : "request"
             let call = "try await service.\(entry.name)(\(callArgument(entry)))"
-            return ".\(factory)(\(entry.name)) { (message: \(entry.message ?? "Empty")) in \(call) }"
+            let message = entry.message.map { "let message = try payload.decode(\($0).self)" } ?? ""
+            // Straight to the sink: each closure in between would cost the message a change of executors.
+            let body: String
+            if entry.kind == "stream" {
+                body =
+                    "\(message)\nlet values = \(call)\n"
+                    + "for try await value in values { try await sink.value(value) }\nsink.endStream()"
+            } else if entry.reply == nil {
+                body = "\(message)\n\(call)\nsink.end()"
+            } else {
+                body = "\(message)\nsink.reply(\(call))"
+            }
+            return "Route(\(entry.name)) { payload, sink in\n\(body)\n}"
         }
         return """
             /// The commands of ``\(raw: name)``, and the routes that serve them.

@@ -33,10 +33,10 @@ extension String {
         "\"" + map { $0 == "\\" || $0 == "\"" ? "\\\($0)" : String($0) }.joined() + "\""
     }
 
-    /// As the Swift literal of a JSON key with its colon.
-    var keyLiteral: String {
-        let json = "\"" + map { $0 == "\\" || $0 == "\"" ? "\\\($0)" : String($0) }.joined() + "\":"
-        return json.literal
+    /// The arguments by which a writer is told a member's name; one that JSON has to escape goes the slow way.
+    var keyArguments: String {
+        let needsEscape = unicodeScalars.contains { $0 == "\"" || $0 == "\\" || $0.value < 0x20 }
+        return needsEscape ? "dynamic: \(literal)" : literal
     }
 }
 
@@ -97,19 +97,26 @@ extension AttributeListSyntax {
 struct FieldCode {
     let fields: [MessageField]
 
+    /// An expression for how many members are written, of which `more` are not fields.
+    func count(prefix: String, more: Int = 0) -> String {
+        let optional = fields.filter { $0.isOptional && !$0.writesNull }
+        let terms = optional.map { "(\(prefix)`\($0.name)` == nil ? 0 : 1)" }
+        return (["\(fields.count - optional.count + more)"] + terms).joined(separator: " + ")
+    }
+
     /// Statements that write the members; `prefix` is `self.` for properties.
     func encode(prefix: String) -> String {
         fields.map { field in
             let value = "\(prefix)`\(field.name)`"
-            let key = "writer.quotedKey(\(field.wireName.keyLiteral))"
+            let key = "writer.key(\(field.wireName.keyArguments))"
             guard field.isOptional, !field.writesNull else {
-                return "\(key)\n\(value).encodeJSON(to: &writer)"
+                return "\(key)\n\(value).encode(to: &writer)"
             }
-            return "if let value = \(value) {\n\(key)\nvalue.encodeJSON(to: &writer)\n}"
+            return "if let value = \(value) {\n\(key)\nvalue.encode(to: &writer)\n}"
         }.joined(separator: "\n")
     }
 
-    /// Statements that read the members of the object just entered, check them, and end with `result`, which sees a
+    /// Statements that read the `members` of the object just entered, check them, and end with `result`, which sees a
     /// constant of each field's name.
     func decode(skipping tag: String? = nil, result: String) -> String {
         var lines: [String] = []
@@ -117,8 +124,7 @@ struct FieldCode {
             lines.append("var field\(at): (\(field.type))? = nil")
             lines.append("var seen\(at) = false")
         }
-        lines.append("var first = true")
-        lines.append("while let key = try decoder.reader.nextKey(&first) {")
+        lines.append("while let key = try decoder.reader.nextKey(&members) {")
         var branches = fields.enumerated().map { at, field in
             """
             if key.matches(\(field.wireName.literal)) {

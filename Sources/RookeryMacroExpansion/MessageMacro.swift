@@ -148,9 +148,10 @@ extension MessageMacro: ExtensionMacro {
         let arguments = properties.fields.map { "\($0.name): `\($0.name)`" }.joined(separator: ", ")
         return conformance(
             type, access: access(declaration.modifiers),
-            decode: "guard try decoder.beginMessage() else { return nil }\n"
+            decode: "guard var members = try decoder.beginMessage() else { return nil }\n"
                 + code.decode(result: "return Self(\(arguments))"),
-            encode: "writer.beginObject()\n\(code.encode(prefix: "self."))\nwriter.endObject()",
+            encode:
+                "writer.beginObject(\(code.count(prefix: "self.")))\n\(code.encode(prefix: "self."))\nwriter.endObject()",
             description: "\"\(declaration.name.text)(\(describe(properties.fields, prefix: "self.")))\"")
     }
 
@@ -184,11 +185,12 @@ extension MessageMacro: ExtensionMacro {
                 let bindings = fields.map { "let `\($0.name)`" }.joined(separator: ", ")
                 let pattern = fields.isEmpty ? ".`\(name)`" : ".`\(name)`(\(bindings))"
                 encodeCases.append(
-                    "case \(pattern):\nwriter.write(\(tag.literal))\n\(code.encode(prefix: ""))")
+                    "case \(pattern):\nwriter.beginObject(\(code.count(prefix: "", more: 1)))\n"
+                        + "writer.key(\"type\")\nwriter.write(\(tag.literal))\n\(code.encode(prefix: ""))")
                 let arguments = fields.map { "\($0.name): `\($0.name)`" }.joined(separator: ", ")
                 let value = fields.isEmpty ? ".`\(name)`" : ".`\(name)`(\(arguments))"
                 decodeCases.append(
-                    "case \(tag.literal):\nguard try decoder.beginMessage() else { return nil }\n"
+                    "case \(tag.literal):\nguard var members = try decoder.beginMessage() else { return nil }\n"
                         + code.decode(skipping: "type", result: "return \(value)"))
                 describeCases.append(
                     "case \(pattern): return \"\(declaration.name.text).\(name)(\(describe(fields, prefix: "")))\"")
@@ -207,8 +209,6 @@ extension MessageMacro: ExtensionMacro {
                 }
                 """,
             encode: """
-                writer.beginObject()
-                writer.quotedKey("\\"type\\":")
                 switch self {
                 \(encodeCases.joined(separator: "\n"))
                 }
@@ -259,12 +259,12 @@ extension MessageMacro: ExtensionMacro {
         let declaration: DeclSyntax = """
             extension \(raw: type.trimmedDescription): Message, CustomStringConvertible {
             /// Reads the message; everything wrong with it is among the decoder's violations.
-            \(raw: access)static func decodeJSON(_ decoder: inout MessageDecoder) throws(JSONError) -> Self? {
+            \(raw: access)static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> Self? {
             \(raw: decode)
             }
 
             /// Writes the message, its members in the order of their declaration.
-            \(raw: access)func encodeJSON(to writer: inout JSONWriter) {
+            \(raw: access)func encode(to writer: inout ValueWriter) {
             \(raw: encode)
             }
 

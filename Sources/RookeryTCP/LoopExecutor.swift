@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 public import NIOCore
+import RookeryWire
 
 /// Work that is done once at the end of a burst, such as flushing what a connection wrote.
 protocol LoopSettling: AnyObject {
@@ -16,6 +17,8 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
 
     /// The loop.
     public let eventLoop: any EventLoop
+    /// What the loop's connections compress with, one after another.
+    let compression = Compression()
     private let inbox = NIOLockedValueBox<[UnownedJob]>([])
     private var queue: [UnownedJob] = []
     private var running: [UnownedJob] = []

@@ -1,38 +1,64 @@
 import NIOCore
 import RookeryCore
+import RookeryWire
 import Synchronization
 
 /// A call between its caller and the connection.
 ///
 /// Made by the caller, then confined to the connection's event loop, but for the flag by which a cancelled caller says so.
 final class PendingCall: @unchecked Sendable {
-    let id: UInt64
-    let deadline: NIODeadline
-    let name: String
-    /// Events are done when they are written.
-    let expectsReply: Bool
-    /// The frame, when it could not be written at once.
-    var frame: [UInt8]?
-    var continuation: CheckedContinuation<Payload, any Error>?
+    /// What is done with the answers.
+    enum Kind {
+        /// One answer, for the continuation.
+        case request
+        /// None; done when it is written.
+        case event
+        /// Values, for the stream.
+        case stream(SharedStream)
+        /// An answer, whatever it says: the peer lives. On a new connection the answer agrees on the frames.
+        case hello
+    }
+
+    /// What is called; nil for a hello.
+    let call: OutgoingCall?
+    let kind: Kind
+    /// Where it is under way, and its number there; nil before and after.
+    var link: ClientLink?
+    var id: UInt64 = 0
+    var deadline: NIODeadline
+    /// The payload, when the caller wrote it on a thread of its own, and by which serializer.
+    var encoded: (bytes: [UInt8], serializer: String)?
+    var continuation: UnsafeContinuation<Payload, any Error>?
     var wasWritten = false
     /// The last value that came without saying it is the last.
     var value = Payload.absent
     private let cancelled = Atomic<Bool>(false)
 
-    init(id: UInt64, call: OutgoingCall) {
-        self.id = id
+    init(_ call: OutgoingCall) {
+        self.call = call
         deadline = call.deadline
-        name = call.command.name
-        expectsReply = call.command.kind != .event
+        kind = call.command.kind == .event ? .event : .request
     }
 
+    init(_ call: OutgoingCall, stream: SharedStream) {
+        self.call = call
+        deadline = .now() + TimeAmount(call.valueTimeout)
+        kind = .stream(stream)
+    }
+
+    init(helloBefore deadline: NIODeadline) {
+        call = nil
+        self.deadline = deadline
+        kind = .hello
+    }
+
+    var name: String { call?.command.name ?? "hello" }
     var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
     func cancel() { cancelled.store(true, ordering: .releasing) }
-}
 
-extension PendingCall {
     /// Answers the caller, once: the continuation is taken.
     func resume(with result: Result<Payload, any Error>) {
+        if case .stream(let stream) = kind { return stream.finish(result) }
         let continuation = self.continuation
         self.continuation = nil
         continuation?.resume(with: result)

@@ -38,7 +38,8 @@ public final class RookeryServer: Service {
         logger[metadataKey: "service"] = "\(configuration.name)"
         shared = ServerShared(
             router: try Router(routes), pipeline: ServerPipeline(interceptors), configuration: configuration,
-            eventLoops: eventLoops, logger: logger, registry: ConnectionRegistry())
+            eventLoops: eventLoops, logger: logger, registry: ConnectionRegistry(),
+            instance: String(UInt64.random(in: .min ... .max), radix: 36))
         address = eventLoops.group.any().makePromise()
     }
 
@@ -115,7 +116,7 @@ public final class RookeryServer: Service {
 
     private func drain() async {
         let logger = shared.logger
-        shared.registry.forEach { $0.close(endingStreams: true) }
+        shared.registry.forEach { $0.leave() }
         let waiting = shared.registry.whenEmpty()
         let timeout = shared.configuration.drainTimeout
         let registry = shared.registry

@@ -1,13 +1,18 @@
+public import RookeryCore
 import RookeryWire
 
 /// Where a server listens, and how much it lets peers ask of it. Every limit is on by default.
-public struct ServerConfiguration: Sendable, Hashable {
+public struct ServerConfiguration: Sendable {
     /// The address to bind. Default `127.0.0.1`.
     public var host: String
     /// The port; 0 for any free one. Default 3000, as Nest's.
     public var port: Int
     /// The name in logs. Default `rookery`.
     public var name = "rookery"
+    /// Whether a client that says hello gets binary frames; plain peers notice nothing either way. Default true.
+    public var negotiates = true
+    /// The serializers that binary frames may use. Default: JSON and MessagePack.
+    public var serializers = SerializerChoice()
     /// Limits on what peers may ask.
     public var limits = Limits()
     /// How long a stop waits for what is in flight. Default 30 s.

@@ -11,9 +11,11 @@ struct ServerShared: Sendable {
     let eventLoops: EventLoops
     let logger: Logger
     let registry: ConnectionRegistry
+    /// Tells this run of the server from others of its name.
+    let instance: String
 }
 
-/// One peer of a server: cuts frames, starts a task for each message, and writes what the tasks answer, once per burst.
+/// One peer of a server: cuts frames, has a task handle each message, and writes what the tasks answer, once per burst.
 ///
 /// Confined to its event loop, tasks included: they run on the loop's executor. It owns them: a lost connection cancels
 /// them, and a stop waits for them.
@@ -25,6 +27,8 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     private enum State {
         /// Takes messages.
         case open
+        /// Goes away as soon as the peer, which has been told, sends no more and what it sent is answered.
+        case leaving
         /// Takes no further messages; closes when those in flight are done.
         case closing
         /// The channel is gone; tasks may still be ending.
@@ -33,16 +37,22 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     let shared: ServerShared
     let executor: LoopExecutor
-    private let peer: String
+    let peer: String
     private var context: ChannelHandlerContext?
     private var state = State.open
     private var decoder: FrameDecoder
-    private var writer = JSONWriter(capacity: 4096)
+    private var writer = ValueWriter(capacity: 4096)
+    private var negotiated: Negotiated?
     private var isUnsettled = false
-    /// Messages whose handlers have not returned.
-    private(set) var inFlight = 0
-    private var suspended: [UInt64: (request: ServerRequest, task: Task<Void, Never>)] = [:]
-    private var nextSerial: UInt64 = 0
+    /// Messages that came and whose handlers have not returned.
+    private var inFlight = 0
+    /// Messages whose handlers have not begun, from `firstQueued` on.
+    private var queue: [ServerRequest] = []
+    private var firstQueued = 0
+    private var tasks: [ObjectIdentifier: HandlerTask] = [:]
+    private var parked: [HandlerTask] = []
+    /// Calls that were answered with values of a stream, by their ids.
+    private var creditTakers: [UInt64: ServerRequest] = [:]
     private var holding: [ServerRequest] = []
     private var partialFrameTimer: Scheduled<Void>?
     private var abortTimer: Scheduled<Void>?
@@ -61,35 +71,51 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         self.context = context
     }
 
+    private var takesMessages: Bool {
+        switch state {
+        case .open, .leaving: true
+        case .closing, .closed: false
+        }
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .open = state else { return }
+        guard takesMessages else { return }
         executor.beginBurst()
         decoder.append(unwrapInboundIn(data))
-        do {
-            while case .open = state, let body = try decoder.next() { try received(body) }
+        do throws(FramingError) {
+            while takesMessages, let frame = try decoder.nextFrame() {
+                switch frame {
+                case .text(let body): try received(body)
+                case .binary(let header, let body): try received(header, body)
+                }
+            }
         } catch {
             framingFailed(error)
         }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        handleQueued()
         executor.drain()
         watchPartialFrame()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let isWritable = context.channel.isWritable
-        // Whoever does not read its replies is not read either.
+        // Whoever does not read its replies is not read either. The option exists on every socket; without it there would
+        // be no back pressure, and `unsentClose` remains.
         try? context.channel.syncOptions?.setOption(.autoRead, value: isWritable)
         if isWritable { resumeWaiting() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        // What came before the end has come: an event's sender may close at once.
+        handleQueued()
         state = .closed
         partialFrameTimer?.cancel()
         abortTimer?.cancel()
         shared.registry.remove(self)
-        for (_, entry) in suspended { entry.task.cancel() }
+        cancelAll()
         resumeWaiting()
         executor.drain()
     }
@@ -99,13 +125,13 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         context.close(promise: nil)
     }
 
-    /// Half-closed by the peer: it sends no more but may still wait for its answers. A stream's consumer has left: on
-    /// this wire there is no other way to say so.
+    /// Half-closed by the peer: it sends no more but may still wait for its answers. A stream's consumer has left: on the
+    /// plain wire there is no other way to say so.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed = event { close(endingStreams: true) }
     }
 
-    // MARK: Messages
+    // MARK: Messages of text
 
     private func received(_ body: ByteBuffer) throws(FramingError) {
         let scan = try PacketScan(body)
@@ -115,51 +141,180 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         let entry =
             scan.pattern.isPresent ? body.withBytes(of: scan.pattern) { shared.router.lookUp(received: $0) } : nil
         guard let entry else {
+            if answersHello(body, scan) { return }
             if scan.id.isPresent { return write { $0.noHandlerReply(id: body, scan.id) } }
             return shared.logger.warning("no handler for an event", metadata: ["peer": "\(peer)"])
         }
-        guard inFlight < shared.configuration.limits.inFlight else {
-            shared.logger.warning(
-                "over the limit of messages in flight",
-                metadata: ["peer": "\(peer)", "pattern": "\(entry.command.pattern)"])
+        guard hasRoom(entry) else {
             if scan.id.isPresent { write { $0.errorReply(.tooManyInFlight, id: body, scan.id) } }
             return
         }
-        start(entry, body, scan)
+        var deadline: NIODeadline?
+        if scan.metadata.isPresent {
+            let timeout = PacketMetadata.read(scan.metadata, in: body)[MessageContext.timeoutKey].flatMap(Int64.init)
+            deadline = timeout.map(Self.deadline)
+        }
+        enqueue(
+            ServerRequest(
+                self, entry, payload: Payload(body: body, range: scan.data),
+                metadata: scan.metadata.isPresent ? .text(scan.metadata) : .absent, deadline: deadline,
+                sender: scan.id.isPresent ? .text(scan.id) : .nobody))
     }
 
-    private func start(_ entry: Router.Entry, _ body: ByteBuffer, _ scan: PacketScan) {
-        let metadata = Self.metadata(scan.metadata, in: body)
-        let deadline = metadata[MessageContext.timeoutKey].flatMap(Int64.init).map {
-            NIODeadline.now() + .milliseconds(max(0, min($0, 86_400_000)))
+    private static func deadline(milliseconds: Int64) -> NIODeadline {
+        .now() + .milliseconds(max(0, min(milliseconds, 86_400_000)))
+    }
+
+    private func hasRoom(_ entry: Router.Entry) -> Bool {
+        if inFlight < shared.configuration.limits.inFlight { return true }
+        shared.logger.warning(
+            "over the limit of messages in flight",
+            metadata: ["peer": "\(peer)", "pattern": "\(entry.command.pattern)"])
+        return false
+    }
+
+    /// Answers a hello, which no service can have a handler for; false when it is none, or is not wanted.
+    private func answersHello(_ body: ByteBuffer, _ scan: PacketScan) -> Bool {
+        let configuration = shared.configuration
+        guard configuration.negotiates, scan.id.isPresent,
+            (try? body.value(of: scan.pattern))?.stringValue == Hello.pattern,
+            let data = try? body.value(of: scan.data), let hello = Hello(data)
+        else { return false }
+        let reply = HelloReply(
+            to: hello, name: configuration.name, instance: shared.instance,
+            serializers: configuration.serializers.names, compressions: [Compression.name],
+            patterns: shared.router.commands.map(\.pattern.route), frameLimit: configuration.limits.frame)
+        guard let negotiated = Negotiated(reply, configuration.serializers) else { return false }
+        self.negotiated = negotiated
+        decoder.acceptsBinary = true
+        write { writer in
+            writer.verbatim("{\"response\":")
+            reply.jsonValue.write(to: &writer)
+            body.withBytes(of: scan.id) { writer.endReply(id: $0, isLast: true) }
         }
-        let context = MessageContext(
-            pattern: entry.command.pattern, metadata: metadata, peer: peer, deadline: deadline)
-        let call = IncomingCall(
-            command: entry.command, context: context, payload: Payload(body: body, range: scan.data))
-        nextSerial += 1
-        let request = ServerRequest(connection: self, serial: nextSerial, body: body, id: scan.id)
+        return true
+    }
+
+    // MARK: Binary messages
+
+    private func received(_ header: BinaryHeader, _ body: ByteBuffer) throws(FramingError) {
+        guard let negotiated else { throw .binaryNotNegotiated }
+        switch header.kind {
+        case .request, .event: try received(header, body, negotiated)
+        case .cancel: cancel(header.id)
+        case .credit: creditTakers[header.id]?.granted(Int(header.amount))
+        case .ping: write(BinaryHeader(.pong, id: header.id))
+        // Nothing a client sends, or of a later version: passed over.
+        case .value, .end, .error, .pong, .goAway, nil: break
+        }
+    }
+
+    private func received(
+        _ header: BinaryHeader, _ body: ByteBuffer, _ negotiated: Negotiated
+    ) throws(FramingError) {
+        let codec = try negotiated.codec(header.serializer)
+        let isEvent = header.kind == .event
+        func refuse(_ payload: JSONValue) {
+            if !isEvent { write(payload, BinaryHeader(.error, id: header.id, header.serializer), codec) }
+        }
+        guard let entry = shared.router.entry(at: Int(header.pattern)) else {
+            return refuse(.string(RemoteError.noHandlerText))
+        }
+        guard hasRoom(entry) else { return refuse(RemoteError.tooManyInFlight.payload) }
+        let payload: Payload
+        do {
+            payload = try FramePayload.read(
+                header, body, codec, executor.compression, limit: shared.configuration.limits.frame)
+        } catch let error as FramingError {
+            throw error
+        } catch {
+            return refuse(RemoteError(.invalidPayload, "The message is not what its serializer writes.").payload)
+        }
+        let length = Int(header.metadataLength)
+        enqueue(
+            ServerRequest(
+                self, entry, payload: payload, metadata: length > 0 ? .binary(body, count: length) : .absent,
+                deadline: header.amount > 0 ? Self.deadline(milliseconds: Int64(header.amount)) : nil,
+                sender: isEvent ? .nobody : .binary(header.id, serializer: header.serializer, codec)))
+    }
+
+    /// The caller of that call does not wait any longer: its handler is cancelled, or never begins.
+    private func cancel(_ id: UInt64) {
+        func isMeant(_ request: ServerRequest) -> Bool {
+            if case .binary(id, _, _) = request.sender { true } else { false }
+        }
+        if let queued = queue[firstQueued...].first(where: isMeant) { return queued.abandon() }
+        guard let task = tasks.values.first(where: { $0.current.map(isMeant) ?? false }) else { return }
+        task.current?.abandon()
+        task.cancel()
+    }
+
+    func takesCredit(_ request: ServerRequest, _ id: UInt64) { creditTakers[id] = request }
+
+    // MARK: Handlers
+
+    /// Messages that wait for the end of the read burst.
+    private static let queueLimit = 128
+
+    private func enqueue(_ request: ServerRequest) {
         inFlight += 1
-        // Starts here and now, on this loop; returns when the handler waits for something, or is done.
-        let task = Task.immediate(executorPreference: executor) {
-            await request.run(entry, call)
+        queue.append(request)
+        settleSoon()
+        if queue.count - firstQueued >= Self.queueLimit {
+            handleQueued()
+            executor.drain()
+            executor.beginBurst()
         }
-        if !request.isFinished { suspended[request.serial] = (request, task) }
     }
 
-    /// Members that are not strings are left out; Nest's metadata has none.
-    private static func metadata(_ range: ByteRange, in body: ByteBuffer) -> [String: String] {
-        guard range.isPresent, case .object(let object)? = try? body.value(of: range) else { return [:] }
-        var metadata: [String: String] = [:]
-        for (key, value) in object { metadata[key] = value.stringValue }
-        return metadata
+    /// The message that is next to be handled.
+    func nextRequest() -> ServerRequest? {
+        if firstQueued == queue.count {
+            if firstQueued > 0 {
+                queue.removeAll(keepingCapacity: true)
+                firstQueued = 0
+            }
+            return nil
+        }
+        firstQueued += 1
+        return queue[firstQueued - 1]
     }
+
+    /// Has the queued messages handled: by a parked task, which begins when the executor comes to it, or by new ones.
+    private func handleQueued() {
+        while firstQueued < queue.count {
+            if let task = parked.popLast() {
+                task.wake()
+                // Should it wait at its first message, somebody has to see to the others.
+                return settleSoon()
+            }
+            HandlerTask.start(self)
+        }
+    }
+
+    /// Parked tasks that are kept.
+    private static let parkedLimit = 16
+
+    /// Whether a task that has nothing to do should wait for more.
+    func park(_ task: HandlerTask) -> Bool {
+        guard takesMessages, parked.count < Self.parkedLimit else { return false }
+        parked.append(task)
+        return true
+    }
+
+    func began(_ task: HandlerTask) { tasks[ObjectIdentifier(task)] = task }
+    func ended(_ task: HandlerTask) { tasks[ObjectIdentifier(task)] = nil }
 
     /// A message's handler has returned.
     func finished(_ request: ServerRequest) {
-        suspended[request.serial] = nil
+        if case .binary(let id, _, _) = request.sender, !creditTakers.isEmpty { creditTakers[id] = nil }
         inFlight -= 1
         if inFlight == 0, case .closing = state { settleSoon() }
+    }
+
+    private func cancelAll() {
+        parked = []
+        for task in Array(tasks.values) { task.cancel() }
     }
 
     private func framingFailed(_ error: FramingError) {
@@ -173,12 +328,41 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     // MARK: Answers
 
-    /// Writes a frame into the burst's buffer. On the loop.
-    func write(_ body: (inout JSONWriter) -> Void) {
-        if case .closed = state { return }
+    /// Writes a frame of text into the burst's buffer. On the loop.
+    func write(_ body: (inout ValueWriter) -> Void) {
+        guard context != nil else { return }
         let mark = writer.beginFrame()
         body(&writer)
         writer.endFrame(mark)
+        settleSoon()
+    }
+
+    /// Writes a binary frame that is only a header. On the loop.
+    func write(_ header: BinaryHeader) {
+        guard context != nil else { return }
+        writer.binaryFrame(header)
+        settleSoon()
+    }
+
+    /// Writes a binary frame with a payload. On the loop.
+    func write<Value: MessageValue>(_ value: Value, _ header: BinaryHeader, _ codec: Codec) {
+        guard context != nil, let negotiated else { return }
+        var header = header
+        let start = writer.beginBinaryFrame()
+        do {
+            try writer.payload(value, codec)
+        } catch {
+            shared.logger.error("a serializer failed", metadata: ["error": "\(String(reflecting: error))"])
+            writer.abandonBinaryFrame(start)
+            // An error without a payload: the one that says nothing.
+            return write(BinaryHeader(.error, id: header.id))
+        }
+        if negotiated.compresses, Value.allowsCompression,
+            writer.compress(from: start + BinaryHeader.size, executor.compression)
+        {
+            header.flags.insert(.compressed)
+        }
+        writer.endBinaryFrame(start, header)
         settleSoon()
     }
 
@@ -223,9 +407,13 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     func settle() {
         isUnsettled = false
-        let holding = self.holding
-        self.holding.removeAll(keepingCapacity: true)
-        for request in holding { request.release() }
+        if !holding.isEmpty {
+            let holding = self.holding
+            self.holding.removeAll(keepingCapacity: true)
+            for request in holding { request.release() }
+        }
+        // Left over when a handler waits: another task goes on.
+        handleQueued()
         guard let context else { return }
         flush(context)
         if inFlight == 0, case .closing = state {
@@ -245,6 +433,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     private func closeIfUnreasonable(_ context: ChannelHandlerContext) {
         if context.channel.isWritable { return }
+        // Every socket has the option; one that has not is judged by what it takes, not closed.
         let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         guard unsent > shared.configuration.limits.unsentClose else { return }
         shared.logger.warning(
@@ -256,7 +445,8 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     // MARK: Ending
 
     private func watchPartialFrame() {
-        guard case .open = state, decoder.hasPartialFrame else {
+        guard takesMessages, decoder.hasPartialFrame else {
+            if partialFrameTimer == nil { return }
             partialFrameTimer?.cancel()
             partialFrameTimer = nil
             return
@@ -270,44 +460,49 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         }
     }
 
-    /// Takes no further messages, finishes those in flight, closes. Streams are ended. On the loop.
+    /// The server stops: finishes what is in flight and closes; ends streams. A peer that understands it is told to send
+    /// no more, and until it closes what it sent in the meantime is still answered: no call is lost. On the loop.
+    func leave() {
+        guard case .open = state, let negotiated, negotiated.reply.features.contains("go-away") else {
+            return close(endingStreams: true)
+        }
+        state = .leaving
+        abortLater()
+        endStreams()
+        write(BinaryHeader(.goAway, id: 0))
+    }
+
+    /// Takes no further messages, finishes those in flight, closes. On the loop.
     func close(endingStreams: Bool = false) {
-        guard case .open = state else { return }
+        guard takesMessages else { return }
         state = .closing
         partialFrameTimer?.cancel()
-        // A handler that never ends must not keep the connection for ever.
+        abortLater()
+        if endingStreams { endStreams() }
+        settleSoon()
+    }
+
+    /// A handler that never ends must not keep the connection for ever.
+    private func abortLater() {
+        guard abortTimer == nil else { return }
         abortTimer = context?.eventLoop.assumeIsolated().scheduleTask(
             in: TimeAmount(shared.configuration.drainTimeout)
         ) { self.abort() }
-        if endingStreams {
-            for (_, entry) in suspended where entry.request.isStream { entry.task.cancel() }
-        }
-        settleSoon()
+    }
+
+    private func endStreams() {
+        for task in Array(tasks.values) where task.current?.isStream ?? false { task.cancel() }
     }
 
     /// Does not wait any longer. On the loop.
     func abort() {
-        for (_, entry) in suspended { entry.task.cancel() }
+        cancelAll()
         context?.close(promise: nil)
     }
 }
 
-extension JSONWriter {
+extension ValueWriter {
     fileprivate mutating func noHandlerReply(id body: ByteBuffer, _ range: ByteRange) {
         body.withBytes(of: range) { noHandlerReply(id: $0) }
     }
-
-    mutating func errorReply(_ error: RemoteError, id body: ByteBuffer, _ range: ByteRange) {
-        beginObject()
-        quotedKey("\"err\":")
-        error.payload.write(to: &self)
-        body.withBytes(of: range) { endReply(id: $0, isLast: true) }
-    }
-}
-
-extension RemoteError {
-    fileprivate static let tooManyInFlight = RemoteError(
-        .overloaded, "Too many messages are in flight on this connection.", details: ["retryAfterMs": 1000])
-
-    static let shuttingDown = RemoteError("SHUTTING_DOWN", "The server is shutting down.")
 }

@@ -4,47 +4,92 @@ import RookeryCore
 import RookeryWire
 
 /// One message at a server, and the way back to its sender. Confined to its connection's event loop.
-final class ServerRequest: ReplySink, @unchecked Sendable {
+final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable {
+    /// Where the answer goes.
+    enum Sender {
+        /// Nowhere: the message is an event.
+        case nobody
+        /// To the id that stands there in the packet, as text.
+        case text(ByteRange)
+        /// To the id, in binary frames, by the serializer of that number.
+        case binary(UInt64, serializer: UInt8, Codec)
+    }
+
+    /// Where the metadata stands in the packet; most have none.
+    enum Metadata {
+        case absent
+        case text(ByteRange)
+        case binary(ByteBuffer, count: Int)
+    }
+
     private let connection: ServerConnection
-    let serial: UInt64
-    private let body: ByteBuffer
-    private let id: ByteRange
-    private(set) var isFinished = false
-    private(set) var isStream = false
+    private let entry: Router.Entry
+    /// Of a message of text, its body is the whole packet, which the id and the metadata stand in too.
+    private let payload: Payload
+    private var body: ByteBuffer { payload.body }
+    private let metadata: Metadata
+    private let deadline: NIODeadline?
+    let sender: Sender
     private var isAnswered = false
+    /// The caller has said that it does not wait any longer.
+    private(set) var isAbandoned = false
     /// The JSON text of a stream's value that has not been sent, because its end may come in the same burst.
     private var held: [UInt8]?
+    private var credit = CreditWindow()
+    private var takesCredit = false
+    private var waitingForCredit: CheckedContinuation<Void, Never>?
 
-    init(connection: ServerConnection, serial: UInt64, body: ByteBuffer, id: ByteRange) {
+    init(
+        _ connection: ServerConnection, _ entry: Router.Entry, payload: Payload, metadata: Metadata,
+        deadline: NIODeadline?, sender: Sender
+    ) {
         self.connection = connection
-        self.serial = serial
-        self.body = body
-        self.id = id
+        self.entry = entry
+        self.payload = payload
+        self.metadata = metadata
+        self.deadline = deadline
+        self.sender = sender
+    }
+
+    var isStream: Bool { entry.command.kind == .stream }
+    var isEvent: Bool { if case .nobody = sender { true } else { false } }
+
+    var messageContext: MessageContext {
+        let entries: [String: String] =
+            switch metadata {
+            case .absent: [:]
+            case .text(let range): PacketMetadata.read(range, in: body)
+            case .binary(let packet, let count):
+                packet.withBytes(of: ByteRange(start: 0, count: count)) { BinaryMetadata.read($0) } ?? [:]
+            }
+        return MessageContext(
+            pattern: entry.command.pattern, metadata: entries, peer: connection.peer, deadline: deadline)
     }
 
     /// Handles the message, and answers if there is somebody to answer.
-    func run(_ entry: Router.Entry, _ call: IncomingCall) async {
-        let sink: any ReplySink = id.isPresent ? self : DiscardingSink.shared
-        isStream = entry.command.kind == .stream
+    func run() async {
+        if isAbandoned { return }
+        let sink: any ReplySink = isEvent ? DiscardingSink.shared : self
         do {
-            try await MessageContext.$current.withValue(call.context) {
-                try await connection.shared.pipeline.run(entry, call, sink)
+            try await MessageContext.$source.withValue(self) {
+                let pipeline = connection.shared.pipeline
+                if pipeline.isBare(entry) {
+                    try await entry.body(payload, sink)
+                } else {
+                    try await pipeline.run(entry, payload, sink, context: self)
+                }
             }
         } catch {
-            failed(error, entry)
-        }
-        onLoop {
-            self.isFinished = true
-            self.connection.finished(self)
+            failed(error)
         }
     }
 
-    private func failed(_ error: any Error, _ entry: Router.Entry) {
+    private func failed(_ error: any Error) {
         if error is CancellationError {
-            // Its connection is gone, or the server is stopping.
+            // Its connection is gone, its caller does not wait, or the server is stopping.
             return fail(.shuttingDown)
         }
-        if !(error is RemoteError) || !id.isPresent {
+        if !(error is RemoteError) || isEvent {
             // A handler's own refusal is an answer; anything else is a fault, and its text stays here.
             let level: Logger.Level = error is InvalidPayload ? .info : .error
             connection.shared.logger.log(
@@ -54,68 +99,112 @@ final class ServerRequest: ReplySink, @unchecked Sendable {
         fail(RemoteError(answering: error))
     }
 
-    /// Handlers come back to the loop by their executor preference; one that does not is brought back.
+    /// Handlers run on the loop by their executor preference; what one does elsewhere all the same is brought here.
     private func onLoop(_ work: @escaping @Sendable () -> Void) {
         if connection.executor.eventLoop.inEventLoop { return work() }
         connection.executor.eventLoop.execute(work)
     }
 
-    private func answer(_ write: @escaping @Sendable (inout JSONWriter) -> Void) {
-        guard id.isPresent else { return }
-        onLoop { self.connection.write(write) }
+    private func fail(_ error: RemoteError) {
+        onLoop {
+            self.release()
+            if self.isAnswered { return }
+            self.isAnswered = true
+            self.sendError(error)
+        }
     }
 
-    private func fail(_ error: RemoteError) {
-        onLoop { self.release() }
-        if isAnswered { return }
+    /// Answers with an error. On the loop.
+    private func sendError(_ error: RemoteError) {
+        switch sender {
+        case .nobody: break
+        case .text(let id): connection.write { $0.errorReply(error, id: body, id) }
+        case .binary(let id, let serializer, let codec):
+            connection.write(error.payload, .init(.error, id: id, serializer), codec)
+        }
+    }
+
+    /// The caller does not wait any longer. On the loop.
+    func abandon() {
+        isAbandoned = true
         isAnswered = true
-        let (body, id) = (self.body, self.id)
-        answer { $0.errorReply(error, id: body, id) }
     }
 
     // MARK: Reply sink
 
-    func reply(_ value: some MessageValue) {
-        isAnswered = true
+    func reply<Value: MessageValue>(_ value: Value) {
         guard connection.executor.eventLoop.inEventLoop else {
-            return answer { self.write(value, isLast: true, to: &$0) }
+            return connection.executor.eventLoop.execute { self.replyOnLoop(value) }
         }
-        connection.write { write(value, isLast: true, to: &$0) }
+        replyOnLoop(value)
     }
 
-    private func write(_ value: some MessageValue, isLast: Bool, to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.quotedKey("\"response\":")
-        value.encodeJSON(to: &writer)
-        body.withBytes(of: id) { writer.endReply(id: $0, isLast: isLast) }
+    private func replyOnLoop<Value: MessageValue>(_ value: Value) {
+        if isAnswered { return }
+        isAnswered = true
+        switch sender {
+        case .nobody: break
+        case .text(let id):
+            connection.write { writer in
+                writer.verbatim("{\"response\":")
+                value.encode(to: &writer)
+                body.withBytes(of: id) { writer.endReply(id: $0, isLast: true) }
+            }
+        case .binary(let id, let serializer, let codec):
+            connection.write(value, .init(.value, id: id, serializer, .last), codec)
+        }
     }
 
     func end() {
-        isAnswered = true
-        onLoop { self.release() }
-        answer { writer in
-            writer.beginObject()
-            self.body.withBytes(of: self.id) { writer.endReply(id: $0, isLast: true) }
+        onLoop {
+            if self.isAnswered { return }
+            self.release()
+            self.isAnswered = true
+            switch self.sender {
+            case .nobody: break
+            case .text(let id):
+                self.connection.write { writer in self.body.withBytes(of: id) { writer.emptyReply(id: $0) } }
+            case .binary(let id, _, _): self.connection.write(BinaryHeader(.end, id: id))
+            }
         }
     }
 
-    func value(_ value: some MessageValue) async throws {
+    func value<Value: MessageValue>(_ value: Value) async throws {
+        // An actor's handler calls from the actor.
+        guard connection.executor.eventLoop.inEventLoop else { return try await valueOnLoop(value) }
+        try await send(value)
+    }
+
+    /// `@concurrent` goes to the task's preferred executor, which is the loop's.
+    @concurrent private func valueOnLoop<Value: MessageValue>(_ value: Value) async throws { try await send(value) }
+
+    private func send<Value: MessageValue>(_ value: Value) async throws {
         try Task.checkCancellation()
-        let text = value.jsonBytes
-        onLoop {
-            self.release()
-            self.held = text
-            self.connection.hold(self)
+        switch sender {
+        case .nobody: return
+        case .text:
+            let text = value.bytes(as: .json)
+            release()
+            held = text
+            connection.hold(self)
+        case .binary(let id, let serializer, let codec):
+            if !takesCredit {
+                // Before the first value, because a caller may grant more as soon as it has that.
+                takesCredit = true
+                connection.takesCredit(self, id)
+            }
+            while !credit.take() { try await moreCredit() }
+            connection.write(value, BinaryHeader(.value, id: id, serializer), codec)
         }
         try await connection.waitForRoom()
     }
 
     func endStream() {
-        isAnswered = true
         onLoop {
-            guard let text = self.held else { return self.end() }
+            guard let text = self.held, case .text = self.sender else { return self.end() }
             self.held = nil
-            self.connection.write { self.write(text, isLast: true, to: &$0) }
+            self.isAnswered = true
+            self.write(text, isLast: true)
         }
     }
 
@@ -123,21 +212,69 @@ final class ServerRequest: ReplySink, @unchecked Sendable {
     func release() {
         guard let text = held else { return }
         held = nil
-        connection.write { write(text, isLast: false, to: &$0) }
+        write(text, isLast: false)
     }
 
-    private func write(_ text: [UInt8], isLast: Bool, to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.quotedKey("\"response\":")
-        text.withUnsafeBytes { writer.verbatim($0) }
-        body.withBytes(of: id) { writer.endReply(id: $0, isLast: isLast) }
+    private func write(_ text: [UInt8], isLast: Bool) {
+        guard case .text(let id) = sender else { return }
+        connection.write { writer in
+            writer.verbatim("{\"response\":")
+            text.withUnsafeBytes { writer.verbatim($0) }
+            body.withBytes(of: id) { writer.endReply(id: $0, isLast: isLast) }
+        }
+    }
+
+    // MARK: Credit
+
+    /// Waits until the caller takes more values, or does not wait any longer.
+    private func moreCredit() async throws {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { waitingForCredit = $0 }
+        } onCancel: {
+            connection.executor.eventLoop.execute { self.granted(0) }
+        }
+        try Task.checkCancellation()
+    }
+
+    /// The caller takes more values. On the loop.
+    func granted(_ amount: Int) {
+        credit.granted(amount)
+        let continuation = waitingForCredit
+        waitingForCredit = nil
+        continuation?.resume()
     }
 }
 
-extension MessageValue {
-    var jsonBytes: [UInt8] {
-        var writer = JSONWriter()
-        encodeJSON(to: &writer)
-        return writer.bytes
+extension BinaryHeader {
+    init(_ kind: Kind, id: UInt64, _ serializer: UInt8, _ flags: Flags = []) {
+        self.init(kind, id: id)
+        self.serializer = serializer
+        self.flags = flags
     }
+}
+
+/// Metadata of a packet of text.
+enum PacketMetadata {
+    /// Members that are not strings are left out; Nest's metadata has none.
+    static func read(_ range: ByteRange, in body: ByteBuffer) -> [String: String] {
+        guard range.isPresent, case .object(let object)? = try? body.value(of: range) else { return [:] }
+        var metadata: [String: String] = [:]
+        for (key, value) in object { metadata[key] = value.stringValue }
+        return metadata
+    }
+}
+
+extension ValueWriter {
+    mutating func errorReply(_ error: RemoteError, id body: ByteBuffer, _ range: ByteRange) {
+        verbatim("{\"err\":")
+        error.payload.write(to: &self)
+        body.withBytes(of: range) { endReply(id: $0, isLast: true) }
+    }
+}
+
+extension RemoteError {
+    static let tooManyInFlight = RemoteError(
+        .overloaded, "Too many messages are in flight on this connection.", details: ["retryAfterMs": 1000])
+
+    static let shuttingDown = RemoteError("SHUTTING_DOWN", "The server is shutting down.")
 }

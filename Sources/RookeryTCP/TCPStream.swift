@@ -65,7 +65,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
     func channelActive(context: ChannelHandlerContext) {
-        var writer = JSONWriter()
+        var writer = ValueWriter()
         let mark = writer.beginFrame()
         var metadata: [String: String] = [:]
         // A stream outlives its caller's deadline: only what is not about time goes along.
@@ -114,7 +114,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
 
     private func received(_ body: ByteBuffer) throws(FramingError) {
         let scan = try PacketScan(body)
-        guard scan.isObject, scan.id.isPresent, body.withBytes(of: scan.id, ClientConnection.callID) == 1 else {
+        guard scan.isObject, scan.id.isPresent, body.withBytes(of: scan.id, ClientLink.callID) == 1 else {
             return
         }
         switch ReplyPacket(scan, in: body) {
@@ -122,7 +122,8 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
             yield(Payload(body: body, range: range))
             if isLast { finish(nil) }
         case .end: finish(nil)
-        case .failure(let range): finish(ReplyFailure.error(range, in: body, name: call.command.name))
+        case .failure(let range):
+            finish(ReplyFailure.error(Payload(body: body, range: range), name: call.command.name))
         case .foreign:
             yield(Payload(body: body, range: ByteRange(start: 0, count: body.readableBytes)))
             finish(nil)

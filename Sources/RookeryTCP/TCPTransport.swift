@@ -5,7 +5,7 @@ import RookeryWire
 import Synchronization
 
 /// Where a client connects, and how.
-public struct TCPClientConfiguration: Sendable, Hashable {
+public struct TCPClientConfiguration: Sendable {
     /// The service's host. Default `localhost`, as Nest's.
     public var host: String
     /// The service's port. Default 3000, as Nest's.
@@ -23,6 +23,13 @@ public struct TCPClientConfiguration: Sendable, Hashable {
     public var streamBuffer = 256
     /// Whether `metadata` is sent, the remaining time among it. Released versions of Nest ignore it; default off.
     public var sendsMetadata = false
+    /// Whether a hello is said, so that a Rookery server speaks binary frames; a Nest server answers that it has no handler
+    /// for it and sees nothing else. Default true.
+    public var negotiates = true
+    /// Which serializer negotiated frames use. Default: JSON.
+    public var serializers = SerializerChoice()
+    /// Whether large payloads of negotiated frames may be compressed, both ways. Default true.
+    public var compresses = true
 
     /// The defaults, towards an address.
     public init(host: String = "localhost", port: Int = 3000) {
@@ -74,11 +81,19 @@ public final class TCPTransport: ClientTransport {
         _ = try await connection.perform(call)
     }
 
-    /// Opens a stream, over a connection of its own: a slow consumer holds up nobody else, and leaving closes it, which
-    /// is the only way this wire has to tell the server.
+    /// Opens a stream. Between Rookery peers it shares the connection of the calls, and credit keeps a slow consumer from
+    /// holding up anybody else. To a plain peer it has a connection of its own, and leaving closes that, which is the
+    /// only way the plain wire has to tell the server.
     public func stream(_ call: OutgoingCall) async throws -> MessageStream<Payload> {
+        if configuration.negotiates, let stream = try await connection.openStream(call) { return stream }
         let executor = eventLoops.executors[eventLoops.currentPosition ?? 0]
         return try await TCPStream.open(call, configuration: configuration, executor: executor)
+    }
+
+    /// Returns when the peer has answered, whatever it speaks: a plain one by refusing a hello, which costs it nothing.
+    /// Throws ``CallError`` when it is not there, or does not answer in time.
+    public func ping(timeout: Duration = .seconds(1)) async throws {
+        try await connection.ping(within: timeout)
     }
 
     /// Fails every call under way and closes the connections; streams end with their consumers.

@@ -68,12 +68,12 @@ public final class InMemoryTransport: ClientTransport {
     private func deliver(_ call: OutgoingCall) async throws -> [ByteBuffer] {
         if isClosed.withLockedValue({ $0 }) { throw CallError(.closed, "The client was closed.") }
         let isEvent = call.command.kind == .event
-        var writer = JSONWriter()
+        var writer = ValueWriter()
         call.command.pattern.withBytes(isEvent: isEvent) { writer.beginPacket(pattern: $0) }
-        writer.quotedKey("\"data\":")
-        call.payload.encodeJSON(to: &writer)
+        writer.verbatim(",\"data\":")
+        call.payload.encode(to: &writer)
         if sendsMetadata { writer.packetMetadata(call.metadata) }
-        if isEvent { writer.endObject() } else { writer.endRequest(id: 1) }
+        if isEvent { writer.verbatim("}") } else { writer.endRequest(id: 1) }
         let body = ByteBuffer(bytes: writer.bytes)
         let scan = try PacketScan(body)
         guard let entry = body.withBytes(of: scan.pattern, { router.lookUp(received: $0) }) else {
@@ -84,11 +84,9 @@ public final class InMemoryTransport: ClientTransport {
             pattern: entry.command.pattern, metadata: sendsMetadata ? call.metadata : [:], peer: "in-memory",
             deadline: call.command.kind == .stream ? nil : call.deadline)
         let sink = CollectingSink()
-        let incoming = IncomingCall(
-            command: entry.command, context: context, payload: Payload(body: body, range: scan.data))
         do {
-            try await MessageContext.$current.withValue(context) {
-                try await pipeline.run(entry, incoming, sink)
+            try await MessageContext.$source.withValue(context) {
+                try await pipeline.run(entry, Payload(body: body, range: scan.data), sink, context: context)
             }
         } catch let error as CancellationError {
             throw error
@@ -106,13 +104,13 @@ private final class CollectingSink: ReplySink {
     var replies: [ByteBuffer] { packets.withLockedValue { $0 } }
 
     private func add(_ value: (any MessageValue)?, isLast: Bool) {
-        var writer = JSONWriter()
-        writer.beginObject()
-        if let value {
-            writer.quotedKey("\"response\":")
-            value.encodeJSON(to: &writer)
+        var writer = ValueWriter()
+        Array("\"1\"".utf8).withUnsafeBytes { id in
+            guard let value else { return writer.emptyReply(id: id) }
+            writer.verbatim("{\"response\":")
+            value.encode(to: &writer)
+            writer.endReply(id: id, isLast: isLast)
         }
-        Array("\"1\"".utf8).withUnsafeBytes { writer.endReply(id: $0, isLast: isLast) }
         let packet = ByteBuffer(bytes: writer.bytes)
         packets.withLockedValue { $0.append(packet) }
     }

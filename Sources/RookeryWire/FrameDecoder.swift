@@ -10,12 +10,14 @@ public enum FramingError: Error, Hashable, CustomStringConvertible {
     case lengthTooLong
     /// A length of zero: no JSON text is empty.
     case emptyFrame
-    /// More bytes, or units, than the limit; `declared` is the length in UTF-16 units.
+    /// More bytes, or units, than the limit; `declared` is the length in UTF-16 units, of a binary frame in bytes.
     case frameTooLarge(declared: Int, limit: Int)
     /// The length ends between the two halves of a surrogate pair.
     case cutsSurrogatePair
     /// The body is not JSON.
-    case notJSON(JSONError)
+    case notJSON(MalformedValue)
+    /// A binary frame that contradicts itself, or what was agreed; says how.
+    case damagedFrame(String)
 
     /// Says what was wrong, without any of the peer's text.
     public var description: String {
@@ -26,14 +28,16 @@ public enum FramingError: Error, Hashable, CustomStringConvertible {
         case .lengthTooLong: "a frame length of more than 10 digits"
         case .emptyFrame: "a frame of length 0"
         case .frameTooLarge(let declared, let limit):
-            "a frame of \(declared) UTF-16 units is over the limit of \(limit) bytes"
+            "a frame of length \(declared) is over the limit of \(limit) bytes"
         case .cutsSurrogatePair: "a frame length that cuts a surrogate pair"
         case .notJSON(let error): "a frame body that is not JSON: \(error)"
+        case .damagedFrame(let how): "a binary frame of which \(how)"
         }
     }
 }
 
-/// Cuts a byte stream into frames `<length>#<JSON text>`, where the length counts UTF-16 code units.
+/// Cuts a byte stream into frames `<length>#<JSON text>`, where the length counts UTF-16 code units, and, once they are
+/// agreed on, binary ones.
 ///
 /// Takes bytes in any slices; looks at each byte once, however often it is asked. A frame longer than the limit is
 /// refused when its length has been read, before its body is kept. After it threw, it must not be used again.
@@ -46,11 +50,15 @@ public struct FrameDecoder {
         case length(value: Int, digits: Int)
         /// Reading the body: `scanned` of its bytes were looked at, `unitsLeft` units are still to come.
         case body(scanned: Int, unitsLeft: Int, declared: Int, needsRepair: Bool)
+        /// Reading what follows a binary header.
+        case binary(BinaryHeader)
     }
 
     private var buffer = ByteBuffer()
     private var phase = Phase.length(value: 0, digits: 0)
     private let frameLimit: Int
+    /// Whether the peers have agreed on binary frames; until then one is an error.
+    public var acceptsBinary = false
 
     /// Makes a decoder that refuses bodies of more than `frameLimit` bytes.
     public init(frameLimit: Int = FrameDecoder.defaultFrameLimit) {
@@ -60,8 +68,8 @@ public struct FrameDecoder {
     /// Whether a frame has begun and its end has not come.
     public var hasPartialFrame: Bool {
         switch phase {
-        case .length(_, let digits): digits > 0
-        case .body: true
+        case .length(_, let digits): digits > 0 || buffer.readableBytes > 0
+        case .body, .binary: true
         }
     }
 
@@ -76,10 +84,25 @@ public struct FrameDecoder {
         buffer.writeBuffer(&bytes)
     }
 
-    /// The body of the next frame, valid UTF-8; nil when more bytes are needed.
+    /// The body of the next frame of a peer with which no binary frames were agreed; nil when more bytes are needed.
     public mutating func next() throws(FramingError) -> ByteBuffer? {
+        guard case .text(let body)? = try nextFrame() else { return nil }
+        return body
+    }
+
+    /// The next frame; nil when more bytes are needed.
+    public mutating func nextFrame() throws(FramingError) -> Frame? {
+        if case .length(_, digits: 0) = phase, let whole = wholeFrame() {
+            buffer.moveReaderIndex(forwardBy: whole.prefix)
+            return buffer.readSlice(length: whole.body).map { .text($0) }
+        }
         if case .length = phase {
             guard try readLength() else { return nil }
+        }
+        if case .binary(let header) = phase {
+            guard let body = buffer.readSlice(length: Int(header.length)) else { return nil }
+            phase = .length(value: 0, digits: 0)
+            return .binary(header, body)
         }
         guard case .body(var scanned, var unitsLeft, let declared, var needsRepair) = phase else { return nil }
         let limit = frameLimit
@@ -93,13 +116,52 @@ public struct FrameDecoder {
             return nil
         }
         phase = .length(value: 0, digits: 0)
-        return needsRepair ? ByteBuffer(string: String(buffer: body)) : body
+        return .text(needsRepair ? ByteBuffer(string: String(buffer: body)) : body)
     }
 
-    /// Reads the length and its `#`; false when more bytes are needed.
+    /// The common case at once: a short ASCII frame of which every byte is here. Nil sends it the long way, whatever the
+    /// reason.
+    private func wholeFrame() -> (prefix: Int, body: Int)? {
+        buffer.withUnsafeReadableBytes { bytes in
+            var length = 0
+            var at = 0
+            let end = bytes.count
+            while at < end, case let digit = bytes[at] &- 48, digit < 10, at < 5 {
+                length = length &* 10 &+ Int(digit)
+                at &+= 1
+            }
+            guard at > 0, at < end, bytes[at] == UInt8(ascii: "#") else { return nil }
+            at &+= 1
+            guard length > 0, length <= frameLimit, end &- at >= length,
+                Self.isASCII(UnsafeRawBufferPointer(rebasing: bytes[at..<(at &+ length)]))
+            else { return nil }
+            return (at, length)
+        }
+    }
+
+    private static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let count = bytes.count
+        var at = 0
+        while at &+ 32 <= count {
+            let block = bytes.loadUnaligned(fromByteOffset: at, as: SIMD4<UInt64>.self)
+            if block & SIMD4(repeating: Words.high) != .zero { return false }
+            at &+= 32
+        }
+        while at &+ 8 <= count {
+            if bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self) & Words.high != 0 { return false }
+            at &+= 8
+        }
+        while at < count {
+            if bytes[at] >= 0x80 { return false }
+            at &+= 1
+        }
+        return true
+    }
+
+    /// Reads the length and its `#`, or a binary header; false when more bytes are needed.
     private mutating func readLength() throws(FramingError) -> Bool {
         guard case .length(var value, var digits) = phase else { return false }
-        while let byte = buffer.readInteger(as: UInt8.self) {
+        while let byte = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) {
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"):
                 digits += 1
@@ -108,16 +170,31 @@ public struct FrameDecoder {
             case UInt8(ascii: "#") where digits > 0:
                 if value == 0 { throw .emptyFrame }
                 if value > frameLimit { throw .frameTooLarge(declared: value, limit: frameLimit) }
+                buffer.moveReaderIndex(forwardBy: 1)
                 phase = .body(scanned: 0, unitsLeft: value, declared: value, needsRepair: false)
                 return true
-            case 0x20 where digits == 0, 0x09 where digits == 0, 0x0A where digits == 0, 0x0D where digits == 0:
-                continue
-            case 0x80...: throw digits == 0 ? .binaryNotNegotiated : .unexpectedByte(byte)
+            case 0x20 where digits == 0, 0x09 where digits == 0, 0x0A where digits == 0, 0x0D where digits == 0: break
+            case 0x80... where digits == 0: return try readHeader()
             default: throw .unexpectedByte(byte)
             }
+            buffer.moveReaderIndex(forwardBy: 1)
         }
         phase = .length(value: value, digits: digits)
         return false
+    }
+
+    private mutating func readHeader() throws(FramingError) -> Bool {
+        guard acceptsBinary else { throw .binaryNotNegotiated }
+        guard let bytes = buffer.readSlice(length: BinaryHeader.size) else {
+            phase = .length(value: 0, digits: 0)
+            return false
+        }
+        let header = bytes.withUnsafeReadableBytes { BinaryHeader($0) }
+        let length = Int(header.length)
+        if length > frameLimit { throw .frameTooLarge(declared: length, limit: frameLimit) }
+        if Int(header.metadataLength) > length { throw .damagedFrame("its metadata is longer than the frame") }
+        phase = .binary(header)
+        return true
     }
 
     /// Goes on counting units from where the last call stopped; stops at the end of the frame or of the bytes.

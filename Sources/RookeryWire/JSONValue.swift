@@ -1,3 +1,5 @@
+import NIOCore
+
 /// Any JSON value.
 public enum JSONValue: Sendable, Hashable {
     /// `null`.
@@ -18,21 +20,27 @@ public enum JSONValue: Sendable, Hashable {
     case object(JSONObject)
 
     /// Reads one value from UTF-8 text.
-    public init(parsing bytes: some Sequence<UInt8>, depthLimit: Int = JSONReader.defaultDepthLimit) throws(JSONError) {
-        let copy = ContiguousArray(bytes)
-        let result = copy.withUnsafeBytes { text in
-            Result { () throws(JSONError) -> JSONValue in
-                var reader = JSONReader(text, depthLimit: depthLimit)
-                let value = try reader.readValue()
-                try reader.finish()
-                return value
-            }
+    public init(parsing bytes: some Sequence<UInt8>, depthLimit: Int = ValueReader.defaultDepthLimit)
+        throws(MalformedValue)
+    {
+        self = try JSONValue(bytes, format: .json, depthLimit: depthLimit)
+    }
+
+    /// Reads one value of a format.
+    public init(
+        _ bytes: some Sequence<UInt8>, format: ValueFormat, depthLimit: Int = ValueReader.defaultDepthLimit
+    ) throws(MalformedValue) {
+        // A buffer, because an array's `withUnsafeBytes` forgets which error its closure throws.
+        self = try ByteBuffer(bytes: bytes).withUnsafeReadableBytes { (bytes) throws(MalformedValue) in
+            var reader = ValueReader(bytes, format: format, depthLimit: depthLimit)
+            let value = try reader.readValue()
+            try reader.finish()
+            return value
         }
-        self = try result.get()
     }
 
     /// Reads one value from text.
-    public init(parsing text: String) throws(JSONError) {
+    public init(parsing text: String) throws(MalformedValue) {
         self = try JSONValue(parsing: text.utf8)
     }
 
@@ -74,7 +82,7 @@ public enum JSONValue: Sendable, Hashable {
     }
 
     /// Writes the value, as `JSON.stringify` does.
-    public func write(to writer: inout JSONWriter) {
+    public func write(to writer: inout ValueWriter) {
         switch self {
         case .null: writer.writeNull()
         case .bool(let value): writer.write(value)
@@ -83,25 +91,32 @@ public enum JSONValue: Sendable, Hashable {
         case .double(let value): writer.write(value)
         case .string(let value): writer.write(value)
         case .array(let values):
-            writer.beginArray()
+            writer.beginArray(values.count)
             for value in values {
                 writer.element()
                 value.write(to: &writer)
             }
             writer.endArray()
         case .object(let object):
-            writer.beginObject()
+            writer.beginObject(object.count)
             for (key, value) in object {
-                writer.key(key)
+                writer.key(dynamic: key)
                 value.write(to: &writer)
             }
             writer.endObject()
         }
     }
 
+    /// The value in a format.
+    public func bytes(as format: ValueFormat) -> [UInt8] {
+        var writer = ValueWriter(format: format)
+        write(to: &writer)
+        return writer.bytes
+    }
+
     /// The value as JSON text.
     public var jsonText: String {
-        var writer = JSONWriter()
+        var writer = ValueWriter()
         write(to: &writer)
         return writer.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }

@@ -1,6 +1,6 @@
 /// Numbers as ECMAScript writes them (ECMA-262, Number::toString with radix 10).
 enum JavaScriptNumber {
-    static func write(_ value: Double, into writer: inout JSONWriter) {
+    static func write(_ value: Double, into writer: inout ValueWriter) {
         guard value.isFinite else { return writer.writeNull() }
         if value == 0 { return writer.verbatim("0") }
         let magnitude = value.magnitude
@@ -14,7 +14,7 @@ enum JavaScriptNumber {
 
     /// Prices and the like: few decimals. When `n / 10^k` gives the value back for the smallest such `k`, its digits are
     /// the shortest ones: the division of two exact numbers rounds correctly, and fewer decimals were tried before.
-    private static func writeFewDecimals(_ value: Double, into writer: inout JSONWriter) -> Bool {
+    private static func writeFewDecimals(_ value: Double, into writer: inout ValueWriter) -> Bool {
         var power = 1.0
         for decimals in 1...4 {
             power *= 10
@@ -36,7 +36,7 @@ enum JavaScriptNumber {
         return false
     }
 
-    private static func writeShortest(_ value: Double, into writer: inout JSONWriter) {
+    private static func writeShortest(_ value: Double, into writer: inout ValueWriter) {
         // The standard library finds the shortest digits; only their layout differs from JavaScript's.
         var digits: [UInt8] = []
         var pointAt: Int?
@@ -67,7 +67,7 @@ enum JavaScriptNumber {
         layOut(digits, scale: scale, into: &writer)
     }
 
-    private static func layOut(_ digits: [UInt8], scale: Int, into writer: inout JSONWriter) {
+    private static func layOut(_ digits: [UInt8], scale: Int, into writer: inout ValueWriter) {
         let count = digits.count
         if scale >= count, scale <= 21 {
             for digit in digits { writer.byte(digit) }

@@ -44,35 +44,31 @@ public struct PacketScan: Sendable {
 
     /// Scans a frame's body; throws when it is not one JSON value.
     public init(_ body: ByteBuffer) throws(FramingError) {
-        let result = body.withUnsafeReadableBytes { bytes in
-            Result { () throws(JSONError) -> PacketScan in try PacketScan(bytes) }
-        }
-        do {
-            self = try result.get()
+        do throws(MalformedValue) {
+            self = try body.withUnsafeReadableBytes { (bytes) throws(MalformedValue) in try PacketScan(bytes) }
         } catch {
             throw .notJSON(error)
         }
     }
 
     /// Scans a frame's body; throws when it is not one JSON value.
-    public init(_ bytes: UnsafeRawBufferPointer) throws(JSONError) {
-        var reader = JSONReader(bytes)
+    public init(_ bytes: UnsafeRawBufferPointer) throws(MalformedValue) {
+        var reader = ValueReader(bytes)
         guard try reader.peek() == .object else {
             try reader.skipValue()
             try reader.finish()
             return
         }
         isObject = true
-        try reader.beginObject()
-        var first = true
-        while let key = try reader.nextKey(&first) {
+        var members = try reader.beginObject()
+        while let key = try reader.nextKey(&members) {
             let value = ByteRange(try reader.skipRange())
-            if key.matches("pattern") {
+            if key.matches("id") {
+                id = value
+            } else if key.matches("pattern") {
                 pattern = value
             } else if key.matches("data") {
                 data = value
-            } else if key.matches("id") {
-                id = value
             } else if key.matches("response") {
                 response = value
             } else if key.matches("isDisposed") {
@@ -89,8 +85,11 @@ public struct PacketScan: Sendable {
 
 extension ByteBuffer {
     /// The bytes of a part of this packet. The range must come from scanning this very buffer.
-    public func withBytes<R>(of range: ByteRange, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
-        try withUnsafeReadableBytes { bytes in
+    @inlinable
+    public func withBytes<R, Failure: Error>(
+        of range: ByteRange, _ body: (UnsafeRawBufferPointer) throws(Failure) -> R
+    ) throws(Failure) -> R {
+        try withUnsafeReadableBytes { (bytes) throws(Failure) in
             try body(UnsafeRawBufferPointer(rebasing: bytes[range.start..<(range.start + range.count)]))
         }
     }
@@ -99,15 +98,14 @@ extension ByteBuffer {
     public func bytes(of range: ByteRange) -> [UInt8] { withBytes(of: range) { Array($0) } }
 
     /// A part of this packet as a value; nil when it is absent.
-    public func value(of range: ByteRange) throws(JSONError) -> JSONValue? {
+    public func value(of range: ByteRange, format: ValueFormat = .json) throws(MalformedValue) -> JSONValue? {
         guard range.isPresent else { return nil }
-        let result = withBytes(of: range) { bytes in
-            Result { () throws(JSONError) -> JSONValue in
-                var reader = JSONReader(bytes)
-                return try reader.readValue()
-            }
+        return try withBytes(of: range) { (bytes) throws(MalformedValue) in
+            var reader = ValueReader(bytes, format: format)
+            let value = try reader.readValue()
+            try reader.finish()
+            return value
         }
-        return try result.get()
     }
 }
 
@@ -143,7 +141,7 @@ public enum ReplyPacket: Sendable, Hashable {
         case UInt8(ascii: "n"), UInt8(ascii: "f"): return false
         case UInt8(ascii: "\""): return json.count > 2
         default:
-            var reader = JSONReader(json)
+            var reader = ValueReader(json)
             guard let number = try? reader.readNumber() else { return false }
             switch number {
             case .int(let value): return value != 0
@@ -154,7 +152,7 @@ public enum ReplyPacket: Sendable, Hashable {
     }
 }
 
-extension JSONWriter {
+extension ValueWriter {
     /// Writes the start of a request or event, up to its data: `{"pattern":…`.
     public mutating func beginPacket(pattern: UnsafeRawBufferPointer) {
         verbatim("{\"pattern\":")
@@ -164,13 +162,12 @@ extension JSONWriter {
     /// Writes `,"metadata":{…}` when there is any, in the order of its keys.
     public mutating func packetMetadata(_ metadata: [String: String]) {
         if metadata.isEmpty { return }
-        quotedKey("\"metadata\":")
-        beginObject()
+        verbatim(",\"metadata\":{")
         for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
-            key(name)
+            key(dynamic: name)
             write(value)
         }
-        endObject()
+        verbatim("}")
     }
 
     /// Writes the end of a request: `,"id":"<id>"}`.
@@ -182,10 +179,16 @@ extension JSONWriter {
 
     /// Writes the end of a reply: `,"isDisposed":true,"id":…}`, the id as the caller wrote it.
     public mutating func endReply(id: UnsafeRawBufferPointer, isLast: Bool) {
-        if isLast { quotedKey("\"isDisposed\":"); verbatim("true") }
-        quotedKey("\"id\":")
+        if isLast { verbatim(",\"isDisposed\":true,\"id\":") } else { verbatim(",\"id\":") }
         verbatim(id)
-        endObject()
+        verbatim("}")
+    }
+
+    /// Writes a reply without a value: `{"isDisposed":true,"id":…}`.
+    public mutating func emptyReply(id: UnsafeRawBufferPointer) {
+        verbatim("{\"isDisposed\":true,\"id\":")
+        verbatim(id)
+        verbatim("}")
     }
 
     /// Writes the whole answer to a request that no handler is for.

@@ -1,50 +1,53 @@
-/// Finds values by the bytes of a pattern as it came off the wire, without making a string of it.
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Finds the position of a pattern by its bytes as they came off the wire, without making a string of it.
 ///
 /// Keys are normal forms. Received text that *is* a normal form finds its entry with one hash; any other text is
-/// normalised first. Open addressing; made once, never grown by what peers send.
-public struct RouteTable<Value: Sendable>: Sendable {
-    private struct Slot {
-        var hash: UInt64
-        var key: [UInt8]
-        var value: Value
-    }
-
-    private var slots: [Slot?]
+/// normalised first. Open addressing; made once, never grown by what peers send. Gives positions, not values, because a
+/// generic table would look up its types at run time on every message.
+public struct RouteTable: Sendable {
+    /// Of a key at each place; 0 where there is none.
+    private var hashes: [UInt64]
+    private var positions: [Int]
+    private let keys: [[UInt8]]
     private let mask: Int
-    /// How many entries.
-    public let count: Int
 
-    /// Makes a table; of two equal keys the later one stays.
-    public init(_ entries: [(key: String, value: Value)]) {
+    /// Makes a table of different keys.
+    public init(_ keys: [String]) {
         var size = 16
-        while size < entries.count * 2 { size *= 2 }
+        while size < keys.count * 2 { size *= 2 }
         mask = size - 1
-        slots = Array(repeating: nil, count: size)
-        var filled = 0
-        for (key, value) in entries {
-            let bytes = Array(key.utf8)
-            let hash = bytes.withUnsafeBytes { Self.hash($0) }
+        hashes = Array(repeating: 0, count: size)
+        positions = Array(repeating: 0, count: size)
+        self.keys = keys.map { Array($0.utf8) }
+        for (position, key) in self.keys.enumerated() {
+            let hash = key.withUnsafeBytes { Self.hash($0) }
             var at = Int(truncatingIfNeeded: hash) & mask
-            while let slot = slots[at], slot.key != bytes { at = (at + 1) & mask }
-            if slots[at] == nil { filled += 1 }
-            slots[at] = Slot(hash: hash, key: bytes, value: value)
+            while hashes[at] != 0 { at = (at + 1) & mask }
+            hashes[at] = hash
+            positions[at] = position
         }
-        count = filled
     }
 
-    /// The value for a pattern as it was received: the JSON text of `pattern`, valid UTF-8.
-    public func lookUp(received pattern: UnsafeRawBufferPointer) -> Value? {
+    /// The position of a pattern as it was received: the JSON text of `pattern`, valid UTF-8. Nil when it is not there.
+    public func lookUp(received pattern: UnsafeRawBufferPointer) -> Int? {
         guard pattern.count > 0 else { return nil }
         switch pattern[0] {
         case UInt8(ascii: "{"):
             // An object's normal form is JSON text of the same object, so equal bytes are the same pattern.
-            if let value = exact(pattern) { return value }
+            if let position = exact(pattern) { return position }
         case UInt8(ascii: "\""):
             let text = UnsafeRawBufferPointer(rebasing: pattern[1..<(pattern.count - 1)])
             if Self.isItsOwnNormalForm(text) { return exact(text) }
         default: break
         }
-        var reader = JSONReader(pattern)
+        var reader = ValueReader(pattern)
         guard let value = try? reader.readValue(), var route = PatternNormalForm.route(ofReceived: value) else {
             return nil
         }
@@ -62,14 +65,23 @@ public struct RouteTable<Value: Sendable>: Sendable {
         return !text.contains(UInt8(ascii: "\\"))
     }
 
-    private func exact(_ key: UnsafeRawBufferPointer) -> Value? {
+    private func exact(_ key: UnsafeRawBufferPointer) -> Int? {
         let hash = Self.hash(key)
         var at = Int(truncatingIfNeeded: hash) & mask
-        while let slot = slots[at] {
-            if slot.hash == hash, slot.key.count == key.count, slot.key.elementsEqual(key) { return slot.value }
-            at = (at + 1) & mask
+        while hashes[at] != 0 {
+            if hashes[at] == hash, isEqual(keys[positions[at]], key) { return positions[at] }
+            at = (at &+ 1) & mask
         }
         return nil
+    }
+
+    private func isEqual(_ stored: [UInt8], _ key: UnsafeRawBufferPointer) -> Bool {
+        stored.withUnsafeBytes { stored in
+            guard stored.count == key.count, let one = stored.baseAddress, let other = key.baseAddress else {
+                return stored.count == key.count
+            }
+            return memcmp(one, other, key.count) == 0
+        }
     }
 
     /// Eight bytes a step; keys are the server's own patterns, so no peer can crowd the table.
@@ -86,6 +98,7 @@ public struct RouteTable<Value: Sendable>: Sendable {
             hash ^= hash >> 32
             at += 1
         }
-        return hash
+        // 0 marks a free place.
+        return hash | 1
     }
 }

@@ -245,7 +245,7 @@ struct BookingTests {
     func deadline() async throws {
         let dog = try await pet()
         let late = MessageContext(pattern: "p", peer: "test", deadline: .now() - .seconds(1))
-        let error = await refusal { try await MessageContext.$current.withValue(late) { try await book(dog, 0) } }
+        let error = await refusal { try await MessageContext.$source.withValue(late) { try await book(dog, 0) } }
         #expect(error?.code == .deadlineExceeded)
         #expect(try await bookings.listBookings(ListBookings()).items.isEmpty)
     }

@@ -124,7 +124,7 @@ struct ContractTests {
     func inheritance() async throws {
         let client = try client()
         let context = MessageContext(pattern: "outer", metadata: ["traceId": "t1"], peer: "test")
-        let metadata = try await MessageContext.$current.withValue(context) { try await client.who() }
+        let metadata = try await MessageContext.$source.withValue(context) { try await client.who() }
         #expect(metadata == ["traceId": "t1"])
 
         let late = MessageContext(pattern: "outer", peer: "test", deadline: .now() - .seconds(1))

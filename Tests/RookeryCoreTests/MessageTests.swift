@@ -58,7 +58,7 @@ struct Secretive {
 
 private func violations<Value: MessageValue>(_: Value.Type, _ text: String, forbidUnknown: Bool = false) -> [String] {
     do {
-        _ = try Array(text.utf8).withUnsafeBytes { try Value.decode(json: $0, forbidUnknown: forbidUnknown) }
+        _ = try Array(text.utf8).withUnsafeBytes { try Value.decode($0, format: .json, forbidUnknown: forbidUnknown) }
         return []
     } catch let error as InvalidPayload {
         return error.violations.map { "\($0.path):\($0.constraint)" }

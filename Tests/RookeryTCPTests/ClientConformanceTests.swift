@@ -43,7 +43,7 @@ struct ClientConformanceTests {
                 do {
                     // Only those that stay silent wait for it.
                     let timeout: Duration = behaviour.contains("pending") ? .milliseconds(200) : .seconds(20)
-                    let stream = try await client(peer.port).stream("p", 1, timeout: timeout)
+                    let stream = try await plainClient(peer.port).stream("p", 1, timeout: timeout)
                     for try await value in stream { values.append((value ?? .null).jsonText) }
                 } catch {
                     failure = error
@@ -67,7 +67,7 @@ struct ClientConformanceTests {
         try await ScriptedPeer.running({ received in
             received.count { $0 == UInt8(ascii: "#") } == 3 ? .write(Array("4#{bad".utf8)) : .silence
         }) { peer in
-            let client = client(peer.port)
+            let client = plainClient(peer.port)
             await withTaskGroup(of: CallError.Code?.self) { group in
                 for number in 0..<3 {
                     group.addTask {

@@ -70,8 +70,8 @@ struct ClientTests {
                     #expect(error?.code == .timeout)
                 }
             }
-            let patient = client(peer.port, ClientConfiguration(timeout: .seconds(60)))
-            let hasty = client(peer.port, ClientConfiguration(timeout: .milliseconds(20)))
+            let patient = plainClient(peer.port, ClientConfiguration(timeout: .seconds(60)))
+            let hasty = plainClient(peer.port, ClientConfiguration(timeout: .milliseconds(20)))
             let command = Command("c", pattern: "c", timeout: .milliseconds(20))
             #expect(await took(hasty, Command("c", pattern: "c"), nil) < .seconds(20))
             #expect(await took(patient, command, nil) < .seconds(20))
@@ -113,9 +113,9 @@ struct ClientTests {
                 return count
             }
             return number == 1
-                ? .writeAndClose([]) : .write(Array(#"44#{"response":"ok","isDisposed":true,"id":"2"}"#.utf8))
+                ? .writeAndClose([]) : .write(Array(#"44#{"response":"ok","isDisposed":true,"id":"1"}"#.utf8))
         }) { peer in
-            let client = client(peer.port)
+            let client = plainClient(peer.port)
             let error = await Self.failure { _ = try await client.send("a", 1, timeout: .seconds(60)) }
             #expect(error?.code == .connectionLost && error?.wasWritten == true)
             let reply = try await client.send("b", 1)
@@ -182,7 +182,7 @@ struct ClientTests {
             try await withServer([.raw("outer") { try await onward.send("inner", $0 ?? .null) }]) { outerPort, _ in
                 let client = client(outerPort) { $0.sendsMetadata = true }
                 let context = MessageContext(pattern: "test", metadata: ["traceId": "t7"], peer: "test")
-                let reply = try await MessageContext.$current.withValue(context) {
+                let reply = try await MessageContext.$source.withValue(context) {
                     try await client.send("outer", 1, timeout: .seconds(30))
                 }
                 #expect(reply == 1)

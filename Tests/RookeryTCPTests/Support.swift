@@ -40,6 +40,11 @@ func client(
         transport: TCPTransport(tcp, eventLoops: eventLoops, logger: quiet), configuration: configuration)
 }
 
+/// A client that says no hello: what it sends and takes is the plain wire, as a Nest client's.
+func plainClient(_ port: Int, _ configuration: ClientConfiguration = ClientConfiguration()) -> RookeryClient {
+    client(port, configuration) { $0.negotiates = false }
+}
+
 /// A call has that reply. A function, because a closure whose only `try` is inside `#expect` is not taken to throw.
 func expect(
     _ client: RookeryClient, _ pattern: Pattern, _ data: JSONValue, _ reply: JSONValue,

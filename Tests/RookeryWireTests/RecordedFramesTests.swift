@@ -23,7 +23,7 @@ func frames(_ slices: [[UInt8]], limit: Int = FrameDecoder.defaultFrameLimit) th
 }
 
 func framed(_ body: [UInt8]) -> [UInt8] {
-    var writer = JSONWriter()
+    var writer = ValueWriter()
     let mark = writer.beginFrame()
     body.withUnsafeBytes { writer.verbatim($0) }
     writer.endFrame(mark)
@@ -81,22 +81,22 @@ struct ClientFramesTests {
             for body in try frames([bytes]) {
                 let buffer = ByteBuffer(bytes: body)
                 let scan = try PacketScan(buffer)
-                var writer = JSONWriter()
+                var writer = ValueWriter()
                 let mark = writer.beginFrame()
                 let pattern = try need(try buffer.value(of: scan.pattern))
                 Array(pattern.jsonText.utf8).withUnsafeBytes { writer.beginPacket(pattern: $0) }
-                writer.quotedKey("\"data\":")
+                writer.verbatim(",\"data\":")
                 try need(try buffer.value(of: scan.data)).write(to: &writer)
                 if case .object(let metadata)? = try buffer.value(of: scan.metadata) {
                     // Nest keeps the order of insertion; this recording has two members, not sorted.
-                    writer.quotedKey("\"metadata\":")
+                    writer.verbatim(",\"metadata\":")
                     JSONValue.object(metadata).write(to: &writer)
                 }
                 if let id = try buffer.value(of: scan.id) {
-                    writer.quotedKey("\"id\":")
+                    writer.verbatim(",\"id\":")
                     id.write(to: &writer)
                 }
-                writer.endObject()
+                writer.verbatim("}")
                 writer.endFrame(mark)
                 ours += writer.bytes
             }

@@ -1,5 +1,5 @@
-/// The kinds of JSON values.
-public enum JSONKind: Sendable, Hashable {
+/// The kinds of values.
+public enum ValueKind: Sendable, Hashable {
     /// `null`.
     case null
     /// `true`, `false`.
@@ -12,10 +12,12 @@ public enum JSONKind: Sendable, Hashable {
     case array
     /// An object.
     case object
+    /// What only MessagePack has: binary and extension values. No message holds them; they can be passed over.
+    case other
 }
 
 /// A number as it was read: integers stay exact.
-public enum JSONNumber: Sendable, Hashable {
+public enum ValueNumber: Sendable, Hashable {
     /// Fits Int64.
     case int(Int64)
     /// Above Int64, fits UInt64.
@@ -25,9 +27,10 @@ public enum JSONNumber: Sendable, Hashable {
 }
 
 /// A member's name, still in the text it was read from.
-public struct JSONKey {
+public struct MemberName {
     private let text: JSONText
 
+    @inline(__always)
     init(_ text: JSONText) { self.text = text }
 
     /// Whether this is `name`, which holds no escape.

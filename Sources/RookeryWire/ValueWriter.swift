@@ -1,11 +1,14 @@
-/// Writes JSON text exactly as `JSON.stringify` would, into memory it owns and reuses.
+/// Writes values into memory it owns and reuses: as JSON, exactly as `JSON.stringify` would, or as MessagePack.
 ///
-/// While writing it keeps written of the UTF-16 code units, because that is what a frame of the Nest wire declares as its
-/// length; no second pass over the text is needed. The writer separates members by looking at the byte before: after
-/// `{` or `[` no comma is due, after anything else one is.
+/// One writer for both formats, with a branch at each scalar, because then a message has one codec however it travels.
+/// While writing JSON it keeps count of the UTF-16 code units, because that is what a frame of the Nest wire declares as
+/// its length; no second pass over the text is needed. It separates members by looking at the byte before: after `{` or
+/// `[` no comma is due, after anything else one is.
 ///
-/// Calls must describe one well-formed value; the writer does not check nesting.
-public struct JSONWriter: ~Copyable {
+/// Calls must describe one well-formed value; the writer does not check nesting, nor the counts it is told.
+public struct ValueWriter: ~Copyable {
+    /// How values are written from here on. Default JSON.
+    public var format = ValueFormat.json
     @usableFromInline var base: UnsafeMutablePointer<UInt8>
     @usableFromInline var capacity: Int
     @usableFromInline var written: Int
@@ -13,7 +16,8 @@ public struct JSONWriter: ~Copyable {
     @usableFromInline var surplus: Int
 
     /// Makes a writer with room for `capacity` bytes; it grows by doubling.
-    public init(capacity: Int = 512) {
+    public init(capacity: Int = 512, format: ValueFormat = .json) {
+        self.format = format
         self.capacity = max(64, capacity)
         self.base = .allocate(capacity: self.capacity)
         self.written = 0
@@ -68,41 +72,34 @@ public struct JSONWriter: ~Copyable {
 
     // MARK: Structure
 
-    /// Writes `{`, after a comma when a value came before it in the same array.
+    /// Begins an object of `count` members.
     @inlinable
-    public mutating func beginObject() {
-        reserve(1)
-        base[written] = UInt8(ascii: "{")
-        written &+= 1
+    public mutating func beginObject(_ count: Int) {
+        if format == .json { byte(UInt8(ascii: "{")) } else { messagePackMap(count) }
     }
 
-    /// Writes `}`.
+    /// Ends an object.
     @inlinable
     public mutating func endObject() {
-        reserve(1)
-        base[written] = UInt8(ascii: "}")
-        written &+= 1
+        if format == .json { byte(UInt8(ascii: "}")) }
     }
 
-    /// Writes `[`.
+    /// Begins an array of `count` elements.
     @inlinable
-    public mutating func beginArray() {
-        reserve(1)
-        base[written] = UInt8(ascii: "[")
-        written &+= 1
+    public mutating func beginArray(_ count: Int) {
+        if format == .json { byte(UInt8(ascii: "[")) } else { messagePackArray(count) }
     }
 
-    /// Writes `]`.
+    /// Ends an array.
     @inlinable
     public mutating func endArray() {
-        reserve(1)
-        base[written] = UInt8(ascii: "]")
-        written &+= 1
+        if format == .json { byte(UInt8(ascii: "]")) }
     }
 
     /// Call before each element of an array: writes the comma when one is due.
     @inlinable
     public mutating func element() {
+        guard format == .json else { return }
         reserve(1)
         if written > 0, base[written &- 1] != UInt8(ascii: "[") {
             base[written] = UInt8(ascii: ",")
@@ -110,61 +107,66 @@ public struct JSONWriter: ~Copyable {
         }
     }
 
-    /// Writes a member's key that is already quoted and followed by its colon, `"id":`, with a comma when one is due.
+    /// Writes a member's name, which holds nothing that JSON escapes, with a comma when one is due.
     @inlinable
-    public mutating func quotedKey(_ quoted: StaticString) {
-        let length = quoted.utf8CodeUnitCount
-        reserve(length &+ 1)
+    public mutating func key(_ name: StaticString) {
+        guard format == .json else { return messagePackKey(name) }
+        let length = name.utf8CodeUnitCount
+        reserve(length &+ 4)
         if base[written &- 1] != UInt8(ascii: "{") {
             base[written] = UInt8(ascii: ",")
             written &+= 1
         }
-        (base + written).update(from: quoted.utf8Start, count: length)
-        if !quoted.isASCII {
-            surplus &+= UTF16Length.surplus(of: UnsafeRawBufferPointer(start: base + written, count: length))
+        let start = base + written
+        start[0] = UInt8(ascii: "\"")
+        (start + 1).update(from: name.utf8Start, count: length)
+        start[length &+ 1] = UInt8(ascii: "\"")
+        start[length &+ 2] = UInt8(ascii: ":")
+        if !name.isASCII {
+            surplus &+= UTF16Length.surplus(of: UnsafeRawBufferPointer(start: start + 1, count: length))
         }
-        written &+= length
+        written &+= length &+ 3
     }
 
-    /// Writes a member's key, quoting and escaping it, with a comma when one is due.
-    public mutating func key(_ name: String) {
+    /// Writes a member's name, whatever it holds, with a comma when one is due.
+    public mutating func key(dynamic name: String) {
+        guard format == .json else { return write(name) }
         reserve(1)
         if base[written &- 1] != UInt8(ascii: "{") {
             base[written] = UInt8(ascii: ",")
             written &+= 1
         }
         write(name)
-        reserve(1)
-        base[written] = UInt8(ascii: ":")
-        written &+= 1
+        byte(UInt8(ascii: ":"))
     }
 
     // MARK: Scalars
 
     /// Writes `null`.
     @inlinable
-    public mutating func writeNull() { verbatim("null") }
+    public mutating func writeNull() {
+        if format == .json { verbatim("null") } else { byte(0xC0) }
+    }
 
     /// Writes `true` or `false`.
     @inlinable
     public mutating func write(_ value: Bool) {
+        guard format == .json else { return byte(value ? 0xC3 : 0xC2) }
         if value { verbatim("true") } else { verbatim("false") }
     }
 
-    /// Writes an integer in decimal.
+    /// Writes an integer.
     @inlinable
     public mutating func write(_ value: some FixedWidthInteger & SignedInteger) {
-        if value < 0 {
-            reserve(1)
-            base[written] = UInt8(ascii: "-")
-            written &+= 1
-        }
+        guard format == .json else { return messagePackInteger(Int64(value)) }
+        if value < 0 { byte(UInt8(ascii: "-")) }
         digits(UInt64(value.magnitude))
     }
 
-    /// Writes an integer in decimal.
+    /// Writes an integer.
     @inlinable
     public mutating func write(_ value: some FixedWidthInteger & UnsignedInteger) {
+        guard format == .json else { return messagePackUnsigned(UInt64(value)) }
         digits(UInt64(value))
     }
 
@@ -190,19 +192,44 @@ public struct JSONWriter: ~Copyable {
     }
 
     /// Writes a number as JavaScript's `Number::toString` does: shortest digits that read back to the same value, `-0`
-    /// as `0`, exponents from 1e21 up and below 1e-6; NaN and the infinities become `null`.
+    /// as `0`, exponents from 1e21 up and below 1e-6; NaN and the infinities become `null`, in MessagePack too, so that a
+    /// value means the same in either. MessagePack has integers for doubles that are whole, as JavaScript's encoders do.
     public mutating func write(_ value: Double) {
-        JavaScriptNumber.write(value, into: &self)
+        if format == .json { JavaScriptNumber.write(value, into: &self) } else { messagePackDouble(value) }
     }
 
-    /// Writes a string, quoted, with JavaScript's escapes and nothing else escaped.
+    /// Writes a string, in JSON quoted, with JavaScript's escapes and nothing else escaped.
     @inlinable
     public mutating func write(_ value: String) {
         var value = value
-        value.withUTF8 { quoted(UnsafeRawBufferPointer($0)) }
+        value.withUTF8 { write(string: UnsafeRawBufferPointer($0)) }
     }
 
-    /// Writes text that is JSON already.
+    /// Writes valid UTF-8 bytes as a string.
+    @inlinable
+    public mutating func write(string text: UnsafeRawBufferPointer) {
+        if format == .json { quoted(text) } else { messagePackString(text) }
+    }
+
+    /// Writes ASCII bytes that need no escape as a string.
+    @inlinable
+    public mutating func write(plain text: UnsafeRawBufferPointer) {
+        guard format == .json else { return messagePackString(text) }
+        byte(UInt8(ascii: "\""))
+        append(text)
+        byte(UInt8(ascii: "\""))
+    }
+
+    /// Appends bytes that no UTF-16 length counts for more than one unit each: ASCII, or what is no text.
+    @inlinable
+    public mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress else { return }
+        reserve(bytes.count)
+        UnsafeMutableRawPointer(base + written).copyMemory(from: source, byteCount: bytes.count)
+        written &+= bytes.count
+    }
+
+    /// Writes text that is JSON already; only while the format is JSON.
     @inlinable
     public mutating func verbatim(_ text: StaticString) {
         let length = text.utf8CodeUnitCount
@@ -214,12 +241,9 @@ public struct JSONWriter: ~Copyable {
         }
     }
 
-    /// Writes bytes that are JSON already, in valid UTF-8.
+    /// Writes bytes that are JSON already, in valid UTF-8; only while the format is JSON.
     public mutating func verbatim(_ bytes: UnsafeRawBufferPointer) {
-        guard let source = bytes.bindMemory(to: UInt8.self).baseAddress else { return }
-        reserve(bytes.count)
-        (base + written).update(from: source, count: bytes.count)
-        written &+= bytes.count
+        append(bytes)
         surplus &+= UTF16Length.surplus(of: bytes)
     }
 
@@ -335,9 +359,21 @@ public struct JSONWriter: ~Copyable {
         written = mark.start
         surplus = mark.surplus
     }
+
+    /// Puts other bytes in the place of all that was written from `start` on.
+    mutating func replace(from start: Int, with bytes: UnsafeRawBufferPointer) {
+        written = start
+        append(bytes)
+    }
+
+    /// The bytes written from `start` on; valid until the next write.
+    @inlinable
+    public func withUnsafeBytes<R>(from start: Int, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try body(UnsafeRawBufferPointer(start: base + start, count: written - start))
+    }
 }
 
-/// Where a frame began in a ``JSONWriter``.
+/// Where a frame began in a ``ValueWriter``.
 public struct FrameMark: Sendable {
     @usableFromInline static let room = 4
     /// Where the frame's body begins, until its end is written.

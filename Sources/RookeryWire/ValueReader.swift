@@ -1,20 +1,42 @@
-/// Why a text is not JSON.
-public struct JSONError: Error, Hashable, CustomStringConvertible {
-    /// What was wrong, without any of the text itself.
+/// Why bytes are not a value of their format.
+public struct MalformedValue: Error, Hashable, CustomStringConvertible {
+    /// What was wrong, without any of the bytes themselves.
     public let reason: String
-    /// Where, in bytes from the start of the text.
+    /// Where, in bytes from the start.
     public let offset: Int
+
+    /// Names a fault, for serializers of one's own.
+    public init(reason: String, offset: Int) {
+        self.reason = reason
+        self.offset = offset
+    }
 
     /// Says what was wrong and where.
     public var description: String { "\(reason) at byte \(offset)" }
 }
 
-/// Reads strict JSON (RFC 8259, as `JSON.parse` takes it) from borrowed bytes, value by value, building nothing.
+/// Where a reader is in an object or array.
+public struct Members {
+    /// Members still to come, in MessagePack, which says how many there are.
+    @usableFromInline var remaining: Int
+    /// Whether none was read yet, in JSON.
+    @usableFromInline var isFirst = true
+
+    @usableFromInline
+    init(remaining: Int) { self.remaining = remaining }
+}
+
+/// Reads strict JSON (RFC 8259, as `JSON.parse` takes it) or MessagePack from borrowed bytes, value by value, building
+/// nothing.
 ///
 /// The bytes must stay valid while the reader is used. Text need not be valid UTF-8: strings repair it.
-public struct JSONReader {
-    /// Nesting that is still read: Nest's own limit is its stack; deeper text is refused here, not crashed on.
+public struct ValueReader {
+    /// Nesting that is still read: Nest's own limit is its stack; deeper values are refused here, not crashed on.
     public static let defaultDepthLimit = 512
+
+    /// What the bytes are.
+    public let format: ValueFormat
+    @usableFromInline var isJSON: Bool { format == .json }
 
     @usableFromInline let base: UnsafePointer<UInt8>
     @usableFromInline let end: Int
@@ -24,7 +46,10 @@ public struct JSONReader {
     private let depthLimit: Int
 
     /// Reads `bytes`, up to `depthLimit` arrays and objects within each other.
-    public init(_ bytes: UnsafeRawBufferPointer, depthLimit: Int = JSONReader.defaultDepthLimit) {
+    public init(
+        _ bytes: UnsafeRawBufferPointer, format: ValueFormat = .json, depthLimit: Int = ValueReader.defaultDepthLimit
+    ) {
+        self.format = format
         // An empty buffer may have no address; the reader never dereferences it then.
         self.base = bytes.bindMemory(to: UInt8.self).baseAddress ?? UnsafePointer(bitPattern: 1).unsafelyUnwrapped
         self.end = bytes.count
@@ -32,7 +57,7 @@ public struct JSONReader {
         self.depthLimit = depthLimit
     }
 
-    func failure(_ reason: String) -> JSONError { JSONError(reason: reason, offset: index) }
+    func failure(_ reason: String) -> MalformedValue { MalformedValue(reason: reason, offset: index) }
 
     // MARK: White space and structure
 
@@ -46,7 +71,8 @@ public struct JSONReader {
     }
 
     /// What kind of value comes next; does not consume it.
-    public mutating func peek() throws(JSONError) -> JSONKind {
+    public mutating func peek() throws(MalformedValue) -> ValueKind {
+        guard isJSON else { return try messagePackKind() }
         skipWhitespace()
         guard index < end else { throw failure("unexpected end of text") }
         switch base[index] {
@@ -60,30 +86,38 @@ public struct JSONReader {
         }
     }
 
-    /// Nothing but white space may follow.
-    public mutating func finish() throws(JSONError) {
-        skipWhitespace()
-        guard index == end else { throw failure("text after the value") }
+    /// Nothing may follow but, in JSON, white space.
+    public mutating func finish() throws(MalformedValue) {
+        if isJSON { skipWhitespace() }
+        guard index == end else { throw failure("more after the value") }
     }
 
     /// Enters an object; then ``nextKey(_:)`` until it gives nil.
-    public mutating func beginObject() throws(JSONError) {
-        try expect(UInt8(ascii: "{"))
+    public mutating func beginObject() throws(MalformedValue) -> Members {
+        var members = Members(remaining: 0)
+        if isJSON { try expect(UInt8(ascii: "{")) } else { members.remaining = try messagePackMapCount() }
         try descend()
+        return members
     }
 
     /// Enters an array; then ``nextElement(_:)`` until it gives false.
-    public mutating func beginArray() throws(JSONError) {
-        try expect(UInt8(ascii: "["))
+    public mutating func beginArray() throws(MalformedValue) -> Members {
+        var members = Members(remaining: 0)
+        if isJSON { try expect(UInt8(ascii: "[")) } else { members.remaining = try messagePackArrayCount() }
         try descend()
+        return members
     }
 
-    private mutating func descend() throws(JSONError) {
+    private mutating func descend() throws(MalformedValue) {
         depth += 1
         if depth > depthLimit { throw failure("nested deeper than \(depthLimit)") }
     }
 
-    private mutating func expect(_ byte: UInt8) throws(JSONError) {
+    private mutating func expect(_ byte: UInt8) throws(MalformedValue) {
+        if index < end, base[index] == byte {
+            index &+= 1
+            return
+        }
         skipWhitespace()
         guard index < end, base[index] == byte else {
             throw failure("expected \(String(UnicodeScalar(byte)))")
@@ -91,8 +125,16 @@ public struct JSONReader {
         index &+= 1
     }
 
-    /// The next member's key, its value still to be read; nil at the end of the object. Start with `first` true.
-    public mutating func nextKey(_ first: inout Bool) throws(JSONError) -> JSONKey? {
+    /// The next member's name, its value still to be read; nil at the end of the object.
+    public mutating func nextKey(_ members: inout Members) throws(MalformedValue) -> MemberName? {
+        guard isJSON else {
+            if members.remaining == 0 {
+                depth &-= 1
+                return nil
+            }
+            members.remaining &-= 1
+            return MemberName(try messagePackText("a member's name"))
+        }
         skipWhitespace()
         guard index < end else { throw failure("unexpected end of text") }
         if base[index] == UInt8(ascii: "}") {
@@ -100,20 +142,28 @@ public struct JSONReader {
             depth &-= 1
             return nil
         }
-        if first {
-            first = false
+        if members.isFirst {
+            members.isFirst = false
         } else {
             try expect(UInt8(ascii: ","))
+            skipWhitespace()
         }
-        skipWhitespace()
         guard index < end, base[index] == UInt8(ascii: "\"") else { throw failure("expected a member's name") }
         let text = try scanString()
         try expect(UInt8(ascii: ":"))
-        return JSONKey(text)
+        return MemberName(text)
     }
 
-    /// Whether another element follows, still to be read; false at the end of the array. Start with `first` true.
-    public mutating func nextElement(_ first: inout Bool) throws(JSONError) -> Bool {
+    /// Whether another element follows, still to be read; false at the end of the array.
+    public mutating func nextElement(_ members: inout Members) throws(MalformedValue) -> Bool {
+        guard isJSON else {
+            if members.remaining == 0 {
+                depth &-= 1
+                return false
+            }
+            members.remaining &-= 1
+            return true
+        }
         skipWhitespace()
         guard index < end else { throw failure("unexpected end of text") }
         if base[index] == UInt8(ascii: "]") {
@@ -121,8 +171,8 @@ public struct JSONReader {
             depth &-= 1
             return false
         }
-        if first {
-            first = false
+        if members.isFirst {
+            members.isFirst = false
         } else {
             try expect(UInt8(ascii: ","))
         }
@@ -132,7 +182,12 @@ public struct JSONReader {
     // MARK: Scalars
 
     /// Reads `null`, or consumes nothing and says false.
-    public mutating func readNull() throws(JSONError) -> Bool {
+    public mutating func readNull() throws(MalformedValue) -> Bool {
+        guard isJSON else {
+            guard index < end, base[index] == 0xC0 else { return false }
+            index &+= 1
+            return true
+        }
         skipWhitespace()
         guard index < end, base[index] == UInt8(ascii: "n") else { return false }
         try literal("null")
@@ -140,7 +195,8 @@ public struct JSONReader {
     }
 
     /// Reads `true` or `false`.
-    public mutating func readBool() throws(JSONError) -> Bool {
+    public mutating func readBool() throws(MalformedValue) -> Bool {
+        guard isJSON else { return try messagePackBool() }
         skipWhitespace()
         if index < end, base[index] == UInt8(ascii: "t") {
             try literal("true")
@@ -150,7 +206,7 @@ public struct JSONReader {
         return false
     }
 
-    private mutating func literal(_ text: StaticString) throws(JSONError) {
+    private mutating func literal(_ text: StaticString) throws(MalformedValue) {
         let length = text.utf8CodeUnitCount
         guard end &- index >= length else { throw failure("unexpected end of text") }
         for offset in 0..<length where base[index &+ offset] != text.utf8Start[offset] {
@@ -160,7 +216,8 @@ public struct JSONReader {
     }
 
     /// Reads a number, whichever Swift type holds it best.
-    public mutating func readNumber() throws(JSONError) -> JSONNumber {
+    public mutating func readNumber() throws(MalformedValue) -> ValueNumber {
+        guard isJSON else { return try messagePackNumber() }
         skipWhitespace()
         let start = index
         var negative = false
@@ -205,7 +262,7 @@ public struct JSONReader {
         return .double(double(start))
     }
 
-    private mutating func skipDigits() throws(JSONError) {
+    private mutating func skipDigits() throws(MalformedValue) {
         let start = index
         while index < end, base[index] &- 48 < 10 { index &+= 1 }
         if index == start { throw failure("expected a digit") }
@@ -247,13 +304,14 @@ public struct JSONReader {
     // MARK: Strings
 
     /// Reads a string. An escaped lone surrogate, and text that is no UTF-8, become U+FFFD.
-    public mutating func readString() throws(JSONError) -> String {
+    public mutating func readString() throws(MalformedValue) -> String {
+        guard isJSON else { return try messagePackText("a string").string }
         skipWhitespace()
         return try scanString().string
     }
 
     /// Passes over a string and says where its content lies.
-    mutating func scanString() throws(JSONError) -> JSONText {
+    mutating func scanString() throws(MalformedValue) -> JSONText {
         guard index < end, base[index] == UInt8(ascii: "\"") else { throw failure("expected a string") }
         index &+= 1
         let start = index
@@ -283,7 +341,7 @@ public struct JSONReader {
         return text
     }
 
-    private mutating func skipEscape() throws(JSONError) {
+    private mutating func skipEscape() throws(MalformedValue) {
         guard index &+ 1 < end else { throw failure("a string without its end") }
         switch base[index &+ 1] {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
@@ -302,24 +360,24 @@ public struct JSONReader {
     // MARK: Whole values
 
     /// Passes over a value of any kind, checking that it is well formed.
-    public mutating func skipValue() throws(JSONError) {
+    public mutating func skipValue() throws(MalformedValue) {
+        guard isJSON else { return try messagePackSkip() }
         switch try peek() {
+        case .other: throw failure("unexpected character")
         case .null: try literal("null")
         case .bool: _ = try readBool()
         case .number: try skipNumber()
         case .string: _ = try scanString()
         case .array:
-            try beginArray()
-            var first = true
-            while try nextElement(&first) { try skipValue() }
+            var members = try beginArray()
+            while try nextElement(&members) { try skipValue() }
         case .object:
-            try beginObject()
-            var first = true
-            while try nextKey(&first) != nil { try skipValue() }
+            var members = try beginObject()
+            while try nextKey(&members) != nil { try skipValue() }
         }
     }
 
-    private mutating func skipNumber() throws(JSONError) {
+    private mutating func skipNumber() throws(MalformedValue) {
         if base[index] == UInt8(ascii: "-") { index &+= 1 }
         let start = index
         try skipDigits()
@@ -339,18 +397,19 @@ public struct JSONReader {
     }
 
     /// Passes over a value and says where it lies, in bytes from the start.
-    public mutating func skipRange() throws(JSONError) -> Range<Int> {
-        skipWhitespace()
+    public mutating func skipRange() throws(MalformedValue) -> Range<Int> {
+        if isJSON { skipWhitespace() }
         let start = index
         try skipValue()
         return start..<index
     }
 
     /// Reads a value of any kind.
-    public mutating func readValue() throws(JSONError) -> JSONValue {
+    public mutating func readValue() throws(MalformedValue) -> JSONValue {
         switch try peek() {
+        case .other: throw failure("a binary or extension value, which no message holds")
         case .null:
-            try literal("null")
+            _ = try readNull()
             return .null
         case .bool: return .bool(try readBool())
         case .number:
@@ -361,16 +420,14 @@ public struct JSONReader {
             }
         case .string: return .string(try readString())
         case .array:
-            try beginArray()
+            var members = try beginArray()
             var values: [JSONValue] = []
-            var first = true
-            while try nextElement(&first) { values.append(try readValue()) }
+            while try nextElement(&members) { values.append(try readValue()) }
             return .array(values)
         case .object:
-            try beginObject()
+            var members = try beginObject()
             var object = JSONObject()
-            var first = true
-            while let key = try nextKey(&first) { object[key.string] = try readValue() }
+            while let key = try nextKey(&members) { object[key.string] = try readValue() }
             return .object(object)
         }
     }

@@ -1,0 +1,64 @@
+import NIOCore
+import RookeryCore
+
+/// A task that runs the handlers of a connection's messages, one after another for as long as they do not wait.
+///
+/// Making a task for each message would cost as much as all the rest of a short handler's way. So a task goes on to the
+/// next message when a handler returns at once; when one waits, it waits in this task, and the messages behind it go to
+/// another. Parked tasks are kept for the next burst. Confined to the connection's event loop.
+final class HandlerTask: @unchecked Sendable {
+    private let connection: ServerConnection
+    private var task: Task<Void, Never>?
+    private var parked: UnsafeContinuation<Void, Never>?
+    /// The message whose handler runs, or waits, in this task.
+    private(set) var current: ServerRequest?
+    private var isCancelled = false
+
+    private init(_ connection: ServerConnection) { self.connection = connection }
+
+    /// Makes a task, which starts here and now; returns when it waits for something, or has ended.
+    static func start(_ connection: ServerConnection) {
+        let handler = HandlerTask(connection)
+        connection.began(handler)
+        handler.task = Task.immediate(executorPreference: connection.executor) { await handler.run() }
+        // It may have been cancelled by what it ran itself, before it was known by this name.
+        if handler.isCancelled { handler.task?.cancel() }
+    }
+
+    private func run() async {
+        while true {
+            while let request = connection.nextRequest() {
+                current = request
+                await request.run()
+                if !connection.executor.eventLoop.inEventLoop { await returnToLoop() }
+                current = nil
+                connection.finished(request)
+                if isCancelled { return connection.ended(self) }
+            }
+            guard connection.park(self) else { return connection.ended(self) }
+            // Unsafe: it is resumed in one place, which takes it out first, and always at the connection's end.
+            await withUnsafeContinuation { parked = $0 }
+            if isCancelled { return connection.ended(self) }
+        }
+    }
+
+    /// Handlers come back to the loop by their executor preference; one that did not is brought back.
+    private func returnToLoop() async {
+        let loop = connection.executor.eventLoop
+        await withCheckedContinuation { continuation in loop.execute { continuation.resume() } }
+    }
+
+    /// Goes on with the messages that are queued.
+    func wake() {
+        let continuation = parked
+        parked = nil
+        continuation?.resume()
+    }
+
+    /// Cancels the handler that runs in it, and ends.
+    func cancel() {
+        isCancelled = true
+        task?.cancel()
+        wake()
+    }
+}
