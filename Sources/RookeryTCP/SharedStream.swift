@@ -18,6 +18,8 @@ final class SharedStream: @unchecked Sendable {
     /// Values that the server may still send.
     private var credit = BinaryHeader.initialCredit
     private var wantsMore = true
+    /// The server knows the call as a stream once it has sent a value, and takes credit from then on.
+    private var hasBegun = false
     private var hasLeft = false
 
     private init(_ connection: ClientConnection, window: Int) {
@@ -46,10 +48,13 @@ final class SharedStream: @unchecked Sendable {
     }
 
     func received(_ payload: Payload) {
+        hasBegun = true
         credit -= 1
         switch source?.yield(payload) {
         case .stopProducing: wantsMore = false
-        case .produceMore, .dropped, nil: break
+        // The consumer may have made room in between; the delegate is not told then.
+        case .produceMore: wantsMore = true
+        case .dropped, nil: break
         }
         expectMore()
     }
@@ -58,7 +63,7 @@ final class SharedStream: @unchecked Sendable {
     /// busy consumer is not its fault.
     private func expectMore() {
         guard let call, let link = call.link else { return }
-        if wantsMore, credit <= window / 2 {
+        if wantsMore, hasBegun, credit <= window / 2 {
             link.grant(call, window - credit)
             credit = window
         }

@@ -135,7 +135,9 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
         silence = nil
         switch source?.yield(payload) {
         case .stopProducing: wantsMore = false
-        case .produceMore, .dropped, nil: break
+        // The consumer may have made room in between; the delegate is not told then.
+        case .produceMore: wantsMore = true
+        case .dropped, nil: break
         }
     }
 

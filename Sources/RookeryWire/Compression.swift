@@ -33,8 +33,15 @@ public final class Compression {
         if canInflate { inflateEnd(&inflater) }
     }
 
-    /// The compressed form, its original length before it; nil when it would save less than a tenth.
+    /// The compressed form, its original length before it; nil when it would save less than a tenth, or so much that a
+    /// receiver would take it for a bomb.
     public func compress(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+        guard let small = deflated(bytes), bytes.count <= (small.count - 4) * Self.ratioLimit else { return nil }
+        return small
+    }
+
+    /// The compressed form, however small; for tests, who need a bomb.
+    package func deflated(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
         if canDeflate {
             deflateReset(&deflater)
         } else {

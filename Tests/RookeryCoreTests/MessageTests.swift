@@ -90,6 +90,22 @@ struct MessageTests {
         #expect(try Everything.decode(json: Self.everything.json) == Self.everything)
     }
 
+    @Test("is the same in MessagePack, without further code, and as wrong when it is wrong")
+    func messagePack() throws {
+        let bytes = Self.everything.bytes(as: .messagePack)
+        #expect(try Everything.decode(bytes, format: .messagePack) == Self.everything)
+        // Member for member what its JSON says, the counts of its maps included.
+        let value = try JSONValue(bytes, format: .messagePack)
+        #expect(try Everything.decode(json: value.jsonText) == Self.everything)
+        #expect(bytes.count < Self.everything.json.utf8.count)
+        for change in [Change.opened(id: 1, note: nil), .opened(id: 1, note: "x"), .allClosed] {
+            #expect(try Change.decode(change.bytes(as: .messagePack), format: .messagePack) == change)
+        }
+        let wrong = try JSONValue(parsing: #"[{"type":"opened"},{"type":"shut"},7]"#).bytes(as: .messagePack)
+        let error = #expect(throws: InvalidPayload.self) { try [Change].decode(wrong, format: .messagePack) }
+        #expect(error?.violations.map(\.path) == ["[0].id", "[1].type", "[2]"])
+    }
+
     @Test("takes members in any order, unknown ones too, and fills in defaults")
     func leniency() throws {
         let owner = try Owner.decode(json: #" {"x":[1,{"y":2}],"email":null,"name":"Eva"} "#)
