@@ -30,10 +30,9 @@ public struct Instant: MessageValue, Hashable, Comparable, CustomStringConvertib
 
     /// `2026-01-01T10:00:00.000Z`
     public var description: String {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(24)
-        appendText { bytes.append($0) }
-        return String(decoding: bytes, as: UTF8.self)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.textCapacity) { text in
+            String(decoding: text[..<write(to: text)], as: UTF8.self)
+        }
     }
 
     /// Reads an RFC 3339 string.
@@ -49,47 +48,57 @@ public struct Instant: MessageValue, Hashable, Comparable, CustomStringConvertib
 
     /// Writes the instant in UTC with milliseconds and `Z`.
     public func encode(to writer: inout ValueWriter) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { text in
-            var count = 0
-            appendText {
-                text[count] = $0
-                count += 1
-            }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.textCapacity) { text in
+            let count = write(to: text)
             writer.write(plain: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<count]))
         }
     }
 
-    private func appendText(_ append: (UInt8) -> Void) {
+    /// `+275760-09-13T00:00:00.000Z`, JavaScript's last, has 27 characters; ours reach a little further.
+    private static let textCapacity = 40
+
+    /// Writes the text and says how many bytes it has.
+    private func write(to text: UnsafeMutableBufferPointer<UInt8>) -> Int {
         let (day, time) = milliseconds.dividedFloor(by: 86_400_000)
         let date = CivilDate(daysSinceEpoch: Int(day))
+        var at = 0
+        func put(_ character: Unicode.Scalar) {
+            text[at] = UInt8(ascii: character)
+            at &+= 1
+        }
         func digits(_ value: Int, _ count: Int) {
-            var divisor = 1
-            for _ in 1..<count { divisor *= 10 }
-            while divisor > 0 {
-                append(UInt8(truncatingIfNeeded: value / divisor % 10 + 48))
-                divisor /= 10
+            var rest = UInt32(truncatingIfNeeded: value)
+            var place = at &+ count
+            while place > at {
+                place &-= 1
+                let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+                text[place] = UInt8(truncatingIfNeeded: digit) &+ 48
+                rest = quotient
             }
+            at &+= count
         }
         if (0...9999).contains(date.year) {
             digits(date.year, 4)
         } else {
-            append(date.year < 0 ? UInt8(ascii: "-") : UInt8(ascii: "+"))
-            digits(abs(date.year), 6)
+            put(date.year < 0 ? "-" : "+")
+            let year = abs(date.year)
+            digits(year, max(6, String(year).count))
         }
-        append(UInt8(ascii: "-"))
+        put("-")
         digits(date.month, 2)
-        append(UInt8(ascii: "-"))
+        put("-")
         digits(date.day, 2)
-        append(UInt8(ascii: "T"))
+        put("T")
         let time32 = Int(time)
         digits(time32 / 3_600_000, 2)
-        append(UInt8(ascii: ":"))
+        put(":")
         digits(time32 / 60_000 % 60, 2)
-        append(UInt8(ascii: ":"))
+        put(":")
         digits(time32 / 1000 % 60, 2)
-        append(UInt8(ascii: "."))
+        put(".")
         digits(time32 % 1000, 3)
-        append(UInt8(ascii: "Z"))
+        put("Z")
+        return at
     }
 
     private static func parse(_ text: UnsafeBufferPointer<UInt8>) -> Int64? {

@@ -37,8 +37,8 @@ public protocol ClientTransport: Sendable {
     /// Sends an event; returns when it has been handed to the connection. Nobody acknowledges it.
     func emit(_ call: OutgoingCall) async throws
 
-    /// Opens a stream. Nothing is sent before it is iterated; ending the iteration, or cancelling its task, ends it at
-    /// the peer.
+    /// Opens a stream; the request is sent at once, and few values come before somebody reads. Ending the iteration, or
+    /// cancelling its task, ends it at the peer.
     func stream(_ call: OutgoingCall) async throws -> MessageStream<Payload>
 
     /// Ends every call under way with ``CallError/Code/closed`` and closes the connections.

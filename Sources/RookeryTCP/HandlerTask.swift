@@ -29,7 +29,20 @@ final class HandlerTask: @unchecked Sendable {
         while true {
             while let request = connection.nextRequest() {
                 current = request
-                await request.run()
+                if !request.isAbandoned {
+                    // All of it here: each function in between that awaits would cost a look at the task's executor.
+                    do {
+                        try await MessageContext.$source.withValue(request) {
+                            if request.isBare {
+                                try await request.entry.body(request.payload, request.sink)
+                            } else {
+                                try await request.runPipeline()
+                            }
+                        }
+                    } catch {
+                        request.failed(error)
+                    }
+                }
                 if !connection.executor.eventLoop.inEventLoop { await returnToLoop() }
                 current = nil
                 connection.finished(request)

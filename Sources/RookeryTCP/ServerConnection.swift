@@ -215,7 +215,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         let codec = try negotiated.codec(header.serializer)
         let isEvent = header.kind == .event
         func refuse(_ payload: JSONValue) {
-            if !isEvent { write(payload, BinaryHeader(.error, id: header.id, header.serializer), codec) }
+            if !isEvent { write(payload, BinaryHeader(.error, id: header.id, header.serializer)) }
         }
         guard let entry = shared.router.entry(at: Int(header.pattern)) else {
             return refuse(.string(RemoteError.noHandlerText))
@@ -235,13 +235,13 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
             ServerRequest(
                 self, entry, payload: payload, metadata: length > 0 ? .binary(body, count: length) : .absent,
                 deadline: header.amount > 0 ? Self.deadline(milliseconds: Int64(header.amount)) : nil,
-                sender: isEvent ? .nobody : .binary(header.id, serializer: header.serializer, codec)))
+                sender: isEvent ? .nobody : .binary(header.id, serializer: header.serializer)))
     }
 
     /// The caller of that call does not wait any longer: its handler is cancelled, or never begins.
     private func cancel(_ id: UInt64) {
         func isMeant(_ request: ServerRequest) -> Bool {
-            if case .binary(id, _, _) = request.sender { true } else { false }
+            if case .binary(id, _) = request.sender { true } else { false }
         }
         if let queued = queue[firstQueued...].first(where: isMeant) { return queued.abandon() }
         guard let task = tasks.values.first(where: { $0.current.map(isMeant) ?? false }) else { return }
@@ -307,7 +307,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     /// A message's handler has returned.
     func finished(_ request: ServerRequest) {
-        if case .binary(let id, _, _) = request.sender, !creditTakers.isEmpty { creditTakers[id] = nil }
+        if !creditTakers.isEmpty, case .binary(let id, _) = request.sender { creditTakers[id] = nil }
         inFlight -= 1
         if inFlight == 0, case .closing = state { settleSoon() }
     }
@@ -345,12 +345,12 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     }
 
     /// Writes a binary frame with a payload. On the loop.
-    func write<Value: MessageValue>(_ value: Value, _ header: BinaryHeader, _ codec: Codec) {
+    func write<Value: MessageValue>(_ value: Value, _ header: BinaryHeader) {
         guard context != nil, let negotiated else { return }
         var header = header
         let start = writer.beginBinaryFrame()
         do {
-            try writer.payload(value, codec)
+            try writer.payload(value, negotiated.codecs[Int(header.serializer)])
         } catch {
             shared.logger.error("a serializer failed", metadata: ["error": "\(String(reflecting: error))"])
             writer.abandonBinaryFrame(start)

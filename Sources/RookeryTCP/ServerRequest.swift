@@ -12,7 +12,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         /// To the id that stands there in the packet, as text.
         case text(ByteRange)
         /// To the id, in binary frames, by the serializer of that number.
-        case binary(UInt64, serializer: UInt8, Codec)
+        case binary(UInt64, serializer: UInt8)
     }
 
     /// Where the metadata stands in the packet; most have none.
@@ -23,9 +23,9 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     }
 
     private let connection: ServerConnection
-    private let entry: Router.Entry
+    let entry: Router.Entry
     /// Of a message of text, its body is the whole packet, which the id and the metadata stand in too.
-    private let payload: Payload
+    let payload: Payload
     private var body: ByteBuffer { payload.body }
     private let metadata: Metadata
     private let deadline: NIODeadline?
@@ -66,25 +66,18 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
             pattern: entry.command.pattern, metadata: entries, peer: connection.peer, deadline: deadline)
     }
 
-    /// Handles the message, and answers if there is somebody to answer.
-    func run() async {
-        if isAbandoned { return }
-        let sink: any ReplySink = isEvent ? DiscardingSink.shared : self
-        do {
-            try await MessageContext.$source.withValue(self) {
-                let pipeline = connection.shared.pipeline
-                if pipeline.isBare(entry) {
-                    try await entry.body(payload, sink)
-                } else {
-                    try await pipeline.run(entry, payload, sink, context: self)
-                }
-            }
-        } catch {
-            failed(error)
-        }
+    /// Where its handler sends answers.
+    var sink: any ReplySink { isEvent ? DiscardingSink.shared : self }
+    /// Whether `entry.body` is all there is to run.
+    var isBare: Bool { connection.shared.pipeline.isBare(entry) }
+
+    /// Runs the interceptors and handlers.
+    func runPipeline() async throws {
+        try await connection.shared.pipeline.run(entry, payload, sink, context: self)
     }
 
-    private func failed(_ error: any Error) {
+    /// Answers that the handler failed.
+    func failed(_ error: any Error) {
         if error is CancellationError {
             // Its connection is gone, its caller does not wait, or the server is stopping.
             return fail(.shuttingDown)
@@ -119,8 +112,8 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         switch sender {
         case .nobody: break
         case .text(let id): connection.write { $0.errorReply(error, id: body, id) }
-        case .binary(let id, let serializer, let codec):
-            connection.write(error.payload, .init(.error, id: id, serializer), codec)
+        case .binary(let id, let serializer):
+            connection.write(error.payload, .init(.error, id: id, serializer))
         }
     }
 
@@ -150,8 +143,8 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
                 value.encode(to: &writer)
                 body.withBytes(of: id) { writer.endReply(id: $0, isLast: true) }
             }
-        case .binary(let id, let serializer, let codec):
-            connection.write(value, .init(.value, id: id, serializer, .last), codec)
+        case .binary(let id, let serializer):
+            connection.write(value, .init(.value, id: id, serializer, .last))
         }
     }
 
@@ -164,7 +157,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
             case .nobody: break
             case .text(let id):
                 self.connection.write { writer in self.body.withBytes(of: id) { writer.emptyReply(id: $0) } }
-            case .binary(let id, _, _): self.connection.write(BinaryHeader(.end, id: id))
+            case .binary(let id, _): self.connection.write(BinaryHeader(.end, id: id))
             }
         }
     }
@@ -187,14 +180,14 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
             release()
             held = text
             connection.hold(self)
-        case .binary(let id, let serializer, let codec):
+        case .binary(let id, let serializer):
             if !takesCredit {
                 // Before the first value, because a caller may grant more as soon as it has that.
                 takesCredit = true
                 connection.takesCredit(self, id)
             }
             while !credit.take() { try await moreCredit() }
-            connection.write(value, BinaryHeader(.value, id: id, serializer), codec)
+            connection.write(value, BinaryHeader(.value, id: id, serializer))
         }
         try await connection.waitForRoom()
     }

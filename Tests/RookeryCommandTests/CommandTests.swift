@@ -5,6 +5,10 @@ import Testing
 
 /// Runs `rookery` and gives its output and exit code.
 private func rookery(_ arguments: String...) async throws -> (output: String, code: Int32) {
+    try await rookery(arguments)
+}
+
+private func rookery(_ arguments: [String]) async throws -> (output: String, code: Int32) {
     let program = try RunningProgram(RunningProgram.url("rookery"), arguments)
     let code = await program.exitCode()
     // The pipe's end comes after the last line.
@@ -54,6 +58,58 @@ struct CommandTests {
             let result = try JSONValue(parsing: bench.output)
             #expect(result["calls"] == 5000 && result["errors"] == 0 && bench.code == 0)
             #expect((result["rate"]?.intValue ?? 0) > 0)
+        }
+    }
+
+    /// Runs `rookery bench` against `get-booking`, or what `call` says, and reads its JSON.
+    private func bench(_ port: Int, _ options: [String], call: [String]? = nil) async throws -> JSONValue {
+        let call = call ?? ["{\"cmd\":\"get-booking\"}", "{\"id\":1}"]
+        let result = try await rookery(["bench", "127.0.0.1:\(port)"] + call + options + ["--json"])
+        #expect(result.code == 0, "\(options)")
+        return try JSONValue(parsing: result.output)
+    }
+
+    @Test("measures every wire, in a closed and in an open loop, through the client, and streams")
+    func benchKinds() async throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("rookery-\(UUID().uuidString).json")
+        let rows = JSONValue.array((0..<1000).map { ["id": .int($0), "status": "confirmed"] })
+        try Data(rows.jsonText.utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        try await withConformanceServer { port in
+            for (options, wire) in [
+                (["--plain"], "plain"), ([], "negotiated"), (["--serializer", "messagepack"], "negotiated"),
+                (["--client", "--plain"], "plain"), (["--client", "--serializer", "messagepack"], "negotiated"),
+            ] {
+                let result = try await bench(port, options + ["--requests", "1000", "--connections", "2"])
+                #expect(result["calls"] == 1000 && result["errors"] == 0, "\(options)")
+                #expect(result["wire"]?.stringValue == wire, "\(options)")
+            }
+            let large = try await bench(
+                port, ["--payload", file.path, "--compress", "--requests", "100"], call: ["{\"cmd\":\"echo\"}"])
+            #expect(large["calls"] == 100 && large["errors"] == 0)
+            let streams = try await bench(port, ["--streams", "--requests", "100"], call: ["{\"cmd\":\"stream3\"}"])
+            #expect(streams["calls"] == 100 && streams["values"] == 300)
+            // An open loop sends what it was asked to and no more; on a busy machine the last ones may be too late.
+            let open = try await bench(port, ["--rate", "2000", "--duration", "500ms"])
+            #expect((1...1010).contains(open["calls"]?.intValue ?? 0) && open["errors"] == 0)
+        }
+    }
+
+    @Test("measures two services in turns, and where one no longer keeps up")
+    func benchComparisons() async throws {
+        try await withConformanceServer { port in
+            let versus = try await bench(
+                port, ["--vs", "127.0.0.1:\(port)", "--rounds", "2", "--requests", "500"])
+            #expect(versus["rounds"]?.arrayValue?.count == 2 && versus["rateRatio"] != nil && versus["p50Ratio"] != nil)
+            let ramp = try await bench(port, ["--ramp", "--rate", "5000", "--duration", "100ms"])
+            // How far it gets depends on the machine.
+            #expect(ramp["steps"]?.arrayValue?.first?["asked"] == 5000 && ramp["knee"] != nil)
+        }
+        for wrong in [
+            ["--ramp", "--client"], ["--plain", "--compress"], ["--rate", "0"], ["--payload", "/nowhere"],
+        ] {
+            let result = try await rookery(["bench", "127.0.0.1:1", "x"] + wrong)
+            #expect(result.code == 2 && result.output.isEmpty, "\(wrong)")
         }
     }
 }

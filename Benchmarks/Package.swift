@@ -1,0 +1,27 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+let package = Package(
+    name: "rookery-benchmarks",
+    platforms: [.macOS(.v26)],
+    dependencies: [
+        .package(name: "rookery", path: ".."),
+        .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.0", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    ],
+    targets: [
+        // Counts calls of malloc; the library's own counts need an interposer that is not everywhere.
+        .target(name: "CAllocationCount"),
+        .executableTarget(
+            name: "Wire",
+            dependencies: [
+                "CAllocationCount",
+                .product(name: "Rookery", package: "rookery"),
+                .product(name: "Benchmark", package: "benchmark"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Benchmarks/Wire",
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
+        ),
+    ]
+)
