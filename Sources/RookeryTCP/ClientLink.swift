@@ -427,11 +427,10 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         case .value, .error, .end:
             guard let call = pending[header.id] else { return }
             if header.kind == .end { return finish(call, .success(call.value)) }
-            let codec = try negotiated.codec(header.serializer)
             let payload: Payload
             do {
                 payload = try FramePayload.read(
-                    header, body, codec, executor.compression, limit: configuration.frameLimit)
+                    header, body, negotiated, executor.compression, limit: configuration.frameLimit)
             } catch let error as FramingError {
                 throw error
             } catch {

@@ -23,6 +23,8 @@ final class Negotiated: Sendable {
     let reply: HelloReply
     /// By the numbers that frames carry.
     let codecs: [Codec]
+    /// The same, as far as the formats are our own: these are looked at for each message, and copying one costs nothing.
+    private let formats: [ValueFormat?]
     let compresses: Bool
     /// The numbers of the server's patterns, by their normal form.
     let patterns: [String: UInt16]
@@ -33,6 +35,7 @@ final class Negotiated: Sendable {
         self.reply = reply
         codecs = reply.serializers.prefix(256).compactMap { Codec($0, custom: choice.custom) }
         guard codecs.count == reply.serializers.count, !codecs.isEmpty else { return nil }
+        formats = codecs.map { if case .format(let format) = $0 { format } else { nil } }
         compresses = reply.compressions.contains(Compression.name)
         patterns = Dictionary(
             reply.patterns.prefix(65_536).enumerated().map { ($1, UInt16($0)) }, uniquingKeysWith: { first, _ in first }
@@ -44,6 +47,9 @@ final class Negotiated: Sendable {
     /// The number of a serializer; of the first one agreed on when the peer does not have that one.
     func number(of serializer: String) -> UInt8 { numbers[serializer] ?? 0 }
 
+    /// The format of that number, if it is one of our own.
+    func format(_ number: UInt8) -> ValueFormat? { Int(number) < formats.count ? formats[Int(number)] : nil }
+
     func codec(_ number: UInt8) throws(FramingError) -> Codec {
         guard Int(number) < codecs.count else { throw .damagedFrame("the serializer was not agreed on") }
         return codecs[Int(number)]
@@ -51,13 +57,17 @@ final class Negotiated: Sendable {
 }
 
 extension ValueWriter {
-    /// Writes a payload. A serializer of somebody's own may throw; nothing is left of the payload then.
+    /// Writes a payload in a format of our own.
+    mutating func payload<Value: MessageValue>(_ value: Value, _ format: ValueFormat) {
+        self.format = format
+        value.encode(to: &self)
+        self.format = .json
+    }
+
+    /// Writes a payload. A serializer of somebody's own may throw; what it wrote of the payload is to be taken back then.
     mutating func payload<Value: MessageValue>(_ value: Value, _ codec: Codec) throws {
         switch codec {
-        case .format(let format):
-            self.format = format
-            value.encode(to: &self)
-            self.format = .json
+        case .format(let format): payload(value, format)
         case .custom(let serializer):
             let bytes = try serializer.encode(try JSONValue(value.bytes(as: .json), format: .json))
             bytes.withUnsafeBytes { append($0) }
@@ -70,6 +80,17 @@ enum FramePayload {
     /// The payload, inflated and, when a serializer of somebody's own wrote it, as JSON. Throws ``FramingError`` when it is
     /// not what its header says, and what such a serializer throws.
     static func read(
+        _ header: BinaryHeader, _ body: ByteBuffer, _ negotiated: Negotiated, _ compression: Compression, limit: Int
+    ) throws -> Payload {
+        if !header.flags.contains(.compressed), let format = negotiated.format(header.serializer) {
+            let start = Int(header.metadataLength)
+            return Payload(
+                body: body, range: ByteRange(start: start, count: body.readableBytes - start), format: format)
+        }
+        return try readOther(header, body, try negotiated.codec(header.serializer), compression, limit: limit)
+    }
+
+    private static func readOther(
         _ header: BinaryHeader, _ body: ByteBuffer, _ codec: Codec, _ compression: Compression, limit: Int
     ) throws -> Payload {
         let start = Int(header.metadataLength)

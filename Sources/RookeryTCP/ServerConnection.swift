@@ -212,7 +212,9 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     private func received(
         _ header: BinaryHeader, _ body: ByteBuffer, _ negotiated: Negotiated
     ) throws(FramingError) {
-        let codec = try negotiated.codec(header.serializer)
+        guard Int(header.serializer) < negotiated.codecs.count else {
+            throw .damagedFrame("the serializer was not agreed on")
+        }
         let isEvent = header.kind == .event
         func refuse(_ payload: JSONValue) {
             if !isEvent { write(payload, BinaryHeader(.error, id: header.id, header.serializer)) }
@@ -224,7 +226,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         let payload: Payload
         do {
             payload = try FramePayload.read(
-                header, body, codec, executor.compression, limit: shared.configuration.limits.frame)
+                header, body, negotiated, executor.compression, limit: shared.configuration.limits.frame)
         } catch let error as FramingError {
             throw error
         } catch {
@@ -350,7 +352,11 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         var header = header
         let start = writer.beginBinaryFrame()
         do {
-            try writer.payload(value, negotiated.codecs[Int(header.serializer)])
+            if let format = negotiated.format(header.serializer) {
+                writer.payload(value, format)
+            } else {
+                try writer.payload(value, negotiated.codecs[Int(header.serializer)])
+            }
         } catch {
             shared.logger.error("a serializer failed", metadata: ["error": "\(String(reflecting: error))"])
             writer.abandonBinaryFrame(start)
