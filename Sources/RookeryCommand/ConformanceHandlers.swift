@@ -1,10 +1,20 @@
 import Rookery
+import Synchronization
 
 /// The contract on which rates are measured.
 @Contract
 protocol ConformanceAPI: Sendable {
     @MessagePattern(cmd: "get-booking", .safe)
     func getBooking(_ request: GetConformanceBooking) async throws -> ConformanceBooking
+
+    /// Numbers from 1 on: streams are measured on it.
+    @StreamPattern(cmd: "count")
+    func count(_ request: CountTo) async throws -> MessageStream<Int>
+}
+
+@Message
+struct CountTo {
+    @InRange(0...1_000_000_000) var to: Int
 }
 
 @Message
@@ -31,6 +41,17 @@ enum ConformanceStatus: String {
 struct ConformanceService: ConformanceAPI {
     /// 2026-01-01T10:00:00Z
     static let startsAt = Instant(milliseconds: 1_767_261_600_000)
+
+    func count(_ request: CountTo) async throws -> MessageStream<Int> {
+        let last = Mutex(0)
+        return MessageStream(unfolding: {
+            last.withLock { last in
+                if last == request.to { return nil }
+                last += 1
+                return last
+            }
+        })
+    }
 
     func getBooking(_ request: GetConformanceBooking) async throws -> ConformanceBooking {
         ConformanceBooking(

@@ -36,7 +36,7 @@ final class ClientConnection: @unchecked Sendable {
 
     /// Waits until the peer answers, whatever it is.
     func ping(within timeout: Duration) async throws {
-        _ = try await perform(PendingCall(helloBefore: .now() + TimeAmount(timeout)))
+        _ = try await perform(PendingCall(.ping, before: .now() + TimeAmount(timeout)))
     }
 
     private func perform(_ pending: PendingCall) async throws -> Payload {

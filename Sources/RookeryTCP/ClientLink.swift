@@ -172,6 +172,10 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         guard pending[call.id] === call else { return }
         remove(call)
         call.encoded = nil
+        if case .hello = call.kind {
+            // Not answered in time: what comes later is not waited for.
+            return helloAnswered(.failure(error))
+        }
         if call.wasWritten { tell(.cancel, call.id) }
         call.resume(throwing: error)
     }
@@ -363,7 +367,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         state = .open
         owner.logger.debug("connected", metadata: ["address": "\(address)"])
         if case .unknown = agreement {
-            let hello = PendingCall(helloBefore: .now() + TimeAmount(configuration.connectTimeout))
+            let hello = PendingCall(.hello, before: .now() + TimeAmount(configuration.connectTimeout))
             send(hello)
         }
         let calls = waiting
@@ -465,12 +469,12 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
 
     private func finish(_ call: PendingCall, _ result: Result<Payload, any Error>) {
         remove(call)
-        if case .hello = call.kind {
-            helloAnswered(result)
-            // Whatever it says, it is an answer.
-            return call.resume(returning: .absent)
+        switch call.kind {
+        case .hello: helloAnswered(result)
+        // Whatever it says, it is an answer.
+        case .ping: call.resume(returning: .absent)
+        case .request, .event, .stream: call.resume(with: result)
         }
-        call.resume(with: result)
     }
 
     /// The server will close the connection: no new calls for it.

@@ -15,11 +15,13 @@ final class PendingCall: @unchecked Sendable {
         case event
         /// Values, for the stream.
         case stream(SharedStream)
-        /// An answer, whatever it says: the peer lives. On a new connection the answer agrees on the frames.
+        /// What a new connection begins with; the answer agrees on the frames.
         case hello
+        /// An answer, whatever it says: the peer lives.
+        case ping
     }
 
-    /// What is called; nil for a hello.
+    /// What is called; nil for a hello and a ping.
     let call: OutgoingCall?
     let kind: Kind
     /// Where it is under way, and its number there; nil before and after.
@@ -46,13 +48,14 @@ final class PendingCall: @unchecked Sendable {
         kind = .stream(stream)
     }
 
-    init(helloBefore deadline: NIODeadline) {
+    /// A hello or a ping.
+    init(_ kind: Kind, before deadline: NIODeadline) {
         call = nil
         self.deadline = deadline
-        kind = .hello
+        self.kind = kind
     }
 
-    var name: String { call?.command.name ?? "hello" }
+    var name: String { call?.command.name ?? Hello.pattern }
     var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
     func cancel() { cancelled.store(true, ordering: .releasing) }
 

@@ -42,13 +42,7 @@ struct ClientTests {
     @Test("that gets no reply in time fails with timeout, and the next one works")
     func timeout() async throws {
         let gate = Gate()
-        let routes: [Route] =
-            Self.echo + [
-                .raw("slow") { value in
-                    await gate.pass()
-                    return value
-                }
-            ]
+        let routes = Self.echo + [slow(gate)]
         try await withServer(routes) { port, _ in
             let client = client(port)
             try await expect(client, "echo", 1, 1)
@@ -85,13 +79,7 @@ struct ClientTests {
     @Test("that is cancelled is forgotten, and the connection stays")
     func cancellation() async throws {
         let gate = Gate()
-        let routes: [Route] =
-            Self.echo + [
-                .raw("slow") { value in
-                    await gate.pass()
-                    return value
-                }
-            ]
+        let routes = Self.echo + [slow(gate)]
         try await withServer(routes) { port, server in
             let client = client(port)
             let call = Task { try await client.send("slow", 1, timeout: .seconds(60)) }
@@ -149,10 +137,7 @@ struct ClientTests {
     func tooMany() async throws {
         let gate = Gate()
         let routes: [Route] = [
-            .raw("slow") { value in
-                await gate.pass()
-                return value
-            }
+            slow(gate)
         ]
         try await withServer(routes) { port, _ in
             let client = client(port, ClientConfiguration()) { $0.maximumPendingCalls = 2 }

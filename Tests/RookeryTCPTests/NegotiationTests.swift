@@ -94,6 +94,21 @@ struct NegotiationTests {
         #expect(all.allSatisfy { $0 < 0x80 })
     }
 
+    @Test("go on in text when the hello is not answered in time, streams too")
+    func silentPeer() async throws {
+        try await ScriptedPeer.running({ bytes in
+            let text = String(decoding: bytes, as: UTF8.self)
+            // Only a stream has a connection without a hello.
+            return text.contains(Hello.pattern)
+                ? .silence : .write(Array(self.text(#"{"response":1,"isDisposed":true,"id":"1"}"#).utf8))
+        }) { peer in
+            let client = client(peer.port) { $0.connectTimeout = .milliseconds(100) }
+            var values: [JSONValue?] = []
+            for try await value in try await client.stream("p", 1) { values.append(value) }
+            #expect(values == [1])
+        }
+    }
+
     @Test("go on in text when one of them does not want frames")
     func unwilling() async throws {
         try await withServer(Self.echo, { $0.negotiates = false }) { port, _ in
@@ -253,13 +268,7 @@ struct NegotiationTests {
     @Test("lose no call when the server stops: it says go away, and answers what it was sent")
     func goAway() async throws {
         let gate = Gate()
-        let routes: [Route] =
-            Self.echo + [
-                .raw("slow") { value in
-                    await gate.pass()
-                    return value
-                }
-            ]
+        let routes = Self.echo + [slow(gate)]
         let call = try await withServer(routes) { port, _ in
             let client = client(port)
             _ = try await client.send("echo", 1)

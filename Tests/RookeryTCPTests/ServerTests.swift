@@ -28,13 +28,7 @@ struct LimitTests {
     @Test("requests over the number in flight are answered OVERLOADED, and none is lost")
     func inFlight() async throws {
         let gate = Gate()
-        let routes: [Route] =
-            Self.echo + [
-                .raw("slow") { value in
-                    await gate.pass()
-                    return value
-                }
-            ]
+        let routes = Self.echo + [slow(gate)]
         try await withServer(routes, { $0.limits.inFlight = 4 }) { port, _ in
             try await RawSocket.connected(to: port) { socket in
                 try await socket.write((1...4).map { request("slow", $0) }.joined() + request("echo", 5))
@@ -115,10 +109,7 @@ struct ServerTests {
     func concurrency() async throws {
         let gate = Gate()
         let routes: [Route] = [
-            .raw("slow") { value in
-                await gate.pass()
-                return value
-            },
+            slow(gate),
             .raw("fast") { value in
                 await gate.open()
                 return value
@@ -139,10 +130,7 @@ struct ServerTests {
     func gracefulStop() async throws {
         let gate = Gate()
         let routes: [Route] = [
-            .raw("slow") { value in
-                await gate.pass()
-                return value
-            }
+            slow(gate)
         ]
         let server = try RookeryServer(configuration: ServerConfiguration(port: 0), routes: routes, logger: quiet)
         let run = Task { try await server.run() }

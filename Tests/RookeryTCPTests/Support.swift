@@ -61,6 +61,14 @@ func untilCancelled() async throws {
     try Task.checkCancellation()
 }
 
+/// Answers `slow` with what it was sent, when the gate opens.
+func slow(_ gate: Gate) -> Route {
+    .raw("slow") { value in
+        await gate.pass()
+        return value
+    }
+}
+
 /// Opens, once, for everybody who waits.
 actor Gate {
     private var isOpen = false

@@ -42,7 +42,9 @@ func frame(_ body: String) -> [UInt8] { Array("\(body.utf16.count)#\(body)".utf8
 
 /// A frame of an array of numbers, of about that many bytes.
 func largeFrame(_ size: Int) -> [UInt8] {
-    frame(#"{"pattern":"p","data":["# + Array(repeating: "1234567", count: size / 8).joined(separator: ",") + #"],"id":"1"}"#)
+    frame(
+        #"{"pattern":"p","data":["# + Array(repeating: "1234567", count: size / 8).joined(separator: ",")
+            + #"],"id":"1"}"#)
 }
 
 let benchmarks: @Sendable () -> Void = {
