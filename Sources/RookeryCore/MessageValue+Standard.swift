@@ -112,6 +112,9 @@ extension Optional: MessageValue where Wrapped: MessageValue {
 
     /// Absent is nil.
     @inlinable public static var whenAbsent: Wrapped?? { .some(nil) }
+
+    /// As the wrapped type.
+    @inlinable public static var allowsCompression: Bool { Wrapped.allowsCompression }
 }
 
 extension Array: MessageValue where Element: MessageValue {
@@ -134,6 +137,9 @@ extension Array: MessageValue where Element: MessageValue {
         }
         return complete ? values : nil
     }
+
+    /// As the elements.
+    @inlinable public static var allowsCompression: Bool { Element.allowsCompression }
 
     /// Writes an array.
     @inlinable
@@ -161,6 +167,9 @@ extension Dictionary: MessageValue where Key == String, Value: MessageValue {
         }
         return complete ? values : nil
     }
+
+    /// As the values.
+    @inlinable public static var allowsCompression: Bool { Value.allowsCompression }
 
     /// Writes an object, its members sorted, so that equal dictionaries give equal text.
     public func encode(to writer: inout ValueWriter) {

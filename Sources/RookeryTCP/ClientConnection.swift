@@ -13,7 +13,10 @@ final class ClientConnection: @unchecked Sendable {
     let configuration: TCPClientConfiguration
     let executor: LoopExecutor
     let logger: Logger
+    /// The one that takes calls.
     private var link: ClientLink?
+    /// All that are there, those among them that take no more calls.
+    private var links: [ObjectIdentifier: ClientLink] = [:]
     private var isClosed = false
     private let inbox = NIOLockedValueBox<[PendingCall]>([])
     /// The last peer agreed on binary frames; for callers on other threads, who encode before they ask.
@@ -54,26 +57,29 @@ final class ClientConnection: @unchecked Sendable {
         }
     }
 
-    /// Opens a stream among the calls; nil when the peer is a plain one, which needs a connection for it.
+    /// Opens a stream among the calls; nil when the peer, or the pattern, is a plain one, which needs a connection for it.
     func openStream(_ call: OutgoingCall) async throws -> MessageStream<Payload>? {
-        let isShared = try await withCheckedThrowingContinuation { continuation in
+        try await withCheckedThrowingContinuation { continuation in
             eventLoop.execute {
                 do {
-                    try self.currentLink().whenAgreed { continuation.resume(with: $0) }
+                    let link = try self.currentLink()
+                    link.whenAgreed { result in
+                        continuation.resume(with: result.map { _ in self.openStream(call, on: link) })
+                    }
                 } catch {
                     continuation.resume(throwing: error)
                 }
                 self.executor.drain()
             }
         }
-        guard isShared else { return nil }
+    }
+
+    private func openStream(_ call: OutgoingCall, on link: ClientLink) -> MessageStream<Payload>? {
+        guard link.hasFrames(for: call.command) else { return nil }
         let (stream, sequence) = SharedStream.make(self, buffer: configuration.streamBuffer)
         let pending = PendingCall(call, stream: stream)
-        eventLoop.execute {
-            stream.opened(pending)
-            self.take([pending])
-            self.executor.drain()
-        }
+        stream.opened(pending)
+        link.send(pending)
         return sequence
     }
 
@@ -112,8 +118,10 @@ final class ClientConnection: @unchecked Sendable {
     func close() {
         eventLoop.execute {
             self.isClosed = true
-            self.link?.close(.closed)
             self.link = nil
+            let links = self.links
+            self.links = [:]
+            for link in links.values { link.close(.closed) }
             self.executor.drain()
         }
     }
@@ -146,6 +154,7 @@ final class ClientConnection: @unchecked Sendable {
         if isClosed { throw CallError(.closed, "The client was closed.") }
         let link = ClientLink(self)
         self.link = link
+        links[ObjectIdentifier(link)] = link
         link.connect()
         return link
     }
@@ -153,6 +162,12 @@ final class ClientConnection: @unchecked Sendable {
     /// The link takes no more calls. On the loop.
     func left(_ link: ClientLink) {
         if self.link === link { self.link = nil }
+    }
+
+    /// The link is gone. On the loop.
+    func ended(_ link: ClientLink) {
+        left(link)
+        links[ObjectIdentifier(link)] = nil
     }
 
     /// What the peer has agreed to. On the loop.

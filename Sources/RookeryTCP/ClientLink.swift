@@ -37,11 +37,13 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     private let configuration: TCPClientConfiguration
     private var state = State.connecting
     private var agreement = Agreement.unknown
+    private var lateHello: UInt64?
     private var waitingForAgreement: [(Result<Bool, any Error>) -> Void] = []
     private var context: ChannelHandlerContext?
     private var decoder: FrameDecoder
     private var writer = ValueWriter(capacity: 4096)
     private var isUnsettled = false
+    private var isEnding = false
     private var pending = PendingTable<PendingCall>()
     /// Calls to be written when connected, in order.
     private var waiting: [PendingCall] = []
@@ -64,14 +66,28 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     /// Enters a call and writes it, now or when connected.
     func send(_ call: PendingCall) {
         if call.isCancelled { return call.resume(throwing: CancellationError()) }
-        if pending.count >= configuration.maximumPendingCalls {
+        if pending.count >= configuration.maximumPendingCalls, !call.isHello {
             return call.resume(
                 throwing: CallError(.tooManyCalls, "\(pending.count) calls to \(address) are under way."))
+        }
+        if isClogged {
+            return call.resume(
+                throwing: CallError(
+                    .tooManyCalls, "\(address) does not take what was sent: over \(Self.unsentLimit) bytes wait."))
         }
         call.link = self
         call.id = pending.insert(call)
         if call.deadline < timerDeadline { arm(call.deadline) }
         if case .connecting = state { waiting.append(call) } else { write(call) }
+    }
+
+    /// Bytes that the connection has not taken, above which nothing more is sent on it: 16 MiB.
+    private static let unsentLimit = 16 * 1024 * 1024
+
+    private var isClogged: Bool {
+        guard let channel = context?.channel, !channel.isWritable else { return false }
+        // Every socket has the option; one that has not is judged by its frames alone.
+        return ((try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0) > Self.unsentLimit
     }
 
     private func write(_ call: PendingCall) {
@@ -173,7 +189,8 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         remove(call)
         call.encoded = nil
         if case .hello = call.kind {
-            // Not answered in time: what comes later is not waited for.
+            // Not answered in time: a plain peer, unless its answer comes late. It would speak frames then.
+            lateHello = call.id
             return helloAnswered(.failure(error))
         }
         if call.wasWritten { tell(.cancel, call.id) }
@@ -205,7 +222,10 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
             writer.reset()
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         }
-        if pending.count == 0, case .leaving = state { context.close(promise: nil) }
+        if pending.count == 0, case .leaving = state, !isEnding {
+            isEnding = true
+            closeWhenWritten(context)
+        }
     }
 
     private func failAll(_ error: (PendingCall) -> CallError) {
@@ -258,6 +278,11 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
             .timeout, "No reply from \(address) to \(call.name) in time.", wasWritten: call.wasWritten)
     }
 
+    /// Whether calls of a pattern go in binary frames.
+    func hasFrames(for command: Command) -> Bool {
+        if case .binary(let negotiated) = agreement { negotiated.patterns[command.pattern.route] != nil } else { false }
+    }
+
     // MARK: The hello
 
     /// Says, when it is known, whether the peer takes binary frames; an error when there is no peer.
@@ -271,7 +296,8 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
 
     private func writeHello(_ call: PendingCall) {
         let hello = Hello(
-            serializers: configuration.serializers.names,
+            // A ping asks for nothing: a server that agreed would send frames later.
+            serializers: call.isHello ? configuration.serializers.names : [],
             compressions: configuration.compresses ? [Compression.name] : [])
         let mark = writer.beginFrame()
         Array("\"\(Hello.pattern)\"".utf8).withUnsafeBytes { writer.beginPacket(pattern: $0) }
@@ -332,7 +358,19 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
             writer.reset()
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         }
-        context?.close(promise: nil)
+        if let context { closeWhenWritten(context) }
+    }
+
+    /// A close would discard what has not gone out yet: it waits for a last, empty write, but not for ever.
+    private func closeWhenWritten(_ context: ChannelHandlerContext) {
+        let written = context.eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+        let isolated = context.eventLoop.assumeIsolated()
+        let timer = isolated.scheduleTask(in: .seconds(5)) { self.context?.close(promise: nil) }
+        written.futureResult.assumeIsolated().whenComplete { _ in
+            timer.cancel()
+            self.context?.close(promise: nil)
+        }
     }
 
     private func settle(throwing error: CallError) {
@@ -343,7 +381,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
 
     /// There is, or will be, no connection.
     private func ended(connecting cause: String? = nil) {
-        owner.left(self)
+        owner.ended(self)
         guard state != .closed else { return }
         let wasConnecting = state == .connecting
         state = .closed
@@ -361,6 +399,9 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    /// The context holds its handler: without this neither would ever be freed.
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelActive(context: ChannelHandlerContext) {
         guard state == .connecting else { return context.close(promise: nil) }
@@ -411,9 +452,13 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
 
     private func received(_ body: ByteBuffer) throws(FramingError) {
         let scan = try PacketScan(body)
-        guard scan.isObject, scan.id.isPresent, let id = body.withBytes(of: scan.id, Self.callID),
-            let call = pending[id]
-        else { return }  // Late, or never ours.
+        guard scan.isObject, scan.id.isPresent, let id = body.withBytes(of: scan.id, Self.callID) else { return }
+        if id == lateHello {
+            lateHello = nil
+            agreement = .unknown
+            return helloAnswered(.success(Payload(body: body, range: scan.response)))
+        }
+        guard let call = pending[id] else { return }  // Late, or never ours.
         switch ReplyPacket(scan, in: body) {
         case .value(let range, let isLast): received(Payload(body: body, range: range), isLast: isLast, of: call)
         case .end: finish(call, .success(call.value))
@@ -457,7 +502,10 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
 
     private func received(_ payload: Payload, isLast: Bool, of call: PendingCall) {
         if case .stream(let stream) = call.kind {
-            stream.received(payload)
+            guard stream.received(payload) || isLast else {
+                let message = "\(address) sent more values of \(call.name) than it had credit for."
+                return forget(call, CallError(.connectionLost, message, wasWritten: true))
+            }
             if isLast { finish(call, .success(.absent)) }
             return
         }

@@ -12,6 +12,7 @@ final class HandlerTask: @unchecked Sendable {
     private var parked: UnsafeContinuation<Void, Never>?
     /// The message whose handler runs, or waits, in this task.
     private(set) var current: ServerRequest?
+    private var isAwake = false
     private var isCancelled = false
 
     private init(_ connection: ServerConnection) { self.connection = connection }
@@ -50,7 +51,11 @@ final class HandlerTask: @unchecked Sendable {
             }
             guard connection.park(self) else { return connection.ended(self) }
             // Unsafe: it is resumed in one place, which takes it out first, and always at the connection's end.
-            await withUnsafeContinuation { parked = $0 }
+            await withUnsafeContinuation { continuation in
+                // Woken between the two lines above: there is something to do already.
+                if isAwake { continuation.resume() } else { parked = continuation }
+            }
+            isAwake = false
             if isCancelled { return connection.ended(self) }
         }
     }
@@ -63,6 +68,7 @@ final class HandlerTask: @unchecked Sendable {
 
     /// Goes on with the messages that are queued.
     func wake() {
+        isAwake = true
         let continuation = parked
         parked = nil
         continuation?.resume()

@@ -87,6 +87,9 @@ enum FramePayload {
             return Payload(
                 body: body, range: ByteRange(start: start, count: body.readableBytes - start), format: format)
         }
+        if header.flags.contains(.compressed), !negotiated.compresses {
+            throw FramingError.damagedFrame("no compression was agreed on")
+        }
         return try readOther(header, body, try negotiated.codec(header.serializer), compression, limit: limit)
     }
 

@@ -55,6 +55,7 @@ final class PendingCall: @unchecked Sendable {
         self.kind = kind
     }
 
+    var isHello: Bool { if case .hello = kind { true } else { false } }
     var name: String { call?.command.name ?? Hello.pattern }
     var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
     func cancel() { cancelled.store(true, ordering: .releasing) }

@@ -116,6 +116,7 @@ public final class RookeryServer: Service {
 
     private func drain() async {
         let logger = shared.logger
+        shared.registry.stop()
         shared.registry.forEach { $0.leave() }
         let waiting = shared.registry.whenEmpty()
         let timeout = shared.configuration.drainTimeout
@@ -152,6 +153,7 @@ final class ConnectionRegistry: Sendable {
     private struct State {
         var connections: [ObjectIdentifier: ServerConnection] = [:]
         var waiting: [CheckedContinuation<Void, Never>] = []
+        var isStopping = false
     }
 
     private let state = NIOLockedValueBox(State())
@@ -160,11 +162,15 @@ final class ConnectionRegistry: Sendable {
 
     func add(_ connection: ServerConnection, limit: Int) -> Bool {
         state.withLockedValue { state in
-            guard state.connections.count < limit else { return false }
+            // Accepted just before the listener closed: it would not be told that the server stops.
+            guard !state.isStopping, state.connections.count < limit else { return false }
             state.connections[ObjectIdentifier(connection)] = connection
             return true
         }
     }
+
+    /// Takes no further connections.
+    func stop() { state.withLockedValue { $0.isStopping = true } }
 
     func remove(_ connection: ServerConnection) {
         let waiting = state.withLockedValue { state in

@@ -25,6 +25,9 @@ public struct ServerConfiguration: Sendable {
         /// Messages being handled per connection; further requests are answered `OVERLOADED`, further events dropped and
         /// logged. Default 1024.
         public var inFlight = 1024
+        /// Bytes of messages being handled per connection, after inflating; further requests are answered `OVERLOADED`, but a
+        /// single message within `frame` is always handled. Default 64 MiB.
+        public var inFlightBytes = 64 * 1024 * 1024
         /// Connections; further ones are closed as they come. Default 10 000.
         public var connections = 10_000
         /// How long a frame may take from its first byte to its last; then the connection is closed. Default 30 s.
@@ -55,6 +58,7 @@ public struct ServerConfiguration: Sendable {
         if !(0...65_535).contains(port) { throw Invalid(description: "port must be 0 to 65535, not \(port)") }
         if limits.frame < 1 { throw Invalid(description: "limits.frame must be at least 1 byte") }
         if limits.inFlight < 1 { throw Invalid(description: "limits.inFlight must be at least 1") }
+        if limits.inFlightBytes < 1 { throw Invalid(description: "limits.inFlightBytes must be at least 1") }
         if limits.connections < 1 { throw Invalid(description: "limits.connections must be at least 1") }
         if limits.unsentPause < 1 { throw Invalid(description: "limits.unsentPause must be at least 1 byte") }
         if limits.unsentClose < limits.unsentPause {

@@ -55,6 +55,10 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     private var creditTakers: [UInt64: ServerRequest] = [:]
     private var holding: [ServerRequest] = []
     private var partialFrameTimer: Scheduled<Void>?
+    private var framesRead: UInt64 = 0
+    /// Bytes of the payloads whose handlers have not returned.
+    private var bytesInFlight = 0
+    private var isEnding = false
     private var abortTimer: Scheduled<Void>?
     private var waitingForRoom: [CheckedContinuation<Void, Never>] = []
 
@@ -71,6 +75,11 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         self.context = context
     }
 
+    /// The context holds its handler: without this neither would ever be freed.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
     private var takesMessages: Bool {
         switch state {
         case .open, .leaving: true
@@ -84,6 +93,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         decoder.append(unwrapInboundIn(data))
         do throws(FramingError) {
             while takesMessages, let frame = try decoder.nextFrame() {
+                framesRead &+= 1
                 switch frame {
                 case .text(let body): try received(body)
                 case .binary(let header, let body): try received(header, body)
@@ -145,7 +155,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
             if scan.id.isPresent { return write { $0.noHandlerReply(id: body, scan.id) } }
             return shared.logger.warning("no handler for an event", metadata: ["peer": "\(peer)"])
         }
-        guard hasRoom(entry) else {
+        guard hasRoom(entry, scan.data.count) else {
             if scan.id.isPresent { write { $0.errorReply(.tooManyInFlight, id: body, scan.id) } }
             return
         }
@@ -165,8 +175,10 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         .now() + .milliseconds(max(0, min(milliseconds, 86_400_000)))
     }
 
-    private func hasRoom(_ entry: Router.Entry) -> Bool {
-        if inFlight < shared.configuration.limits.inFlight { return true }
+    /// Whether another message may be handled, of so many bytes. A single one always may: the frame limit bounds it.
+    private func hasRoom(_ entry: Router.Entry, _ bytes: Int) -> Bool {
+        let limits = shared.configuration.limits
+        if inFlight == 0 || inFlight < limits.inFlight && bytesInFlight + bytes <= limits.inFlightBytes { return true }
         shared.logger.warning(
             "over the limit of messages in flight",
             metadata: ["peer": "\(peer)", "pattern": "\(entry.command.pattern)"])
@@ -184,12 +196,13 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
             to: hello, name: configuration.name, instance: shared.instance,
             serializers: configuration.serializers.names, compressions: [Compression.name],
             patterns: shared.router.commands.map(\.pattern.route), frameLimit: configuration.limits.frame)
-        guard let negotiated = Negotiated(reply, configuration.serializers) else { return false }
-        self.negotiated = negotiated
+        // What was agreed on stays: frames that rely on it may be on their way. A second hello gets the same answer.
+        guard let agreed = negotiated ?? Negotiated(reply, configuration.serializers) else { return false }
+        negotiated = agreed
         decoder.acceptsBinary = true
         write { writer in
             writer.verbatim("{\"response\":")
-            reply.jsonValue.write(to: &writer)
+            agreed.reply.jsonValue.write(to: &writer)
             body.withBytes(of: scan.id) { writer.endReply(id: $0, isLast: true) }
         }
         return true
@@ -222,7 +235,6 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         guard let entry = shared.router.entry(at: Int(header.pattern)) else {
             return refuse(.string(RemoteError.noHandlerText))
         }
-        guard hasRoom(entry) else { return refuse(RemoteError.tooManyInFlight.payload) }
         let payload: Payload
         do {
             payload = try FramePayload.read(
@@ -232,6 +244,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         } catch {
             return refuse(RemoteError(.invalidPayload, "The message is not what its serializer writes.").payload)
         }
+        guard hasRoom(entry, payload.range.count) else { return refuse(RemoteError.tooManyInFlight.payload) }
         let length = Int(header.metadataLength)
         enqueue(
             ServerRequest(
@@ -260,12 +273,14 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     private func enqueue(_ request: ServerRequest) {
         inFlight += 1
+        bytesInFlight += request.payload.range.count
         queue.append(request)
         settleSoon()
         if queue.count - firstQueued >= Self.queueLimit {
             handleQueued()
             executor.drain()
-            executor.beginBurst()
+            // What was just sent may have closed the channel; then no end of the burst will be told.
+            if takesMessages { executor.beginBurst() }
         }
     }
 
@@ -311,6 +326,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     func finished(_ request: ServerRequest) {
         if !creditTakers.isEmpty, case .binary(let id, _) = request.sender { creditTakers[id] = nil }
         inFlight -= 1
+        bytesInFlight -= request.payload.range.count
         if inFlight == 0, case .closing = state { settleSoon() }
     }
 
@@ -355,7 +371,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
             if let format = negotiated.format(header.serializer) {
                 writer.payload(value, format)
             } else {
-                try writer.payload(value, negotiated.codecs[Int(header.serializer)])
+                try writer.payload(value, try negotiated.codec(header.serializer))
             }
         } catch {
             shared.logger.error("a serializer failed", metadata: ["error": "\(String(reflecting: error))"])
@@ -422,10 +438,12 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         handleQueued()
         guard let context else { return }
         flush(context)
-        if inFlight == 0, case .closing = state {
-            // What was written goes out first: a close comes after the writes before it.
-            context.close(mode: .output, promise: nil)
-            context.close(promise: nil)
+        if inFlight == 0, case .closing = state, !isEnding {
+            isEnding = true
+            // A close would discard what has not gone out yet: it waits for a last, empty write. `abortTimer` bounds it.
+            let written = context.eventLoop.makePromise(of: Void.self)
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+            written.futureResult.assumeIsolated().whenComplete { _ in self.context?.close(promise: nil) }
         }
     }
 
@@ -459,10 +477,15 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         }
         guard partialFrameTimer == nil, let context else { return }
         let limit = shared.configuration.limits.incompleteFrame
+        let framesBefore = framesRead
         partialFrameTimer = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) {
+            self.partialFrameTimer = nil
+            guard let context = self.context else { return }
+            // A busy connection may never be between frames; one that is not read cannot end its frame.
+            if self.framesRead != framesBefore || !context.channel.isWritable { return self.watchPartialFrame() }
             self.shared.logger.warning(
                 "closing a connection whose frame did not end in time", metadata: ["peer": "\(self.peer)"])
-            self.context?.close(promise: nil)
+            context.close(promise: nil)
         }
     }
 

@@ -47,8 +47,10 @@ final class SharedStream: @unchecked Sendable {
         if hasLeft { call.cancel() }
     }
 
-    func received(_ payload: Payload) {
+    /// False when the server had no credit for it.
+    func received(_ payload: Payload) -> Bool {
         hasBegun = true
+        if credit == 0 { return false }
         credit -= 1
         switch source?.yield(payload) {
         case .stopProducing: wantsMore = false
@@ -57,6 +59,7 @@ final class SharedStream: @unchecked Sendable {
         case .dropped, nil: break
         }
         expectMore()
+        return true
     }
 
     /// Grants credit in halves of the window; and the peer is given time for the next value only while it may send one: a

@@ -64,6 +64,9 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
+    /// The context holds its handler: without this neither would ever be freed.
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
     func channelActive(context: ChannelHandlerContext) {
         var writer = ValueWriter()
         let mark = writer.beginFrame()

@@ -39,6 +39,9 @@ public struct RawSocket {
     /// Writes text.
     public func write(_ text: String) async throws { try await write(Array(text.utf8)) }
 
+    /// Writes no more, which the peer is told; goes on reading.
+    public func finish() { outbound.finish() }
+
     /// Reads until that many bytes have come in all, or the peer closes; gives all that has come.
     public mutating func read(_ count: Int) async throws -> [UInt8] {
         while received.count < count, let bytes = try await inbound.next(isolation: #isolation) {

@@ -182,6 +182,53 @@ struct NegotiationTests {
         }
     }
 
+    @Test("keep to what they agreed on: a second hello changes nothing, and what was not agreed on ends the connection")
+    func secondHello() async throws {
+        try await withServer(Self.echo) { port, _ in
+            try await RawSocket.connected(to: port) { socket in
+                let both = Hello(serializers: ["json", "messagepack"], compressions: []).jsonValue.jsonText
+                let one = Hello(serializers: ["json"], compressions: []).jsonValue.jsonText
+                var request = BinaryHeader(.request, id: 5)
+                request.serializer = 1
+                // In one segment, so that the second hello comes before the handler's answer.
+                let first = text(#"{"pattern":"$rookery.hello","data":\#(both),"id":"h"}"#)
+                let second = text(#"{"pattern":"$rookery.hello","data":\#(one),"id":"h"}"#)
+                try await socket.write(Array(first.utf8) + frame(request, "\u{01}") + Array(second.utf8))
+                let start = String(decoding: try await socket.read(5), as: UTF8.self)
+                let hello = try start.split(separator: "#")[0].count + 1 + need(Int(start.split(separator: "#")[0]))
+                let answers = try await socket.read(2 * hello + 25)
+                #expect(answers[..<hello] == answers[hello..<(2 * hello)])
+                #expect(answers[2 * hello] == 0x83 && answers.last == 1)
+                request.flags = .compressed
+                try await socket.write(frame(request, "12345678"))
+                let all = await socket.readToEnd()
+                #expect(all.count == answers.count)
+            }
+        }
+    }
+
+    @Test("let no server send a stream faster than it is read: values beyond the credit end it")
+    func beyondCredit() async throws {
+        try await ScriptedPeer.running({ bytes in
+            let received = String(decoding: bytes, as: UTF8.self)
+            guard bytes.contains(0x81) else {
+                guard received.contains(Hello.pattern) else { return .silence }
+                let reply = HelloReply(
+                    to: Hello(serializers: ["json"], compressions: []), name: "x", instance: "x", serializers: ["json"],
+                    compressions: [], patterns: ["p"], frameLimit: 1000)
+                return .write(
+                    Array(self.text(#"{"response":\#(reply.jsonValue.jsonText),"isDisposed":true,"id":"1"}"#).utf8))
+            }
+            return .write((0..<10_000).flatMap { _ in self.frame(BinaryHeader(.value, id: 2), "1") })
+        }) { peer in
+            let stream = try await client(peer.port).stream("p", 1)
+            let error = await #expect(throws: CallError.self) {
+                for try await _ in stream { try await Task.sleep(for: .milliseconds(5)) }
+            }
+            #expect(error?.code == .connectionLost)
+        }
+    }
+
     @Test("pass on what surrounds a call: its metadata, and the time that is left")
     func surroundings() async throws {
         let route = Route.raw("who") { _ in

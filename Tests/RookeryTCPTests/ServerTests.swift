@@ -126,6 +126,19 @@ struct ServerTests {
         }
     }
 
+    @Test("sends a large reply to its end, also when its peer has half-closed")
+    func largeLastReply() async throws {
+        let routes: [Route] = [.raw("big") { _ in String(repeating: "x", count: 6_000_000) }]
+        try await withServer(routes) { port, _ in
+            let received = try await RawSocket.connected(to: port) { socket in
+                try await socket.write(request("big", 1))
+                socket.finish()
+                return await socket.readToEnd()
+            }
+            #expect(received.count > 6_000_000 && received.suffix(2).elementsEqual("\"}".utf8))
+        }
+    }
+
     @Test("that is stopped finishes what is in flight, and takes no new connections")
     func gracefulStop() async throws {
         let gate = Gate()
