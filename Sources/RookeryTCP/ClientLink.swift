@@ -86,8 +86,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
 
     private var isClogged: Bool {
         guard let channel = context?.channel, !channel.isWritable else { return false }
-        // Every socket has the option; one that has not is judged by its frames alone.
-        return ((try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0) > Self.unsentLimit
+        return channel.unsentBytes > Self.unsentLimit
     }
 
     private func write(_ call: PendingCall) {
@@ -224,7 +223,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         }
         if pending.count == 0, case .leaving = state, !isEnding {
             isEnding = true
-            closeWhenWritten(context)
+            context.channel.closeWhenWritten(within: .seconds(5))
         }
     }
 
@@ -358,19 +357,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
             writer.reset()
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         }
-        if let context { closeWhenWritten(context) }
-    }
-
-    /// A close would discard what has not gone out yet: it waits for a last, empty write, but not for ever.
-    private func closeWhenWritten(_ context: ChannelHandlerContext) {
-        let written = context.eventLoop.makePromise(of: Void.self)
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
-        let isolated = context.eventLoop.assumeIsolated()
-        let timer = isolated.scheduleTask(in: .seconds(5)) { self.context?.close(promise: nil) }
-        written.futureResult.assumeIsolated().whenComplete { _ in
-            timer.cancel()
-            self.context?.close(promise: nil)
-        }
+        context?.channel.closeWhenWritten(within: .seconds(5))
     }
 
     private func settle(throwing error: CallError) {

@@ -78,6 +78,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     /// The context holds its handler: without this neither would ever be freed.
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        ended()
     }
 
     private var takesMessages: Bool {
@@ -118,7 +119,11 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         if isWritable { resumeWaiting() }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    func channelInactive(context: ChannelHandlerContext) { ended() }
+
+    /// The channel is gone. A channel that is closed before it was active is removed without having been inactive.
+    private func ended() {
+        if case .closed = state { return }
         // What came before the end has come: an event's sender may close at once.
         handleQueued()
         state = .closed
@@ -440,10 +445,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         flush(context)
         if inFlight == 0, case .closing = state, !isEnding {
             isEnding = true
-            // A close would discard what has not gone out yet: it waits for a last, empty write. `abortTimer` bounds it.
-            let written = context.eventLoop.makePromise(of: Void.self)
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
-            written.futureResult.assumeIsolated().whenComplete { _ in self.context?.close(promise: nil) }
+            context.channel.closeWhenWritten(within: TimeAmount(shared.configuration.drainTimeout))
         }
     }
 
@@ -457,8 +459,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     private func closeIfUnreasonable(_ context: ChannelHandlerContext) {
         if context.channel.isWritable { return }
-        // Every socket has the option; one that has not is judged by what it takes, not closed.
-        let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        let unsent = context.channel.unsentBytes
         guard unsent > shared.configuration.limits.unsentClose else { return }
         shared.logger.warning(
             "closing a connection that does not take its replies",
