@@ -12,7 +12,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     typealias OutboundOut = ByteBuffer
 
     /// From `connecting` to `open`; to `leaving` when the server asked to be left; to `closed` from each.
-    private enum State {
+    enum State {
         /// Calls wait.
         case connecting
         /// Calls are written as they come.
@@ -23,7 +23,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         case closed
     }
 
-    private enum Agreement {
+    enum Agreement {
         /// The hello has not been answered: what is sent is text.
         case unknown
         /// A plain peer: text.
@@ -32,19 +32,19 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         case binary(Negotiated)
     }
 
-    private let owner: ClientConnection
-    private let executor: LoopExecutor
-    private let configuration: TCPClientConfiguration
-    private var state = State.connecting
-    private var agreement = Agreement.unknown
-    private var lateHello: UInt64?
-    private var waitingForAgreement: [(Result<Bool, any Error>) -> Void] = []
+    let owner: ClientConnection
+    let executor: LoopExecutor
+    let configuration: TCPClientConfiguration
+    var state = State.connecting
+    var agreement = Agreement.unknown
+    var lateHello: UInt64?
+    var waitingForAgreement: [(Result<Bool, any Error>) -> Void] = []
     private var context: ChannelHandlerContext?
-    private var decoder: FrameDecoder
-    private var writer = ValueWriter(capacity: 4096)
+    var decoder: FrameDecoder
+    var writer = ValueWriter(capacity: 4096)
     private var isUnsettled = false
     private var isEnding = false
-    private var pending = PendingTable<PendingCall>()
+    var pending = PendingTable<PendingCall>()
     /// Calls to be written when connected, in order.
     private var waiting: [PendingCall] = []
     private var timer: Scheduled<Void>?
@@ -59,7 +59,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         if !configuration.negotiates { agreement = .plain }
     }
 
-    private var address: String { configuration.address }
+    var address: String { configuration.address }
 
     // MARK: Calls
 
@@ -176,7 +176,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         return metadata
     }
 
-    private func remove(_ call: PendingCall) {
+    func remove(_ call: PendingCall) {
         pending.remove(call.id)
         call.link = nil
         if pending.count == 0, case .leaving = state { settleSoon() }
@@ -199,7 +199,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     /// More values of a stream may come.
     func grant(_ call: PendingCall, _ amount: Int) { tell(.credit, call.id, UInt32(clamping: amount)) }
 
-    private func tell(_ kind: BinaryHeader.Kind, _ id: UInt64, _ amount: UInt32 = 0) {
+    func tell(_ kind: BinaryHeader.Kind, _ id: UInt64, _ amount: UInt32 = 0) {
         guard case .binary = agreement, context != nil else { return }
         var header = BinaryHeader(kind, id: id)
         header.amount = amount
@@ -207,7 +207,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         settleSoon()
     }
 
-    private func settleSoon() {
+    func settleSoon() {
         if isUnsettled { return }
         isUnsettled = true
         executor.settleLater(self)
@@ -280,55 +280,6 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     /// Whether calls of a pattern go in binary frames.
     func hasFrames(for command: Command) -> Bool {
         if case .binary(let negotiated) = agreement { negotiated.patterns[command.pattern.route] != nil } else { false }
-    }
-
-    // MARK: The hello
-
-    /// Says, when it is known, whether the peer takes binary frames; an error when there is no peer.
-    func whenAgreed(_ body: @escaping (Result<Bool, any Error>) -> Void) {
-        switch agreement {
-        case .unknown: waitingForAgreement.append(body)
-        case .plain: body(.success(false))
-        case .binary: body(.success(true))
-        }
-    }
-
-    private func writeHello(_ call: PendingCall) {
-        let hello = Hello(
-            // A ping asks for nothing: a server that agreed would send frames later.
-            serializers: call.isHello ? configuration.serializers.names : [],
-            compressions: configuration.compresses ? [Compression.name] : [])
-        let mark = writer.beginFrame()
-        Array("\"\(Hello.pattern)\"".utf8).withUnsafeBytes { writer.beginPacket(pattern: $0) }
-        writer.verbatim(",\"data\":")
-        hello.jsonValue.write(to: &writer)
-        writer.endRequest(id: call.id)
-        writer.endFrame(mark)
-    }
-
-    /// A hello was answered; a peer that did so in no way known here is a plain one.
-    private func helloAnswered(_ result: Result<Payload, any Error>) {
-        guard case .unknown = agreement else { return }
-        var agreed = Agreement.plain
-        if case .success(let payload) = result, let value = try? payload.value(), let reply = HelloReply(value),
-            let negotiated = Negotiated(reply, configuration.serializers)
-        {
-            agreed = .binary(negotiated)
-            decoder.acceptsBinary = true
-            owner.logger.debug(
-                "agreed on binary frames",
-                metadata: ["address": "\(address)", "peer": "\(reply.name)", "instance": "\(reply.instance)"])
-        }
-        settle(agreed)
-    }
-
-    private func settle(_ agreed: Agreement) {
-        agreement = agreed
-        let isBinary = if case .binary = agreed { true } else { false }
-        owner.agreed(isBinary)
-        let bodies = waitingForAgreement
-        waitingForAgreement = []
-        for body in bodies { body(.success(isBinary)) }
     }
 
     // MARK: The channel
@@ -433,102 +384,6 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         reason = "\(error)"
         context.close(promise: nil)
-    }
-
-    // MARK: Answers
-
-    private func received(_ body: ByteBuffer) throws(FramingError) {
-        let scan = try PacketScan(body)
-        guard scan.isObject, scan.id.isPresent, let id = body.withBytes(of: scan.id, Self.callID) else { return }
-        if id == lateHello {
-            lateHello = nil
-            agreement = .unknown
-            return helloAnswered(.success(Payload(body: body, range: scan.response)))
-        }
-        guard let call = pending[id] else { return }  // Late, or never ours.
-        switch ReplyPacket(scan, in: body) {
-        case .value(let range, let isLast): received(Payload(body: body, range: range), isLast: isLast, of: call)
-        case .end: finish(call, .success(call.value))
-        case .failure(let range):
-            finish(call, .failure(ReplyFailure.error(Payload(body: body, range: range), name: call.name)))
-        case .foreign:
-            received(
-                Payload(body: body, range: ByteRange(start: 0, count: body.readableBytes)), isLast: true, of: call)
-        }
-    }
-
-    private func received(_ header: BinaryHeader, _ body: ByteBuffer) throws(FramingError) {
-        guard case .binary(let negotiated) = agreement else { throw .binaryNotNegotiated }
-        switch header.kind {
-        case .value, .error, .end:
-            guard let call = pending[header.id] else { return }
-            if header.kind == .end { return finish(call, .success(call.value)) }
-            let payload: Payload
-            do {
-                payload = try FramePayload.read(
-                    header, body, negotiated, executor.compression, limit: configuration.frameLimit)
-            } catch let error as FramingError {
-                throw error
-            } catch {
-                let message = "The reply of \(call.name) is not what its serializer writes: \(error)"
-                return forget(call, CallError(.invalidReply, message, wasWritten: true))
-            }
-            if header.kind == .error {
-                finish(call, .failure(ReplyFailure.error(payload, name: call.name)))
-            } else {
-                received(payload, isLast: header.flags.contains(.last), of: call)
-            }
-        case .ping: tell(.pong, header.id)
-        case .pong:
-            if let call = pending[header.id] { finish(call, .success(.absent)) }
-        case .goAway: leave()
-        // Nothing a server sends, or of a later version: passed over.
-        case .request, .event, .cancel, .credit, nil: break
-        }
-    }
-
-    private func received(_ payload: Payload, isLast: Bool, of call: PendingCall) {
-        if case .stream(let stream) = call.kind {
-            guard stream.received(payload) || isLast else {
-                let message = "\(address) sent more values of \(call.name) than it had credit for."
-                return forget(call, CallError(.connectionLost, message, wasWritten: true))
-            }
-            if isLast { finish(call, .success(.absent)) }
-            return
-        }
-        if isLast { return finish(call, .success(payload)) }
-        call.value = payload
-        // Of a stream asked for as a request only the last value counts; the others must not hold it up.
-        grant(call, 1)
-    }
-
-    private func finish(_ call: PendingCall, _ result: Result<Payload, any Error>) {
-        remove(call)
-        switch call.kind {
-        case .hello: helloAnswered(result)
-        // Whatever it says, it is an answer.
-        case .ping: call.resume(returning: .absent)
-        case .request, .event, .stream: call.resume(with: result)
-        }
-    }
-
-    /// The server will close the connection: no new calls for it.
-    private func leave() {
-        guard state == .open else { return }
-        state = .leaving
-        owner.left(self)
-        settleSoon()
-    }
-
-    /// The number in `"123"`, as this client writes its ids.
-    static func callID(_ json: UnsafeRawBufferPointer) -> UInt64? {
-        guard json.count > 2, json.count < 22, json[0] == UInt8(ascii: "\"") else { return nil }
-        var id: UInt64 = 0
-        for byte in json[1..<(json.count - 1)] {
-            guard byte &- 48 < 10 else { return nil }
-            id = id &* 10 &+ UInt64(byte &- 48)
-        }
-        return id
     }
 }
 

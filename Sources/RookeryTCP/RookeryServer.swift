@@ -131,6 +131,18 @@ public final class RookeryServer: Service {
     }
 }
 
+/// What all connections of a server share.
+struct ServerShared: Sendable {
+    let router: Router
+    let pipeline: ServerPipeline
+    let configuration: ServerConfiguration
+    let eventLoops: EventLoops
+    let logger: Logger
+    let registry: ConnectionRegistry
+    /// Tells this run of the server from others of its name.
+    let instance: String
+}
+
 private struct AlreadyRunning: Error, CustomStringConvertible {
     var description: String { "a server runs only once" }
 }

@@ -3,18 +3,6 @@ import NIOCore
 import RookeryCore
 import RookeryWire
 
-/// What all connections of a server share.
-struct ServerShared: Sendable {
-    let router: Router
-    let pipeline: ServerPipeline
-    let configuration: ServerConfiguration
-    let eventLoops: EventLoops
-    let logger: Logger
-    let registry: ConnectionRegistry
-    /// Tells this run of the server from others of its name.
-    let instance: String
-}
-
 /// One peer of a server: cuts frames, has a task handle each message, and writes what the tasks answer, once per burst.
 ///
 /// Confined to its event loop, tasks included: they run on the loop's executor. It owns them: a lost connection cancels
@@ -40,24 +28,24 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     let peer: String
     private var context: ChannelHandlerContext?
     private var state = State.open
-    private var decoder: FrameDecoder
-    private var writer = ValueWriter(capacity: 4096)
-    private var negotiated: Negotiated?
+    var decoder: FrameDecoder
+    var writer = ValueWriter(capacity: 4096)
+    var negotiated: Negotiated?
     private var isUnsettled = false
     /// Messages that came and whose handlers have not returned.
-    private var inFlight = 0
+    var inFlight = 0
     /// Messages whose handlers have not begun, from `firstQueued` on.
-    private var queue: [ServerRequest] = []
-    private var firstQueued = 0
-    private var tasks: [ObjectIdentifier: HandlerTask] = [:]
+    var queue: [ServerRequest] = []
+    var firstQueued = 0
+    var tasks: [ObjectIdentifier: HandlerTask] = [:]
     private var parked: [HandlerTask] = []
     /// Calls that were answered with values of a stream, by their ids.
-    private var creditTakers: [UInt64: ServerRequest] = [:]
+    var creditTakers: [UInt64: ServerRequest] = [:]
     private var holding: [ServerRequest] = []
     private var partialFrameTimer: Scheduled<Void>?
     private var framesRead: UInt64 = 0
     /// Bytes of the payloads whose handlers have not returned.
-    private var bytesInFlight = 0
+    var bytesInFlight = 0
     private var isEnding = false
     private var abortTimer: Scheduled<Void>?
     private var waitingForRoom: [CheckedContinuation<Void, Never>] = []
@@ -146,137 +134,12 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         if case ChannelEvent.inputClosed = event { close(endingStreams: true) }
     }
 
-    // MARK: Messages of text
-
-    private func received(_ body: ByteBuffer) throws(FramingError) {
-        let scan = try PacketScan(body)
-        guard scan.isObject, scan.pattern.isPresent || scan.data.isPresent else {
-            return shared.logger.info("ignored a packet without pattern and data", metadata: ["peer": "\(peer)"])
-        }
-        let entry =
-            scan.pattern.isPresent ? body.withBytes(of: scan.pattern) { shared.router.lookUp(received: $0) } : nil
-        guard let entry else {
-            if answersHello(body, scan) { return }
-            if scan.id.isPresent { return write { $0.noHandlerReply(id: body, scan.id) } }
-            return shared.logger.warning("no handler for an event", metadata: ["peer": "\(peer)"])
-        }
-        guard hasRoom(entry, scan.data.count) else {
-            if scan.id.isPresent { write { $0.errorReply(.tooManyInFlight, id: body, scan.id) } }
-            return
-        }
-        var deadline: NIODeadline?
-        if scan.metadata.isPresent {
-            let timeout = PacketMetadata.read(scan.metadata, in: body)[MessageContext.timeoutKey].flatMap(Int64.init)
-            deadline = timeout.map(Self.deadline)
-        }
-        enqueue(
-            ServerRequest(
-                self, entry, payload: Payload(body: body, range: scan.data),
-                metadata: scan.metadata.isPresent ? .text(scan.metadata) : .absent, deadline: deadline,
-                sender: scan.id.isPresent ? .text(scan.id) : .nobody))
-    }
-
-    private static func deadline(milliseconds: Int64) -> NIODeadline {
-        .now() + .milliseconds(max(0, min(milliseconds, 86_400_000)))
-    }
-
-    /// Whether another message may be handled, of so many bytes. A single one always may: the frame limit bounds it.
-    private func hasRoom(_ entry: Router.Entry, _ bytes: Int) -> Bool {
-        let limits = shared.configuration.limits
-        if inFlight == 0 || inFlight < limits.inFlight && bytesInFlight + bytes <= limits.inFlightBytes { return true }
-        shared.logger.warning(
-            "over the limit of messages in flight",
-            metadata: ["peer": "\(peer)", "pattern": "\(entry.command.pattern)"])
-        return false
-    }
-
-    /// Answers a hello, which no service can have a handler for; false when it is none, or is not wanted.
-    private func answersHello(_ body: ByteBuffer, _ scan: PacketScan) -> Bool {
-        let configuration = shared.configuration
-        guard configuration.negotiates, scan.id.isPresent,
-            (try? body.value(of: scan.pattern))?.stringValue == Hello.pattern,
-            let data = try? body.value(of: scan.data), let hello = Hello(data)
-        else { return false }
-        let reply = HelloReply(
-            to: hello, name: configuration.name, instance: shared.instance,
-            serializers: configuration.serializers.names, compressions: [Compression.name],
-            patterns: shared.router.commands.map(\.pattern.route), frameLimit: configuration.limits.frame)
-        // What was agreed on stays: frames that rely on it may be on their way. A second hello gets the same answer.
-        guard let agreed = negotiated ?? Negotiated(reply, configuration.serializers) else { return false }
-        negotiated = agreed
-        decoder.acceptsBinary = true
-        write { writer in
-            writer.verbatim("{\"response\":")
-            agreed.reply.jsonValue.write(to: &writer)
-            body.withBytes(of: scan.id) { writer.endReply(id: $0, isLast: true) }
-        }
-        return true
-    }
-
-    // MARK: Binary messages
-
-    private func received(_ header: BinaryHeader, _ body: ByteBuffer) throws(FramingError) {
-        guard let negotiated else { throw .binaryNotNegotiated }
-        switch header.kind {
-        case .request, .event: try received(header, body, negotiated)
-        case .cancel: cancel(header.id)
-        case .credit: creditTakers[header.id]?.granted(Int(header.amount))
-        case .ping: write(BinaryHeader(.pong, id: header.id))
-        // Nothing a client sends, or of a later version: passed over.
-        case .value, .end, .error, .pong, .goAway, nil: break
-        }
-    }
-
-    private func received(
-        _ header: BinaryHeader, _ body: ByteBuffer, _ negotiated: Negotiated
-    ) throws(FramingError) {
-        guard Int(header.serializer) < negotiated.codecs.count else {
-            throw .damagedFrame("the serializer was not agreed on")
-        }
-        let isEvent = header.kind == .event
-        func refuse(_ payload: JSONValue) {
-            if !isEvent { write(payload, BinaryHeader(.error, id: header.id, header.serializer)) }
-        }
-        guard let entry = shared.router.entry(at: Int(header.pattern)) else {
-            return refuse(.string(RemoteError.noHandlerText))
-        }
-        let payload: Payload
-        do {
-            payload = try FramePayload.read(
-                header, body, negotiated, executor.compression, limit: shared.configuration.limits.frame)
-        } catch let error as FramingError {
-            throw error
-        } catch {
-            return refuse(RemoteError(.invalidPayload, "The message is not what its serializer writes.").payload)
-        }
-        guard hasRoom(entry, payload.range.count) else { return refuse(RemoteError.tooManyInFlight.payload) }
-        let length = Int(header.metadataLength)
-        enqueue(
-            ServerRequest(
-                self, entry, payload: payload, metadata: length > 0 ? .binary(body, count: length) : .absent,
-                deadline: header.amount > 0 ? Self.deadline(milliseconds: Int64(header.amount)) : nil,
-                sender: isEvent ? .nobody : .binary(header.id, serializer: header.serializer)))
-    }
-
-    /// The caller of that call does not wait any longer: its handler is cancelled, or never begins.
-    private func cancel(_ id: UInt64) {
-        func isMeant(_ request: ServerRequest) -> Bool {
-            if case .binary(id, _) = request.sender { true } else { false }
-        }
-        if let queued = queue[firstQueued...].first(where: isMeant) { return queued.abandon() }
-        guard let task = tasks.values.first(where: { $0.current.map(isMeant) ?? false }) else { return }
-        task.current?.abandon()
-        task.cancel()
-    }
-
-    func takesCredit(_ request: ServerRequest, _ id: UInt64) { creditTakers[id] = request }
-
     // MARK: Handlers
 
     /// Messages that wait for the end of the read burst.
     private static let queueLimit = 128
 
-    private func enqueue(_ request: ServerRequest) {
+    func enqueue(_ request: ServerRequest) {
         inFlight += 1
         bytesInFlight += request.payload.range.count
         queue.append(request)
@@ -528,11 +391,5 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     func abort() {
         cancelAll()
         context?.close(promise: nil)
-    }
-}
-
-extension ValueWriter {
-    fileprivate mutating func noHandlerReply(id body: ByteBuffer, _ range: ByteRange) {
-        body.withBytes(of: range) { noHandlerReply(id: $0) }
     }
 }

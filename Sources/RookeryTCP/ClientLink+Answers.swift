@@ -1,0 +1,152 @@
+import Logging
+import NIOCore
+import RookeryCore
+import RookeryWire
+
+// What the server says: what it agrees to, and its answers.
+extension ClientLink {
+    // MARK: The hello
+
+    /// Says, when it is known, whether the peer takes binary frames; an error when there is no peer.
+    func whenAgreed(_ body: @escaping (Result<Bool, any Error>) -> Void) {
+        switch agreement {
+        case .unknown: waitingForAgreement.append(body)
+        case .plain: body(.success(false))
+        case .binary: body(.success(true))
+        }
+    }
+
+    func writeHello(_ call: PendingCall) {
+        let hello = Hello(
+            // A ping asks for nothing: a server that agreed would send frames later.
+            serializers: call.isHello ? configuration.serializers.names : [],
+            compressions: configuration.compresses ? [Compression.name] : [])
+        let mark = writer.beginFrame()
+        Array("\"\(Hello.pattern)\"".utf8).withUnsafeBytes { writer.beginPacket(pattern: $0) }
+        writer.verbatim(",\"data\":")
+        hello.jsonValue.write(to: &writer)
+        writer.endRequest(id: call.id)
+        writer.endFrame(mark)
+    }
+
+    /// A hello was answered; a peer that did so in no way known here is a plain one.
+    func helloAnswered(_ result: Result<Payload, any Error>) {
+        guard case .unknown = agreement else { return }
+        var agreed = Agreement.plain
+        if case .success(let payload) = result, let value = try? payload.value(), let reply = HelloReply(value),
+            let negotiated = Negotiated(reply, configuration.serializers)
+        {
+            agreed = .binary(negotiated)
+            decoder.acceptsBinary = true
+            owner.logger.debug(
+                "agreed on binary frames",
+                metadata: ["address": "\(address)", "peer": "\(reply.name)", "instance": "\(reply.instance)"])
+        }
+        settle(agreed)
+    }
+
+    func settle(_ agreed: Agreement) {
+        agreement = agreed
+        let isBinary = if case .binary = agreed { true } else { false }
+        owner.agreed(isBinary)
+        let bodies = waitingForAgreement
+        waitingForAgreement = []
+        for body in bodies { body(.success(isBinary)) }
+    }
+
+    // MARK: Answers
+
+    func received(_ body: ByteBuffer) throws(FramingError) {
+        let scan = try PacketScan(body)
+        guard scan.isObject, scan.id.isPresent, let id = body.withBytes(of: scan.id, Self.callID) else { return }
+        if id == lateHello {
+            lateHello = nil
+            agreement = .unknown
+            return helloAnswered(.success(Payload(body: body, range: scan.response)))
+        }
+        guard let call = pending[id] else { return }  // Late, or never ours.
+        switch ReplyPacket(scan, in: body) {
+        case .value(let range, let isLast): received(Payload(body: body, range: range), isLast: isLast, of: call)
+        case .end: finish(call, .success(call.value))
+        case .failure(let range):
+            finish(call, .failure(ReplyFailure.error(Payload(body: body, range: range), name: call.name)))
+        case .foreign:
+            received(
+                Payload(body: body, range: ByteRange(start: 0, count: body.readableBytes)), isLast: true, of: call)
+        }
+    }
+
+    func received(_ header: BinaryHeader, _ body: ByteBuffer) throws(FramingError) {
+        guard case .binary(let negotiated) = agreement else { throw .binaryNotNegotiated }
+        switch header.kind {
+        case .value, .error, .end:
+            guard let call = pending[header.id] else { return }
+            if header.kind == .end { return finish(call, .success(call.value)) }
+            let payload: Payload
+            do {
+                payload = try FramePayload.read(
+                    header, body, negotiated, executor.compression, limit: configuration.frameLimit)
+            } catch let error as FramingError {
+                throw error
+            } catch {
+                let message = "The reply of \(call.name) is not what its serializer writes: \(error)"
+                return forget(call, CallError(.invalidReply, message, wasWritten: true))
+            }
+            if header.kind == .error {
+                finish(call, .failure(ReplyFailure.error(payload, name: call.name)))
+            } else {
+                received(payload, isLast: header.flags.contains(.last), of: call)
+            }
+        case .ping: tell(.pong, header.id)
+        case .pong:
+            if let call = pending[header.id] { finish(call, .success(.absent)) }
+        case .goAway: leave()
+        // Nothing a server sends, or of a later version: passed over.
+        case .request, .event, .cancel, .credit, nil: break
+        }
+    }
+
+    func received(_ payload: Payload, isLast: Bool, of call: PendingCall) {
+        if case .stream(let stream) = call.kind {
+            guard stream.received(payload) || isLast else {
+                let message = "\(address) sent more values of \(call.name) than it had credit for."
+                return forget(call, CallError(.connectionLost, message, wasWritten: true))
+            }
+            if isLast { finish(call, .success(.absent)) }
+            return
+        }
+        if isLast { return finish(call, .success(payload)) }
+        call.value = payload
+        // Of a stream asked for as a request only the last value counts; the others must not hold it up.
+        grant(call, 1)
+    }
+
+    func finish(_ call: PendingCall, _ result: Result<Payload, any Error>) {
+        remove(call)
+        switch call.kind {
+        case .hello: helloAnswered(result)
+        // Whatever it says, it is an answer.
+        case .ping: call.resume(returning: .absent)
+        case .request, .event, .stream: call.resume(with: result)
+        }
+    }
+
+    /// The server will close the connection: no new calls for it.
+    func leave() {
+        guard state == .open else { return }
+        state = .leaving
+        owner.left(self)
+        settleSoon()
+    }
+
+    /// The number in `"123"`, as this client writes its ids.
+    static func callID(_ json: UnsafeRawBufferPointer) -> UInt64? {
+        guard json.count > 2, json.count < 22, json[0] == UInt8(ascii: "\"") else { return nil }
+        var id: UInt64 = 0
+        for byte in json[1..<(json.count - 1)] {
+            guard byte &- 48 < 10 else { return nil }
+            id = id &* 10 &+ UInt64(byte &- 48)
+        }
+        return id
+    }
+}
