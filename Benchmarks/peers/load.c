@@ -39,14 +39,19 @@ static double now(void) {
     return time.tv_sec + time.tv_nsec / 1e9;
 }
 
+// Passes over what is here of a reply; says how many bytes that is, and counts the reply when it has ended.
+static size_t skip(struct connection *connection, size_t count, size_t *ended) {
+    size_t part = connection->skip < count ? connection->skip : count;
+    connection->skip -= part;
+    if (!connection->skip) ++*ended;
+    return part;
+}
+
 static size_t binary_replies(struct connection *connection, const char *bytes, size_t count) {
     size_t ended = 0;
     for (size_t at = 0; at < count;) {
         if (connection->skip) {
-            size_t part = connection->skip < count - at ? connection->skip : count - at;
-            connection->skip -= part;
-            at += part;
-            if (!connection->skip) ended++;
+            at += skip(connection, count - at, &ended);
             continue;
         }
         size_t part = 24 - connection->headed < count - at ? 24 - connection->headed : count - at;
@@ -72,10 +77,7 @@ static size_t replies(struct connection *connection, const char *bytes, size_t c
     size_t ended = 0;
     for (size_t at = 0; at < count;) {
         if (connection->skip) {
-            size_t part = connection->skip < count - at ? connection->skip : count - at;
-            connection->skip -= part;
-            at += part;
-            if (!connection->skip) ended++;
+            at += skip(connection, count - at, &ended);
         } else if (bytes[at] == '#') {
             connection->skip = connection->length;
             connection->length = 0;

@@ -132,7 +132,7 @@ struct Bench: AsyncParsableCommand {
         let begin = NIODeadline.now() + (requests == nil ? TimeAmount(duration / 10) : .zero)
         let interval = rate.map { 1e9 * Double(connections) / $0 }
         let plan = LoadPlan(
-            pattern: target.pattern, data: data, isStream: streams,
+            pattern: target.pattern, data: data,
             hello: plain
                 ? nil : Hello(serializers: [serializer.rawValue], compressions: compress ? [Compression.name] : []),
             format: serializer.format, compresses: compress,

@@ -30,7 +30,6 @@ struct LoadPlan: Sendable {
 
     let pattern: Pattern
     let data: JSONValue
-    let isStream: Bool
     /// What a hello offers; nil for a connection without one.
     let hello: Hello?
     /// The serializer of payloads on negotiated connections.
@@ -197,6 +196,7 @@ final class LoadConnection: ChannelInboundHandler {
         let scan = try PacketScan(body)
         guard scan.isObject, scan.id.isPresent, let id = body.withBytes(of: scan.id, Self.number) else { return }
         if id == 0 {
+            // An answer that is none agrees on nothing: the load goes in text.
             let value = try? body.value(of: scan.response)
             return begin(context, value.flatMap { $0 }.flatMap { HelloReply($0) })
         }
@@ -208,6 +208,7 @@ final class LoadConnection: ChannelInboundHandler {
             recorder.values += 1
             done(slot, now)
         case .end: done(slot, now)
+        // The error is only shown; one that cannot be read is an error all the same.
         case .failure(let range): failed(slot, now, (try? body.value(of: range))?.jsonText)
         }
     }
@@ -227,6 +228,7 @@ final class LoadConnection: ChannelInboundHandler {
             writer.binaryFrame(credit)
         case .end: done(slot, now)
         case .error:
+            // Likewise.
             let range = ByteRange(start: 0, count: body.readableBytes)
             failed(slot, now, (try? body.value(of: range, format: plan.format))?.jsonText)
         default: break

@@ -52,6 +52,7 @@ extension ServerConnection {
     /// Answers a hello, which no service can have a handler for; false when it is none, or is not wanted.
     func answersHello(_ body: ByteBuffer, _ scan: PacketScan) -> Bool {
         let configuration = shared.configuration
+        // What cannot be read is no hello, and is refused like any pattern without a handler.
         guard configuration.negotiates, scan.id.isPresent,
             (try? body.value(of: scan.pattern))?.stringValue == Hello.pattern,
             let data = try? body.value(of: scan.data), let hello = Hello(data)

@@ -248,7 +248,8 @@ extension BinaryHeader {
 
 /// Metadata of a packet of text.
 enum PacketMetadata {
-    /// Members that are not strings are left out; Nest's metadata has none.
+    /// Members that are not strings are left out, and so is metadata that is no object; Nest's is one of strings. The
+    /// packet has been scanned, so it is JSON.
     static func read(_ range: ByteRange, in body: ByteBuffer) -> [String: String] {
         guard range.isPresent, case .object(let object)? = try? body.value(of: range) else { return [:] }
         var metadata: [String: String] = [:]

@@ -209,23 +209,34 @@ struct NegotiationTests {
 
     @Test("let no server send a stream faster than it is read: values beyond the credit end it")
     func beyondCredit() async throws {
+        let values = (0..<10_000).flatMap { _ in frame(BinaryHeader(.value, id: 2), "1") }
+        let hasSent = Mutex(false)
         try await ScriptedPeer.running({ bytes in
-            let received = String(decoding: bytes, as: UTF8.self)
-            guard bytes.contains(0x81) else {
-                guard received.contains(Hello.pattern) else { return .silence }
+            let isPinged = bytes.contains(0x88)
+            guard isPinged || bytes.contains(0x81) else {
+                guard String(decoding: bytes, as: UTF8.self).contains(Hello.pattern) else { return .silence }
                 let reply = HelloReply(
                     to: Hello(serializers: ["json"], compressions: []), name: "x", instance: "x", serializers: ["json"],
                     compressions: [], patterns: ["p"], frameLimit: 1000)
                 return .write(
                     Array(self.text(#"{"response":\#(reply.jsonValue.jsonText),"isDisposed":true,"id":"1"}"#).utf8))
             }
-            return .write((0..<10_000).flatMap { _ in self.frame(BinaryHeader(.value, id: 2), "1") })
-        }) { peer in
-            let stream = try await client(peer.port).stream("p", 1)
-            let error = await #expect(throws: CallError.self) {
-                for try await _ in stream { try await Task.sleep(for: .milliseconds(5)) }
+            let unsent = hasSent.withLock { sent in
+                defer { sent = true }
+                return sent ? [] : values
             }
-            #expect(error?.code == .connectionLost)
+            return .write(unsent + (isPinged ? self.frame(BinaryHeader(.pong, id: 3), "") : []))
+        }) { peer in
+            let transport = TCPTransport(
+                TCPClientConfiguration(host: "127.0.0.1", port: peer.port), eventLoops: oneLoop, logger: quiet)
+            let stream = try await RookeryClient(transport: transport).stream("p", 1)
+            // Nobody reads; the pong says that every value has come.
+            try await transport.ping(timeout: .seconds(20))
+            var read = 0
+            let error = await #expect(throws: CallError.self) {
+                for try await _ in stream { read += 1 }
+            }
+            #expect(error?.code == .connectionLost && read < 1000)
         }
     }
 
