@@ -25,6 +25,8 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let metrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -48,6 +50,8 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
@@ -80,13 +84,18 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "RookeryResilience", dependencies: ["RookeryCore", nioCore, logging, metrics, configuration],
+            swiftSettings: settings),
+        .target(
             name: "RookeryTCP",
-            dependencies: ["RookeryCore", "RookeryWire", nioCore, nioPosix, logging, lifecycle],
+            dependencies: [
+                "RookeryCore", "RookeryWire", "RookeryResilience", nioCore, nioPosix, logging, lifecycle, metrics,
+            ],
             swiftSettings: settings
         ),
         .target(
             name: "Rookery",
-            dependencies: ["RookeryWire", "RookeryCore", "RookeryTCP", "RookeryMacros"],
+            dependencies: ["RookeryWire", "RookeryCore", "RookeryResilience", "RookeryTCP", "RookeryMacros"],
             swiftSettings: settings
         ),
         .target(
@@ -150,6 +159,10 @@ let package = Package(
             name: "RookeryWireTests", dependencies: ["RookeryWire", "RookeryTesting", nioCore], swiftSettings: settings),
         .testTarget(
             name: "RookeryCoreTests", dependencies: ["Rookery", "RookeryTesting", nioCore], swiftSettings: settings),
+        .testTarget(
+            name: "RookeryResilienceTests",
+            dependencies: ["RookeryResilience", "RookeryCore", "RookeryTesting", nioCore, configuration, logging],
+            swiftSettings: settings),
         .testTarget(
             name: "RookeryMacroExpansionTests",
             dependencies: [

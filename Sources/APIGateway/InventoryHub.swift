@@ -83,7 +83,7 @@ actor InventoryHub: Service {
         request.yield(.stop)
     }
 
-    private static let shuttingDown = RemoteError("SHUTTING_DOWN", "The gateway is shutting down.")
+    private static let shuttingDown = RemoteError(.shuttingDown, "The gateway is shutting down.")
 
     private func finishAll() {
         isStopping = true

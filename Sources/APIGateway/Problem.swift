@@ -68,7 +68,7 @@ struct Problem: Error, Sendable {
             self.init(.conflict, code.rawValue, detail, details: error.details)
         case .startInPast, .speciesNotServed, .cancellationNotAllowed, .keyReused:
             self.init(.unprocessableContent, code.rawValue, detail)
-        case .dependencyUnavailable, .overloaded, "SHUTTING_DOWN":
+        case .dependencyUnavailable, .overloaded, .shuttingDown:
             self.init(.serviceUnavailable, code.rawValue, detail, retryAfterSeconds: 1)
         case .deadlineExceeded: self.init(.gatewayTimeout, code.rawValue, detail)
         default: self.init(.internalServerError, "INTERNAL", "A service failed.")
@@ -86,7 +86,11 @@ struct Problem: Error, Sendable {
             self.init(.badGateway, "BAD_REPLY", "A service gave an answer that makes no sense here.")
         case .invalidCall: self.init(.contentTooLarge, "TOO_LARGE", "The request is too large.")
         default:
-            self.init(.serviceUnavailable, "SERVICE_UNAVAILABLE", "A service cannot be reached.", retryAfterSeconds: 1)
+            // Rounded up: who comes sooner is refused again.
+            let seconds = error.retryAfter.map { Int(($0.nanoseconds + 999_999_999) / 1_000_000_000) } ?? 1
+            self.init(
+                .serviceUnavailable, "SERVICE_UNAVAILABLE", "A service cannot be reached.",
+                retryAfterSeconds: max(1, seconds))
         }
     }
 

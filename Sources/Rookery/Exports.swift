@@ -1,3 +1,4 @@
 @_exported public import RookeryCore
+@_exported public import RookeryResilience
 @_exported public import RookeryTCP
 @_exported public import RookeryWire

@@ -20,6 +20,16 @@ public final class MessageContext: MessageContextSource {
     /// The metadata key in which a caller says how many milliseconds it will still wait.
     public static let timeoutKey = "rookery-timeout-ms"
 
+    /// The metadata key of the key by which a keyed command's repetitions are known.
+    public static let idempotencyKeyKey = "rookery-idempotency-key"
+    /// The metadata key that says which attempt of a call this is, from the second on.
+    public static let attemptKey = "rookery-attempt"
+    /// The metadata key that says how much a message matters when there is too much to do.
+    public static let criticalityKey = "rookery-criticality"
+
+    /// What is about one call, and must not be handed on with the calls made while handling it.
+    static let ofOneCall: Set<String> = [timeoutKey, idempotencyKeyKey, attemptKey]
+
     /// The command's pattern, as registered.
     public let pattern: Pattern
     /// What the caller sent along with the message, and what calls made here send along again.
@@ -36,6 +46,12 @@ public final class MessageContext: MessageContextSource {
         self.peer = peer
         self.deadline = deadline
     }
+
+    /// The key by which repetitions of this command are known: two messages with one key are one. Nil when the caller sent
+    /// none.
+    public var idempotencyKey: String? { metadata[Self.idempotencyKeyKey] }
+    /// Which attempt of its call this is; 1 when the caller does not say.
+    public var attempt: Int { metadata[Self.attemptKey].flatMap(Int.init) ?? 1 }
 
     /// Throws `DEADLINE_EXCEEDED` when the caller has stopped waiting: call it before an effect that would come too late.
     public func checkDeadline() throws(RemoteError) {

@@ -130,6 +130,8 @@ public struct Command: Sendable, Hashable {
     public var name: String { storage.name }
     /// What it is addressed to.
     public var pattern: Pattern { storage.pattern }
+    /// Its name on the wire: what stands at `cmd`, or else the pattern's normal form.
+    public var wireName: String { pattern.value["cmd"]?.stringValue ?? pattern.route }
     /// How many messages answer it.
     public var kind: CommandKind { storage.kind }
     /// Whether it may be sent twice. Default `.unsafe`.

@@ -24,6 +24,8 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible, C
         public static let deadlineExceeded: Code = "DEADLINE_EXCEEDED"
         /// A service this one needs could not be reached; nothing was done.
         public static let dependencyUnavailable: Code = "DEPENDENCY_UNAVAILABLE"
+        /// The server stops; the command was cancelled, and may have had its effect or not.
+        public static let shuttingDown: Code = "SHUTTING_DOWN"
         /// A bug, or a failure nobody foresaw.
         public static let `internal`: Code = "INTERNAL"
     }
@@ -89,7 +91,7 @@ public struct CallError: Error, Sendable, Hashable, CustomStringConvertible, Cus
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Value: String, Sendable {
             case timeout, cannotConnect, connectionLost, noHandler, invalidReply, invalidCall, tooManyCalls, closed
-            case streamTimeout
+            case streamTimeout, breakerOpen, noInstance
         }
         private let value: Value
         /// No answer came in time. Whether the command ran is unknown.
@@ -108,6 +110,10 @@ public struct CallError: Error, Sendable, Hashable, CustomStringConvertible, Cus
         public static let invalidCall = Code(value: .invalidCall)
         /// As many calls as allowed are under way already. The command did not run.
         public static let tooManyCalls = Code(value: .tooManyCalls)
+        /// A circuit breaker lets no call through. The command did not run.
+        public static let breakerOpen = Code(value: .breakerOpen)
+        /// Nobody serves the destination. The command did not run.
+        public static let noInstance = Code(value: .noInstance)
         /// The client was closed.
         public static let closed = Code(value: .closed)
         /// The reason's name.
@@ -122,9 +128,14 @@ public struct CallError: Error, Sendable, Hashable, CustomStringConvertible, Cus
     public let wasWritten: Bool
     /// The error below, for logs.
     public let cause: String?
+    /// After what time it may be worth trying again; nil when nobody knows.
+    public let retryAfter: Duration?
 
     /// Makes an error.
-    public init(_ code: Code, _ message: String, wasWritten: Bool = false, cause: String? = nil) {
+    public init(
+        _ code: Code, _ message: String, wasWritten: Bool = false, cause: String? = nil, retryAfter: Duration? = nil
+    ) {
+        self.retryAfter = retryAfter
         self.code = code
         self.message = message
         self.wasWritten = wasWritten

@@ -53,8 +53,16 @@ public struct ClientConfiguration: Sendable, Hashable {
     /// How long a call may take, all attempts included; for streams, how long it may be silent. Default 5000 ms.
     public var timeout: Duration
 
+    /// Other times for some commands, by their names on the wire; they beat what the contract declares.
+    public var commandTimeouts: [String: Duration]
+
     /// The defaults.
-    public init(timeout: Duration = ClientConfiguration.defaultTimeout) { self.timeout = timeout }
+    public init(
+        timeout: Duration = ClientConfiguration.defaultTimeout, commandTimeouts: [String: Duration] = [:]
+    ) {
+        self.timeout = timeout
+        self.commandTimeouts = commandTimeouts
+    }
 }
 
 /// Calls a service: typed, through the client that `@Contract` writes, or raw, with any pattern and any JSON.
@@ -151,19 +159,31 @@ public struct RookeryClient: Sendable {
     // MARK: The way through
 
     private func call(_ command: Command, _ message: some MessageValue, _ timeout: Duration?) -> OutgoingCall {
-        let allowed = timeout ?? command.timeout ?? configuration.timeout
+        let configured =
+            configuration.commandTimeouts.isEmpty ? nil : configuration.commandTimeouts[command.wireName]
+        let allowed = timeout ?? configured ?? command.timeout ?? configuration.timeout
         var deadline = NIODeadline.now() + TimeAmount(allowed)
         var metadata: [String: String] = [:]
         if let context = MessageContext.current {
             metadata = context.metadata
+            if !metadata.isEmpty { metadata = metadata.filter { !MessageContext.ofOneCall.contains($0.key) } }
             if let outer = context.deadline {
                 // The inner call ends a little before the outer one, so that its failure can still be answered.
                 let left = max(0, (outer - NIODeadline.now()).nanoseconds)
                 deadline = min(deadline, outer - TimeAmount.nanoseconds(min(100_000_000, left / 10)))
             }
         }
+        if command.idempotency == .keyed {
+            // Whoever tries again sends the same key, and the server knows the two for one.
+            metadata[MessageContext.idempotencyKeyKey] = Self.newKey()
+        }
         return OutgoingCall(
             command: command, payload: message, metadata: metadata, deadline: deadline, valueTimeout: allowed)
+    }
+
+    /// 128 random bits.
+    private static func newKey() -> String {
+        String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
     }
 
     private func perform(_ call: OutgoingCall) async throws -> Payload {

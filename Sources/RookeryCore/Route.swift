@@ -121,12 +121,15 @@ public struct Router: Sendable {
     public final class Entry: Sendable {
         /// What is served.
         public let command: Command
+        /// Its place among the router's entries.
+        public let position: Int
         /// The handler whose answer is sent.
         package let body: Route.Body
         /// The other handlers of an event, in order of registration.
         let others: [Route.Body]
 
-        init(_ routes: [Route], first: Route) {
+        init(_ routes: [Route], first: Route, position: Int) {
+            self.position = position
             command = first.command
             body = first.body
             others = routes.dropFirst().map(\.body)
@@ -166,7 +169,7 @@ public struct Router: Sendable {
             if routes.count > 1, routes.contains(where: { $0.command.kind != .event }) {
                 throw DuplicatePattern(pattern: first.command.pattern, commands: routes.map(\.command.name))
             }
-            entries.append((key, Entry(routes, first: first)))
+            entries.append((key, Entry(routes, first: first, position: entries.count)))
         }
         table = RouteTable(entries.map(\.key))
         self.entries = entries.map(\.value)

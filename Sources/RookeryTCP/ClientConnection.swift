@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import RookeryCore
 import RookeryWire
+import Synchronization
 
 /// A place for a connection to a server: one is made when it is first needed, and another after it was lost or the server
 /// asked to be left. Calls share it.
@@ -18,6 +19,9 @@ final class ClientConnection: @unchecked Sendable {
     /// All that are there, those among them that take no more calls.
     private var links: [ObjectIdentifier: ClientLink] = [:]
     private var isClosed = false
+    private var isDraining = false
+    private var waitingForEnd: [CheckedContinuation<Void, Never>] = []
+    private let callsInFlight = Atomic<Int>(0)
     private let inbox = NIOLockedValueBox<[PendingCall]>([])
     /// The last peer agreed on binary frames; for callers on other threads, who encode before they ask.
     private let isNegotiated = NIOLockedValueBox(false)
@@ -32,6 +36,18 @@ final class ClientConnection: @unchecked Sendable {
 
     // MARK: Callers, on any thread
 
+    /// Calls that wait for their answers here.
+    var inFlight: Int { callsInFlight.load(ordering: .relaxed) }
+
+    /// Connections that are there, or are being made.
+    var linkCount: Int {
+        get async {
+            await withCheckedContinuation { continuation in
+                eventLoop.execute { continuation.resume(returning: self.links.count) }
+            }
+        }
+    }
+
     /// Sends a call and waits for its answer; cancelling the task forgets the call.
     func perform(_ call: OutgoingCall) async throws -> Payload {
         try await perform(PendingCall(call))
@@ -44,6 +60,8 @@ final class ClientConnection: @unchecked Sendable {
 
     private func perform(_ pending: PendingCall) async throws -> Payload {
         try Task.checkCancellation()
+        callsInFlight.add(1, ordering: .relaxed)
+        defer { callsInFlight.subtract(1, ordering: .relaxed) }
         return try await withTaskCancellationHandler {
             // Unsafe, which spares an allocation a call: `resume` takes the continuation, and every call that is
             // submitted is resumed, by its answer, its deadline or its connection's end.
@@ -122,11 +140,32 @@ final class ClientConnection: @unchecked Sendable {
             let links = self.links
             self.links = [:]
             for link in links.values { link.close(.closed) }
+            self.tellEnd()
             self.executor.drain()
         }
     }
 
+    /// Takes no more calls; returns when those under way are answered, and the connections gone.
+    func drain() async {
+        await withCheckedContinuation { continuation in
+            eventLoop.execute {
+                self.isDraining = true
+                self.waitingForEnd.append(continuation)
+                for link in self.links.values { link.leave() }
+                self.executor.drain()
+                self.tellEnd()
+            }
+        }
+    }
+
     // MARK: On the loop
+
+    private func tellEnd() {
+        guard links.isEmpty else { return }
+        let waiting = waitingForEnd
+        waitingForEnd = []
+        for continuation in waiting { continuation.resume() }
+    }
 
     private func takeInbox() {
         let calls = inbox.withLockedValue { inbox in
@@ -152,6 +191,7 @@ final class ClientConnection: @unchecked Sendable {
     private func currentLink() throws(CallError) -> ClientLink {
         if let link { return link }
         if isClosed { throw CallError(.closed, "The client was closed.") }
+        if isDraining { throw CallError(.cannotConnect, "\(configuration.address) is called no more.") }
         let link = ClientLink(self)
         self.link = link
         links[ObjectIdentifier(link)] = link
@@ -168,6 +208,7 @@ final class ClientConnection: @unchecked Sendable {
     func ended(_ link: ClientLink) {
         left(link)
         links[ObjectIdentifier(link)] = nil
+        tellEnd()
     }
 
     /// What the peer has agreed to. On the loop.
@@ -193,7 +234,12 @@ enum ReplyFailure {
         if value.stringValue == RemoteError.noHandlerText {
             return CallError(.noHandler, "The service has no handler for \(name).", wasWritten: true)
         }
-        return RemoteError(payload: value)
+        let error = RemoteError(payload: value)
+        // The peer noticed first that the time is over: the same to the caller as if it had noticed itself.
+        if error.code == .deadlineExceeded {
+            return CallError(.timeout, "The service had no time left for \(name).", wasWritten: true)
+        }
+        return error
     }
 }
 

@@ -127,16 +127,9 @@ extension ClientLink {
         case .hello: helloAnswered(result)
         // Whatever it says, it is an answer.
         case .ping: call.resume(returning: .absent)
+        case .keepalive: answeredKeepalive()
         case .request, .event, .stream: call.resume(with: result)
         }
-    }
-
-    /// The server will close the connection: no new calls for it.
-    func leave() {
-        guard state == .open else { return }
-        state = .leaving
-        owner.left(self)
-        settleSoon()
     }
 
     /// The number in `"123"`, as this client writes its ids.

@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import RookeryCore
+import RookeryResilience
 import RookeryWire
 
 /// One connection to a server, from the attempt to connect to its end, and the calls that are under way on it.
@@ -50,6 +51,11 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     private var timer: Scheduled<Void>?
     private var timerDeadline = NIODeadline.distantFuture
     private var reason = "closed by the peer"
+    /// When something last came.
+    private var heardAt = NIODeadline.now()
+    private var silenceTimer: Scheduled<Void>?
+    /// The owner leaves as soon as there is a connection, and its calls are answered.
+    private var leavesWhenOpen = false
 
     init(_ owner: ClientConnection) {
         self.owner = owner
@@ -66,9 +72,13 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     /// Enters a call and writes it, now or when connected.
     func send(_ call: PendingCall) {
         if call.isCancelled { return call.resume(throwing: CancellationError()) }
-        if pending.count >= configuration.maximumPendingCalls, !call.isHello {
+        if pending.count >= configuration.maximumPendingCalls, !call.isOwn {
             return call.resume(
                 throwing: CallError(.tooManyCalls, "\(pending.count) calls to \(address) are under way."))
+        }
+        if case .connecting = state, waiting.count >= configuration.pool.maximumWaiting, !call.isOwn {
+            return call.resume(
+                throwing: CallError(.tooManyCalls, "\(waiting.count) calls wait for a connection to \(address)."))
         }
         if isClogged {
             return call.resume(
@@ -164,9 +174,9 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         CallError(.invalidCall, "The message of \(pending.name) is over the frame limit of \(limit) bytes.")
     }
 
-    /// At least 1: a deadline of 0 is none.
+    /// At least 1, since a deadline of 0 is none; rounded up, so that the caller's own timer is the first.
     private func milliseconds(left deadline: NIODeadline) -> UInt32 {
-        UInt32(clamping: max(1, (deadline - .now()).nanoseconds / 1_000_000))
+        UInt32(clamping: max(1, ((deadline - .now()).nanoseconds + 999_999) / 1_000_000))
     }
 
     private func metadata(for call: OutgoingCall) -> [String: String] {
@@ -192,6 +202,14 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
             lateHello = call.id
             return helloAnswered(.failure(error))
         }
+        if case .keepalive = call.kind {
+            let limit = configuration.pool.pingTimeout.milliseconds
+            reason = "silent, and no answer to a ping in \(limit) ms"
+            let channel = context?.channel
+            ended()
+            channel?.close(promise: nil)
+            return
+        }
         if call.wasWritten { tell(.cancel, call.id) }
         call.resume(throwing: error)
     }
@@ -205,6 +223,18 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         header.amount = amount
         writer.binaryFrame(header)
         settleSoon()
+    }
+
+    /// No new calls come to it: it closes when those under way are answered.
+    func leave() {
+        owner.left(self)
+        switch state {
+        case .connecting: leavesWhenOpen = true
+        case .open:
+            state = .leaving
+            settleSoon()
+        case .leaving, .closed: break
+        }
     }
 
     func settleSoon() {
@@ -233,6 +263,8 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         timer?.cancel()
         timer = nil
         timerDeadline = .distantFuture
+        silenceTimer?.cancel()
+        silenceTimer = nil
         for call in calls {
             call.link = nil
             call.resume(throwing: error(call))
@@ -276,6 +308,21 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         return CallError(
             .timeout, "No reply from \(address) to \(call.name) in time.", wasWritten: call.wasWritten)
     }
+
+    /// A peer that has been silent for long is asked whether it lives.
+    private func watchSilence() {
+        let after = TimeAmount(configuration.pool.pingAfter)
+        silenceTimer = executor.eventLoop.scheduleTask(deadline: heardAt + after) {
+            guard self.state == .open || self.state == .leaving else { return }
+            if NIODeadline.now() < self.heardAt + after { return self.watchSilence() }
+            let limit = NIODeadline.now() + TimeAmount(self.configuration.pool.pingTimeout)
+            self.send(PendingCall(.keepalive, before: limit))
+            self.executor.drain()
+        }
+    }
+
+    /// The peer lives.
+    func answeredKeepalive() { watchSilence() }
 
     /// Whether calls of a pattern go in binary frames.
     func hasFrames(for command: Command) -> Bool {
@@ -353,6 +400,9 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         waiting = []
         // Calls cancelled or late while waiting are no longer under way.
         for call in calls where pending[call.id] === call { write(call) }
+        heardAt = .now()
+        watchSilence()
+        if leavesWhenOpen { leave() }
         executor.drain()
     }
 
@@ -374,7 +424,10 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         }
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) { executor.drain() }
+    func channelReadComplete(context: ChannelHandlerContext) {
+        heardAt = .now()
+        executor.drain()
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil

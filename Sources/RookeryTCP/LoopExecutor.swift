@@ -26,6 +26,10 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     private var isRunning = false
     private var isScheduled = false
     private var isInBurst = false
+    /// Counts bursts.
+    private(set) var burst: UInt64 = 0
+    /// When the last one began.
+    private(set) var burstBeganAt = NIODeadline.now()
     /// Jobs run before the loop gets to look at its sockets again.
     private static let budget = 256
 
@@ -60,7 +64,10 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
 
     /// On the loop: bytes are about to be read; ``drain()`` follows, so nothing needs to be scheduled until then.
     func beginBurst() {
+        if isInBurst { return }
         isInBurst = true
+        burst &+= 1
+        burstBeganAt = .now()
     }
 
     /// On the loop: has `settle()` called at the end of the burst, or soon when there is none.

@@ -19,6 +19,8 @@ final class PendingCall: @unchecked Sendable {
         case hello
         /// An answer, whatever it says: the peer lives.
         case ping
+        /// The same, on a connection that has been silent; without an answer in time it is given up.
+        case keepalive
     }
 
     /// What is called; nil for a hello and a ping.
@@ -56,6 +58,13 @@ final class PendingCall: @unchecked Sendable {
     }
 
     var isHello: Bool { if case .hello = kind { true } else { false } }
+    /// Whether the connection makes it for itself.
+    var isOwn: Bool {
+        switch kind {
+        case .hello, .keepalive: true
+        case .request, .event, .stream, .ping: false
+        }
+    }
     var name: String { call?.command.name ?? Hello.pattern }
     var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
     func cancel() { cancelled.store(true, ordering: .releasing) }

@@ -1,8 +1,10 @@
 public import Logging
+import CoreMetrics
 import NIOConcurrencyHelpers
 public import NIOCore
 import NIOPosix
 public import RookeryCore
+import RookeryResilience
 public import ServiceLifecycle
 
 /// Serves commands over the Nest TCP wire.
@@ -25,21 +27,29 @@ public final class RookeryServer: Service {
 
     /// Makes a server that is not yet listening.
     ///
+    /// It also answers ``RookeryCore/Health/pattern`` with what `health` finds out.
+    ///
     /// - Throws: ``ServerConfiguration/Invalid``, or ``RookeryCore/Router/DuplicatePattern``.
     public init(
         configuration: ServerConfiguration,
         routes: [Route],
         interceptors: [any ServerInterceptor] = [],
+        health: [HealthCheck] = [],
         eventLoops: EventLoops = .shared,
         logger: Logger = Logger(label: "rookery.server")
     ) throws {
         try configuration.validate()
         var logger = logger
         logger[metadataKey: "service"] = "\(configuration.name)"
+        let instance = String(UInt64.random(in: .min ... .max), radix: 36)
+        let registry = ConnectionRegistry()
+        let report = Health(service: configuration.name, instance: instance, checks: health) { registry.isStopping }
+        let router = try Router(routes + [report.route])
         shared = ServerShared(
-            router: try Router(routes), pipeline: ServerPipeline(interceptors), configuration: configuration,
-            eventLoops: eventLoops, logger: logger, registry: ConnectionRegistry(),
-            instance: String(UInt64.random(in: .min ... .max), radix: 36))
+            router: router, pipeline: ServerPipeline(interceptors), configuration: configuration,
+            eventLoops: eventLoops, logger: logger, registry: registry, instance: instance,
+            loads: router.commands.map { _ in RouteLoad(configuration.shedding) },
+            counters: ServerCounters(configuration.name))
         address = eventLoops.group.any().makePromise()
     }
 
@@ -47,6 +57,9 @@ public final class RookeryServer: Service {
     public var boundAddress: SocketAddress {
         get async throws { try await address.futureResult.get() }
     }
+
+    /// Messages being handled, of all peers and commands.
+    public var messagesInFlight: Int { shared.loads.reduce(0) { $0 + $1.count } }
 
     /// How many peers are connected.
     public var connectionCount: Int { shared.registry.count }
@@ -117,7 +130,7 @@ public final class RookeryServer: Service {
     private func drain() async {
         let logger = shared.logger
         shared.registry.stop()
-        shared.registry.forEach { $0.leave() }
+        shared.registry.forEach { $0.leave(isStopping: true) }
         let waiting = shared.registry.whenEmpty()
         let timeout = shared.configuration.drainTimeout
         let registry = shared.registry
@@ -141,6 +154,26 @@ struct ServerShared: Sendable {
     let registry: ConnectionRegistry
     /// Tells this run of the server from others of its name.
     let instance: String
+    /// By the positions of the router's entries.
+    let loads: [RouteLoad]
+    let counters: ServerCounters
+}
+
+/// A server's decisions, counted.
+struct ServerCounters: Sendable {
+    let shed: Counter
+    let wouldShed: Counter
+    let late: Counter
+
+    init(_ service: String) {
+        func counter(_ decision: String) -> Counter {
+            Counter(
+                label: "rookery_server_decisions_total", dimensions: [("service", service), ("decision", decision)])
+        }
+        shed = counter("shed")
+        wouldShed = counter("would_shed")
+        late = counter("late")
+    }
 }
 
 private struct AlreadyRunning: Error, CustomStringConvertible {
@@ -180,6 +213,8 @@ final class ConnectionRegistry: Sendable {
             return true
         }
     }
+
+    var isStopping: Bool { state.withLockedValue { $0.isStopping } }
 
     /// Takes no further connections.
     func stop() { state.withLockedValue { $0.isStopping = true } }

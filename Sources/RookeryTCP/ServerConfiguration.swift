@@ -1,4 +1,5 @@
 public import RookeryCore
+public import RookeryResilience
 import RookeryWire
 
 /// Where a server listens, and how much it lets peers ask of it. Every limit is on by default.
@@ -17,6 +18,12 @@ public struct ServerConfiguration: Sendable {
     public var limits = Limits()
     /// How long a stop waits for what is in flight. Default 30 s.
     public var drainTimeout: Duration = .seconds(30)
+    /// How many messages of each command are handled at once, found out from how long they take.
+    public var shedding = AdaptiveLimit.Configuration()
+    /// How long a negotiated connection lives, give or take a tenth: then its peer is told to make a new one, and what is
+    /// in flight is finished. So new instances get their share of long-lived peers. Plain peers cannot be told, and keep
+    /// theirs. Nil for ever. Default 30 min.
+    public var connectionAge: Duration? = .seconds(30 * 60)
 
     /// Limits on what peers may ask.
     public struct Limits: Sendable, Hashable {
@@ -32,6 +39,8 @@ public struct ServerConfiguration: Sendable {
         public var connections = 10_000
         /// How long a frame may take from its first byte to its last; then the connection is closed. Default 30 s.
         public var incompleteFrame: Duration = .seconds(30)
+        /// How long a connection may be without a message, and without one being handled; then it is closed. Default 10 min.
+        public var idle: Duration = .seconds(600)
         /// Unsent replies, in bytes, above which the connection is not read any more. Default 1 MiB.
         public var unsentPause = 1024 * 1024
         /// Unsent replies, in bytes, above which the connection is closed. Default 16 MiB.
@@ -61,6 +70,14 @@ public struct ServerConfiguration: Sendable {
         if limits.inFlightBytes < 1 { throw Invalid(description: "limits.inFlightBytes must be at least 1") }
         if limits.connections < 1 { throw Invalid(description: "limits.connections must be at least 1") }
         if limits.unsentPause < 1 { throw Invalid(description: "limits.unsentPause must be at least 1 byte") }
+        if limits.idle <= .zero { throw Invalid(description: "limits.idle must be longer than 0") }
+        if let connectionAge, connectionAge <= .zero {
+            throw Invalid(description: "connectionAge must be longer than 0")
+        }
+        if shedding.minimum < 1 || shedding.initial < shedding.minimum || shedding.maximum < shedding.initial {
+            throw Invalid(description: "shedding must have 1 <= minimum <= initial <= maximum")
+        }
+        if shedding.window <= .zero { throw Invalid(description: "shedding.window must be longer than 0") }
         if limits.unsentClose < limits.unsentPause {
             throw Invalid(description: "limits.unsentClose must not be below limits.unsentPause")
         }

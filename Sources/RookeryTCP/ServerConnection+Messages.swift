@@ -1,6 +1,8 @@
 import Logging
+import CoreMetrics
 import NIOCore
 import RookeryCore
+import RookeryResilience
 import RookeryWire
 
 // What the peer says: frames of text, the hello, and binary frames.
@@ -19,14 +21,15 @@ extension ServerConnection {
             if scan.id.isPresent { return write { $0.noHandlerReply(id: body, scan.id) } }
             return shared.logger.warning("no handler for an event", metadata: ["peer": "\(peer)"])
         }
-        guard hasRoom(entry, scan.data.count) else {
-            if scan.id.isPresent { write { $0.errorReply(.tooManyInFlight, id: body, scan.id) } }
-            return
-        }
         var deadline: NIODeadline?
+        var metadata: [String: String] = [:]
         if scan.metadata.isPresent {
-            let timeout = PacketMetadata.read(scan.metadata, in: body)[MessageContext.timeoutKey].flatMap(Int64.init)
-            deadline = timeout.map(Self.deadline)
+            metadata = PacketMetadata.read(scan.metadata, in: body)
+            deadline = metadata[MessageContext.timeoutKey].flatMap(Int64.init).map(Self.deadline)
+        }
+        if let refusal = refusal(entry, scan.data.count, deadline, { metadata }) {
+            if scan.id.isPresent { write { $0.errorReply(refusal, id: body, scan.id) } }
+            return
         }
         enqueue(
             ServerRequest(
@@ -39,14 +42,36 @@ extension ServerConnection {
         .now() + .milliseconds(max(0, min(milliseconds, 86_400_000)))
     }
 
-    /// Whether another message may be handled, of so many bytes. A single one always may: the frame limit bounds it.
-    func hasRoom(_ entry: Router.Entry, _ bytes: Int) -> Bool {
+    /// Why a message of so many bytes is not handled; nil when it is. A single one always may be: the frame limit bounds
+    /// it.
+    func refusal(
+        _ entry: Router.Entry, _ bytes: Int, _ deadline: NIODeadline?, _ metadata: () -> [String: String]
+    ) -> RemoteError? {
+        if let deadline, deadline <= .now() { return refused(entry, .late, "its time was over when it came") }
         let limits = shared.configuration.limits
-        if inFlight == 0 || inFlight < limits.inFlight && bytesInFlight + bytes <= limits.inFlightBytes { return true }
-        shared.logger.warning(
-            "over the limit of messages in flight",
-            metadata: ["peer": "\(peer)", "pattern": "\(entry.command.pattern)"])
-        return false
+        guard inFlight == 0 || inFlight < limits.inFlight && bytesInFlight + bytes <= limits.inFlightBytes else {
+            shared.logger.warning(
+                "over the limit of messages in flight",
+                metadata: ["peer": "\(peer)", "pattern": "\(entry.command.pattern)"])
+            return .tooManyInFlight
+        }
+        let admission = shared.loads[entry.position].admits {
+            metadata()[MessageContext.criticalityKey].flatMap(Criticality.init) ?? .default
+        }
+        switch admission {
+        case .admitted: return nil
+        case .refused: return refused(entry, .shed, "there is too much to do")
+        case .wouldRefuse:
+            shared.counters.wouldShed.increment()
+            return nil
+        }
+    }
+
+    private func refused(_ entry: Router.Entry, _ error: RemoteError, _ why: String) -> RemoteError {
+        (error.code == .deadlineExceeded ? shared.counters.late : shared.counters.shed).increment()
+        shared.logger.debug(
+            "refused a message: \(why)", metadata: ["peer": "\(peer)", "pattern": "\(entry.command.pattern)"])
+        return error
     }
 
     /// Answers a hello, which no service can have a handler for; false when it is none, or is not wanted.
@@ -109,13 +134,16 @@ extension ServerConnection {
         } catch {
             return refuse(RemoteError(.invalidPayload, "The message is not what its serializer writes.").payload)
         }
-        guard hasRoom(entry, payload.range.count) else { return refuse(RemoteError.tooManyInFlight.payload) }
         let length = Int(header.metadataLength)
+        let deadline = header.amount > 0 ? Self.deadline(milliseconds: Int64(header.amount)) : nil
+        let refusal = refusal(entry, payload.range.count, deadline) {
+            body.withBytes(of: ByteRange(start: 0, count: length)) { BinaryMetadata.read($0) } ?? [:]
+        }
+        if let refusal { return refuse(refusal.payload) }
         enqueue(
             ServerRequest(
                 self, entry, payload: payload, metadata: length > 0 ? .binary(body, count: length) : .absent,
-                deadline: header.amount > 0 ? Self.deadline(milliseconds: Int64(header.amount)) : nil,
-                sender: isEvent ? .nobody : .binary(header.id, serializer: header.serializer)))
+                deadline: deadline, sender: isEvent ? .nobody : .binary(header.id, serializer: header.serializer)))
     }
 
     /// The caller of that call does not wait any longer: its handler is cancelled, or never begins.

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import RookeryCore
+import RookeryResilience
 import RookeryWire
 
 /// One peer of a server: cuts frames, has a task handle each message, and writes what the tasks answer, once per burst.
@@ -43,6 +44,12 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     var creditTakers: [UInt64: ServerRequest] = [:]
     private var holding: [ServerRequest] = []
     private var partialFrameTimer: Scheduled<Void>?
+    private var deadlineTimer: Scheduled<Void>?
+    /// The earliest deadline of a message being handled that the timer is set to.
+    private var nextDeadline = NIODeadline.distantFuture
+    private var ageTimer: Scheduled<Void>?
+    private var idleTimer: Scheduled<Void>?
+    private var lastMessageAt = NIODeadline.now()
     private var framesRead: UInt64 = 0
     /// Bytes of the payloads whose handlers have not returned.
     var bytesInFlight = 0
@@ -61,6 +68,8 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        watchAge()
+        watchIdleness()
     }
 
     /// The context holds its handler: without this neither would ever be freed.
@@ -94,6 +103,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        lastMessageAt = executor.burstBeganAt
         handleQueued()
         executor.drain()
         watchPartialFrame()
@@ -115,12 +125,13 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         // What came before the end has come: an event's sender may close at once.
         handleQueued()
         state = .closed
-        partialFrameTimer?.cancel()
-        abortTimer?.cancel()
+        for timer in [partialFrameTimer, abortTimer, deadlineTimer, ageTimer, idleTimer] { timer?.cancel() }
         shared.registry.remove(self)
         cancelAll()
         resumeWaiting()
         executor.drain()
+        // What nobody will handle takes up no place any more.
+        while let request = nextRequest() { finished(request) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -142,7 +153,9 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     func enqueue(_ request: ServerRequest) {
         inFlight += 1
         bytesInFlight += request.payload.range.count
+        shared.loads[request.entry.position].began()
         queue.append(request)
+        if let deadline = request.deadline, deadline < nextDeadline { watchDeadlines(from: deadline) }
         settleSoon()
         if queue.count - firstQueued >= Self.queueLimit {
             handleQueued()
@@ -195,6 +208,14 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         if !creditTakers.isEmpty, case .binary(let id, _) = request.sender { creditTakers[id] = nil }
         inFlight -= 1
         bytesInFlight -= request.payload.range.count
+        let load = shared.loads[request.entry.position]
+        if request.burst == executor.burst || request.isStream {
+            // Done at once: its time says nothing, and is not worth a look at the clock.
+            load.ended(nil, at: .now())
+        } else {
+            let now = NIODeadline.now()
+            load.ended(now.since(request.cameAt), at: now)
+        }
         if inFlight == 0, case .closing = state { settleSoon() }
     }
 
@@ -330,6 +351,61 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         context.close(promise: nil)
     }
 
+    // MARK: Time
+
+    /// One timer for all deadlines; they mostly come in the order of the messages, so it is seldom set.
+    private func watchDeadlines(from deadline: NIODeadline) {
+        deadlineTimer?.cancel()
+        nextDeadline = deadline
+        deadlineTimer = context?.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+            self.deadlinePassed()
+        }
+    }
+
+    private func deadlinePassed() {
+        nextDeadline = .distantFuture
+        let now = NIODeadline.now()
+        var next = NIODeadline.distantFuture
+        for request in queue[firstQueued...] where !request.isAbandoned {
+            guard let deadline = request.deadline else { continue }
+            if deadline <= now { request.expire() } else { next = min(next, deadline) }
+        }
+        for task in Array(tasks.values) {
+            guard let request = task.current, !request.isAbandoned, let deadline = request.deadline else { continue }
+            if deadline > now {
+                next = min(next, deadline)
+                continue
+            }
+            request.expire()
+            task.cancel()
+        }
+        // Not more often than every 5 ms, however many deadlines there are.
+        if next != .distantFuture { watchDeadlines(from: max(next, now + TimeAmount.milliseconds(5))) }
+        executor.drain()
+    }
+
+    /// A negotiated connection ends some day, so that peers that live long find new instances.
+    private func watchAge() {
+        guard let age = shared.configuration.connectionAge, let context else { return }
+        let limit = TimeAmount.nanoseconds(Int64(Double(TimeAmount(age).nanoseconds) * Double.random(in: 0.9...1.1)))
+        ageTimer = context.eventLoop.assumeIsolated().scheduleTask(in: limit) {
+            guard case .open = self.state, self.canSayGoAway else { return }
+            self.leave()
+            self.executor.drain()
+        }
+    }
+
+    private func watchIdleness() {
+        let limit = TimeAmount(shared.configuration.limits.idle)
+        idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(deadline: lastMessageAt + limit) {
+            if self.inFlight > 0 { self.lastMessageAt = .now() }
+            if NIODeadline.now() < self.lastMessageAt + limit { return self.watchIdleness() }
+            self.shared.logger.debug("leaving an idle connection", metadata: ["peer": "\(self.peer)"])
+            self.leave()
+            self.executor.drain()
+        }
+    }
+
     // MARK: Ending
 
     private func watchPartialFrame() {
@@ -353,17 +429,20 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         }
     }
 
-    /// The server stops: finishes what is in flight and closes; ends streams. A peer that understands it is told to send
-    /// no more, and until it closes what it sent in the meantime is still answered: no call is lost. On the loop.
-    func leave() {
-        guard case .open = state, let negotiated, negotiated.reply.features.contains("go-away") else {
-            return close(endingStreams: true)
-        }
+    /// Finishes what is in flight and closes. A peer that understands it is told to send no more, and until it closes what
+    /// it sent in the meantime is still answered: no call is lost. When the server stops, streams end; on a connection that
+    /// only has become old they go on, and end it with theirs. On the loop.
+    func leave(isStopping: Bool = false) {
+        guard case .open = state, canSayGoAway else { return close(endingStreams: true) }
         state = .leaving
-        abortLater()
-        endStreams()
+        if isStopping {
+            abortLater()
+            endStreams()
+        }
         write(BinaryHeader(.goAway, id: 0))
     }
+
+    private var canSayGoAway: Bool { negotiated?.reply.features.contains("go-away") ?? false }
 
     /// Takes no further messages, finishes those in flight, closes. On the loop.
     func close(endingStreams: Bool = false) {

@@ -28,7 +28,11 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     let payload: Payload
     private var body: ByteBuffer { payload.body }
     private let metadata: Metadata
-    private let deadline: NIODeadline?
+    let deadline: NIODeadline?
+    /// When it came; nil when that is of no interest.
+    let cameAt: NIODeadline
+    /// The burst it came in: a handler that is done in the same one has not waited.
+    let burst: UInt64
     let sender: Sender
     private var isAnswered = false
     /// The caller has said that it does not wait any longer.
@@ -49,6 +53,8 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         self.metadata = metadata
         self.deadline = deadline
         self.sender = sender
+        cameAt = connection.executor.burstBeganAt
+        burst = connection.executor.burst
     }
 
     var isStream: Bool { entry.command.kind == .stream }
@@ -115,6 +121,13 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         case .binary(let id, let serializer):
             connection.write(error.payload, .init(.error, id: id, serializer))
         }
+    }
+
+    /// The caller's time is over: it is told so, and the handler has nobody to answer any more. On the loop.
+    func expire() {
+        release()
+        if !isAnswered { sendError(.late) }
+        abandon()
     }
 
     /// The caller does not wait any longer. On the loop.
@@ -270,5 +283,14 @@ extension RemoteError {
     static let tooManyInFlight = RemoteError(
         .overloaded, "Too many messages are in flight on this connection.", details: ["retryAfterMs": 1000])
 
-    static let shuttingDown = RemoteError("SHUTTING_DOWN", "The server is shutting down.")
+    /// One more message of a command than can be handled; a retry comes at a time of its own.
+    static var shed: RemoteError {
+        RemoteError(
+            .overloaded, "The service has too much to do.",
+            details: ["retryAfterMs": .int(Int64.random(in: 100...300))])
+    }
+
+    static let late = RemoteError(.deadlineExceeded, "The time for this call is over.")
+
+    static let shuttingDown = RemoteError(.shuttingDown, "The server is shutting down.")
 }

@@ -1,6 +1,7 @@
 public import Logging
 import NIOCore
 public import RookeryCore
+public import RookeryResilience
 import RookeryWire
 import Synchronization
 
@@ -16,9 +17,8 @@ public struct TCPClientConfiguration: Sendable {
     public var frameLimit = FrameDecoder.defaultFrameLimit
     /// Calls under way per connection; further ones fail at once. Default 10 000.
     public var maximumPendingCalls = 10_000
-    /// Connections shared by callers that run on no event loop of the client's; those that do use their own loop's.
-    /// Default 1.
-    public var connections = 1
+    /// How many connections there are, and when there is another one.
+    public var pool = DestinationConfiguration.Pool()
     /// Values of a stream kept for a consumer that is busy; at that number its connection is not read. Default 256.
     public var streamBuffer = 256
     /// Whether `metadata` is sent, the remaining time among it. Released versions of Nest ignore it; default off.
@@ -40,13 +40,16 @@ public struct TCPClientConfiguration: Sendable {
     var address: String { "\(host):\(port)" }
 }
 
-/// Carries calls over TCP. Connects when it is first needed, and again after a connection was lost.
-public final class TCPTransport: ClientTransport {
+/// Carries calls to one address over TCP. Connects when it is first needed, and again after a connection was lost.
+///
+/// Calls share connections. A call made on one of the event loops goes by that loop's connection, so that it need not
+/// change threads, unless that has as many calls in flight as make a pool grow; other calls fill one connection after the
+/// other.
+public final class TCPTransport: InstanceTransport {
     private let configuration: TCPClientConfiguration
     private let eventLoops: EventLoops
     /// The first ones have the positions of the event loops.
     private let connections: [ClientConnection]
-    private let nextConnection = Atomic<Int>(0)
 
     /// Makes a transport; connects nothing yet.
     public init(
@@ -57,18 +60,28 @@ public final class TCPTransport: ClientTransport {
         self.configuration = configuration
         self.eventLoops = eventLoops
         let executors = eventLoops.executors
-        connections = (0..<max(executors.count, configuration.connections)).map { at in
+        connections = (0..<max(executors.count, configuration.pool.maximumConnections)).map { at in
             ClientConnection(
                 configuration: configuration, executor: executors[at % executors.count], logger: logger)
         }
     }
 
-    /// A caller on one of the loops gets its loop's connection: no hop. Others share a few.
     private var connection: ClientConnection {
-        if let position = eventLoops.currentPosition { return connections[position] }
-        if configuration.connections <= 1 { return connections[0] }
-        let turn = nextConnection.add(1, ordering: .relaxed).oldValue
-        return connections[Int(UInt(bitPattern: turn) % UInt(configuration.connections))]
+        let pool = configuration.pool
+        let own = eventLoops.currentPosition
+        if let own, connections[own].inFlight < pool.growAt { return connections[own] }
+        let shared = connections.prefix(max(1, pool.maximumConnections))
+        if let free = shared.first(where: { $0.inFlight < pool.growAt }) { return free }
+        return shared.min { $0.inFlight < $1.inFlight } ?? connections[0]
+    }
+
+    /// Connections that are there, or are being made.
+    public var connectionCount: Int {
+        get async {
+            var count = 0
+            for connection in connections { count += await connection.linkCount }
+            return count
+        }
     }
 
     /// Sends a request and waits for its last reply.
@@ -100,18 +113,60 @@ public final class TCPTransport: ClientTransport {
     public func close() async {
         for connection in connections { connection.close() }
     }
+
+    /// Takes no more calls; returns when those under way are answered, and the connections closed. Streams on connections
+    /// of their own go on until their ends.
+    public func drain() async {
+        await withDiscardingTaskGroup { group in
+            for connection in connections { group.addTask { await connection.drain() } }
+        }
+    }
+}
+
+extension Destination {
+    /// A destination whose instances are reached over TCP. `change` may alter how each is connected to. Throws
+    /// ``RookeryResilience/DestinationConfiguration/Invalid``.
+    public convenience init(
+        tcp name: String, _ configuration: DestinationConfiguration = DestinationConfiguration(),
+        discovery: any Discovery, eventLoops: EventLoops = .shared,
+        environment: ResilienceEnvironment = ResilienceEnvironment(),
+        logger: Logger = Logger(label: "rookery.client"),
+        change: @escaping @Sendable (inout TCPClientConfiguration) -> Void = { _ in }
+    ) throws(DestinationConfiguration.Invalid) {
+        try self.init(
+            name, configuration, discovery: discovery, environment: environment, logger: logger
+        ) { instance in
+            var tcp = TCPClientConfiguration(host: instance.host, port: instance.port)
+            tcp.connectTimeout = configuration.connectTimeout
+            tcp.pool = configuration.pool
+            change(&tcp)
+            return TCPTransport(tcp, eventLoops: eventLoops, logger: logger)
+        }
+    }
 }
 
 extension RookeryClient {
-    /// A client that calls a service over TCP.
+    /// A client that calls a service at one address, with all guards at their defaults.
     public init(
         host: String,
         port: Int,
         configuration: ClientConfiguration = ClientConfiguration(),
         interceptors: [any ClientInterceptor] = []
     ) {
+        let instance = Instance(host: host, port: port)
+        let transport: any ClientTransport
+        do {
+            transport = try Destination(tcp: instance.description, discovery: StaticDiscovery([instance]))
+        } catch {
+            // The defaults are valid.
+            transport = TCPTransport(TCPClientConfiguration(host: host, port: port))
+        }
+        self.init(transport: transport, configuration: configuration, interceptors: interceptors)
+    }
+
+    /// A client that calls a destination, with its timeouts.
+    public init(_ destination: Destination, interceptors: [any ClientInterceptor] = []) {
         self.init(
-            transport: TCPTransport(TCPClientConfiguration(host: host, port: port)), configuration: configuration,
-            interceptors: interceptors)
+            transport: destination, configuration: destination.clientConfiguration, interceptors: interceptors)
     }
 }

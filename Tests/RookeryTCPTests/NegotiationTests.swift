@@ -143,7 +143,9 @@ struct NegotiationTests {
             try await RawSocket.connected(to: port) { socket in
                 let start = try await hello(&socket)
                 let answer = String(decoding: try await socket.read(start), as: UTF8.self)
-                #expect(answer.contains(#""patterns":["echo","large"]"#) && answer.contains(#""serializers":["json"]"#))
+                #expect(
+                    answer.contains(#""patterns":["echo","large","$rookery.health"]"#)
+                        && answer.contains(#""serializers":["json"]"#))
                 try await socket.write(frame(BinaryHeader(.request, id: 77), #"{"a":1}"#))
                 let reply = Array(try await socket.read(start + 24 + 7)[start...])
                 #expect(reply[0] == 0x83 && reply[1] == 2 && reply[16] == 77)

@@ -1,0 +1,128 @@
+public import NIOCore
+
+/// How much a message matters when there is too much to do: what matters least is refused first.
+public enum Criticality: String, Sendable, Hashable, CaseIterable {
+    /// Refused last.
+    case critical
+    /// Most messages.
+    case `default`
+    /// Refused first.
+    case sheddable
+}
+
+/// How many messages may be handled at once, found out from how long they take.
+///
+/// As Netflix's gradient limit: when latencies rise above the shortest ones seen, the limit falls in proportion, and it
+/// always reaches out a little, by the square root of itself, to see whether there is more room.
+///
+/// A value: the time is a parameter.
+public struct AdaptiveLimit: Sendable {
+    /// How it adapts.
+    public struct Configuration: Sendable, Hashable {
+        /// Default `.enforce`.
+        public var mode = GuardMode.enforce
+        /// Where it begins. Default 500.
+        public var initial = 500
+        /// It never falls below. Default 10.
+        public var minimum = 10
+        /// It never rises above. Default 5000.
+        public var maximum = 5000
+        /// How often it adapts. Default 100 ms.
+        public var window: Duration = .milliseconds(100)
+        /// Latencies up to this multiple of the shortest are no sign of trouble. Default 1.25.
+        public var tolerance = 1.25
+        /// How long the shortest latency is believed; the world may have become slower for good. Then it is measured anew,
+        /// with the limit at its minimum for two windows when there is load. Default 30 s.
+        public var memory: Duration = .seconds(30)
+        /// Latencies up to this one count as this one: who answers so soon has no queue worth a refusal. Default 10 ms.
+        public var floor: Duration = .milliseconds(10)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    private let configuration: Configuration
+    /// The limit, with its fraction.
+    public private(set) var limit: Double
+    private var windowEnd: NIODeadline?
+    private var sum = 0.0
+    private var samples = 0
+    private var shortestOfWindow = Double.infinity
+    private var mostInFlight = 0
+    private var shortest = Double.infinity
+    private var forgetAt: NIODeadline?
+    /// While the shortest latency is found out anew: the limit before that, and the windows that have passed.
+    private var measuring: (limit: Double, windows: Int)?
+
+    /// A limit at its beginning.
+    public init(_ configuration: Configuration = Configuration()) {
+        self.configuration = configuration
+        limit = Double(configuration.initial)
+    }
+
+    /// How many messages may be handled for one more of this kind to begin: sheddable ones may fill three quarters of the
+    /// limit, ordinary ones nine tenths, critical ones all of it.
+    public func room(for criticality: Criticality) -> Int {
+        let share =
+            switch criticality {
+            case .critical: 1.0
+            case .default: 0.9
+            case .sheddable: 0.75
+            }
+        return max(1, Int(limit * share))
+    }
+
+    /// A message was handled in that time; `inFlight` counts it and those that are still being handled.
+    public mutating func handled(in latency: Duration, inFlight: Int, at now: NIODeadline) {
+        let seconds = max(latency.inSeconds, configuration.floor.inSeconds)
+        sum += seconds
+        samples += 1
+        shortestOfWindow = min(shortestOfWindow, seconds)
+        mostInFlight = max(mostInFlight, inFlight)
+        guard let end = windowEnd else {
+            windowEnd = now + configuration.window
+            forgetAt = now + configuration.memory
+            return
+        }
+        if now >= end { adapt(at: now) }
+    }
+
+    private mutating func adapt(at now: NIODeadline) {
+        windowEnd = now + configuration.window
+        defer {
+            sum = 0
+            samples = 0
+            shortestOfWindow = .infinity
+            mostInFlight = 0
+        }
+        // A few messages say little about all.
+        guard samples >= 5 else { return }
+        if let measuring {
+            // The first window still has what came before.
+            guard measuring.windows > 0 else {
+                self.measuring?.windows += 1
+                return
+            }
+            shortest = shortestOfWindow
+            limit = measuring.limit
+            self.measuring = nil
+            return
+        }
+        if let forgetAt, now >= forgetAt {
+            self.forgetAt = now + configuration.memory
+            if mostInFlight > configuration.minimum {
+                // Under load nothing short can be seen: for a moment little is let in.
+                measuring = (limit, 0)
+                limit = Double(configuration.minimum)
+                return
+            }
+            shortest = .infinity
+        }
+        shortest = min(shortest, shortestOfWindow)
+        let gradient = min(1, max(0.5, configuration.tolerance * shortest / (sum / Double(samples))))
+        let target = gradient * limit + limit.squareRoot()
+        // What was not reached has not been tried, and says nothing about more.
+        if target > limit, Double(mostInFlight) < limit / 2 { return }
+        limit = min(Double(configuration.maximum), max(Double(configuration.minimum), target))
+    }
+}

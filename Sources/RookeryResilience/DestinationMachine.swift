@@ -1,0 +1,453 @@
+public import NIOCore
+import RookeryCore
+
+/// What happened to a call on its way, and why: logged, counted, and kept in the call's trace.
+public enum CallDecision: Sendable, Hashable {
+    /// An instance was chosen for an attempt.
+    case picked(Instance, attempt: Int)
+    /// Another attempt follows.
+    case retried(after: Duration, because: String)
+    /// There is no other attempt.
+    case notRetried(RetryState.Stop)
+    /// The breaker of the destination, or of an instance when one is named, let no call through.
+    case rejected(by: Instance?, retryAfter: Duration)
+    /// There were too many calls.
+    case limited(Int)
+    /// An instance is left out for a while.
+    case ejected(Instance, for: Duration)
+    /// An instance cannot be reached, and is left alone for a while.
+    case unreachable(Instance, for: Duration)
+    /// A breaker changed: of an instance when one is named.
+    case breaker(Instance?, CircuitBreaker.Transition)
+    /// A guard that only observes would have decided so.
+    case observed(String)
+
+    /// The name of its kind, as in metrics.
+    public var kind: String {
+        switch self {
+        case .picked: "picked"
+        case .retried: "retried"
+        case .notRetried: "not_retried"
+        case .rejected: "rejected"
+        case .limited: "limited"
+        case .ejected: "ejected"
+        case .unreachable: "unreachable"
+        case .breaker: "breaker"
+        case .observed: "observed"
+        }
+    }
+}
+
+extension CallDecision: CustomStringConvertible {
+    /// In words.
+    public var description: String {
+        switch self {
+        case .picked(let instance, let attempt): "picked \(instance) for attempt \(attempt)"
+        case .retried(let delay, let why): "retried after \(delay.nanoseconds / 1_000_000) ms: \(why)"
+        case .notRetried(let stop): "not retried: \(stop.rawValue)"
+        case .rejected(let instance, let time):
+            "rejected by the breaker\(instance.map { " of \($0)" } ?? ""), for \(time.nanoseconds / 1_000_000) ms"
+        case .limited(let count): "refused: \(count) calls are under way"
+        case .ejected(let instance, let time): "ejected \(instance) for \(time.nanoseconds / 1_000_000) ms"
+        case .unreachable(let instance, let time):
+            "\(instance) cannot be reached, left alone for \(time.nanoseconds / 1_000_000) ms"
+        case .breaker(let instance, let transition):
+            "breaker\(instance.map { " of \($0)" } ?? ""): \(transition.from.rawValue) → \(transition.to.rawValue), "
+                + transition.reason
+        case .observed(let text): "would have been \(text)"
+        }
+    }
+}
+
+/// Everything a client knows about a destination: its instances, who may be called, and how much.
+///
+/// A value, pure: time and randomness are parameters, and whoever holds it makes the calls.
+public struct DestinationMachine: Sendable {
+    /// An attempt under way. Hand it back to ``attemptEnded(_:_:latency:at:random:)`` on every path.
+    public struct Attempt: Sendable, Hashable {
+        /// Where it goes.
+        public let instance: Instance
+        fileprivate let serial: UInt64
+        fileprivate let destinationTicket: CircuitBreaker.Ticket?
+        fileprivate let instanceTicket: CircuitBreaker.Ticket?
+    }
+
+    /// Why there is no attempt.
+    public enum Refusal: Error, Sendable, Hashable {
+        /// The breaker is open.
+        case breaker(retryAfter: Duration)
+        /// Nobody serves the destination.
+        case noInstances
+    }
+
+    private struct Entry: Sendable {
+        let instance: Instance
+        /// Tells this stay in the list from an earlier one of the same address.
+        let serial: UInt64
+        /// Nil when it was there from the start, and so is nothing new.
+        let addedAt: NIODeadline?
+        var inFlight = 0
+        var latency: PeakEWMA
+        var hasLatency = false
+        var ejection: Ejection
+        var breaker: CircuitBreaker
+        var connectFailures = 0
+        var leftAloneUntil: NIODeadline?
+    }
+
+    private let configuration: DestinationConfiguration
+    private var entries: [Entry] = []
+    private var budget: RetryBudget
+    private var breaker: CircuitBreaker
+    private var balancer: Balancer
+    private var nextSerial: UInt64 = 0
+    private var intervalEnd: NIODeadline?
+    /// The first list is there from the start: none of its instances is new among others.
+    private var hadInstances = false
+    /// Calls under way.
+    public private(set) var callsInFlight = 0
+
+    /// A destination without instances.
+    public init(_ configuration: DestinationConfiguration) {
+        self.configuration = configuration
+        budget = RetryBudget(configuration.budget)
+        breaker = CircuitBreaker(configuration.breaker)
+        balancer = Balancer(configuration.balancing)
+    }
+
+    /// The instances there are.
+    public var instances: [Instance] { entries.map(\.instance) }
+    /// Attempts under way.
+    public var attemptsInFlight: Int { entries.reduce(0) { $0 + $1.inFlight } }
+    /// Breaker probes that are out, of the destination and of all instances.
+    public var probesOut: Int { entries.reduce(breaker.probesOut) { $0 + $1.breaker.probesOut } }
+    /// Where the destination's breaker stands.
+    public var breakerPosition: CircuitBreaker.Position { breaker.position }
+    /// Retries that the budget has left.
+    public var retriesAvailable: Double { budget.available }
+
+    // MARK: Instances
+
+    /// The list of instances is another one now; gives those that are gone.
+    public mutating func instancesChanged(_ instances: [Instance], at now: NIODeadline) -> [Instance] {
+        var wanted: [Instance] = []
+        for instance in instances where !wanted.contains(instance) { wanted.append(instance) }
+        let gone = entries.map(\.instance).filter { !wanted.contains($0) }
+        var kept = Dictionary(uniqueKeysWithValues: entries.map { ($0.instance, $0) })
+        entries = wanted.map { instance in
+            if let entry = kept.removeValue(forKey: instance) { return entry }
+            nextSerial += 1
+            return Entry(
+                instance: instance, serial: nextSerial,
+                addedAt: hadInstances ? now : nil,
+                latency: PeakEWMA(decay: configuration.latencyDecay),
+                ejection: Ejection(configuration.ejection), breaker: CircuitBreaker(configuration.breaker))
+        }
+        hadInstances = hadInstances || !entries.isEmpty
+        return gone
+    }
+
+    // MARK: Calls
+
+    /// A call wants to begin; false when there are too many.
+    public mutating func callBegan(at now: NIODeadline) -> Bool {
+        if configuration.concurrency.mode == .enforce, callsInFlight >= configuration.concurrency.maximumCalls {
+            return false
+        }
+        callsInFlight += 1
+        budget.requestBegan(at: now)
+        return true
+    }
+
+    /// Whether there are more calls than allowed, for a limit that only observes.
+    public var isOverLimit: Bool {
+        configuration.concurrency.mode == .observe && callsInFlight > configuration.concurrency.maximumCalls
+    }
+
+    /// A call that had begun is over.
+    public mutating func callEnded() { callsInFlight -= 1 }
+
+    /// A retry wants to be made; false when the budget is used up.
+    public mutating func retryWanted(at now: NIODeadline) -> (isAllowed: Bool, observed: CallDecision?) {
+        if configuration.budget.mode == .off || budget.withdraw(at: now) { return (true, nil) }
+        if configuration.budget.mode == .enforce { return (false, nil) }
+        return (true, .observed("kept from retrying: the budget is used up"))
+    }
+
+    /// Whether there is an instance beside those that were tried.
+    public func hasOther(than tried: [Instance]) -> Bool { entries.contains { !tried.contains($0.instance) } }
+
+    // MARK: Attempts
+
+    /// An attempt wants to begin, at another instance than those tried if there is one.
+    public mutating func attemptBegan(
+        avoiding tried: [Instance], at now: NIODeadline, random: () -> Double
+    ) -> (result: Result<Attempt, Refusal>, decisions: [CallDecision]) {
+        var decisions: [CallDecision] = []
+        if entries.isEmpty { return (.failure(.noInstances), []) }
+        var ticket: CircuitBreaker.Ticket?
+        if configuration.breaker.mode != .off {
+            let (admission, transition) = breaker.callBegan(at: now)
+            if let transition { decisions.append(.breaker(nil, transition)) }
+            switch admission {
+            case .allowed(let allowed): ticket = allowed
+            case .refused(let retryAfter):
+                let decision = CallDecision.rejected(by: nil, retryAfter: retryAfter)
+                if configuration.breaker.mode == .enforce {
+                    return (.failure(.breaker(retryAfter: retryAfter)), decisions + [decision])
+                }
+                decisions.append(.observed("\(decision)"))
+            }
+        }
+        let at = pick(avoiding: tried, at: now, random: random)
+        var instanceTicket: CircuitBreaker.Ticket?
+        if configuration.breaker.mode != .off {
+            let (admission, transition) = entries[at].breaker.callBegan(at: now)
+            if let transition { decisions.append(.breaker(entries[at].instance, transition)) }
+            // One that refuses is only chosen when all do: then it is the destination's breaker that decides.
+            if case .allowed(let allowed) = admission { instanceTicket = allowed }
+        }
+        if let until = entries[at].leftAloneUntil, now >= until {
+            // This call finds out whether it is back; others wait until that is known.
+            entries[at].leftAloneUntil = now + configuration.connectTimeout
+        }
+        entries[at].inFlight += 1
+        let attempt = Attempt(
+            instance: entries[at].instance, serial: entries[at].serial, destinationTicket: ticket,
+            instanceTicket: instanceTicket)
+        return (.success(attempt), decisions)
+    }
+
+    /// Narrows the instances down, as long as some are left: not tried, reachable, not ejected, breaker closed.
+    private mutating func pick(avoiding tried: [Instance], at now: NIODeadline, random: () -> Double) -> Int {
+        var places = Array(entries.indices)
+        func narrow(_ keep: (Entry) -> Bool) {
+            let kept = places.filter { keep(entries[$0]) }
+            if !kept.isEmpty { places = kept }
+        }
+        if places.count > 1 {
+            if !tried.isEmpty { narrow { !tried.contains($0.instance) } }
+            narrow { entry in entry.leftAloneUntil.map { now >= $0 } ?? true }
+            if configuration.ejection.mode == .enforce {
+                let good = places.filter { !entries[$0].ejection.isEjected(at: now) }
+                // With fewer than half of all left, it is not them who are at fault, and all are used.
+                if good.count * 2 >= entries.count || good.count * 2 >= places.count {
+                    if !good.isEmpty { places = good }
+                }
+            }
+            if configuration.breaker.mode == .enforce { narrow { $0.breaker.admits(at: now) } }
+        }
+        let known = places.filter { entries[$0].hasLatency }
+        let usual =
+            known.isEmpty
+            ? 1e-3 : known.reduce(0) { $0 + entries[$1].latency.value(at: now) } / Double(known.count)
+        let candidates = places.map { place in
+            let entry = entries[place]
+            let age = entry.addedAt.map { now.since($0).inSeconds / max(1e-9, configuration.slowStart.inSeconds) }
+            return Candidate(
+                index: place, inFlight: entry.inFlight,
+                latency: max(1e-6, entry.hasLatency ? entry.latency.value(at: now) : usual),
+                weight: min(1, max(0.1, age ?? 1)))
+        }
+        return balancer.choose(candidates, random: random)?.index ?? places[0]
+    }
+
+    /// An attempt is over. `latency` counts when it was answered.
+    public mutating func attemptEnded(
+        _ attempt: Attempt, _ result: AttemptResult, latency: Duration, at now: NIODeadline, random: () -> Double
+    ) -> [CallDecision] {
+        var decisions: [CallDecision] = []
+        let place = entries.firstIndex { $0.serial == attempt.serial }
+        // While others can be reached, that one cannot says nothing about the destination.
+        let isOneOfMany =
+            result == .unreachable || result == .lost
+            ? entries.contains { $0.serial != attempt.serial && ($0.leftAloneUntil ?? now) <= now } : false
+        if let ticket = attempt.destinationTicket {
+            let outcome = isOneOfMany ? .unknown : result.outcome
+            if let transition = breaker.callEnded(outcome, ticket, at: now, random: random()) {
+                decisions.append(.breaker(nil, transition))
+            }
+        }
+        guard let place else { return decisions }
+        entries[place].inFlight -= 1
+        let instance = entries[place].instance
+        if let ticket = attempt.instanceTicket,
+            let transition = entries[place].breaker.callEnded(result.outcome, ticket, at: now, random: random())
+        {
+            decisions.append(.breaker(instance, transition))
+        }
+        switch result {
+        case .unreachable:
+            entries[place].connectFailures += 1
+            let delay = configuration.reconnect.delay(failures: entries[place].connectFailures, random: random())
+            entries[place].leftAloneUntil = now + delay
+            decisions.append(.unreachable(instance, for: delay))
+        case .answered, .answeredLate, .failed, .timedOut, .overloaded:
+            entries[place].connectFailures = 0
+            entries[place].leftAloneUntil = nil
+            entries[place].latency.observed(latency, at: now)
+            entries[place].hasLatency = true
+        case .lost, .abandoned: break
+        }
+        decisions += eject(place, result, at: now, random: random)
+        return decisions
+    }
+
+    private mutating func eject(
+        _ place: Int, _ result: AttemptResult, at now: NIODeadline, random: () -> Double
+    ) -> [CallDecision] {
+        guard configuration.ejection.mode != .off else { return [] }
+        var decisions: [CallDecision] = []
+        func note(_ instance: Instance, _ duration: Duration) {
+            let decision = CallDecision.ejected(instance, for: duration)
+            decisions.append(configuration.ejection.mode == .enforce ? decision : .observed("\(decision)"))
+        }
+        // The last one that is left in is never left out.
+        let othersIn = entries.indices.contains { $0 != place && !entries[$0].ejection.isEjected(at: now) }
+        if let success = result.isSuccess, othersIn || success,
+            let duration = entries[place].ejection.callEnded(success: success, at: now, random: random())
+        {
+            note(entries[place].instance, duration)
+        }
+        guard let end = intervalEnd else {
+            intervalEnd = now + configuration.ejection.interval
+            return decisions
+        }
+        guard now >= end else { return decisions }
+        intervalEnd = now + configuration.ejection.interval
+        let threshold = Ejection.threshold(of: entries.compactMap(\.ejection.successRate), configuration.ejection)
+        for at in entries.indices {
+            let others = entries.indices.contains { $0 != at && !entries[$0].ejection.isEjected(at: now) }
+            if let threshold, let rate = entries[at].ejection.successRate, rate < threshold, rate < 1, others,
+                !entries[at].ejection.isEjected(at: now)
+            {
+                note(entries[at].instance, entries[at].ejection.eject(at: now, random: random()))
+            }
+            entries[at].ejection.intervalEnded(at: now)
+        }
+        return decisions
+    }
+
+    // MARK: By hand
+
+    /// Refuses every call until ``reset()``.
+    public mutating func isolate() -> CallDecision? { breaker.isolate().map { .breaker(nil, $0) } }
+
+    /// Forgets what the breakers know, and lets calls through.
+    public mutating func reset() -> [CallDecision] {
+        var decisions: [CallDecision] = []
+        if let transition = breaker.reset() { decisions.append(.breaker(nil, transition)) }
+        for at in entries.indices {
+            if let transition = entries[at].breaker.reset() {
+                decisions.append(.breaker(entries[at].instance, transition))
+            }
+        }
+        return decisions
+    }
+
+    /// What stands where, for health answers and people.
+    public func status(at now: NIODeadline) -> DestinationStatus {
+        DestinationStatus(
+            breaker: breaker.position, admits: breaker.admits(at: now), callsInFlight: callsInFlight,
+            instances: entries.map { entry in
+                DestinationStatus.InstanceStatus(
+                    instance: entry.instance, breaker: entry.breaker.position,
+                    isEjected: entry.ejection.isEjected(at: now),
+                    isReachable: entry.leftAloneUntil.map { now >= $0 } ?? true, inFlight: entry.inFlight)
+            })
+    }
+}
+
+/// How an attempt ended, as far as its instance is concerned.
+public enum AttemptResult: Sendable, Hashable {
+    /// With an answer, be it a refusal.
+    case answered
+    /// With an answer that took most of the time there was.
+    case answeredLate
+    /// With a failure of the peer's own.
+    case failed
+    /// No answer in time.
+    case timedOut
+    /// The connection was lost.
+    case lost
+    /// There is no connection.
+    case unreachable
+    /// The peer had too much to do.
+    case overloaded
+    /// The caller left, or the call was never made.
+    case abandoned
+
+    /// What it says to a breaker. That a peer sheds load is not held against it: it does what it should.
+    var outcome: CircuitBreaker.Outcome {
+        switch self {
+        case .answered: .success
+        case .answeredLate: .slow
+        case .failed, .timedOut, .lost, .unreachable: .failure
+        case .overloaded, .abandoned: .unknown
+        }
+    }
+
+    /// Nil when it says nothing.
+    var isSuccess: Bool? {
+        switch self {
+        case .answered, .answeredLate: true
+        case .failed, .timedOut, .lost, .unreachable: false
+        case .overloaded, .abandoned: nil
+        }
+    }
+
+    /// Sorts an error.
+    public init(_ error: any Error) {
+        switch error {
+        case is CancellationError: self = .abandoned
+        case let error as CallError:
+            switch error.code {
+            case .timeout, .streamTimeout: self = .timedOut
+            case .cannotConnect: self = .unreachable
+            case .connectionLost: self = .lost
+            case .invalidReply: self = .failed
+            case .noHandler: self = .answered
+            default: self = .abandoned
+            }
+        case let error as RemoteError:
+            switch error.code {
+            case .overloaded: self = .overloaded
+            case .deadlineExceeded: self = .timedOut
+            case .internal, .shuttingDown: self = .failed
+            // Nest's words for what nobody foresaw carry no code.
+            case nil: self = error == .internalServerError ? .failed : .answered
+            default: self = .answered
+            }
+        default: self = .abandoned
+        }
+    }
+}
+
+/// What stands where.
+public struct DestinationStatus: Sendable, Hashable {
+    /// One instance.
+    public struct InstanceStatus: Sendable, Hashable {
+        /// Which.
+        public let instance: Instance
+        /// Where its breaker stands.
+        public let breaker: CircuitBreaker.Position
+        /// Whether it is left out for a while.
+        public let isEjected: Bool
+        /// Whether the last attempt to connect worked.
+        public let isReachable: Bool
+        /// Attempts under way.
+        public let inFlight: Int
+    }
+
+    /// Where the destination's breaker stands.
+    public let breaker: CircuitBreaker.Position
+    /// Whether the breaker would let a call through now.
+    public let admits: Bool
+    /// Calls under way.
+    public let callsInFlight: Int
+    /// All instances.
+    public let instances: [InstanceStatus]
+
+    /// Whether calls can be expected to get through.
+    public var isAvailable: Bool { admits && instances.contains { $0.isReachable } }
+}

@@ -1,0 +1,135 @@
+public import RookeryCore
+import RookeryWire
+
+/// Which calls are made again, and when.
+public struct RetryPolicy: Sendable, Hashable {
+    /// Default `.enforce`.
+    public var mode = GuardMode.enforce
+    /// Attempts of one call, the first one included. Those that were never sent do not count. Default 3.
+    public var maximumAttempts = 3
+    /// Before attempt n + 1 the wait is anything from 0 to `baseDelay` · 2ⁿ ("full jitter"). Default 50 ms.
+    public var baseDelay: Duration = .milliseconds(50)
+    /// The same when the peer said that it is overloaded. Default 1000 ms.
+    public var overloadedBaseDelay: Duration = .milliseconds(1000)
+    /// The most that may be waited. Default 2 s.
+    public var maximumDelay: Duration = .seconds(2)
+    /// How long one attempt of a call that may be repeated may take, so that time is left for another. Default 2 s.
+    public var attemptTimeout: Duration = .seconds(2)
+
+    /// The defaults.
+    public init() {}
+}
+
+/// What an attempt's failure says about another one.
+public enum AttemptFailure: Sendable, Hashable {
+    /// The request never reached the peer.
+    case notSent
+    /// The peer refused before it ran anything; perhaps with how long to stay away, which when negative means for good.
+    case refused(retryAfter: Duration?)
+    /// It may have run.
+    case ambiguous
+    /// The command's own answer, or a misuse that will not get better.
+    case final
+
+    /// Sorts an error.
+    public init(_ error: any Error) {
+        switch error {
+        case let error as CallError:
+            switch error.code {
+            case .cannotConnect, .tooManyCalls: self = .notSent
+            case .timeout, .connectionLost, .streamTimeout: self = error.wasWritten ? .ambiguous : .notSent
+            default: self = .final
+            }
+        case let error as RemoteError where error.code == .overloaded:
+            self = .refused(retryAfter: error.retryAfter)
+        // It was cancelled in the middle of something.
+        case let error as RemoteError where error.code == .shuttingDown: self = .ambiguous
+        default: self = .final
+        }
+    }
+}
+
+/// The attempts of one call so far. A value: the remaining time and randomness are parameters.
+public struct RetryState: Sendable {
+    /// Why a call is not tried again.
+    public enum Stop: String, Sendable, Hashable {
+        /// The failure is an answer.
+        case final = "the failure is an answer"
+        /// It may have run, and must not run twice.
+        case mayHaveRun = "it may have run, and the command must not run twice"
+        /// There were as many attempts as allowed.
+        case attempts = "there were enough attempts"
+        /// The peer asked not to be called again.
+        case pushback = "the peer asked not to be called again"
+        /// The wait would outlast the deadline.
+        case deadline = "the wait would outlast the deadline"
+        /// The budget is used up.
+        case budget = "the retry budget is used up"
+        /// Retries are off.
+        case off = "retries are off"
+        /// The call is being handled as a retry itself, whose caller will try again.
+        case inner = "its own caller is trying again"
+    }
+
+    /// What to do after a failure.
+    public enum Decision: Sendable, Hashable {
+        /// Try again after that time; `isCounted` attempts take from the budget.
+        case retry(after: Duration, isCounted: Bool)
+        /// Fail with the error.
+        case stop(Stop)
+    }
+
+    private let policy: RetryPolicy
+    private let idempotency: Idempotency
+    /// Attempts that count.
+    public private(set) var attempts = 1
+    private var hasRetriedAtOnce = false
+
+    /// One attempt is being made.
+    public init(_ policy: RetryPolicy, _ idempotency: Idempotency) {
+        self.policy = policy
+        self.idempotency = idempotency
+    }
+
+    /// Whether another attempt would be possible after an ambiguous failure.
+    public var mayRepeat: Bool {
+        idempotency != .unsafe && attempts < policy.maximumAttempts && policy.mode == .enforce
+    }
+
+    /// An attempt failed. `hasOther` says whether there is an instance that was not tried; `remaining` is what is left of
+    /// the deadline; `random` is from 0 to 1.
+    public mutating func failed(
+        _ failure: AttemptFailure, hasOther: Bool, remaining: Duration, random: Double
+    ) -> Decision {
+        if failure == .final { return .stop(.final) }
+        if policy.mode == .off { return .stop(.off) }
+        if failure == .notSent, hasOther { return .retry(after: .zero, isCounted: false) }
+        if failure == .ambiguous, idempotency == .unsafe { return .stop(.mayHaveRun) }
+        guard attempts < policy.maximumAttempts else { return .stop(.attempts) }
+        var base = policy.baseDelay
+        if case .refused(let retryAfter) = failure {
+            if let retryAfter {
+                if retryAfter < .zero { return .stop(.pushback) }
+                return counted(after: retryAfter, remaining)
+            }
+            base = policy.overloadedBaseDelay
+            if hasOther, !hasRetriedAtOnce {
+                hasRetriedAtOnce = true
+                return counted(after: .zero, remaining)
+            }
+        }
+        let most = min(policy.maximumDelay.inSeconds, base.inSeconds * Double(1 << min(attempts, 20)))
+        return counted(after: .nanoseconds(Int64(most * random * 1e9)), remaining)
+    }
+
+    private mutating func counted(after delay: Duration, _ remaining: Duration) -> Decision {
+        if delay >= remaining { return .stop(.deadline) }
+        attempts += 1
+        return .retry(after: delay, isCounted: true)
+    }
+}
+
+extension RemoteError {
+    /// How long the peer asks to be left alone: `details.retryAfterMs`; negative for good.
+    public var retryAfter: Duration? { details?["retryAfterMs"]?.intValue.map { .milliseconds($0) } }
+}

@@ -1,0 +1,306 @@
+import Configuration
+import Logging
+import NIOCore
+import RookeryCore
+import RookeryResilience
+import RookeryWire
+import Synchronization
+import Testing
+
+/// An instance that answers what it is told to.
+private final class FakeInstance: InstanceTransport {
+    typealias Answer = @Sendable (OutgoingCall, Int) async throws -> Payload
+    let calls = Mutex<[OutgoingCall]>([])
+    let isDrained = Mutex(false)
+    private let answer: Answer
+
+    init(_ answer: @escaping Answer) { self.answer = answer }
+
+    func request(_ call: OutgoingCall) async throws -> Payload {
+        let count = calls.withLock { calls in
+            calls.append(call)
+            return calls.count
+        }
+        return try await answer(call, count)
+    }
+    func emit(_ call: OutgoingCall) async throws { _ = try await request(call) }
+    func stream(_ call: OutgoingCall) async throws -> MessageStream<Payload> {
+        MessageStream([try await request(call)])
+    }
+    func close() async {}
+    func drain() async { isDrained.withLock { $0 = true } }
+    func ping(timeout: Duration) async throws {}
+    var count: Int { calls.withLock { $0.count } }
+}
+
+/// Time that passes only when somebody sleeps.
+private final class ManualTime: Sendable {
+    private let state = Mutex<(now: Int64, slept: [Duration])>((1_000_000_000, []))
+
+    var environment: ResilienceEnvironment {
+        ResilienceEnvironment(
+            now: { .uptimeNanoseconds(UInt64(self.state.withLock { $0.now })) },
+            sleep: { duration in
+                try Task.checkCancellation()
+                self.pass(duration)
+                self.state.withLock { $0.slept.append(duration) }
+            }, random: { 0.5 })
+    }
+    func pass(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        state.withLock { $0.now += seconds * 1_000_000_000 + attoseconds / 1_000_000_000 }
+    }
+    var slept: [Duration] { state.withLock { $0.slept } }
+    var now: NIODeadline { environment.now() }
+}
+
+private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+private let read = Command("read", pattern: Pattern(cmd: "read"), idempotency: .safe)
+private let write = Command("write", pattern: Pattern(cmd: "write"), idempotency: .keyed)
+private let change = Command("change", pattern: Pattern(cmd: "change"))
+
+@Suite("A destination")
+struct DestinationTests {
+    private func destination(
+        _ time: ManualTime, _ instances: [FakeInstance], _ change: (inout DestinationConfiguration) -> Void = { _ in }
+    ) throws -> Destination {
+        var configuration = DestinationConfiguration()
+        change(&configuration)
+        let names = instances.indices.map { Instance(host: "i", port: $0) }
+        return try Destination(
+            "booking", configuration, discovery: StaticDiscovery(names), environment: time.environment, logger: quiet
+        ) { instances[$0.port] }
+    }
+
+    private func outgoing(_ command: Command, _ time: ManualTime, metadata: [String: String] = [:]) -> OutgoingCall {
+        OutgoingCall(
+            command: command, payload: JSONValue.null, metadata: metadata, deadline: time.now + .seconds(5))
+    }
+
+    private static func ok(_: OutgoingCall, _: Int) async throws -> Payload { .absent }
+    private static func lost(_: OutgoingCall, _: Int) async throws -> Payload {
+        throw CallError(.connectionLost, "lost", wasWritten: true)
+    }
+    private static func refused(_: OutgoingCall, _: Int) async throws -> Payload {
+        throw CallError(.cannotConnect, "refused")
+    }
+
+    @Test("tries a safe command again at another instance, and says which attempt it is")
+    func retries() async throws {
+        let time = ManualTime()
+        let bad = FakeInstance(Self.lost)
+        let good = FakeInstance(Self.ok)
+        let booking = try destination(time, [good, bad])
+        let trace = CallTrace(at: time.now)
+        try await CallTrace.$current.withValue(trace) {
+            _ = try await booking.request(outgoing(read, time))
+        }
+        #expect(bad.count == 1 && good.count == 1 && time.slept == [.milliseconds(50)])
+        #expect(good.calls.withLock { $0.compactMap { $0.metadata[MessageContext.attemptKey] } } == ["2"])
+        // The whole story of why it took 50 ms.
+        #expect(
+            trace.entries.map { "\($0)" } == [
+                "+0 ms booking.read: picked i:1 for attempt 1", "+0 ms booking.read: retried after 50 ms: lost",
+                "+50 ms booking.read: picked i:0 for attempt 2",
+            ])
+        #expect(booking.gauges == (0, 0, 0))
+    }
+
+    @Test("never repeats what may have run and must not run twice")
+    func unsafe() async throws {
+        let time = ManualTime()
+        let bad = FakeInstance(Self.lost)
+        let booking = try destination(time, [bad])
+        let trace = CallTrace()
+        await CallTrace.$current.withValue(trace) {
+            _ = await #expect(throws: CallError.self) { try await booking.request(outgoing(change, time)) }
+        }
+        #expect(bad.count == 1)
+        #expect(trace.entries.last?.decision == .notRetried(.mayHaveRun))
+    }
+
+    @Test("goes to another instance at once when one cannot be reached, and leaves that one alone")
+    func unreachable() async throws {
+        let time = ManualTime()
+        let gone = FakeInstance(Self.refused)
+        let good = FakeInstance(Self.ok)
+        let booking = try destination(time, [gone, good])
+        for _ in 0..<10 { _ = try await booking.request(outgoing(change, time)) }
+        #expect(gone.count == 1 && good.count == 10 && time.slept.isEmpty)
+        #expect(booking.status.instances.map(\.isReachable) == [false, true])
+    }
+
+    @Test("keeps to the deadline of the whole call, whatever its attempts take")
+    func deadline() async throws {
+        let time = ManualTime()
+        let slow = FakeInstance { call, _ in
+            time.pass(.nanoseconds((call.deadline - time.now).nanoseconds))
+            throw CallError(.timeout, "late", wasWritten: true)
+        }
+        let booking = try destination(time, [slow])
+        let call = outgoing(write, time)
+        let error = await #expect(throws: CallError.self) { try await booking.request(call) }
+        #expect(error?.code == .timeout && slow.count == 3)
+        #expect(time.now <= call.deadline)
+        // The last attempt gets all that is left.
+        #expect(slow.calls.withLock { $0.last?.deadline } == call.deadline)
+    }
+
+    @Test("fails at once when its breaker is open, with when to come back, and asks nobody")
+    func breaker() async throws {
+        let time = ManualTime()
+        let bad = FakeInstance(Self.lost)
+        let booking = try destination(time, [bad])
+        for _ in 0..<30 { _ = try? await booking.request(outgoing(change, time)) }
+        let asked = bad.count
+        let error = await #expect(throws: CallError.self) { try await booking.request(outgoing(change, time)) }
+        #expect(error?.code == .breakerOpen && error?.retryAfter == .seconds(5) && bad.count == asked)
+        #expect(!booking.status.isAvailable)
+        time.pass(.seconds(6))
+        #expect(booking.status.isAvailable)
+        booking.reset()
+        #expect(booking.status.breaker == .closed)
+        booking.isolate()
+        _ = await #expect(throws: CallError.self) { try await booking.request(outgoing(change, time)) }
+        #expect(booking.gauges == (0, 0, 0))
+    }
+
+    @Test("does not blame a service for its business errors, nor for a dependency of its own")
+    func business() async throws {
+        let time = ManualTime()
+        let refuses = FakeInstance { _, count in
+            throw RemoteError(count % 2 == 0 ? "VENDOR_UNAVAILABLE" : .dependencyUnavailable, "")
+        }
+        let booking = try destination(time, [refuses])
+        for _ in 0..<100 { _ = try? await booking.request(outgoing(change, time)) }
+        #expect(refuses.count == 100 && booking.status.breaker == .closed)
+    }
+
+    @Test("tells its own caller not to try again when it was refused for overload itself")
+    func oneLayer() async throws {
+        let time = ManualTime()
+        let busy = FakeInstance { _, _ in throw RemoteError(.overloaded, "busy", details: ["retryAfterMs": 10]) }
+        let booking = try destination(time, [busy])
+        let context = MessageContext(pattern: "outer", peer: "p")
+        let error = await #expect(throws: RemoteError.self) {
+            try await MessageContext.$source.withValue(context) { try await booking.request(outgoing(read, time)) }
+        }
+        #expect(error?.retryAfter == .milliseconds(-1) && busy.count == 3)
+        #expect(time.slept == [.milliseconds(10), .milliseconds(10)])
+    }
+
+    @Test("spends no more on retries than its budget")
+    func budget() async throws {
+        let time = ManualTime()
+        let bad = FakeInstance(Self.lost)
+        let booking = try destination(time, [bad]) {
+            $0.breaker.mode = .off
+            $0.retry.baseDelay = .zero
+        }
+        for _ in 0..<1000 { _ = try? await booking.request(outgoing(read, time)) }
+        // A fifth, and the reserve of ten seconds.
+        #expect((1200...1301).contains(bad.count), "\(bad.count)")
+    }
+
+    @Test("gives every place back when a caller leaves")
+    func cancelled() async throws {
+        let time = ManualTime()
+        let never = FakeInstance { _, _ in
+            try await Task.sleep(for: .seconds(3600))
+            return .absent
+        }
+        let booking = try destination(time, [never])
+        let call = outgoing(read, time)
+        let tasks = (0..<64).map { _ in Task { try await booking.request(call) } }
+        while booking.gauges.calls < 64 { await Task.yield() }
+        for task in tasks { task.cancel() }
+        for task in tasks { _ = await task.result }
+        #expect(booking.gauges == (0, 0, 0) && booking.status.breaker == .closed)
+    }
+
+    @Test("refuses more calls than may be under way")
+    func limit() async throws {
+        let time = ManualTime()
+        let never = FakeInstance { _, _ in
+            try await Task.sleep(for: .seconds(3600))
+            return .absent
+        }
+        let booking = try destination(time, [never]) { $0.concurrency.maximumCalls = 2 }
+        let call = outgoing(read, time)
+        let tasks = (0..<2).map { _ in Task { try await booking.request(call) } }
+        while booking.gauges.calls < 2 { await Task.yield() }
+        let error = await #expect(throws: CallError.self) { try await booking.request(call) }
+        #expect(error?.code == .tooManyCalls)
+        for task in tasks { task.cancel() }
+    }
+
+    @Test("follows its instances, and drains those that leave")
+    func follows() async throws {
+        struct Scripted: Discovery {
+            let initial = [Instance(host: "i", port: 0)]
+            let lists: AsyncStream<[Instance]>
+            func watch(_ changed: ([Instance]) async -> Void) async throws {
+                for await list in lists { await changed(list) }
+            }
+        }
+        let (lists, continuation) = AsyncStream.makeStream(of: [Instance].self)
+        let instances = [FakeInstance(Self.ok), FakeInstance(Self.ok)]
+        let time = ManualTime()
+        let booking = try Destination(
+            "booking", discovery: Scripted(lists: lists), environment: time.environment, logger: quiet
+        ) { instances[$0.port] }
+        _ = try await booking.request(outgoing(read, time))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await booking.run() }
+            continuation.yield([Instance(host: "i", port: 1)])
+            while booking.status.instances.first?.instance.port != 1 { await Task.yield() }
+            continuation.finish()
+            try await group.waitForAll()
+        }
+        _ = try await booking.request(outgoing(read, time))
+        #expect(instances[0].count == 1 && instances[1].count == 1)
+        #expect(instances[0].isDrained.withLock { $0 })
+    }
+}
+
+@Suite("A destination's configuration")
+struct DestinationConfigurationTests {
+    private func reader(_ values: [String: String]) -> ConfigReader {
+        ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: values))
+    }
+
+    @Test("is read from the environment: what is said of one destination goes before what is said of all")
+    func reads() async throws {
+        let settings = try await DestinationConfiguration(
+            reader([
+                "ROOKERY_CLIENT_RETRY_MAXIMUM_ATTEMPTS": "5", "ROOKERY_CLIENT_TIMEOUT": "2s",
+                "ROOKERY_DESTINATIONS_BOOKING_TIMEOUT": "750ms", "ROOKERY_DESTINATIONS_BOOKING_BREAKER_MODE": "observe",
+                "ROOKERY_DESTINATIONS_BOOKING_BALANCING": "peak-ewma",
+                "ROOKERY_DESTINATIONS_BOOKING_COMMANDS_CREATE_BOOKING_TIMEOUT": "9s",
+            ]), destination: "booking", commands: ["create-booking", "get-booking"])
+        #expect(settings.retry.maximumAttempts == 5 && settings.timeout == .milliseconds(750))
+        #expect(settings.breaker.mode == .observe && settings.balancing == .peakEWMA)
+        #expect(settings.commands.mapValues(\.timeout) == ["create-booking": .seconds(9)])
+    }
+
+    @Test(
+        "names the key of what is wrong",
+        arguments: [
+            (
+                "ROOKERY_CLIENT_RETRY_MODE", "sometimes",
+                "rookery.client.retry.mode must be one of off, observe, enforce"
+            ),
+            ("ROOKERY_CLIENT_TIMEOUT", "soon", "rookery.client.timeout must be a duration such as 250ms, 5s or 2m"),
+            ("ROOKERY_CLIENT_BREAKER_PROBES", "many", "rookery.client.breaker.probes must be a whole number"),
+            ("ROOKERY_CLIENT_BREAKER_PROBES", "0", "rookery.destinations.booking.breaker.probes must be at least 1"),
+            ("ROOKERY_CLIENT_BREAKER_FAILURE_RATE", "1.5", "breaker.failureRate must be above 0 and at most 1"),
+        ])
+    func wrong(_ key: String, _ value: String, _ message: String) async throws {
+        do {
+            _ = try await DestinationConfiguration(reader([key: value]), destination: "booking")
+            Issue.record("accepted")
+        } catch {
+            #expect(error.description.contains(message), "\(error)")
+        }
+    }
+}

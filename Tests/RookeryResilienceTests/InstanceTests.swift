@@ -1,0 +1,176 @@
+import Logging
+import NIOCore
+import RookeryResilience
+import Testing
+
+private func candidates(_ count: Int, _ change: (inout Candidate) -> Void = { _ in }) -> [Candidate] {
+    (0..<count).map { at in
+        var candidate = Candidate(index: at, inFlight: 0, latency: 0.001, weight: 1)
+        change(&candidate)
+        return candidate
+    }
+}
+
+@Suite("A balancer")
+struct BalancerTests {
+    @Test("takes turns, from a random one on")
+    func turns() {
+        var balancer = Balancer(.roundRobin)
+        let all = candidates(3)
+        let chosen = (0..<6).compactMap { _ in balancer.choose(all) { 0.5 }?.index }
+        #expect(chosen == [1, 2, 0, 1, 2, 0])
+        // One that is left out for a while takes its turn again afterwards.
+        let without = all.filter { $0.index != 1 }
+        #expect((0..<4).compactMap { _ in balancer.choose(without) { 0.5 }?.index } == [2, 0, 2, 0])
+    }
+
+    @Test("prefers the one with fewer calls in flight, of two")
+    func least() {
+        var balancer = Balancer(.leastInFlight)
+        var random = SeededRandom(1)
+        let all = candidates(4) { $0.inFlight = $0.index * 10 }
+        var counts = [0, 0, 0, 0]
+        for _ in 0..<12_000 {
+            if let chosen = balancer.choose(all, random: { random.unit() }) { counts[chosen.index] += 1 }
+        }
+        // Of six pairs the first wins three, the second two, the third one.
+        #expect((5700...6300).contains(counts[0]) && (3700...4300).contains(counts[1]) && counts[3] == 0)
+    }
+
+    @Test("prefers the one that promises the shorter wait")
+    func ewma() {
+        var balancer = Balancer(.peakEWMA)
+        var random = SeededRandom(2)
+        let all = candidates(2) { $0.latency = $0.index == 0 ? 0.1 : 0.01 }
+        for _ in 0..<100 { #expect(balancer.choose(all, random: { random.unit() })?.index == 1) }
+    }
+
+    @Test("gives a new instance fewer turns")
+    func slowStart() {
+        for balancing in Balancing.allCases where balancing != .leastInFlight {
+            var balancer = Balancer(balancing)
+            var random = SeededRandom(3)
+            let all = candidates(2) { $0.weight = $0.index == 0 ? 0.2 : 1 }
+            var first = 0
+            for _ in 0..<10_000 where balancer.choose(all, random: { random.unit() })?.index == 0 { first += 1 }
+            #expect(first < 2500, "\(balancing)")
+        }
+    }
+
+    @Test("remembers the peak of latencies, which falls slowly")
+    func peak() {
+        var latency = PeakEWMA()
+        latency.observed(.milliseconds(10), at: .seconds(1))
+        latency.observed(.milliseconds(500), at: .seconds(1))
+        #expect(latency.value(at: .seconds(1)) == 0.5)
+        latency.observed(.milliseconds(10), at: .seconds(1.001))
+        #expect(latency.value(at: .seconds(1.001)) > 0.49)
+        #expect((0.17...0.19).contains(latency.value(at: .seconds(11.001))))
+    }
+}
+
+@Suite("An instance")
+struct EjectionTests {
+    @Test("is left out after five failures in a row, longer each time, and less so after a clean interval")
+    func consecutive() {
+        var ejection = Ejection(Ejection.Configuration())
+        for _ in 0..<4 { #expect(ejection.callEnded(success: false, at: .seconds(1), random: 0.5) == nil) }
+        _ = ejection.callEnded(success: true, at: .seconds(1), random: 0.5)
+        for _ in 0..<4 { #expect(ejection.callEnded(success: false, at: .seconds(1), random: 0.5) == nil) }
+        #expect(ejection.callEnded(success: false, at: .seconds(1), random: 0.5) == .seconds(30))
+        #expect(ejection.isEjected(at: .seconds(30)) && !ejection.isEjected(at: .seconds(32)))
+        for _ in 0..<4 { _ = ejection.callEnded(success: false, at: .seconds(40), random: 0.5) }
+        #expect(ejection.callEnded(success: false, at: .seconds(40), random: 0.5) == .seconds(60))
+        ejection.intervalEnded(at: .seconds(101))
+        #expect(ejection.ejections == 2)
+        ejection.intervalEnded(at: .seconds(111))
+        #expect(ejection.ejections == 1)
+    }
+
+    @Test("stands out when its share of success is far below that of four others")
+    func deviation() {
+        let settings = Ejection.Configuration()
+        let threshold = Ejection.threshold(of: [0.99, 0.98, 0.99, 1, 0.99, 0.99, 0.5], settings)
+        #expect((threshold ?? 0) > 0.5)
+        #expect(Ejection.threshold(of: [0.99, 0.98, 0.99, 0.5], settings) == nil)
+    }
+
+    @Test("is named HOST:PORT, with brackets around an IPv6 address")
+    func names() {
+        #expect(Instance("127.0.0.1:4002") == Instance(host: "127.0.0.1", port: 4002))
+        #expect(Instance("[::1]:4002")?.host == "::1")
+        #expect(Instance(host: "::1", port: 1).description == "[::1]:1")
+        for text in ["", "host", ":1", "host:", "host:99999", "::1:4002", "a b:1", "[::1:1"] {
+            #expect(Instance(text) == nil, "\(text)")
+        }
+    }
+
+    @Test("is listed in a file, a line each; a line nobody understands is named")
+    func file() throws {
+        let list = try FileDiscovery.parse("# ours\na:1\n\n  b:2  # the new one\n")
+        #expect(list == [Instance(host: "a", port: 1), Instance(host: "b", port: 2)])
+        let error = #expect(throws: FileDiscovery.Malformed.self) {
+            try FileDiscovery.parse("a:1\nb\n", path: "/etc/instances")
+        }
+        #expect(error?.description == "/etc/instances:2: must be HOST:PORT, not b")
+    }
+}
+
+@Suite("An adaptive limit")
+struct AdaptiveLimitTests {
+    /// Overload: as much as the limit lets in is being handled, all the time; `places` of it at once, in 20 ms each.
+    private func overload(_ limit: inout AdaptiveLimit, places: Int, from start: Double, to end: Double) {
+        var now = start
+        while now < end {
+            let inFlight = Int(limit.limit)
+            let latency = 0.02 * max(1, Double(inFlight) / Double(places))
+            limit.handled(in: .microseconds(Int64(latency * 1e6)), inFlight: inFlight, at: .seconds(now))
+            now += 0.02 / Double(min(places, inFlight))
+        }
+    }
+
+    @Test("settles a little above what is handled without a queue, also when that changes")
+    func settles() {
+        var limit = AdaptiveLimit()
+        // Calm at first.
+        for step in 0..<100 { limit.handled(in: .milliseconds(20), inFlight: 5, at: .seconds(1 + Double(step) / 100)) }
+        overload(&limit, places: 40, from: 2, to: 10)
+        #expect((45...80).contains(limit.limit), "\(limit.limit)")
+        overload(&limit, places: 80, from: 10, to: 29)
+        #expect((95...150).contains(limit.limit), "\(limit.limit)")
+        // The shortest latency is found out anew, under load, again and again.
+        overload(&limit, places: 40, from: 29, to: 150)
+        #expect((45...80).contains(limit.limit), "\(limit.limit)")
+    }
+
+    @Test("refuses the least important first")
+    func criticality() {
+        let limit = AdaptiveLimit()
+        #expect(limit.room(for: .critical) == 500 && limit.room(for: .default) == 450)
+        #expect(limit.room(for: .sheddable) == 375)
+    }
+
+    @Test("does not grow when it was never reached, nor shrink for latencies too short to matter")
+    func calm() {
+        var limit = AdaptiveLimit()
+        for step in 0..<10_000 {
+            limit.handled(
+                in: .microseconds(step % 2 == 0 ? 100 : 9000), inFlight: 3, at: .seconds(1 + Double(step) / 1000))
+        }
+        #expect(limit.limit == 500)
+    }
+
+    @Test("stays between its bounds in a million random steps")
+    func model() {
+        let seed = Model.seed("adaptive limit")
+        var random = SeededRandom(seed)
+        var limit = AdaptiveLimit()
+        var now = 1.0
+        for _ in 0..<Model.steps {
+            now += random.unit() * 0.01
+            let latency = Duration.microseconds(Int64(random.unit() * random.unit() * 1_000_000))
+            limit.handled(in: latency, inFlight: random.below(6000), at: .seconds(now))
+            if !(limit.limit >= 10 && limit.limit <= 5000) { Issue.record("\(limit.limit); seed \(seed)") }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+import NIOCore
+import Rookery
+import RookeryTesting
+import Synchronization
+import Testing
+
+/// Counts what a server's handlers were told.
+private final class Seen: Sendable {
+    private let counts = Mutex<[String: Int]>([:])
+    func note(_ what: String) { counts.withLock { $0[what, default: 0] += 1 } }
+    subscript(_ what: String) -> Int { counts.withLock { $0[what] ?? 0 } }
+}
+
+@Suite("A server protects itself", .serialized, .timeLimit(.minutes(1)))
+struct ProtectionTests {
+    @Test("by refusing work whose time is over when it comes", arguments: ["0", "-5"])
+    func late(_ left: String) async throws {
+        let seen = Seen()
+        let route = Route.raw("work") { _ in
+            seen.note("ran")
+            return JSONValue.null
+        }
+        try await withServer([route]) { port, _ in
+            let packet = #"{"pattern":"work","data":null,"metadata":{"rookery-timeout-ms":"\#(left)"},"id":"1"}"#
+            let answer = try await RawSocket.connected(to: port) { socket in
+                try await socket.write("\(packet.utf8.count)#\(packet)")
+                socket.finish()
+                return String(decoding: await socket.readToEnd(), as: UTF8.self)
+            }
+            #expect(answer.contains("DEADLINE_EXCEEDED") && seen["ran"] == 0)
+        }
+    }
+
+    @Test("by cancelling a handler whose caller's time is over, on either wire", arguments: [false, true])
+    func cancels(_ negotiates: Bool) async throws {
+        let cancelled = Gate()
+        let route = Route.raw("work") { _ in
+            do {
+                try await untilCancelled()
+            } catch {
+                await cancelled.open()
+                throw error
+            }
+            return nil
+        }
+        try await withServer([route]) { port, server in
+            let client = client(port) {
+                $0.negotiates = negotiates
+                $0.sendsMetadata = true
+            }
+            let error = await #expect(throws: CallError.self) {
+                _ = try await client.send("work", .null, timeout: .milliseconds(50))
+            }
+            #expect(error?.code == .timeout)
+            await cancelled.pass()
+            while server.messagesInFlight > 0 { await Task.yield() }
+        }
+    }
+
+    @Test("by shedding what is too much before it runs, the least important first")
+    func sheds() async throws {
+        let gate = Gate()
+        try await withServer(
+            [slow(gate)],
+            {
+                $0.shedding.initial = 10
+                $0.shedding.minimum = 10
+            }
+        ) { port, server in
+            let client = client(port)
+            func call(_ criticality: Criticality) async throws {
+                let context = MessageContext(
+                    pattern: "x", metadata: [MessageContext.criticalityKey: criticality.rawValue], peer: "p")
+                try await MessageContext.$source.withValue(context) { _ = try await client.send("slow", 1) }
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<7 { group.addTask { _ = try await client.send("slow", 1) } }
+                await gate.arrived(7)
+                let shed = await #expect(throws: RemoteError.self) { try await call(.sheddable) }
+                #expect(
+                    shed?.code == .overloaded && (100...300).contains(shed?.details?["retryAfterMs"]?.intValue ?? 0))
+                for _ in 0..<2 { group.addTask { try await call(.default) } }
+                await gate.arrived(9)
+                await #expect(throws: RemoteError.self) { try await call(.default) }
+                group.addTask { try await call(.critical) }
+                await gate.arrived(10)
+                await #expect(throws: RemoteError.self) { try await call(.critical) }
+                #expect(await gate.arrivals == 10, "what is shed runs nothing")
+                await gate.open()
+                try await group.waitForAll()
+            }
+            while server.messagesInFlight > 0 { await Task.yield() }
+        }
+    }
+
+    @Test("by leaving connections on which nothing happens, and not those on which something does")
+    func idle() async throws {
+        let gate = Gate()
+        try await withServer([slow(gate)], { $0.limits.idle = .milliseconds(50) }) { port, server in
+            async let reply = plainClient(port).send("slow", 1)
+            await gate.arrived(1)
+            let bytes = try await RawSocket.connected(to: port) { await $0.readToEnd() }
+            #expect(bytes.isEmpty)
+            #expect(server.connectionCount == 1)
+            await gate.open()
+            let value = try await reply
+            #expect(value == 1)
+            while server.connectionCount > 0 { await Task.yield() }
+        }
+    }
+
+    @Test("by sending long-lived peers elsewhere, without losing a call")
+    func age() async throws {
+        let echo = Route.raw("echo") { $0 }
+        try await withServer([echo], { $0.connectionAge = .milliseconds(20) }) { port, server in
+            let client = client(port)
+            let begin = ContinuousClock.now
+            var calls = 0
+            while begin.duration(to: .now) < .milliseconds(300) {
+                try await expect(client, "echo", .int(Int64(calls)), .int(Int64(calls)))
+                calls += 1
+            }
+            #expect(calls > 10)
+            await client.close()
+        }
+    }
+
+    @Test("by saying whether it is of use")
+    func health() async throws {
+        let isUp = Mutex(true)
+        let checks = [
+            HealthCheck("database") { if !isUp.withLock({ $0 }) { throw HealthCheck.Failed("no disk") } },
+            HealthCheck("vendor", isRequired: false) { throw HealthCheck.Failed("breaker open") },
+        ]
+        var configuration = ServerConfiguration(port: 0)
+        configuration.name = "booking"
+        let server = try RookeryServer(configuration: configuration, routes: [], health: checks, logger: quiet)
+        try await server.running { address in
+            let client = plainClient(try need(address.port))
+            let report = try await client.send(Health.pattern, .null)
+            #expect(report?["service"] == "booking" && report?["status"] == "degraded")
+            #expect(report?["checks"]?["vendor"]?["error"] == "breaker open")
+            isUp.withLock { $0 = false }
+            let later = try await client.send(Health.pattern, .null)
+            #expect(later?["status"] == "not_ready" && later?["checks"]?["database"]?["error"] == "no disk")
+        }
+    }
+}
+
+@Suite("A pool", .serialized, .timeLimit(.minutes(1)))
+struct PoolTests {
+    private func transport(_ port: Int, _ change: (inout TCPClientConfiguration) -> Void = { _ in }) -> TCPTransport {
+        var configuration = TCPClientConfiguration(host: "127.0.0.1", port: port)
+        change(&configuration)
+        return TCPTransport(configuration, eventLoops: oneLoop, logger: quiet)
+    }
+
+    @Test("grows by a connection when all have as many calls as allowed, up to its maximum, and calls share them")
+    func grows() async throws {
+        let gate = Gate()
+        try await withServer([slow(gate)]) { port, server in
+            let transport = transport(port) {
+                $0.pool.growAt = 10
+                $0.pool.maximumConnections = 3
+            }
+            let client = RookeryClient(transport: transport)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for count in [10, 10, 30] {
+                    for _ in 0..<count { group.addTask { _ = try await client.send("slow", 1) } }
+                    let wanted = await gate.arrivals + count
+                    await gate.arrived(wanted)
+                }
+                #expect(await transport.connectionCount == 3 && server.connectionCount == 3)
+                await gate.open()
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test("makes one connection for calls that come at once, and lets only so many wait for it")
+    func waiting() async throws {
+        let echo = Route.raw("echo") { $0 }
+        try await withServer([echo]) { port, server in
+            let transport = transport(port) {
+                $0.pool.maximumConnections = 1
+                $0.pool.maximumWaiting = 20
+            }
+            let client = RookeryClient(transport: transport)
+            let results = await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<200 {
+                    group.addTask {
+                        do {
+                            _ = try await client.send("echo", 1)
+                            return true
+                        } catch {
+                            return (error as? CallError)?.code != .tooManyCalls
+                        }
+                    }
+                }
+                return await group.reduce(into: 0) { if $1 { $0 += 1 } }
+            }
+            #expect(results >= 20)
+            #expect(server.connectionCount == 1)
+        }
+    }
+
+    @Test("asks a silent peer whether it lives, which any answer says, also a plain one's refusal")
+    func keepalive() async throws {
+        let noHandler = Route.raw("echo") { $0 }
+        let gate = Gate()
+        try await withServer([noHandler, slow(gate)]) { port, server in
+            let transport = transport(port) {
+                $0.negotiates = false
+                $0.pool.pingAfter = .milliseconds(10)
+                $0.pool.pingTimeout = .milliseconds(500)
+            }
+            let client = RookeryClient(transport: transport)
+            async let reply = client.send("slow", 1)
+            await gate.arrived(1)
+            let begin = ContinuousClock.now
+            while begin.duration(to: .now) < .milliseconds(100) { await Task.yield() }
+            await gate.open()
+            let value = try await reply
+            #expect(value == 1)
+            #expect(server.connectionCount == 1)
+        }
+    }
+
+    @Test("gives up a connection whose peer does not answer any more, and says so to its calls")
+    func dead() async throws {
+        try await ScriptedPeer.running({ _ in .silence }) { peer in
+            let transport = transport(peer.port) {
+                $0.negotiates = false
+                $0.pool.pingAfter = .milliseconds(20)
+                $0.pool.pingTimeout = .milliseconds(20)
+            }
+            let error = await #expect(throws: CallError.self) {
+                _ = try await RookeryClient(transport: transport).send("echo", 1)
+            }
+            #expect(error?.code == .connectionLost && error?.wasWritten == true)
+            #expect(error?.cause?.contains("no answer to a ping") == true)
+        }
+    }
+
+    @Test("drains without losing a call, and sends later ones elsewhere")
+    func drains() async throws {
+        let gate = Gate()
+        try await withServer([slow(gate)]) { port, server in
+            let transport = transport(port)
+            let client = RookeryClient(transport: transport)
+            async let reply = client.send("slow", 1)
+            await gate.arrived(1)
+            async let drained: Void = transport.drain()
+            while true {
+                do {
+                    _ = try await client.send("slow", 2, timeout: .milliseconds(1))
+                } catch let error as CallError where error.code == .cannotConnect {
+                    break
+                } catch {}
+            }
+            await gate.open()
+            let value = try await reply
+            #expect(value == 1)
+            await drained
+            while server.connectionCount > 0 { await Task.yield() }
+        }
+    }
+}
