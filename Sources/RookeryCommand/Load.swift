@@ -176,14 +176,23 @@ struct ClientLoad: Sendable {
     }
 
     private func run(on executor: LoopExecutor) async throws -> Recorder {
-        var configuration = TCPClientConfiguration(host: target.host, port: target.port)
-        configuration.negotiates = plan.hello != nil
-        configuration.compresses = plan.compresses
-        configuration.serializers = SerializerChoice(preferred: plan.format.name)
-        let client = RookeryClient(transport: TCPTransport(configuration, eventLoops: loops))
+        // All the guards that a client has, and one connection, however many calls there are.
+        var configuration = DestinationConfiguration()
+        configuration.concurrency.maximumCalls = inFlight
+        configuration.pool.maximumConnections = 1
+        configuration.pool.growAt = inFlight + 1
+        configuration.pool.maximumWaiting = inFlight
+        let plan = self.plan
+        let discovery = StaticDiscovery([Instance(host: target.host, port: target.port)])
+        let destination = try Destination(tcp: "bench", configuration, discovery: discovery, eventLoops: loops) {
+            $0.negotiates = plan.hello != nil
+            $0.compresses = plan.compresses
+            $0.serializers = SerializerChoice(preferred: plan.format.name)
+        }
+        let client = RookeryClient(destination)
         let bookings = ConformanceAPIClient(client)
         let recorder = Recorder()
-        recorder.isBinary = configuration.negotiates
+        recorder.isBinary = plan.hello != nil
         let request = GetConformanceBooking(id: plan.data["id"]?.intValue ?? 1)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<inFlight {

@@ -168,10 +168,10 @@ public struct CircuitBreaker: Sendable {
         }
     }
 
-    /// A call that was allowed has ended; `random` is from 0 to 1. One that began before the last change of position is
+    /// A call that was allowed has ended; `random` gives numbers from 0 to 1. One that began before the last change of position is
     /// ignored.
     public mutating func callEnded(
-        _ outcome: Outcome, _ ticket: Ticket, at now: NIODeadline, random: Double
+        _ outcome: Outcome, _ ticket: Ticket, at now: NIODeadline, random: () -> Double
     ) -> Transition? {
         guard ticket.period == period else { return nil }
         switch state {
@@ -181,7 +181,7 @@ public struct CircuitBreaker: Sendable {
         }
     }
 
-    private mutating func closedCallEnded(_ outcome: Outcome, at now: NIODeadline, random: Double) -> Transition? {
+    private mutating func closedCallEnded(_ outcome: Outcome, at now: NIODeadline, random: () -> Double) -> Transition? {
         switch outcome {
         case .unknown:
             // As if it had not begun; its slot may be gone, and then there is nothing to take back.
@@ -210,7 +210,7 @@ public struct CircuitBreaker: Sendable {
     }
 
     private mutating func probeEnded(
-        _ outcome: Outcome, _ out: Int, _ succeeded: Int, at now: NIODeadline, random: Double
+        _ outcome: Outcome, _ out: Int, _ succeeded: Int, at now: NIODeadline, random: () -> Double
     ) -> Transition? {
         switch outcome {
         case .unknown:
@@ -230,11 +230,11 @@ public struct CircuitBreaker: Sendable {
         }
     }
 
-    private mutating func open(at now: NIODeadline, random: Double, _ reason: String) -> Transition {
+    private mutating func open(at now: NIODeadline, random: () -> Double, _ reason: String) -> Transition {
         let from = position
         let doubled =
             configuration.openDuration.inSeconds * Double(sign: .plus, exponent: min(openings, 30), significand: 1)
-        let seconds = min(doubled, configuration.maximumOpenDuration.inSeconds) * (0.9 + 0.2 * random)
+        let seconds = min(doubled, configuration.maximumOpenDuration.inSeconds) * (0.9 + 0.2 * random())
         openings += 1
         window.clear()
         enter(.open(until: now + .nanoseconds(Int64(seconds * 1e9))))

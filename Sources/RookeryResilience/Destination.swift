@@ -33,7 +33,8 @@ public final class Destination: ClientTransport {
 
     private struct State: Sendable {
         var machine: DestinationMachine
-        var transports: [Instance: any InstanceTransport] = [:]
+        /// By the serials of the machine's instances.
+        var transports: [UInt64: any InstanceTransport] = [:]
         var isClosed = false
     }
 
@@ -101,11 +102,21 @@ public final class Destination: ClientTransport {
 
     /// Returns when an instance has answered, whatever it says. Throws ``RookeryCore/CallError`` when none did in time.
     public func ping(timeout: Duration = .seconds(1)) async throws {
-        var failure = CallError(.cannotConnect, "\(name) has no instances.")
-        for instance in status.instances.map(\.instance) {
+        let now = environment.now()
+        var failure: any Error = CallError(.noInstance, "\(name) has no instances.")
+        var tried: [Instance] = []
+        for _ in status.instances {
+            let (outcome, _) = state.withLock {
+                $0.machine.attemptBegan(avoiding: tried, at: now, random: environment.random)
+            }
+            guard case .success(let attempt) = outcome else { break }
+            let permit = AttemptPermit(self, attempt, at: now, "ping")
+            tried.append(attempt.instance)
             do {
-                return try await transport(to: instance).ping(timeout: timeout)
-            } catch let error as CallError {
+                try await transport(of: attempt).ping(timeout: timeout)
+                return permit.ended(.answered)
+            } catch {
+                permit.ended(AttemptResult(error))
                 failure = error
             }
         }
@@ -153,14 +164,13 @@ public final class Destination: ClientTransport {
 
     /// An attempt's place at its instance and at the breakers; given back when it goes away.
     private struct AttemptPermit: ~Copyable {
-        let destination: Destination
-        let attempt: DestinationMachine.Attempt
-        let beganAt: NIODeadline
-        let command: String
+        private let destination: Destination
+        private let attempt: DestinationMachine.Attempt
+        private let beganAt: NIODeadline
+        private let command: String
         private var isEnded = false
 
-        init(_ destination: Destination, _ attempt: DestinationMachine.Attempt, at now: NIODeadline, _ command: String)
-        {
+        init(_ destination: Destination, _ attempt: DestinationMachine.Attempt, at now: NIODeadline, _ command: String) {
             self.destination = destination
             self.attempt = attempt
             self.beganAt = now
@@ -169,16 +179,25 @@ public final class Destination: ClientTransport {
 
         consuming func ended(_ result: AttemptResult) {
             isEnded = true
-            destination.ended(attempt, result, beganAt, command)
+            destination.ended(attempt, result, beganAt, destination.environment.now(), command)
         }
 
-        deinit { if !isEnded { destination.ended(attempt, .abandoned, beganAt, command) } }
+        /// It was answered; late when that took longer than `slow`.
+        consuming func answered(slow: Duration) {
+            isEnded = true
+            let now = destination.environment.now()
+            destination.ended(attempt, now.since(beganAt) > slow ? .answeredLate : .answered, beganAt, now, command)
+        }
+
+        deinit {
+            if !isEnded { destination.ended(attempt, .abandoned, beganAt, destination.environment.now(), command) }
+        }
     }
 
     private func ended(
-        _ attempt: DestinationMachine.Attempt, _ result: AttemptResult, _ beganAt: NIODeadline, _ command: String
+        _ attempt: DestinationMachine.Attempt, _ result: AttemptResult, _ beganAt: NIODeadline, _ now: NIODeadline,
+        _ command: String
     ) {
-        let now = environment.now()
         let random = environment.random
         let decisions = state.withLock {
             $0.machine.attemptEnded(attempt, result, latency: now.since(beganAt), at: now, random: random)
@@ -187,44 +206,76 @@ public final class Destination: ClientTransport {
         if !decisions.isEmpty { note(decisions, command) }
     }
 
+    private typealias Began = Swift.Result<DestinationMachine.Attempt, DestinationMachine.Refusal>
+
     private func guarded<Result: Sendable>(
         _ call: OutgoingCall, _ perform: (any InstanceTransport, OutgoingCall) async throws -> Result
     ) async throws -> Result {
         let command = call.command.name
-        let now = environment.now()
-        let (began, isOver) = state.withLock { ($0.machine.callBegan(at: now), $0.machine.isOverLimit) }
+        let began = state.withLock { $0.machine.callBegan(at: environment.now()) }
         guard began else {
             note([.limited(configuration.concurrency.maximumCalls)], command)
             throw CallError(
                 .tooManyCalls, "\(configuration.concurrency.maximumCalls) calls to \(name) are under way.")
         }
-        if isOver { note([.observed("\(CallDecision.limited(configuration.concurrency.maximumCalls))")], command) }
         let permit = CallPermit(destination: self)
-        let result = try await attempts(call, perform)
-        _ = consume permit
-        return result
+        if configuration.concurrency.mode == .observe, state.withLock({ $0.machine.isOverLimit }) {
+            note([.observed("\(CallDecision.limited(configuration.concurrency.maximumCalls))")], command)
+        }
+        // Made when the first attempt has failed.
+        var retry: RetryState?
+        var tried: [Instance] = []
+        while true {
+            let now = environment.now()
+            let random = environment.random
+            let (outcome, decisions, known) = state.withLock { [tried] state in
+                let (outcome, decisions) = state.machine.attemptBegan(avoiding: tried, at: now, random: random)
+                var known: (any InstanceTransport)?
+                if case .success(let attempt) = outcome { known = state.transports[attempt.serial] }
+                return (outcome, decisions, known)
+            }
+            if !decisions.isEmpty { note(decisions, command) }
+            let attempt = try started(outcome)
+            let attemptPermit = AttemptPermit(self, attempt, at: now, command)
+            noteQuietly(.picked(attempt.instance, attempt: retry?.attempts ?? 1), command, now)
+            let failure: any Error
+            do {
+                let inner = narrowed(call, retry, at: now)
+                let result = try await perform(try known ?? transport(of: attempt), inner)
+                attemptPermit.answered(slow: (call.deadline - now) * configuration.breaker.slowFraction)
+                _ = consume permit
+                return result
+            } catch {
+                attemptPermit.ended(AttemptResult(error))
+                failure = error
+            }
+            if !tried.contains(attempt.instance) { tried.append(attempt.instance) }
+            var state = retry ?? RetryState(retryPolicy(of: call.command), idempotency(of: call.command))
+            let delay = try next(after: failure, call, &state, tried)
+            retry = state
+            if delay > .zero { try await environment.sleep(delay) }
+        }
     }
 
-    private func attempts<Result: Sendable>(
-        _ call: OutgoingCall, _ perform: (any InstanceTransport, OutgoingCall) async throws -> Result
-    ) async throws -> Result {
+    private func retryPolicy(of command: Command) -> RetryPolicy {
         var policy = configuration.retry
         if !configuration.commands.isEmpty,
-            let attempts = configuration.commands[call.command.wireName]?.maximumAttempts
+            let attempts = configuration.commands[command.wireName]?.maximumAttempts
         {
             policy.maximumAttempts = attempts
         }
-        // Nobody acknowledges an event, and a stream has its own idea of time.
-        let idempotency = call.command.kind == .event ? Idempotency.unsafe : call.command.idempotency
-        var retry = RetryState(policy, idempotency)
-        var tried: [Instance] = []
-        while true {
-            do {
-                return try await attempt(call, &tried, retry, perform)
-            } catch {
-                let delay = try next(after: error, call, &retry, tried)
-                if delay > .zero { try await environment.sleep(delay) }
-            }
+        return policy
+    }
+
+    /// Nobody acknowledges an event: it is only sent again when it was not sent.
+    private func idempotency(of command: Command) -> Idempotency {
+        command.kind == .event ? .unsafe : command.idempotency
+    }
+
+    private func started(_ outcome: Began) throws -> DestinationMachine.Attempt {
+        switch outcome {
+        case .success(let attempt): return attempt
+        case .failure(let refusal): throw error(refusal)
         }
     }
 
@@ -238,7 +289,6 @@ public final class Destination: ClientTransport {
         let command = call.command.name
         let remaining = call.command.kind == .stream ? call.valueTimeout : call.deadline.since(now)
         let hasOther = state.withLock { $0.machine.hasOther(than: tried) }
-        let attempts = retry.attempts
         switch retry.failed(failure, hasOther: hasOther, remaining: remaining, random: environment.random()) {
         case .stop(let stop):
             note([.notRetried(stop)], command)
@@ -258,7 +308,6 @@ public final class Destination: ClientTransport {
                 }
             }
             note([decision], command)
-            counters.attempted(attempts)
             return delay
         }
     }
@@ -272,67 +321,33 @@ public final class Destination: ClientTransport {
         return RemoteError(.overloaded, error.message ?? "\(name) is overloaded.", details: ["retryAfterMs": -1])
     }
 
-    private func attempt<Result: Sendable>(
-        _ call: OutgoingCall, _ tried: inout [Instance], _ retry: RetryState,
-        _ perform: (any InstanceTransport, OutgoingCall) async throws -> Result
-    ) async throws -> Result {
-        let now = environment.now()
-        let random = environment.random
-        let avoided = tried
-        let (outcome, decisions, known) = state.withLock { state in
-            let (outcome, decisions) = state.machine.attemptBegan(avoiding: avoided, at: now, random: random)
-            guard case .success(let attempt) = outcome else {
-                return (outcome, decisions, nil as (any InstanceTransport)?)
-            }
-            return (outcome, decisions, state.transports[attempt.instance])
-        }
-        if !decisions.isEmpty { note(decisions, call.command.name) }
-        let began: DestinationMachine.Attempt
-        switch outcome {
-        case .success(let attempt): began = attempt
-        case .failure(let refusal): throw error(refusal)
-        }
-        let permit = AttemptPermit(self, began, at: now, call.command.name)
-        if !tried.contains(began.instance) { tried.append(began.instance) }
-        noteQuietly(.picked(began.instance, attempt: retry.attempts), call.command.name, now)
-        do {
-            let (inner, isLimited) = narrowed(call, retry, at: now)
-            let transport = try known ?? transport(to: began.instance)
-            let result = try await perform(transport, inner)
-            let slow = configuration.breaker.slowFraction
-            let took = environment.now().since(now)
-            let allowed = (isLimited ? call.deadline : inner.deadline).since(now)
-            permit.ended(took.inSeconds > slow * allowed.inSeconds ? .answeredLate : .answered)
-            return result
-        } catch {
-            permit.ended(AttemptResult(error))
-            throw error
-        }
-    }
-
     /// An attempt of a call that may be repeated gets a part of the time, and says which attempt it is.
-    private func narrowed(
-        _ call: OutgoingCall, _ retry: RetryState, at now: NIODeadline
-    ) -> (call: OutgoingCall, isLimited: Bool) {
-        if retry.attempts == 1, !retry.mayRepeat { return (call, false) }
+    private func narrowed(_ call: OutgoingCall, _ retry: RetryState?, at now: NIODeadline) -> OutgoingCall {
+        let mayRepeat =
+            retry?.mayRepeat ?? configuration.retry.repeats(idempotency(of: call.command), after: 1)
+        let attempts = retry?.attempts ?? 1
+        let limit = now + configuration.retry.attemptTimeout
+        let isLimited = mayRepeat && call.command.kind == .request && limit < call.deadline
+        if attempts == 1, !isLimited { return call }
         var inner = call
-        if retry.attempts > 1 { inner.metadata[MessageContext.attemptKey] = String(retry.attempts) }
-        if retry.mayRepeat, call.command.kind == .request {
-            inner.deadline = min(call.deadline, now + configuration.retry.attemptTimeout)
-        }
-        return (inner, inner.deadline < call.deadline)
+        if attempts > 1 { inner.metadata[MessageContext.attemptKey] = String(attempts) }
+        if isLimited { inner.deadline = limit }
+        return inner
     }
 
-    private func transport(to instance: Instance) throws(CallError) -> any InstanceTransport {
+    private func transport(of attempt: DestinationMachine.Attempt) throws(CallError) -> any InstanceTransport {
         let transport = state.withLock { state -> (any InstanceTransport)? in
             if state.isClosed { return nil }
-            if let transport = state.transports[instance] { return transport }
-            let transport = connect(instance)
-            state.transports[instance] = transport
+            if let transport = state.transports[attempt.serial] { return transport }
+            let transport = connect(attempt.instance)
+            // Of an instance that has left in the meantime nobody would close it.
+            guard state.machine.has(attempt) else { return nil }
+            state.transports[attempt.serial] = transport
             return transport
         }
-        guard let transport else { throw CallError(.closed, "The client was closed.") }
-        return transport
+        if let transport { return transport }
+        if state.withLock({ $0.isClosed }) { throw CallError(.closed, "The client was closed.") }
+        throw CallError(.cannotConnect, "\(attempt.instance) is no instance of \(name) any more.")
     }
 
     private func error(_ refusal: DestinationMachine.Refusal) -> CallError {
@@ -371,7 +386,6 @@ public final class Destination: ClientTransport {
 /// A destination's decisions, counted.
 private struct DecisionCounters: Sendable {
     private let counters: [String: Counter]
-    private let retries: Counter
 
     init(destination: String) {
         var counters: [String: Counter] = [:]
@@ -382,9 +396,7 @@ private struct DecisionCounters: Sendable {
                 label: "rookery_client_decisions_total", dimensions: [("destination", destination), ("decision", kind)])
         }
         self.counters = counters
-        retries = Counter(label: "rookery_client_retries_total", dimensions: [("destination", destination)])
     }
 
     func count(_ decision: CallDecision) { counters[decision.kind]?.increment() }
-    func attempted(_: Int) { retries.increment() }
 }

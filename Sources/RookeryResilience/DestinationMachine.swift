@@ -67,7 +67,10 @@ public struct DestinationMachine: Sendable {
     public struct Attempt: Sendable, Hashable {
         /// Where it goes.
         public let instance: Instance
-        fileprivate let serial: UInt64
+        /// Tells the instance's stay in the list from an earlier one of the same address.
+        public let serial: UInt64
+        /// Where it stood in the list.
+        fileprivate let place: Int
         fileprivate let destinationTicket: CircuitBreaker.Ticket?
         fileprivate let instanceTicket: CircuitBreaker.Ticket?
     }
@@ -128,11 +131,11 @@ public struct DestinationMachine: Sendable {
 
     // MARK: Instances
 
-    /// The list of instances is another one now; gives those that are gone.
-    public mutating func instancesChanged(_ instances: [Instance], at now: NIODeadline) -> [Instance] {
+    /// The list of instances is another one now; gives the serials of those that are gone.
+    public mutating func instancesChanged(_ instances: [Instance], at now: NIODeadline) -> [UInt64] {
         var wanted: [Instance] = []
         for instance in instances where !wanted.contains(instance) { wanted.append(instance) }
-        let gone = entries.map(\.instance).filter { !wanted.contains($0) }
+        let gone = entries.filter { !wanted.contains($0.instance) }.map(\.serial)
         var kept = Dictionary(uniqueKeysWithValues: entries.map { ($0.instance, $0) })
         entries = wanted.map { instance in
             if let entry = kept.removeValue(forKey: instance) { return entry }
@@ -146,6 +149,9 @@ public struct DestinationMachine: Sendable {
         hadInstances = hadInstances || !entries.isEmpty
         return gone
     }
+
+    /// Whether an attempt's instance is still there.
+    func has(_ attempt: Attempt) -> Bool { entries.contains { $0.serial == attempt.serial } }
 
     // MARK: Calls
 
@@ -213,43 +219,48 @@ public struct DestinationMachine: Sendable {
         }
         entries[at].inFlight += 1
         let attempt = Attempt(
-            instance: entries[at].instance, serial: entries[at].serial, destinationTicket: ticket,
+            instance: entries[at].instance, serial: entries[at].serial, place: at, destinationTicket: ticket,
             instanceTicket: instanceTicket)
         return (.success(attempt), decisions)
     }
 
     /// Narrows the instances down, as long as some are left: not tried, reachable, not ejected, breaker closed.
     private mutating func pick(avoiding tried: [Instance], at now: NIODeadline, random: () -> Double) -> Int {
+        if entries.count == 1 { return 0 }
         var places = Array(entries.indices)
         func narrow(_ keep: (Entry) -> Bool) {
             let kept = places.filter { keep(entries[$0]) }
             if !kept.isEmpty { places = kept }
         }
-        if places.count > 1 {
-            if !tried.isEmpty { narrow { !tried.contains($0.instance) } }
-            narrow { entry in entry.leftAloneUntil.map { now >= $0 } ?? true }
-            if configuration.ejection.mode == .enforce {
-                let good = places.filter { !entries[$0].ejection.isEjected(at: now) }
-                // With fewer than half of all left, it is not them who are at fault, and all are used.
-                if good.count * 2 >= entries.count || good.count * 2 >= places.count {
-                    if !good.isEmpty { places = good }
-                }
-            }
-            if configuration.breaker.mode == .enforce { narrow { $0.breaker.admits(at: now) } }
+        if !tried.isEmpty { narrow { !tried.contains($0.instance) } }
+        narrow { entry in entry.leftAloneUntil.map { now >= $0 } ?? true }
+        if configuration.ejection.mode == .enforce {
+            let good = places.filter { !entries[$0].ejection.isEjected(at: now) }
+            // With fewer than half of all left, it is not they who are at fault, and all are used.
+            if good.count * 2 >= places.count, !good.isEmpty { places = good }
         }
-        let known = places.filter { entries[$0].hasLatency }
+        if configuration.breaker.mode == .enforce { narrow { $0.breaker.admits(at: now) } }
+        if places.count == 1 { return places[0] }
+        let candidates = candidates(places, at: now)
+        return balancer.choose(candidates, random: random)?.index ?? places[0]
+    }
+
+    private func candidates(_ places: [Int], at now: NIODeadline) -> [Candidate] {
+        // An instance that was never called is taken to be as fast as the others.
+        let isByLatency = configuration.balancing == .peakEWMA
+        let known = isByLatency ? places.filter { entries[$0].hasLatency } : []
         let usual =
             known.isEmpty
             ? 1e-3 : known.reduce(0) { $0 + entries[$1].latency.value(at: now) } / Double(known.count)
-        let candidates = places.map { place in
+        return places.map { place in
             let entry = entries[place]
             let age = entry.addedAt.map { now.since($0).inSeconds / max(1e-9, configuration.slowStart.inSeconds) }
+            let isKnown = isByLatency && entry.hasLatency
             return Candidate(
                 index: place, inFlight: entry.inFlight,
-                latency: max(1e-6, entry.hasLatency ? entry.latency.value(at: now) : usual),
+                latency: max(1e-6, isKnown ? entry.latency.value(at: now) : usual),
                 weight: min(1, max(0.1, age ?? 1)))
         }
-        return balancer.choose(candidates, random: random)?.index ?? places[0]
     }
 
     /// An attempt is over. `latency` counts when it was answered.
@@ -257,14 +268,15 @@ public struct DestinationMachine: Sendable {
         _ attempt: Attempt, _ result: AttemptResult, latency: Duration, at now: NIODeadline, random: () -> Double
     ) -> [CallDecision] {
         var decisions: [CallDecision] = []
-        let place = entries.firstIndex { $0.serial == attempt.serial }
+        let isInPlace = attempt.place < entries.count && entries[attempt.place].serial == attempt.serial
+        let place = isInPlace ? attempt.place : entries.firstIndex { $0.serial == attempt.serial }
         // While others can be reached, that one cannot says nothing about the destination.
         let isOneOfMany =
             result == .unreachable || result == .lost
             ? entries.contains { $0.serial != attempt.serial && ($0.leftAloneUntil ?? now) <= now } : false
         if let ticket = attempt.destinationTicket {
             let outcome = isOneOfMany ? .unknown : result.outcome
-            if let transition = breaker.callEnded(outcome, ticket, at: now, random: random()) {
+            if let transition = breaker.callEnded(outcome, ticket, at: now, random: random) {
                 decisions.append(.breaker(nil, transition))
             }
         }
@@ -272,7 +284,7 @@ public struct DestinationMachine: Sendable {
         entries[place].inFlight -= 1
         let instance = entries[place].instance
         if let ticket = attempt.instanceTicket,
-            let transition = entries[place].breaker.callEnded(result.outcome, ticket, at: now, random: random())
+            let transition = entries[place].breaker.callEnded(result.outcome, ticket, at: now, random: random)
         {
             decisions.append(.breaker(instance, transition))
         }
@@ -285,8 +297,10 @@ public struct DestinationMachine: Sendable {
         case .answered, .answeredLate, .failed, .timedOut, .overloaded:
             entries[place].connectFailures = 0
             entries[place].leftAloneUntil = nil
-            entries[place].latency.observed(latency, at: now)
-            entries[place].hasLatency = true
+            if configuration.balancing == .peakEWMA {
+                entries[place].latency.observed(latency, at: now)
+                entries[place].hasLatency = true
+            }
         case .lost, .abandoned: break
         }
         decisions += eject(place, result, at: now, random: random)
@@ -305,7 +319,7 @@ public struct DestinationMachine: Sendable {
         // The last one that is left in is never left out.
         let othersIn = entries.indices.contains { $0 != place && !entries[$0].ejection.isEjected(at: now) }
         if let success = result.isSuccess, othersIn || success,
-            let duration = entries[place].ejection.callEnded(success: success, at: now, random: random())
+            let duration = entries[place].ejection.callEnded(success: success, at: now, random: random)
         {
             note(entries[place].instance, duration)
         }
@@ -321,7 +335,7 @@ public struct DestinationMachine: Sendable {
             if let threshold, let rate = entries[at].ejection.successRate, rate < threshold, rate < 1, others,
                 !entries[at].ejection.isEjected(at: now)
             {
-                note(entries[at].instance, entries[at].ejection.eject(at: now, random: random()))
+                note(entries[at].instance, entries[at].ejection.eject(at: now, random: random))
             }
             entries[at].ejection.intervalEnded(at: now)
         }

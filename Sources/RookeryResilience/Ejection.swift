@@ -49,7 +49,7 @@ public struct Ejection: Sendable {
     }
 
     /// A call ended; gives how long the instance is now left out, if it is because of this.
-    public mutating func callEnded(success: Bool, at now: NIODeadline, random: Double) -> Duration? {
+    public mutating func callEnded(success: Bool, at now: NIODeadline, random: () -> Double) -> Duration? {
         calls += 1
         if success {
             succeeded += 1
@@ -63,12 +63,12 @@ public struct Ejection: Sendable {
     }
 
     /// Leaves it out.
-    public mutating func eject(at now: NIODeadline, random: Double) -> Duration {
+    public mutating func eject(at now: NIODeadline, random: () -> Double) -> Duration {
         consecutive = 0
         ejections += 1
         let seconds = min(
             configuration.duration.inSeconds * Double(ejections), configuration.maximumDuration.inSeconds)
-        let duration = Duration.nanoseconds(Int64(seconds * (0.9 + 0.2 * random) * 1e9))
+        let duration = Duration.nanoseconds(Int64(seconds * (0.9 + 0.2 * random()) * 1e9))
         until = now + duration
         return duration
     }

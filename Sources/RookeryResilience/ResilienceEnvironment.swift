@@ -1,4 +1,5 @@
 public import NIOCore
+import Synchronization
 
 /// Where policies get the time and their chances, so that a test can say what they are.
 public struct ResilienceEnvironment: Sendable {
@@ -13,10 +14,31 @@ public struct ResilienceEnvironment: Sendable {
     public init(
         now: @escaping @Sendable () -> NIODeadline = { .now() },
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
-        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+        random: @escaping @Sendable () -> Double = ResilienceEnvironment.chances()
     ) {
         self.now = now
         self.sleep = sleep
         self.random = random
+    }
+}
+
+extension ResilienceEnvironment {
+    /// A source of numbers from 0 to 1, seeded by the system. It is for spreading load, where guessing it gains nobody
+    /// anything, and does not ask the kernel for each number.
+    public static func chances() -> @Sendable () -> Double {
+        let source = Chances()
+        return { source.next() }
+    }
+
+    /// splitmix64 (Steele, Lea and Flood 2014), whose only state is a counter, so that threads can share it.
+    private final class Chances: Sendable {
+        private let state = Atomic(UInt64.random(in: .min ... .max))
+
+        func next() -> Double {
+            var mixed = state.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+            return Double((mixed ^ (mixed >> 31)) >> 11) * 0x1p-53
+        }
     }
 }

@@ -18,6 +18,11 @@ public struct RetryPolicy: Sendable, Hashable {
 
     /// The defaults.
     public init() {}
+
+    /// Whether an ambiguous failure of that many attempts may be followed by another one.
+    func repeats(_ idempotency: Idempotency, after attempts: Int) -> Bool {
+        idempotency != .unsafe && attempts < maximumAttempts && mode == .enforce
+    }
 }
 
 /// What an attempt's failure says about another one.

@@ -16,6 +16,12 @@ extension Duration {
     package init(_ amount: TimeAmount) { self = .nanoseconds(amount.nanoseconds) }
 }
 
+extension TimeAmount {
+    package static func * (left: TimeAmount, right: Double) -> Duration {
+        .nanoseconds(Int64(max(0, Double(left.nanoseconds) * right)))
+    }
+}
+
 extension NIODeadline {
     package static func + (left: NIODeadline, right: Duration) -> NIODeadline {
         left + TimeAmount.nanoseconds(right.nanoseconds)

@@ -10,7 +10,7 @@ struct BreakerTests {
         _ breaker: inout CircuitBreaker, _ outcome: CircuitBreaker.Outcome, at now: NIODeadline
     ) -> CircuitBreaker.Transition? {
         guard case .allowed(let ticket) = breaker.callBegan(at: now).admission else { return nil }
-        return breaker.callEnded(outcome, ticket, at: now, random: 0.5)
+        return breaker.callEnded(outcome, ticket, at: now, random: { 0.5 })
     }
 
     private func opened(at now: NIODeadline) -> CircuitBreaker {
@@ -40,7 +40,7 @@ struct BreakerTests {
         var failures = 0
         for ticket in tickets {
             failures += 1
-            if breaker.callEnded(.failure, ticket, at: .seconds(1), random: 0) != nil { break }
+            if breaker.callEnded(.failure, ticket, at: .seconds(1), random: { 0 }) != nil { break }
         }
         #expect(failures == 10)
     }
@@ -82,12 +82,12 @@ struct BreakerTests {
         #expect(tickets.count == 3)
         #expect(breaker.callBegan(at: .seconds(5)).admission == .refused(retryAfter: .milliseconds(500)))
         // One gives its place back, another takes it.
-        #expect(breaker.callEnded(.unknown, tickets.removeLast(), at: .seconds(5), random: 0) == nil)
+        #expect(breaker.callEnded(.unknown, tickets.removeLast(), at: .seconds(5), random: { 0 }) == nil)
         if case .allowed(let ticket) = breaker.callBegan(at: .seconds(5)).admission { tickets.append(ticket) }
         #expect(tickets.count == 3)
-        #expect(breaker.callEnded(.success, tickets[0], at: .seconds(6), random: 0) == nil)
-        #expect(breaker.callEnded(.success, tickets[1], at: .seconds(6), random: 0) == nil)
-        #expect(breaker.callEnded(.success, tickets[2], at: .seconds(6), random: 0)?.to == .closed)
+        #expect(breaker.callEnded(.success, tickets[0], at: .seconds(6), random: { 0 }) == nil)
+        #expect(breaker.callEnded(.success, tickets[1], at: .seconds(6), random: { 0 }) == nil)
+        #expect(breaker.callEnded(.success, tickets[2], at: .seconds(6), random: { 0 })?.to == .closed)
     }
 
     @Test("stays open twice as long after each probe that failed, but not for ever")
@@ -109,8 +109,8 @@ struct BreakerTests {
         for _ in 0..<20 { _ = call(&breaker, .failure, at: .seconds(0)) }
         _ = breaker.callBegan(at: .seconds(6))
         #expect(breaker.position == .halfOpen)
-        #expect(breaker.callEnded(.failure, old, at: .seconds(6), random: 0) == nil)
-        #expect(breaker.callEnded(.success, old, at: .seconds(6), random: 0) == nil)
+        #expect(breaker.callEnded(.failure, old, at: .seconds(6), random: { 0 }) == nil)
+        #expect(breaker.callEnded(.success, old, at: .seconds(6), random: { 0 }) == nil)
         #expect(breaker.position == .halfOpen && breaker.probesOut == 1)
     }
 
@@ -146,7 +146,8 @@ struct BreakerTests {
                 let ticket = out.remove(at: random.below(out.count))
                 let outcome: CircuitBreaker.Outcome =
                     random.chance(0.05) ? .unknown : random.chance(failing ? 0.9 : 0.02) ? .failure : .success
-                switch breaker.callEnded(outcome, ticket, at: .seconds(now), random: random.unit())?.to {
+                let chance = random.unit()
+                switch breaker.callEnded(outcome, ticket, at: .seconds(now), random: { chance })?.to {
                 case .open: (openSince, wasOpened) = (now, wasOpened + 1)
                 case .closed: wasClosed += 1
                 case .halfOpen, .isolated, nil: break
@@ -159,7 +160,7 @@ struct BreakerTests {
             if let openSince, now - openSince > 331 { Issue.record("stuck open; seed \(seed)") }
         }
         #expect(wasOpened > 5 && wasClosed > 2, "seed \(seed)")
-        for ticket in out { _ = breaker.callEnded(.unknown, ticket, at: .seconds(now), random: 0) }
+        for ticket in out { _ = breaker.callEnded(.unknown, ticket, at: .seconds(now), random: { 0 }) }
         #expect(breaker.probesOut == 0)
     }
 }

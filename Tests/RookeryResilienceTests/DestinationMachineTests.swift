@@ -125,7 +125,7 @@ struct DestinationMachineTests {
     func comeAndGo() throws {
         var machine = machine([first])
         let onGone = try begin(&machine, at: 100)
-        #expect(machine.instancesChanged([second], at: .seconds(100)) == [first])
+        #expect(machine.instancesChanged([second], at: .seconds(100)) == [onGone.serial])
         #expect(try begin(&machine, at: 100).instance == second)
         // Its call ends after it has left, which concerns nobody any more.
         #expect(end(&machine, onGone, .lost, at: 101) == [])

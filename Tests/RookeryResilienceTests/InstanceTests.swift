@@ -74,13 +74,13 @@ struct EjectionTests {
     @Test("is left out after five failures in a row, longer each time, and less so after a clean interval")
     func consecutive() {
         var ejection = Ejection(Ejection.Configuration())
-        for _ in 0..<4 { #expect(ejection.callEnded(success: false, at: .seconds(1), random: 0.5) == nil) }
-        _ = ejection.callEnded(success: true, at: .seconds(1), random: 0.5)
-        for _ in 0..<4 { #expect(ejection.callEnded(success: false, at: .seconds(1), random: 0.5) == nil) }
-        #expect(ejection.callEnded(success: false, at: .seconds(1), random: 0.5) == .seconds(30))
+        for _ in 0..<4 { #expect(ejection.callEnded(success: false, at: .seconds(1), random: { 0.5 }) == nil) }
+        _ = ejection.callEnded(success: true, at: .seconds(1), random: { 0.5 })
+        for _ in 0..<4 { #expect(ejection.callEnded(success: false, at: .seconds(1), random: { 0.5 }) == nil) }
+        #expect(ejection.callEnded(success: false, at: .seconds(1), random: { 0.5 }) == .seconds(30))
         #expect(ejection.isEjected(at: .seconds(30)) && !ejection.isEjected(at: .seconds(32)))
-        for _ in 0..<4 { _ = ejection.callEnded(success: false, at: .seconds(40), random: 0.5) }
-        #expect(ejection.callEnded(success: false, at: .seconds(40), random: 0.5) == .seconds(60))
+        for _ in 0..<4 { _ = ejection.callEnded(success: false, at: .seconds(40), random: { 0.5 }) }
+        #expect(ejection.callEnded(success: false, at: .seconds(40), random: { 0.5 }) == .seconds(60))
         ejection.intervalEnded(at: .seconds(101))
         #expect(ejection.ejections == 2)
         ejection.intervalEnded(at: .seconds(111))
