@@ -27,6 +27,7 @@ let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "as
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let metrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -52,6 +53,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
@@ -105,7 +107,9 @@ let package = Package(
         ),
         .executableTarget(
             name: "RookeryCommand",
-            dependencies: ["Rookery", nioCore, nioPosix, arguments, logging, lifecycle, unixSignals, histogram],
+            dependencies: [
+                "Rookery", "RookeryTesting", nioCore, nioPosix, arguments, logging, lifecycle, unixSignals, histogram,
+            ],
             swiftSettings: settings
         ),
 
@@ -148,8 +152,7 @@ let package = Package(
             dependencies: [
                 "AuthService", "BookingService", "VendorService", "ProductService", "APIGateway", "PetProContracts",
                 "PetProStorage", "Rookery", arguments, logging, lifecycle, unixSignals, httpClient, nioCore,
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-
+                configuration, system, .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),

@@ -269,21 +269,24 @@ struct Endpoints: Sendable {
             Endpoint(.get, "/health/live", "Whether the gateway runs.", statuses: [200]) { _ in
                 .json(JSONValue.object(["status": "live"]), headers: [.cacheControl: "no-store"])
             },
-            Endpoint(.get, "/health/ready", "Whether the services answer.", statuses: [200, 503]) { _ in
-                var answers: [ServiceName: Bool] = [:]
-                await withTaskGroup(of: (ServiceName, Bool).self) { group in
+            Endpoint(
+                .get, "/health/ready", "Whether the services can be used, and how calls to them fare.",
+                statuses: [200, 503]
+            ) { _ in
+                var answers: [ServiceName: ServiceHealth] = [:]
+                await withTaskGroup(of: (ServiceName, ServiceHealth).self) { group in
                     for service in ServiceName.allCases {
-                        group.addTask { (service, await services.ping(service)) }
+                        group.addTask { (service, await services.health(service)) }
                     }
-                    for await (service, isUp) in group { answers[service] = isUp }
+                    for await (service, health) in group { answers[service] = health }
                 }
                 var object = JSONObject()
-                for service in ServiceName.allCases {
-                    object[service.rawValue] = answers[service] == true ? "up" : "down"
-                }
-                let isReady = answers.values.allSatisfy { $0 }
+                for service in ServiceName.allCases { object[service.rawValue] = answers[service]?.json }
+                let isReady = answers.values.allSatisfy(\.isUsable)
                 return .json(
-                    JSONValue.object(["status": isReady ? "ready" : "not ready", "services": .object(object)]),
+                    JSONValue.object([
+                        "status": .string(isReady ? "ready" : "not_ready"), "services": .object(object),
+                    ]),
                     status: isReady ? .ok : .serviceUnavailable, headers: [.cacheControl: "no-store"])
             },
         ]

@@ -33,19 +33,19 @@ public struct Gateway: Service {
         let bookings: any BookingAPI
         let vendors: any VendorAPI
         let products: any ProductAPI
-        /// Says whether a service answers at all.
-        let ping: @Sendable (ServiceName) async -> Bool
+        /// Finds out how a service is.
+        let health: @Sendable (ServiceName) async -> ServiceHealth
 
-        /// Names the services, and how to find out whether one of them answers.
+        /// Names the services, and how to find out how one of them is.
         public init(
             auth: some AuthAPI, bookings: some BookingAPI, vendors: some VendorAPI, products: some ProductAPI,
-            ping: @escaping @Sendable (ServiceName) async -> Bool
+            health: @escaping @Sendable (ServiceName) async -> ServiceHealth
         ) {
             self.auth = auth
             self.bookings = bookings
             self.vendors = vendors
             self.products = products
-            self.ping = ping
+            self.health = health
         }
     }
 
@@ -103,9 +103,14 @@ public struct Gateway: Service {
 
     private func answer(_ endpoint: Endpoint, _ request: Request, _ context: BasicRequestContext) async -> Response {
         let traceId = self.traceId()
+        let began = NIODeadline.now()
+        let trace = CallTrace(at: began)
         var response: Response
+        defer { tellWhySlow(endpoint, traceId, trace, since: began) }
         do {
-            response = try await perform(endpoint, request, context, traceId)
+            response = try await CallTrace.$current.withValue(trace) {
+                try await perform(endpoint, request, context, traceId)
+            }
         } catch {
             let problem = Problem(answering: error)
             if problem.status.code >= 500 {
@@ -113,7 +118,7 @@ public struct Gateway: Service {
                     "a request failed",
                     metadata: [
                         "path": "\(endpoint.path)", "status": "\(problem.status.code)", "traceId": "\(traceId)",
-                        "error": "\(String(reflecting: error))",
+                        "error": "\(String(reflecting: error))", "calls": "\(trace)",
                     ])
             }
             response = problem.response(traceId: traceId)
@@ -124,6 +129,20 @@ public struct Gateway: Service {
             if !calls.isEmpty { response.headers[.petProCalls] = calls.joined(separator: ", ") }
         }
         return response
+    }
+
+    /// Requests that took longer are logged, with all that was decided about their calls. 1 s.
+    private static let slow = TimeAmount.seconds(1)
+
+    private func tellWhySlow(_ endpoint: Endpoint, _ traceId: String, _ trace: CallTrace, since began: NIODeadline) {
+        let took = NIODeadline.now() - began
+        guard took > Self.slow, !endpoint.path.hasSuffix("/stream") else { return }
+        logger.notice(
+            "a request was slow",
+            metadata: [
+                "path": "\(endpoint.path)", "traceId": "\(traceId)", "milliseconds": "\(took.nanoseconds / 1_000_000)",
+                "calls": "\(trace)",
+            ])
     }
 
     private func perform(

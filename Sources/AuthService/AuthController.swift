@@ -66,12 +66,15 @@ public struct AuthController: AuthAPI {
                     Violation(path: "registrationKey", constraint: "required", message: "is required for a vendor")
                 ]))
         }
+        var request = request
+        // A customer's registration is known again by the key of its call, should the reply be lost.
+        request.registrationKey = request.registrationKey ?? MessageContext.current?.idempotencyKey
         if let known = try await registered(request) { return known }
         let password = try await hasher.hash(request.password).phc
         try MessageContext.current?.checkDeadline()
         let now = environment.now()
         let eventId = environment.uniqueID()
-        return try await database.write { transaction in
+        return try await database.write { [request] transaction in
             if let key = request.registrationKey, let record = try transaction.user(registrationKey: key) {
                 return try Self.same(record, request)
             }

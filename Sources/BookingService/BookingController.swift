@@ -55,7 +55,8 @@ public struct BookingController: BookingAPI {
     }
 
     private static func idempotencyKey(of request: CreateBooking) -> IdempotencyKey? {
-        guard let key = request.idempotencyKey else { return nil }
+        // Without a key of its customer's, that of the call: a repetition of a call whose reply was lost is no second booking.
+        guard let key = request.idempotencyKey ?? MessageContext.current?.idempotencyKey else { return nil }
         var body = request
         body.idempotencyKey = nil
         return IdempotencyKey(scope: "create-booking:\(request.customerId)", key: key, body: body.json)

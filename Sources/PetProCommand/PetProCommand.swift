@@ -1,7 +1,7 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
 import Logging
-import Rookery
+public import Rookery
 
 @main
 struct PetProCommand: AsyncParsableCommand {
@@ -12,7 +12,8 @@ struct PetProCommand: AsyncParsableCommand {
             Examples:
               petpro up --demo                    everything in one process, with demo data
               petpro demo                         the three flows against a running platform
-              petpro serve booking --vendor 10.0.0.7:4003
+              petpro up --instances booking=2,vendor=2
+              petpro serve booking --vendor 10.0.0.7:4003,10.0.0.8:4003
             """,
         version: "0.1.0",
         subcommands: [Up.self, Serve.self, Demo.self])
@@ -28,6 +29,9 @@ struct PetProCommand: AsyncParsableCommand {
         } catch let error as CannotListen {
             Terminal.note(
                 "petpro: \(error)\nIs another platform running? Choose other ports with --http and --base-port.")
+            Foundation.exit(1)
+        } catch let error as DestinationConfiguration.Invalid {
+            Terminal.note("petpro: \(error)")
             Foundation.exit(1)
         } catch let error as CommandFailure {
             Terminal.note("petpro: \(error.message)")
@@ -60,27 +64,18 @@ enum Terminal {
     }
 }
 
-/// `HOST:PORT`
-struct Address: ExpressibleByArgument, Sendable, Hashable, CustomStringConvertible {
-    let host: String
-    let port: Int
+extension Instance: ExpressibleByArgument {
+    /// `HOST:PORT`
+    public init?(argument: String) { self.init(argument) }
+    /// What `--help` shows for a default.
+    public var defaultValueDescription: String { description }
+}
 
-    init(host: String, port: Int) {
-        self.host = host
-        self.port = port
-    }
-
-    init?(argument: String) {
-        guard let colon = argument.lastIndex(of: ":"), let port = Int(argument[argument.index(after: colon)...]),
-            (0...65_535).contains(port)
-        else { return nil }
-        let host = argument[..<colon].drop { $0 == "[" }.prefix { $0 != "]" }
-        guard !host.isEmpty else { return nil }
-        self.init(host: String(host), port: port)
-    }
-
-    var description: String { "\(host):\(port)" }
-    var defaultValueDescription: String { description }
+extension InstanceSource: ExpressibleByArgument {
+    /// `HOST:PORT`, several with commas, `file:PATH` or `dns:HOST:PORT`.
+    public init?(argument: String) { self.init(argument) }
+    /// What `--help` shows for a default.
+    public var defaultValueDescription: String { description }
 }
 
 struct PasswordOptions: ParsableArguments {

@@ -12,29 +12,18 @@ import VendorService
 
 /// Where everything is, and how it is put together.
 struct Platform: Sendable {
-    /// The services' addresses.
-    let addresses: [ServiceName: Address]
+    /// Where the services' instances are found.
+    let sources: [ServiceName: InstanceSource]
+    /// How they are called.
+    let settings: [ServiceName: DestinationConfiguration]
     let dataFolder: String
     /// Demo data, and responses that say which calls they caused.
     let isDemo: Bool
     /// The logarithm of scrypt's N.
     let passwordCost: Int
     let vendorsNeedApproval: Bool
-    let callLog: CallLog
+    let callLog = CallLog()
     let logger: Logger
-
-    init(
-        addresses: [ServiceName: Address], dataFolder: String, isDemo: Bool = false, passwordCost: Int = 17,
-        vendorsNeedApproval: Bool = false, callLog: CallLog = CallLog(), logger: Logger
-    ) {
-        self.addresses = addresses
-        self.dataFolder = dataFolder
-        self.isDemo = isDemo
-        self.passwordCost = passwordCost
-        self.vendorsNeedApproval = vendorsNeedApproval
-        self.callLog = callLog
-        self.logger = logger
-    }
 
     /// The names the parts have in the diagrams.
     static func participant(_ service: ServiceName) -> String {
@@ -46,19 +35,29 @@ struct Platform: Sendable {
         }
     }
 
-    /// A client for a service; what it calls is noted under its trace.
-    func client(to service: ServiceName, from caller: String) throws -> RookeryClient {
-        guard let address = addresses[service] else {
+    /// A service as another one calls it.
+    func destination(_ service: ServiceName) throws -> Destination {
+        guard let source = sources[service] else {
             throw CommandFailure(message: "no address for \(service.rawValue): give --\(service.rawValue) HOST:PORT")
         }
-        var configuration = TCPClientConfiguration(host: address.host, port: address.port)
-        configuration.sendsMetadata = true
-        return RookeryClient(
-            transport: TCPTransport(configuration, logger: logger),
-            interceptors: [callLog.interceptor(from: caller, to: Self.participant(service))])
+        let discovery: any Discovery
+        do {
+            discovery = try source.discovery(logger: logger)
+        } catch {
+            throw CommandFailure(message: "--\(service.rawValue): \(error)")
+        }
+        return try Destination(
+            tcp: service.rawValue, settings[service] ?? DestinationConfiguration(), discovery: discovery, logger: logger
+        ) { $0.sendsMetadata = true }
     }
 
-    /// What runs for one service, in the order in which it starts.
+    /// A client of a destination; what it calls is noted under its trace.
+    private func client(_ destination: Destination, _ service: ServiceName, from caller: String) -> RookeryClient {
+        RookeryClient(
+            destination, interceptors: [callLog.interceptor(from: caller, to: Self.participant(service))])
+    }
+
+    /// What runs for one instance of a service, in the order in which it starts.
     struct ServiceParts {
         let server: RookeryServer
         let others: [any Service]
@@ -66,39 +65,49 @@ struct Platform: Sendable {
         let close: @Sendable () async throws -> Void
     }
 
-    /// Opens a service's database and puts the service together.
-    func parts(of service: ServiceName) async throws -> ServiceParts {
-        guard let address = addresses[service] else {
-            throw CommandFailure(message: "no address for \(service.rawValue)")
-        }
+    /// Opens a service's database and puts an instance of the service together, which listens at `address`.
+    func parts(of service: ServiceName, at address: Instance) async throws -> ServiceParts {
         let name = Self.participant(service)
         var configuration = ServerConfiguration(host: address.host, port: address.port)
         configuration.name = service.rawValue
+        // A write waits for the disk, a login for its hash: what takes no longer than that is not overload.
+        configuration.shedding.floor = .milliseconds(250)
         let path = "\(dataFolder)/\(service.rawValue).sqlite"
         let database: Database
         var others: [any Service] = []
         let routes: [Route]
         var close: @Sendable () async throws -> Void = {}
+        var needs: [ServiceName: Destination] = [:]
+        if service == .auth || service == .booking { needs[.vendor] = try destination(.vendor) }
+        for subscriber in Set(EventType.allCases.flatMap(\.subscribers))
+        where sources[subscriber] != nil && needs[subscriber] == nil {
+            needs[subscriber] = try destination(subscriber)
+        }
+        let clients = Dictionary(uniqueKeysWithValues: needs.map { ($0, client($1, $0, from: name)) })
+        let vendors = clients[.vendor].map { VendorAPIClient($0) }
         switch service {
         case .auth:
             database = try open(path, AuthController.migrations)
             let auth = try await AuthController(database: database, passwordCost: passwordCost)
             if isDemo { try await auth.enterDemoUsers() }
-            let sweeper = PendingUserSweeper(
-                database: database, vendors: VendorAPIClient(try client(to: .vendor, from: name)))
-            others.append(
-                PeriodicService("pending accounts", every: .seconds(60), logger: logger) { try await sweeper.sweep() })
+            if let vendors {
+                let sweeper = PendingUserSweeper(database: database, vendors: vendors)
+                others.append(
+                    PeriodicService("pending accounts", every: .seconds(60), logger: logger) {
+                        try await sweeper.sweep()
+                    })
+            }
             routes = AuthAPIContract.routes(for: auth)
             close = { try await auth.shutDown() }
         case .vendor:
             database = try open(path, VendorController.migrations)
-            let vendors = VendorController(database: database, needsApproval: vendorsNeedApproval)
-            if isDemo { try await vendors.enterDemoVendors() }
-            routes = VendorAPIContract.routes(for: vendors)
+            let controller = VendorController(database: database, needsApproval: vendorsNeedApproval)
+            if isDemo { try await controller.enterDemoVendors() }
+            routes = VendorAPIContract.routes(for: controller)
         case .booking:
             database = try open(path, BookingController.migrations)
-            let bookings = BookingController(
-                database: database, vendors: VendorAPIClient(try client(to: .vendor, from: name)))
+            guard let vendors else { throw CommandFailure(message: "booking needs an address for vendor") }
+            let bookings = BookingController(database: database, vendors: vendors)
             if isDemo { try await bookings.enterDemoPets() }
             others.append(
                 PeriodicService("expired bookings", every: .seconds(30), logger: logger) {
@@ -117,14 +126,30 @@ struct Platform: Sendable {
                 })
             routes = ProductAPIContract.routes(for: products)
         }
-        others.append(try relay(for: database, from: name))
+        others.append(
+            OutboxRelay(database: database, subscribers: clients, logger: logger, now: Instant.current))
+        others += needs.values.map { DestinationService($0) }
         let closeService = close
+        let called = needs
         return ServiceParts(
-            server: try RookeryServer(configuration: configuration, routes: routes, logger: logger), others: others,
+            server: try RookeryServer(
+                configuration: configuration, routes: routes, health: Self.health(database, service, needs),
+                logger: logger),
+            others: others,
             close: {
+                for destination in called.values { await destination.close() }
                 try await closeService()
                 try database.close()
             })
+    }
+
+    /// The database is needed for everything; the services it calls, for some.
+    private static func health(
+        _ database: Database, _ service: ServiceName, _ needs: [ServiceName: Destination]
+    ) -> [HealthCheck] {
+        let own = HealthCheck("database") { _ = try await database.read { try $0.row("SELECT 1 AS one") } }
+        let called = needs.filter { $0.key != service }.sorted { $0.key.rawValue < $1.key.rawValue }
+        return [own] + called.map { name, destination in HealthCheck(name.rawValue, isRequired: false, destination) }
     }
 
     private func open(_ path: String, _ migrations: [Migration]) throws -> Database {
@@ -136,43 +161,53 @@ struct Platform: Sendable {
         }
     }
 
-    private func relay(for database: Database, from name: String) throws -> OutboxRelay {
-        var subscribers: [ServiceName: RookeryClient] = [:]
-        for service in Set(EventType.allCases.flatMap(\.subscribers)) where addresses[service] != nil {
-            subscribers[service] = try client(to: service, from: name)
-        }
-        return OutboxRelay(database: database, subscribers: subscribers, logger: logger, now: Instant.current)
-    }
-
-    /// Puts the gateway together.
+    /// Puts the gateway together, and what it needs beside it.
     func gateway(
-        _ http: Address, onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
-    ) throws -> Gateway {
+        _ http: Instance, onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) throws -> [any Service] {
         let name = "APIGateway"
-        var clients: [ServiceName: RookeryClient] = [:]
-        for service in ServiceName.allCases { clients[service] = try client(to: service, from: name) }
-        let pings = clients
+        var destinations: [ServiceName: Destination] = [:]
+        for service in ServiceName.allCases { destinations[service] = try destination(service) }
+        func client(_ service: ServiceName) throws -> RookeryClient {
+            guard let destination = destinations[service] else {
+                throw CommandFailure(message: "no address for \(service.rawValue)")
+            }
+            return self.client(destination, service, from: name)
+        }
         var configuration = Gateway.Configuration(host: http.host, port: http.port)
         configuration.exposesCalls = isDemo
+        let all = destinations
         let services = Gateway.Services(
-            auth: AuthAPIClient(try client(to: .auth, from: name)),
-            bookings: BookingAPIClient(try client(to: .booking, from: name)),
-            vendors: VendorAPIClient(try client(to: .vendor, from: name)),
-            products: ProductAPIClient(try client(to: .product, from: name)),
-            ping: { service in
-                guard let client = pings[service] else { return false }
-                do {
-                    // Any answer is a sign of life; that no handler is for it is the usual one.
-                    _ = try await client.send("$petpro.ping", .null, timeout: .seconds(1))
-                    return true
-                } catch let error as CallError {
-                    return error.code == .noHandler
-                } catch {
-                    return false
-                }
+            auth: AuthAPIClient(try client(.auth)), bookings: BookingAPIClient(try client(.booking)),
+            vendors: VendorAPIClient(try client(.vendor)), products: ProductAPIClient(try client(.product)),
+            health: { service in
+                guard let destination = all[service] else { return .down("no address") }
+                return await ServiceHealth(asking: destination)
             })
-        return Gateway(
+        let gateway = Gateway(
             configuration: configuration, services: services, callLog: callLog, traceId: ServiceEnvironment.randomID,
             logger: logger, onRunning: onRunning)
+        return destinations.values.map { DestinationService($0) } + [gateway]
+    }
+}
+
+/// Follows where a destination's instances are, for as long as the program runs.
+struct DestinationService: Service {
+    private let destination: Destination
+
+    init(_ destination: Destination) { self.destination = destination }
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            do {
+                try await destination.run()
+                // Instances that never change; a service that ends would end all of them.
+                let (never, continuation) = AsyncStream.makeStream(of: Void.self)
+                for await _ in never {}
+                continuation.finish()
+            } catch is CancellationError {
+                return
+            }
+        }
     }
 }

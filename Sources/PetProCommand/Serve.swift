@@ -18,46 +18,53 @@ struct Serve: AsyncParsableCommand {
         abstract: "Runs one service, or the gateway, in a process of its own.",
         discussion: """
             The addresses of the services are options, or else the environment's PETPRO_AUTH, PETPRO_BOOKING, \
-            PETPRO_VENDOR and PETPRO_PRODUCT, or else ports 4001 to 4004 of this machine. A service listens on its own.
+            PETPRO_VENDOR and PETPRO_PRODUCT, or else ports 4001 to 4004 of this machine. Several instances are \
+            HOST:PORT,HOST:PORT, or file:PATH, a file with one a line that may change, or dns:HOST:PORT, all addresses \
+            of a name. A service listens at its own address, or at --listen.
             """)
 
     @Argument(help: "auth, booking, vendor, product or gateway.")
     var part: Part
     @Option(help: "Auth's address.")
-    var auth: Address?
+    var auth: InstanceSource?
     @Option(help: "Booking's address.")
-    var booking: Address?
+    var booking: InstanceSource?
     @Option(help: "Vendor's address.")
-    var vendor: Address?
+    var vendor: InstanceSource?
     @Option(help: "Product's address.")
-    var product: Address?
+    var product: InstanceSource?
+    @Option(help: ArgumentHelp("Where the service listens, if it is one instance of several.", valueName: "host:port"))
+    var listen: Instance?
     @Option(help: "The address of the HTTP gateway.")
-    var http = Address(host: "127.0.0.1", port: 8080)
+    var http = Instance(host: "127.0.0.1", port: 8080)
     @Option(help: "The folder of the database; it is made if need be.")
     var data = "data"
     @Flag(help: "Enter demo data into an empty database.")
     var demo = false
     @Flag(help: "New vendors wait for an admin before they can be booked.")
     var vendorsNeedApproval = false
+    @OptionGroup var settings: SettingsOptions
     @OptionGroup var passwords: PasswordOptions
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
         let logger = logging.logger()
+        let sources = try self.sources()
         let platform = Platform(
-            addresses: try addresses(), dataFolder: data, isDemo: demo, passwordCost: passwords.passwordCost,
+            sources: sources, settings: try await settings.destinations(), dataFolder: data, isDemo: demo,
+            passwordCost: passwords.passwordCost,
             vendorsNeedApproval: vendorsNeedApproval, logger: logger)
         var services: [any Service]
         var close: @Sendable () async throws -> Void = {}
         var server: RookeryServer?
         if let service = part.service {
-            let parts = try await platform.parts(of: service)
+            let parts = try await platform.parts(of: service, at: try ownAddress(service, sources))
             services = [parts.server] + parts.others
             server = parts.server
             close = parts.close
         } else {
             let http = self.http
-            services = [try platform.gateway(http) { Terminal.line("ready http://\(http.host):\($0)") }]
+            services = try platform.gateway(http) { Terminal.line("ready http://\(http.host):\($0)") }
         }
         let group = ServiceGroup(
             configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
@@ -73,25 +80,35 @@ struct Serve: AsyncParsableCommand {
         try await close()
     }
 
-    private func addresses() throws -> [ServiceName: Address] {
-        let given: [ServiceName: Address?] = [.auth: auth, .booking: booking, .vendor: vendor, .product: product]
+    private func ownAddress(_ service: ServiceName, _ sources: [ServiceName: InstanceSource]) throws -> Instance {
+        if let listen { return listen }
+        if case .list(let instances)? = sources[service], instances.count == 1 { return instances[0] }
+        throw CommandFailure(message: "\(service.rawValue) has several instances: say with --listen which this is")
+    }
+
+    private func sources() throws -> [ServiceName: InstanceSource] {
+        let given: [ServiceName: InstanceSource?] = [
+            .auth: auth, .booking: booking, .vendor: vendor, .product: product,
+        ]
         let ports: [ServiceName: Int] = [.auth: 4001, .booking: 4002, .vendor: 4003, .product: 4004]
-        var addresses: [ServiceName: Address] = [:]
+        var sources: [ServiceName: InstanceSource] = [:]
         for service in ServiceName.allCases {
-            if case let address?? = given[service] {
-                addresses[service] = address
+            if case let source?? = given[service] {
+                sources[service] = source
                 continue
             }
             let key = "PETPRO_\(service.rawValue.uppercased())"
             if let text = ProcessInfo.processInfo.environment[key] {
-                guard let address = Address(argument: text) else {
-                    throw CommandFailure(message: "\(key) must be HOST:PORT, not \(text)")
+                guard let source = InstanceSource(text) else {
+                    throw CommandFailure(
+                        message:
+                            "\(key) must be HOST:PORT, several with commas, file:PATH or dns:HOST:PORT, not \(text)")
                 }
-                addresses[service] = address
+                sources[service] = source
                 continue
             }
-            addresses[service] = Address(host: "127.0.0.1", port: ports[service] ?? 0)
+            sources[service] = .list([Instance(host: "127.0.0.1", port: ports[service] ?? 0)])
         }
-        return addresses
+        return sources
     }
 }

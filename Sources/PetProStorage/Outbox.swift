@@ -76,21 +76,19 @@ public struct OutboxRelay: Service {
         }
     }
 
+    /// While an event is being delivered, no other instance of the service tries; after that time another one may.
+    private static let lease: Duration = .seconds(30)
+
     /// Delivers what is due now, at most a batch; gives how many events were tried.
     public func deliverDue() async throws -> Int {
         let now = self.now()
-        let events = try await database.read { transaction in
-            try transaction.rows(
-                """
-                SELECT id, subscriber, type, payload, attempts FROM outbox
-                WHERE delivered_at IS NULL AND next_attempt_at <= ? ORDER BY id LIMIT ?
-                """, now, Self.batch
-            ).map { row in
-                UndeliveredEvent(
-                    id: try row.int("id"), subscriber: try row.value("subscriber"), type: try row.text("type"),
-                    payload: try row.text("payload"), attempts: try row.int("attempts"))
-            }
+        // Mostly there is nothing, and looking must not hold up a writer.
+        let isAnyDue = try await database.read {
+            try $0.row("SELECT 1 AS one FROM outbox WHERE delivered_at IS NULL AND next_attempt_at <= ? LIMIT 1", now)
+                != nil
         }
+        guard isAnyDue else { return 0 }
+        let events = try await database.write { try Self.claim(in: $0, at: now) }
         await withTaskGroup(of: Void.self) { group in
             for (subscriber, events) in Dictionary(grouping: events, by: \.subscriber) {
                 group.addTask {
@@ -99,6 +97,23 @@ public struct OutboxRelay: Service {
             }
         }
         return events.count
+    }
+
+    private static func claim(in transaction: Transaction, at now: Instant) throws -> [UndeliveredEvent] {
+        let events = try transaction.rows(
+            """
+            SELECT id, subscriber, type, payload, attempts FROM outbox
+            WHERE delivered_at IS NULL AND next_attempt_at <= ? ORDER BY id LIMIT ?
+            """, now, batch
+        ).map { row in
+            UndeliveredEvent(
+                id: try row.int("id"), subscriber: try row.value("subscriber"), type: try row.text("type"),
+                payload: try row.text("payload"), attempts: try row.int("attempts"))
+        }
+        for event in events {
+            try transaction.execute("UPDATE outbox SET next_attempt_at = ? WHERE id = ?", now + lease, event.id)
+        }
+        return events
     }
 
     private func deliver(_ event: UndeliveredEvent, to subscriber: ServiceName) async {

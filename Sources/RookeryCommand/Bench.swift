@@ -40,7 +40,7 @@ struct Bench: AsyncParsableCommand {
     @Flag(help: "Raise the rate by a half, --duration at a time, until the service no longer keeps up.")
     var ramp = false
     @Option(help: ArgumentHelp("Measure this service too, in turns, and print the ratios.", valueName: "host:port"))
-    var vs: Address?
+    var vs: Instance?
     @Option(help: "Turns of each service with --vs.")
     var rounds = 3
     @Flag(help: "Say no hello: the plain wire, as Nest speaks it.")
@@ -116,7 +116,7 @@ struct Bench: AsyncParsableCommand {
         }
     }
 
-    private func probe(_ address: Address, _ data: JSONValue) async throws {
+    private func probe(_ address: Instance, _ data: JSONValue) async throws {
         let client = RookeryClient(host: address.host, port: address.port)
         if streams {
             for try await _ in try await client.stream(target.pattern, data) { break }
@@ -127,7 +127,7 @@ struct Bench: AsyncParsableCommand {
     }
 
     private func measure(
-        _ address: Address, _ data: JSONValue, _ loops: EventLoops, rate: Double?
+        _ address: Instance, _ data: JSONValue, _ loops: EventLoops, rate: Double?
     ) async throws -> LoadResult {
         let begin = NIODeadline.now() + (requests == nil ? TimeAmount(duration / 10) : .zero)
         let interval = rate.map { 1e9 * Double(connections) / $0 }
@@ -156,12 +156,12 @@ struct Bench: AsyncParsableCommand {
 
     // MARK: Two services
 
-    private func compare(_ data: JSONValue, _ loops: EventLoops, with other: Address) async throws {
+    private func compare(_ data: JSONValue, _ loops: EventLoops, with other: Instance) async throws {
         var results: [(LoadResult, LoadResult)] = []
         for round in 1...rounds {
             // In turns, the one that begins too: the machine changes its mood, and neither should profit.
             let order = round % 2 == 1 ? [target.address, other] : [other, target.address]
-            var byAddress: [Address: LoadResult] = [:]
+            var byAddress: [Instance: LoadResult] = [:]
             for address in order { byAddress[address] = try await measure(address, data, loops, rate: rate) }
             guard let first = byAddress[target.address], let second = byAddress[other] else { continue }
             results.append((first, second))
@@ -187,7 +187,7 @@ struct Bench: AsyncParsableCommand {
     }
 
     private static func summary(_ result: LoadResult) -> String {
-        "\(result.target.defaultValueDescription) \(Int(result.rate)) calls/s, p50 \(result.microseconds(50)) µs"
+        "\(result.target.description) \(Int(result.rate)) calls/s, p50 \(result.microseconds(50)) µs"
     }
 
     private static func twoDigits(_ value: Double) -> String { String(format: "%.2f", value) }

@@ -15,7 +15,7 @@ struct Conformance: AsyncParsableCommand {
             """)
 
     @Option(help: "The address to listen on; port 0 for any free one.")
-    var listen = Address(host: "127.0.0.1", port: 4010)
+    var listen = Instance(host: "127.0.0.1", port: 4010)
     @Option(help: "Event loops. Default: one per core.")
     var threads: Int?
 

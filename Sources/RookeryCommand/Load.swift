@@ -37,7 +37,7 @@ final class Recorder: @unchecked Sendable {
 
 /// One measurement of one service.
 struct LoadResult {
-    let target: Address
+    let target: Instance
     let seconds: Double
     let recorder: Recorder
 
@@ -52,7 +52,7 @@ struct LoadResult {
     /// For machines.
     var object: JSONObject {
         var object: JSONObject = [
-            "target": .string(target.defaultValueDescription),
+            "target": .string(target.description),
             "wire": .string(recorder.isBinary ? "negotiated" : "plain"),
             "seconds": .double((seconds * 1000).rounded() / 1000), "calls": .int(Int64(recorder.calls)),
             "values": .int(Int64(recorder.values)), "errors": .int(Int64(recorder.errors)), "rate": .double(rate),
@@ -101,7 +101,7 @@ func padded(_ text: String, _ width: Int) -> String {
 
 /// The load that all connections put on a service together.
 struct Load: Sendable {
-    let target: Address
+    let target: Instance
     let connections: Int
     let loops: EventLoops
     let plan: LoadPlan
@@ -146,7 +146,7 @@ struct Load: Sendable {
                 .connect(host: target.host, port: target.port).get()
         } catch {
             throw CallError(
-                .cannotConnect, "Cannot connect to \(target.defaultValueDescription).", cause: "\(error)")
+                .cannotConnect, "Cannot connect to \(target.description).", cause: "\(error)")
         }
         try await channel.closeFuture.get()
         return recorder
@@ -156,7 +156,7 @@ struct Load: Sendable {
 /// The same load through the typed client, as a service would put it on another: what is measured then is the client as
 /// much as the server.
 struct ClientLoad: Sendable {
-    let target: Address
+    let target: Instance
     let connections: Int
     let inFlight: Int
     let loops: EventLoops
@@ -183,7 +183,7 @@ struct ClientLoad: Sendable {
         configuration.pool.growAt = inFlight + 1
         configuration.pool.maximumWaiting = inFlight
         let plan = self.plan
-        let discovery = StaticDiscovery([Instance(host: target.host, port: target.port)])
+        let discovery = StaticDiscovery([target])
         let destination = try Destination(tcp: "bench", configuration, discovery: discovery, eventLoops: loops) {
             $0.negotiates = plan.hello != nil
             $0.compresses = plan.compresses

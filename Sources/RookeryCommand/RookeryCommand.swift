@@ -1,6 +1,8 @@
 public import ArgumentParser
 import Foundation
+import Logging
 public import Rookery
+public import RookeryTesting
 
 @main
 struct RookeryCommand: AsyncParsableCommand {
@@ -12,14 +14,18 @@ struct RookeryCommand: AsyncParsableCommand {
               rookery call 127.0.0.1:4002 '{"cmd":"get-booking"}' '{"id":1}'
               rookery emit 127.0.0.1:4002 booking.created '{"id":1}'
               rookery watch 127.0.0.1:4004 '{"cmd":"watch-inventory-changes"}' '{}'
+              rookery health 127.0.0.1:4002
               rookery bench 127.0.0.1:4010 '{"cmd":"get-booking"}' '{"id":1}' --duration 5s
+              rookery proxy --listen 127.0.0.1:5002 --to 127.0.0.1:4002 --fault delay=100ms
 
             A PATTERN is a string, or a JSON object such as {"cmd":"get-booking"}. DATA is any JSON.
 
             Exit codes: 0 done, 1 the service answered with an error, 2 wrong usage, 3 unreachable, 4 no reply in time.
             """,
         version: "0.1.0",
-        subcommands: [Call.self, Emit.self, Watch.self, Bench.self, Conformance.self])
+        subcommands: [
+            Call.self, Emit.self, Watch.self, Ping.self, AskHealth.self, Bench.self, Proxy.self, Conformance.self,
+        ])
 
     static func main() async {
         do {
@@ -80,32 +86,32 @@ enum Output {
         FileHandle.standardOutput.write(Data((text + "\n").utf8))
     }
 
+    /// What goes wrong is said by the command, once, and not by a log as well.
+    static let silence = Logger(label: "rookery") { _ in SwiftLogNoOpLogHandler() }
+
     /// A line on the terminal that the next one replaces; an empty one takes it away.
     static func progress(_ text: String) {
         FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
     }
 }
 
-/// `HOST:PORT`
-struct Address: ExpressibleByArgument, Sendable, Hashable {
-    let host: String
-    let port: Int
+extension Instance: ExpressibleByArgument {
+    /// `HOST:PORT`
+    public init?(argument: String) { self.init(argument) }
+    /// What `--help` shows for a default.
+    public var defaultValueDescription: String { description }
+}
 
-    init(host: String, port: Int) {
-        self.host = host
-        self.port = port
-    }
+extension InstanceSource: ExpressibleByArgument {
+    /// `HOST:PORT`, several with commas, `file:PATH` or `dns:HOST:PORT`.
+    public init?(argument: String) { self.init(argument) }
+    /// What `--help` shows for a default.
+    public var defaultValueDescription: String { description }
+}
 
-    init?(argument: String) {
-        guard let colon = argument.lastIndex(of: ":"), let port = Int(argument[argument.index(after: colon)...]),
-            (0...65_535).contains(port)
-        else { return nil }
-        let host = argument[..<colon].drop { $0 == "[" }.prefix { $0 != "]" }
-        guard !host.isEmpty else { return nil }
-        self.init(host: String(host), port: port)
-    }
-
-    var defaultValueDescription: String { "\(host):\(port)" }
+extension Fault: ExpressibleByArgument {
+    /// `delay=100ms` and the like.
+    public init?(argument: String) { self.init(argument) }
 }
 
 extension Pattern: ExpressibleByArgument {
@@ -130,22 +136,13 @@ extension JSONValue: ExpressibleByArgument {
 
 extension Duration: @retroactive ExpressibleByArgument {
     /// A number with `ms`, `s`, `m` or nothing, which means seconds.
-    public init?(argument: String) {
-        let digits = argument.prefix { $0.isNumber || $0 == "." }
-        guard let number = Double(digits), number >= 0, number < 1e7 else { return nil }
-        switch argument.dropFirst(digits.count) {
-        case "ms": self = .milliseconds(number)
-        case "s", "": self = .seconds(number)
-        case "m": self = .seconds(number * 60)
-        default: return nil
-        }
-    }
+    public init?(argument: String) { self.init(text: argument.last?.isNumber == true ? argument + "s" : argument) }
 }
 
 /// What the commands that talk to a service have in common.
 struct Target: ParsableArguments {
     @Argument(help: "The service's address.")
-    var address: Address
+    var address: Instance
 
     @Argument(help: "The pattern: a string, or a JSON object.")
     var pattern: Pattern
@@ -153,7 +150,7 @@ struct Target: ParsableArguments {
     @Argument(help: "The message: any JSON. Default: {}")
     var data: JSONValue = .object([:])
 
-    var client: RookeryClient { RookeryClient(host: address.host, port: address.port) }
+    var client: RookeryClient { RookeryClient(host: address.host, port: address.port, logger: Output.silence) }
 }
 
 extension JSONValue {
@@ -164,14 +161,26 @@ extension JSONValue {
 struct Call: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Sends a request and prints the reply as JSON.",
-        discussion: "An error of the service is printed as JSON on standard error, with exit code 1.")
+        discussion: """
+            An error of the service is printed as JSON on standard error, with exit code 1. With --safe the call is \
+            declared a read, and tried again when its connection is lost; --trace says what was decided on its way.
+            """)
 
     @OptionGroup var target: Target
     @Option(help: "How long to wait, such as 500ms, 5s or 1m.")
     var timeout: Duration = .seconds(5)
+    @Flag(help: "The command only reads, and may be sent again.")
+    var safe = false
+    @Flag(help: "Say on standard error what was decided about the call.")
+    var trace = false
 
     func run() async throws {
-        let reply = try await target.client.send(target.pattern, target.data, timeout: timeout)
+        let decisions = CallTrace()
+        defer { if trace { FileHandle.standardError.write(Data("\(decisions)\n".utf8)) } }
+        let reply = try await CallTrace.$current.withValue(decisions) {
+            try await target.client.send(
+                target.pattern, target.data, timeout: timeout, idempotency: safe ? .safe : .unsafe)
+        }
         // A reply without a value prints nothing, as it carries nothing.
         if let reply { Output.line(reply.jsonText) }
     }

@@ -137,8 +137,10 @@ public struct RookeryClient: Sendable {
     // MARK: Raw
 
     /// Sends any JSON to any pattern; nil when the reply has no value.
-    public func send(_ pattern: Pattern, _ data: JSONValue, timeout: Duration? = nil) async throws -> JSONValue? {
-        let command = Command(pattern.route, pattern: pattern)
+    public func send(
+        _ pattern: Pattern, _ data: JSONValue, timeout: Duration? = nil, idempotency: Idempotency = .unsafe
+    ) async throws -> JSONValue? {
+        let command = Command(pattern.route, pattern: pattern, idempotency: idempotency)
         return try await perform(call(command, data, timeout)).value()
     }
 

@@ -181,7 +181,8 @@ public struct CircuitBreaker: Sendable {
         }
     }
 
-    private mutating func closedCallEnded(_ outcome: Outcome, at now: NIODeadline, random: () -> Double) -> Transition? {
+    private mutating func closedCallEnded(_ outcome: Outcome, at now: NIODeadline, random: () -> Double) -> Transition?
+    {
         switch outcome {
         case .unknown:
             // As if it had not begun; its slot may be gone, and then there is nothing to take back.

@@ -170,7 +170,8 @@ public final class Destination: ClientTransport {
         private let command: String
         private var isEnded = false
 
-        init(_ destination: Destination, _ attempt: DestinationMachine.Attempt, at now: NIODeadline, _ command: String) {
+        init(_ destination: Destination, _ attempt: DestinationMachine.Attempt, at now: NIODeadline, _ command: String)
+        {
             self.destination = destination
             self.attempt = attempt
             self.beganAt = now

@@ -27,7 +27,9 @@ public struct RetryPolicy: Sendable, Hashable {
 
 /// What an attempt's failure says about another one.
 public enum AttemptFailure: Sendable, Hashable {
-    /// The request never reached the peer.
+    /// There is no connection to the peer.
+    case unreachable
+    /// The request was not sent: its connection was lost before, or was as busy as it may be.
     case notSent
     /// The peer refused before it ran anything; perhaps with how long to stay away, which when negative means for good.
     case refused(retryAfter: Duration?)
@@ -41,7 +43,8 @@ public enum AttemptFailure: Sendable, Hashable {
         switch error {
         case let error as CallError:
             switch error.code {
-            case .cannotConnect, .tooManyCalls: self = .notSent
+            case .cannotConnect: self = .unreachable
+            case .tooManyCalls: self = .notSent
             case .timeout, .connectionLost, .streamTimeout: self = error.wasWritten ? .ambiguous : .notSent
             default: self = .final
             }
@@ -62,6 +65,8 @@ public struct RetryState: Sendable {
         case final = "the failure is an answer"
         /// It may have run, and must not run twice.
         case mayHaveRun = "it may have run, and the command must not run twice"
+        /// No instance can be reached.
+        case unreachable = "no other instance is left to try"
         /// There were as many attempts as allowed.
         case attempts = "there were enough attempts"
         /// The peer asked not to be called again.
@@ -72,8 +77,6 @@ public struct RetryState: Sendable {
         case budget = "the retry budget is used up"
         /// Retries are off.
         case off = "retries are off"
-        /// The call is being handled as a retry itself, whose caller will try again.
-        case inner = "its own caller is trying again"
     }
 
     /// What to do after a failure.
@@ -108,7 +111,9 @@ public struct RetryState: Sendable {
     ) -> Decision {
         if failure == .final { return .stop(.final) }
         if policy.mode == .off { return .stop(.off) }
-        if failure == .notSent, hasOther { return .retry(after: .zero, isCounted: false) }
+        if failure == .notSent || failure == .unreachable, hasOther { return .retry(after: .zero, isCounted: false) }
+        // The first failure to connect is told at once: waiting for a reconnect is for the next call.
+        if failure == .unreachable { return .stop(.unreachable) }
         if failure == .ambiguous, idempotency == .unsafe { return .stop(.mayHaveRun) }
         guard attempts < policy.maximumAttempts else { return .stop(.attempts) }
         var base = policy.baseDelay

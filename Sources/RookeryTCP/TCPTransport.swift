@@ -151,15 +151,17 @@ extension RookeryClient {
         host: String,
         port: Int,
         configuration: ClientConfiguration = ClientConfiguration(),
-        interceptors: [any ClientInterceptor] = []
+        interceptors: [any ClientInterceptor] = [],
+        logger: Logger = Logger(label: "rookery.client")
     ) {
         let instance = Instance(host: host, port: port)
         let transport: any ClientTransport
         do {
-            transport = try Destination(tcp: instance.description, discovery: StaticDiscovery([instance]))
+            transport = try Destination(
+                tcp: instance.description, discovery: StaticDiscovery([instance]), logger: logger)
         } catch {
             // The defaults are valid.
-            transport = TCPTransport(TCPClientConfiguration(host: host, port: port))
+            transport = TCPTransport(TCPClientConfiguration(host: host, port: port), logger: logger)
         }
         self.init(transport: transport, configuration: configuration, interceptors: interceptors)
     }

@@ -36,6 +36,8 @@ struct RetryTests {
         for idempotency in [Idempotency.safe, .keyed, .unsafe] {
             #expect(decide(.notSent, idempotency, hasOther: true) == .retry(after: .zero, isCounted: false))
             #expect(decide(.notSent, idempotency, random: 0) == .retry(after: .zero, isCounted: true))
+            #expect(decide(.unreachable, idempotency, hasOther: true) == .retry(after: .zero, isCounted: false))
+            #expect(decide(.unreachable, idempotency) == .stop(.unreachable))
         }
     }
 
@@ -70,7 +72,7 @@ struct RetryTests {
 
     @Test("is decided by what failed")
     func sorts() {
-        #expect(AttemptFailure(CallError(.cannotConnect, "")) == .notSent)
+        #expect(AttemptFailure(CallError(.cannotConnect, "")) == .unreachable)
         #expect(AttemptFailure(CallError(.connectionLost, "", wasWritten: false)) == .notSent)
         #expect(AttemptFailure(CallError(.connectionLost, "", wasWritten: true)) == .ambiguous)
         #expect(AttemptFailure(CallError(.timeout, "", wasWritten: true)) == .ambiguous)

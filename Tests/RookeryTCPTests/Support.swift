@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import Rookery
 import RookeryTesting
+import Synchronization
 import Testing
 
 let recorded = RecordedFrames(
@@ -95,4 +96,12 @@ actor Gate {
         if arrivals >= count { return }
         await withCheckedContinuation { watchers.append((count, $0)) }
     }
+}
+
+/// A value that tasks share.
+final class Shared<Value: Sendable>: Sendable {
+    private let mutex: Mutex<Value>
+    init(_ value: Value) { mutex = Mutex(value) }
+    var value: Value { mutex.withLock { $0 } }
+    func change(_ body: (inout sending Value) -> Void) { mutex.withLock { body(&$0) } }
 }

@@ -1,0 +1,57 @@
+public import Rookery
+
+/// What the gateway knows about a service: its own answer, and how calls to it fare.
+public struct ServiceHealth: Sendable {
+    /// Whether the service can be used, if not for everything.
+    public let isUsable: Bool
+    /// What is shown.
+    let json: JSONValue
+
+    /// A service that cannot be reached, and why.
+    public static func down(_ reason: String) -> ServiceHealth {
+        ServiceHealth(isUsable: false, json: ["status": "down", "error": .string(reason)])
+    }
+
+    private init(isUsable: Bool, json: JSONValue) {
+        self.isUsable = isUsable
+        self.json = json
+    }
+
+    /// Asks one of a destination's instances.
+    public init(asking destination: Destination) async {
+        let report: JSONValue?
+        do {
+            report = try await RookeryClient(destination).send(Health.pattern, .null, timeout: .seconds(1))
+        } catch {
+            self = .down("\(error)")
+            return
+        }
+        guard case .object(var object)? = report, let status = report?["status"]?.stringValue else {
+            self = .down("its answer makes no sense")
+            return
+        }
+        let calls = destination.status
+        object["service"] = nil
+        object["breaker"] = .string(calls.breaker.rawValue)
+        object["instances"] = .array(
+            calls.instances.map { instance in
+                [
+                    "address": .string(instance.instance.description), "breaker": .string(instance.breaker.rawValue),
+                    "ejected": .bool(instance.isEjected), "reachable": .bool(instance.isReachable),
+                    "inFlight": .int(Int64(instance.inFlight)),
+                ]
+            })
+        self.init(isUsable: status != Health.Status.notReady.rawValue, json: .object(object))
+    }
+}
+
+extension HealthCheck {
+    /// That calls to a destination can be expected to get through.
+    public init(_ name: String, isRequired: Bool, _ destination: Destination) {
+        self.init(name, isRequired: isRequired) {
+            let status = destination.status
+            if !status.admits { throw Failed("its circuit breaker is \(status.breaker.rawValue)") }
+            if !status.isAvailable { throw Failed("no instance can be reached") }
+        }
+    }
+}

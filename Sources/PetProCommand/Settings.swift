@@ -1,0 +1,43 @@
+import ArgumentParser
+import Configuration
+import Foundation
+import PetProContracts
+import Rookery
+import SystemPackage
+
+/// The settings of the services' calls to each other: from the environment, then from a file.
+struct SettingsOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "A JSON file of settings, such as {\"rookery\":{\"client\":{\"timeout\":\"3s\"}}}. The environment goes first.",
+            valueName: "file"))
+    var config: String?
+
+    /// Reads the settings of every service's destination. Throws an error that names the setting that is wrong.
+    func destinations() async throws -> [ServiceName: DestinationConfiguration] {
+        var providers: [any ConfigProvider] = [EnvironmentVariablesProvider()]
+        if let config {
+            do {
+                providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(config)))
+            } catch {
+                throw CommandFailure(message: "--config: cannot read \(config): \(error)")
+            }
+        }
+        let reader = ConfigReader(providers: providers)
+        var destinations: [ServiceName: DestinationConfiguration] = [:]
+        for service in ServiceName.allCases {
+            destinations[service] = try await DestinationConfiguration(
+                reader, destination: service.rawValue, commands: Self.commands(of: service).map(\.wireName))
+        }
+        return destinations
+    }
+
+    private static func commands(of service: ServiceName) -> [Command] {
+        switch service {
+        case .auth: AuthAPIContract.commands
+        case .booking: BookingAPIContract.commands
+        case .vendor: VendorAPIContract.commands
+        case .product: ProductAPIContract.commands
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import ArgumentParser
+import Foundation
+import NIOCore
+import Rookery
+
+struct Ping: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Finds out whether a service answers, and how soon. Works with any service of the wire, NestJS too.",
+        discussion: """
+            A Rookery server answers a ping; any other refuses the question, which is an answer as well, and costs it \
+            nothing. Several instances with commas, or all addresses of a name with dns:HOST:PORT, are asked one by one.
+
+              rookery ping 127.0.0.1:4002
+              rookery ping 127.0.0.1:4002,127.0.0.1:4005 --count 1
+            """)
+
+    @Argument(help: "The service's address, or several.")
+    var address: InstanceSource
+    @Option(help: "How often each is asked, a second apart.")
+    var count = 3
+    @Option(help: "How long to wait for an answer.")
+    var timeout: Duration = .seconds(1)
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+
+    func validate() throws {
+        if count < 1 { throw ValidationError("--count must be at least 1") }
+    }
+
+    func run() async throws {
+        var results: [JSONValue] = []
+        var failure: CallError?
+        for instance in try await address.instances() {
+            let transport = TCPTransport(TCPClientConfiguration(instance), logger: Output.silence)
+            for round in 0..<count {
+                if round > 0 { try await Task.sleep(for: .seconds(1)) }
+                let began = NIODeadline.now()
+                do {
+                    try await transport.ping(timeout: timeout)
+                    let milliseconds = Double((NIODeadline.now() - began).nanoseconds / 1000) / 1000
+                    if !json { Output.line("\(instance)  \(milliseconds) ms") }
+                    results.append([
+                        "address": .string(instance.description), "milliseconds": .double(milliseconds),
+                    ])
+                } catch let error as CallError {
+                    if !json { Output.line("\(instance)  \(error.message)") }
+                    results.append(["address": .string(instance.description), "error": .string(error.message)])
+                    failure = error
+                }
+            }
+            await transport.close()
+        }
+        if json { Output.line(JSONValue.array(results).jsonText) }
+        if let failure { throw ExitCode(failure.code == .timeout ? Failure.timeout : Failure.unreachable) }
+    }
+}
+
+struct AskHealth: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "health",
+        abstract: "Asks a Rookery service whether it is of use, and what it misses.",
+        discussion: """
+            Exit code 0: ready, or degraded, which is of use for some of its work. 1: not ready. 3: unreachable.
+
+              rookery health 127.0.0.1:4002
+            """)
+
+    @Argument(help: "The service's address, or several.")
+    var address: InstanceSource
+    @Option(help: "How long to wait for an answer.")
+    var timeout: Duration = .seconds(2)
+    @Flag(help: "Print the answers as JSON, one a line.")
+    var json = false
+
+    func run() async throws {
+        var code: Int32 = 0
+        for instance in try await address.instances() {
+            let client = RookeryClient(host: instance.host, port: instance.port, logger: Output.silence)
+            let report: JSONValue?
+            do {
+                report = try await client.send(Health.pattern, .null, timeout: timeout)
+            } catch let error as CallError where error.code == .noHandler {
+                throw CallError(
+                    .noHandler, "\(instance) answers, but tells nothing of its health: it is no Rookery service.")
+            }
+            await client.close()
+            let status = report?["status"]?.stringValue ?? "?"
+            if status == Health.Status.notReady.rawValue { code = Failure.remote }
+            if json {
+                Output.line((report ?? .null).jsonText)
+                continue
+            }
+            Output.line("\(instance)  \(report?["service"]?.stringValue ?? "?")  \(status)")
+            guard case .object(let checks)? = report?["checks"] else { continue }
+            for (name, check) in checks {
+                let error = check["error"]?.stringValue.map { ": \($0)" } ?? ""
+                Output.line("  \(padded(name, 12)) \(check["status"]?.stringValue ?? "?")\(error)")
+            }
+        }
+        if code != 0 { throw ExitCode(code) }
+    }
+}
+
+extension InstanceSource {
+    /// The instances there are now.
+    func instances() async throws -> [Instance] {
+        switch self {
+        case .list(let instances): return instances
+        case .file: return try discovery(logger: Output.silence).initial
+        case .dns(let host, let port):
+            do {
+                return try await DNSDiscovery.system(host).map { Instance(host: $0, port: port) }
+            } catch {
+                throw CallError(.cannotConnect, "Cannot resolve \(host): \(error).")
+            }
+        }
+    }
+}
+
+extension TCPClientConfiguration {
+    init(_ instance: Instance) { self.init(host: instance.host, port: instance.port) }
+}

@@ -1,0 +1,146 @@
+import Foundation
+public import Logging
+import NIOPosix
+public import RookeryResilience
+import Synchronization
+
+/// The instances behind a host name: all its addresses, each at the same port.
+///
+/// The name is resolved again every few seconds, and soon after a connection was lost. An answer that cannot be had changes
+/// nothing.
+public final class DNSDiscovery: Discovery {
+    /// Gives a name's addresses. Throws when there are none.
+    public typealias Resolve = @Sendable (String) async throws -> [String]
+
+    /// Nothing: a name is resolved when ``watch(_:)`` begins, not while a program starts.
+    public let initial: [Instance] = []
+    private let host: String
+    private let port: Int
+    private let interval: Duration
+    private let environment: ResilienceEnvironment
+    private let resolve: Resolve
+    private let logger: Logger
+    private let isSuspected = Atomic<Bool>(false)
+
+    /// Resolves `host` every `interval`, by default 5 s.
+    public init(
+        host: String, port: Int, interval: Duration = .seconds(5),
+        environment: ResilienceEnvironment = ResilienceEnvironment(), logger: Logger,
+        resolve: @escaping Resolve = DNSDiscovery.system
+    ) {
+        self.host = host
+        self.port = port
+        self.interval = interval
+        self.environment = environment
+        self.resolve = resolve
+        self.logger = logger
+    }
+
+    /// Has the name resolved within a fifth of the interval.
+    public func suspect() { isSuspected.store(true, ordering: .relaxed) }
+
+    /// Tells every list that differs from the one before.
+    public func watch(_ changed: ([Instance]) async -> Void) async throws {
+        var last: [Instance] = []
+        while true {
+            isSuspected.store(false, ordering: .relaxed)
+            do {
+                let instances = try await resolve(host).sorted().map { Instance(host: $0, port: port) }
+                if instances != last, !instances.isEmpty {
+                    last = instances
+                    await changed(instances)
+                }
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                logger.warning(
+                    "a name cannot be resolved; the last answer stays",
+                    metadata: ["host": "\(host)", "error": "\(error)"])
+            }
+            for _ in 0..<5 {
+                try await environment.sleep(interval / 5)
+                if isSuspected.load(ordering: .relaxed) { break }
+            }
+        }
+    }
+
+    /// Why a name has no addresses.
+    public struct Unresolved: Error, CustomStringConvertible {
+        /// What the system says.
+        public let description: String
+
+        /// Says why.
+        public init(description: String) { self.description = description }
+    }
+
+    /// Asks the system's resolver, on a thread that may wait.
+    public static func system(_ host: String) async throws -> [String] {
+        try await NIOThreadPool.singleton.runIfActive {
+            var hints = addrinfo()
+            hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+            var first: UnsafeMutablePointer<addrinfo>?
+            let status = getaddrinfo(host, nil, &hints, &first)
+            guard status == 0 else { throw Unresolved(description: String(cString: gai_strerror(status))) }
+            defer { freeaddrinfo(first) }
+            var addresses: [String] = []
+            var next = first
+            while let entry = next?.pointee {
+                var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+                let length = socklen_t(text.count)
+                if getnameinfo(entry.ai_addr, entry.ai_addrlen, &text, length, nil, 0, NI_NUMERICHOST) == 0 {
+                    let bytes = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+                    let address = String(decoding: bytes, as: UTF8.self)
+                    if !addresses.contains(address) { addresses.append(address) }
+                }
+                next = entry.ai_next
+            }
+            return addresses
+        }
+    }
+}
+
+/// Where the instances of a destination are found, as a setting says it.
+public enum InstanceSource: Sendable, Hashable, CustomStringConvertible {
+    /// These.
+    case list([Instance])
+    /// Those that a file lists, whenever it changes.
+    case file(String)
+    /// All addresses of a name.
+    case dns(host: String, port: Int)
+
+    /// Reads `HOST:PORT`, several of them with commas in between, `file:PATH`, or `dns:HOST:PORT`; nil when it is none of
+    /// them.
+    public init?(_ text: String) {
+        if text.hasPrefix("file:") {
+            let path = String(text.dropFirst("file:".count))
+            if path.isEmpty { return nil }
+            self = .file(path)
+        } else if text.hasPrefix("dns:") {
+            guard let instance = Instance(text.dropFirst("dns:".count)) else { return nil }
+            self = .dns(host: instance.host, port: instance.port)
+        } else {
+            let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+            let instances = parts.compactMap { Instance($0) }
+            guard instances.count == parts.count else { return nil }
+            self = .list(instances)
+        }
+    }
+
+    /// As it is read.
+    public var description: String {
+        switch self {
+        case .list(let instances): instances.map(\.description).joined(separator: ",")
+        case .file(let path): "file:\(path)"
+        case .dns(let host, let port): "dns:\(Instance(host: host, port: port))"
+        }
+    }
+
+    /// What finds them. Throws when a file cannot be read.
+    public func discovery(logger: Logger) throws -> any Discovery {
+        switch self {
+        case .list(let instances): StaticDiscovery(instances)
+        case .file(let path): try FileDiscovery(path: path, logger: logger)
+        case .dns(let host, let port): DNSDiscovery(host: host, port: port, logger: logger)
+        }
+    }
+}
