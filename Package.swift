@@ -157,6 +157,16 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // A platform under load whose instances are killed: run by ./dev trial and by the gate, part of no product.
+        .executableTarget(
+            name: "PetProTrial",
+            dependencies: [
+                "PetProStorage", "Rookery", "RookeryTesting", arguments, httpClient, nioCore, nioPosix,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+
         // MARK: Tests, a folder for each target.
         .testTarget(
             name: "RookeryWireTests", dependencies: ["RookeryWire", "RookeryTesting", nioCore], swiftSettings: settings),

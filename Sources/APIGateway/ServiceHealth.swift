@@ -31,7 +31,6 @@ public struct ServiceHealth: Sendable {
             return
         }
         let calls = destination.status
-        object["service"] = nil
         object["breaker"] = .string(calls.breaker.rawValue)
         object["instances"] = .array(
             calls.instances.map { instance in

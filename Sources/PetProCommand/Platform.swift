@@ -70,8 +70,11 @@ struct Platform: Sendable {
         let name = Self.participant(service)
         var configuration = ServerConfiguration(host: address.host, port: address.port)
         configuration.name = service.rawValue
-        // A write waits for the disk, a login for its hash: what takes no longer than that is not overload.
+        // A write waits for the disk, a login for its hash, and everybody for a writer that was stopped with the database's
+        // lock in its hand. Two thousand at once are done within their five seconds; more are not.
         configuration.shedding.floor = .milliseconds(250)
+        configuration.shedding.minimum = 2000
+        configuration.shedding.initial = 2000
         let path = "\(dataFolder)/\(service.rawValue).sqlite"
         let database: Database
         var others: [any Service] = []
@@ -79,7 +82,8 @@ struct Platform: Sendable {
         var close: @Sendable () async throws -> Void = {}
         var needs: [ServiceName: Destination] = [:]
         if service == .auth || service == .booking { needs[.vendor] = try destination(.vendor) }
-        for subscriber in Set(EventType.allCases.flatMap(\.subscribers))
+        let told = EventType.allCases.filter { $0.publisher == service }.flatMap(\.subscribers)
+        for subscriber in Set(told)
         where sources[subscriber] != nil && needs[subscriber] == nil {
             needs[subscriber] = try destination(subscriber)
         }

@@ -24,10 +24,17 @@ struct SettingsOptions: ParsableArguments {
             }
         }
         let reader = ConfigReader(providers: providers)
+        var defaults = DestinationConfiguration()
+        // A write may wait for another instance that was stopped in the middle of its own, and is not done sooner for being
+        // sent again: an attempt gets half of the time there is.
+        defaults.retry.attemptTimeout = defaults.timeout / 2
+        // As many as are done in that time.
+        defaults.concurrency.maximumCalls = 4096
         var destinations: [ServiceName: DestinationConfiguration] = [:]
         for service in ServiceName.allCases {
             destinations[service] = try await DestinationConfiguration(
-                reader, destination: service.rawValue, commands: Self.commands(of: service).map(\.wireName))
+                reader, destination: service.rawValue, commands: Self.commands(of: service).map(\.wireName),
+                defaults: defaults)
         }
         return destinations
     }

@@ -20,6 +20,16 @@ public enum EventType: String, Sendable, CaseIterable {
     case inventoryChanged = "product.inventory-changed"
     case lowStock = "product.low-stock"
 
+    /// The service that tells.
+    public var publisher: ServiceName {
+        switch self {
+        case .userCreated, .userDeleted: .auth
+        case .vendorCreated, .vendorStatusChanged, .vendorScheduleChanged: .vendor
+        case .bookingCreated, .bookingStatusChanged: .booking
+        case .inventoryChanged, .lowStock: .product
+        }
+    }
+
     /// The services that are told.
     public var subscribers: [ServiceName] {
         switch self {

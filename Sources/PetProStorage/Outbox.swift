@@ -68,6 +68,8 @@ public struct OutboxRelay: Service {
                 do {
                     let delivered = try await deliverDue()
                     if delivered == Self.batch { continue }
+                } catch is CancellationError {
+                    return
                 } catch {
                     logger.error("reading the outbox failed", metadata: ["error": "\(error)"])
                 }
@@ -91,12 +93,37 @@ public struct OutboxRelay: Service {
         let events = try await database.write { try Self.claim(in: $0, at: now) }
         await withTaskGroup(of: Void.self) { group in
             for (subscriber, events) in Dictionary(grouping: events, by: \.subscriber) {
-                group.addTask {
-                    for event in events { await deliver(event, to: subscriber) }
-                }
+                group.addTask { await deliver(events, to: subscriber) }
             }
         }
         return events.count
+    }
+
+    /// Delivers in order, and notes at the end what was acknowledged: what a crash keeps from being noted comes twice.
+    private func deliver(_ events: [UndeliveredEvent], to subscriber: ServiceName) async {
+        var delivered: [Int] = []
+        for event in events {
+            do {
+                try await deliver(event, to: subscriber)
+                delivered.append(event.id)
+            } catch {
+                await postpone(event, error)
+            }
+        }
+        if delivered.isEmpty { return }
+        let now = self.now()
+        do {
+            try await database.write { [delivered] transaction in
+                for id in delivered {
+                    try transaction.execute("UPDATE outbox SET delivered_at = ? WHERE id = ?", now, id)
+                }
+            }
+        } catch is CancellationError {
+            // The service stops. They are delivered again, and known for what they are.
+        } catch {
+            // Likewise.
+            logger.error("noting deliveries failed", metadata: ["error": "\(error)"])
+        }
     }
 
     private static func claim(in transaction: Transaction, at now: Instant) throws -> [UndeliveredEvent] {
@@ -116,20 +143,12 @@ public struct OutboxRelay: Service {
         return events
     }
 
-    private func deliver(_ event: UndeliveredEvent, to subscriber: ServiceName) async {
-        do {
-            guard let client = subscribers[subscriber] else {
-                throw CallError(.cannotConnect, "No address is configured for \(subscriber.rawValue).")
-            }
-            let command = Command(event.type, pattern: Pattern(event.type), idempotency: .keyed)
-            try await client.request(command, RawJSON(event.payload))
-            let now = self.now()
-            try await database.write {
-                try $0.execute("UPDATE outbox SET delivered_at = ? WHERE id = ?", now, event.id)
-            }
-        } catch {
-            await postpone(event, error)
+    private func deliver(_ event: UndeliveredEvent, to subscriber: ServiceName) async throws {
+        guard let client = subscribers[subscriber] else {
+            throw CallError(.cannotConnect, "No address is configured for \(subscriber.rawValue).")
         }
+        let command = Command(event.type, pattern: Pattern(event.type), idempotency: .keyed)
+        try await client.request(command, RawJSON(event.payload))
     }
 
     private func postpone(_ event: UndeliveredEvent, _ error: any Error) async {
@@ -146,6 +165,8 @@ public struct OutboxRelay: Service {
                 try $0.execute(
                     "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ? WHERE id = ?", next, event.id)
             }
+        } catch is CancellationError {
+            // The service stops; it is still in the outbox.
         } catch {
             // It is still in the outbox, and due.
             logger.error("noting a failed delivery failed", metadata: ["error": "\(error)"])

@@ -10,7 +10,7 @@ struct Proxy: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Stands between a client and a service, and does to their connections what bad networks do.",
         discussion: """
-            Faults, both ways alike:
+            Faults:
               delay=100ms       bytes arrive that much later
               drop=0.1          that share of what is read at once never arrives
               slice=1           bytes arrive in pieces of at most so many
@@ -30,6 +30,8 @@ struct Proxy: AsyncParsableCommand {
     var to: Instance
     @Option(help: "A fault; may be given several times.")
     var fault: [Fault] = []
+    @Option(help: "A fault that concerns only what the service says; may be given several times.")
+    var replyFault: [Fault] = []
 
     func run() async throws {
         let proxy: FaultProxy
@@ -38,6 +40,7 @@ struct Proxy: AsyncParsableCommand {
         } catch {
             throw CallError(.cannotConnect, "Cannot listen on \(listen).", cause: "\(error)")
         }
+        proxy.replyFaults = replyFault
         Output.line("listening \(Instance(host: listen.host, port: proxy.port)), to \(to)")
         for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }
         try await proxy.close()

@@ -229,8 +229,12 @@ public final class Destination: ClientTransport {
         while true {
             let now = environment.now()
             let random = environment.random
+            let mayRepeat =
+                call.command.kind == .request
+                && (retry?.mayRepeat ?? configuration.retry.repeats(idempotency(of: call.command), after: 1))
             let (outcome, decisions, known) = state.withLock { [tried] state in
-                let (outcome, decisions) = state.machine.attemptBegan(avoiding: tried, at: now, random: random)
+                let (outcome, decisions) = state.machine.attemptBegan(
+                    avoiding: tried, mayRepeat: mayRepeat, at: now, random: random)
                 var known: (any InstanceTransport)?
                 if case .success(let attempt) = outcome { known = state.transports[attempt.serial] }
                 return (outcome, decisions, known)
@@ -241,7 +245,7 @@ public final class Destination: ClientTransport {
             noteQuietly(.picked(attempt.instance, attempt: retry?.attempts ?? 1), command, now)
             let failure: any Error
             do {
-                let inner = narrowed(call, retry, at: now)
+                let inner = narrowed(call, retry, isLimited: attempt.isLimited, at: now)
                 let result = try await perform(try known ?? transport(of: attempt), inner)
                 attemptPermit.answered(slow: (call.deadline - now) * configuration.breaker.slowFraction)
                 _ = consume permit
@@ -322,13 +326,13 @@ public final class Destination: ClientTransport {
         return RemoteError(.overloaded, error.message ?? "\(name) is overloaded.", details: ["retryAfterMs": -1])
     }
 
-    /// An attempt of a call that may be repeated gets a part of the time, and says which attempt it is.
-    private func narrowed(_ call: OutgoingCall, _ retry: RetryState?, at now: NIODeadline) -> OutgoingCall {
-        let mayRepeat =
-            retry?.mayRepeat ?? configuration.retry.repeats(idempotency(of: call.command), after: 1)
+    /// The call as an attempt makes it: with a part of the time, and with which attempt it is.
+    private func narrowed(
+        _ call: OutgoingCall, _ retry: RetryState?, isLimited: Bool, at now: NIODeadline
+    ) -> OutgoingCall {
         let attempts = retry?.attempts ?? 1
-        let limit = now + configuration.retry.attemptTimeout
-        let isLimited = mayRepeat && call.command.kind == .request && limit < call.deadline
+        let half = Duration.nanoseconds(max(0, (call.deadline - now).nanoseconds / 2))
+        let limit = now + min(configuration.retry.attemptTimeout, half)
         if attempts == 1, !isLimited { return call }
         var inner = call
         if attempts > 1 { inner.metadata[MessageContext.attemptKey] = String(attempts) }

@@ -69,6 +69,8 @@ public struct DestinationMachine: Sendable {
         public let instance: Instance
         /// Tells the instance's stay in the list from an earlier one of the same address.
         public let serial: UInt64
+        /// Whether it gets only a part of the call's time, because another one could follow it.
+        public let isLimited: Bool
         /// Where it stood in the list.
         fileprivate let place: Int
         fileprivate let destinationTicket: CircuitBreaker.Ticket?
@@ -109,6 +111,8 @@ public struct DestinationMachine: Sendable {
     private var hadInstances = false
     /// Calls under way.
     public private(set) var callsInFlight = 0
+    /// Attempts under way that get only a part of their call's time.
+    private var limitedInFlight = 0
 
     /// A destination without instances.
     public init(_ configuration: DestinationConfiguration) {
@@ -122,6 +126,8 @@ public struct DestinationMachine: Sendable {
     public var instances: [Instance] { entries.map(\.instance) }
     /// Attempts under way.
     public var attemptsInFlight: Int { entries.reduce(0) { $0 + $1.inFlight } }
+    /// Attempts under way that are cut short when they take long.
+    public var limitedAttempts: Int { limitedInFlight }
     /// Breaker probes that are out, of the destination and of all instances.
     public var probesOut: Int { entries.reduce(breaker.probesOut) { $0 + $1.breaker.probesOut } }
     /// Where the destination's breaker stands.
@@ -185,9 +191,13 @@ public struct DestinationMachine: Sendable {
 
     // MARK: Attempts
 
-    /// An attempt wants to begin, at another instance than those tried if there is one.
+    /// An attempt wants to begin, at another instance than those tried if there is one. With `mayRepeat` another one could
+    /// follow if it takes too long; it is only cut short when there is an instance that has not been tried, and when the budget
+    /// has a retry for it, and for all others that may be cut short. Else waiting for its answer is the better choice: who asks
+    /// again stands at the end of the queue, and when a whole service stands still for a moment, all calls would be given up in
+    /// that moment.
     public mutating func attemptBegan(
-        avoiding tried: [Instance], at now: NIODeadline, random: () -> Double
+        avoiding tried: [Instance], mayRepeat: Bool = false, at now: NIODeadline, random: () -> Double
     ) -> (result: Result<Attempt, Refusal>, decisions: [CallDecision]) {
         var decisions: [CallDecision] = []
         if entries.isEmpty { return (.failure(.noInstances), []) }
@@ -218,8 +228,12 @@ public struct DestinationMachine: Sendable {
             entries[at].leftAloneUntil = now + configuration.connectTimeout
         }
         entries[at].inFlight += 1
+        let isLimited =
+            mayRepeat && hasOther(than: tried + [entries[at].instance])
+            && (configuration.budget.mode != .enforce || Double(limitedInFlight + 1) <= budget.available)
+        if isLimited { limitedInFlight += 1 }
         let attempt = Attempt(
-            instance: entries[at].instance, serial: entries[at].serial, place: at, destinationTicket: ticket,
+            instance: entries[at].instance, serial: entries[at].serial, isLimited: isLimited, place: at, destinationTicket: ticket,
             instanceTicket: instanceTicket)
         return (.success(attempt), decisions)
     }
@@ -268,6 +282,7 @@ public struct DestinationMachine: Sendable {
         _ attempt: Attempt, _ result: AttemptResult, latency: Duration, at now: NIODeadline, random: () -> Double
     ) -> [CallDecision] {
         var decisions: [CallDecision] = []
+        if attempt.isLimited { limitedInFlight -= 1 }
         let isInPlace = attempt.place < entries.count && entries[attempt.place].serial == attempt.serial
         let place = isInPlace ? attempt.place : entries.firstIndex { $0.serial == attempt.serial }
         // While others can be reached, that one cannot says nothing about the destination.

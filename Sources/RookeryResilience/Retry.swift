@@ -13,7 +13,8 @@ public struct RetryPolicy: Sendable, Hashable {
     public var overloadedBaseDelay: Duration = .milliseconds(1000)
     /// The most that may be waited. Default 2 s.
     public var maximumDelay: Duration = .seconds(2)
-    /// How long one attempt of a call that may be repeated may take, so that time is left for another. Default 2 s.
+    /// How long one attempt of a call that may be repeated may take while there is an instance that was not tried, and never
+    /// more than half of the time there is, so that some is left for another. Default 2 s.
     public var attemptTimeout: Duration = .seconds(2)
 
     /// The defaults.

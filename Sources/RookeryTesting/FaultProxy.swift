@@ -18,6 +18,7 @@ public final class FaultProxy: Sendable {
         let host: String
         let port: Int
         let faults: NIOLockedValueBox<[Fault]>
+        let replyFaults = NIOLockedValueBox<[Fault]>([])
         let open = NIOLockedValueBox<[ObjectIdentifier: any Channel]>([:])
         let count = NIOLockedValueBox(0)
         let random: @Sendable () -> Double
@@ -42,6 +43,12 @@ public final class FaultProxy: Sendable {
     public var faults: [Fault] {
         get { shared.faults.withLockedValue { $0 } }
         set { shared.faults.withLockedValue { $0 = newValue } }
+    }
+
+    /// What is done beside that to what the server says, from now on.
+    public var replyFaults: [Fault] {
+        get { shared.replyFaults.withLockedValue { $0 } }
+        set { shared.replyFaults.withLockedValue { $0 = newValue } }
     }
 
     /// Connections that were taken so far.
@@ -81,7 +88,7 @@ public final class FaultProxy: Sendable {
             .channelInitializer { upstream in
                 upstream.eventLoop.makeCompletedFuture {
                     let near = try accepted.pipeline.syncOperations.handler(type: FaultHandler.self)
-                    let far = FaultHandler(shared)
+                    let far = FaultHandler(shared, isServer: true)
                     near.peer = upstream
                     far.peer = accepted
                     try upstream.pipeline.syncOperations.addHandler(far)
@@ -127,7 +134,13 @@ private final class FaultHandler: ChannelInboundHandler, @unchecked Sendable {
     private var wantsRead = false
     private static let limit = 1024 * 1024
 
-    init(_ shared: FaultProxy.Shared) { self.shared = shared }
+    /// Whether it reads what the server says.
+    private let isServer: Bool
+
+    init(_ shared: FaultProxy.Shared, isServer: Bool = false) {
+        self.shared = shared
+        self.isServer = isServer
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         shared.open.withLockedValue { $0[ObjectIdentifier(context.channel)] = context.channel }
@@ -136,7 +149,8 @@ private final class FaultHandler: ChannelInboundHandler, @unchecked Sendable {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
-        let faults = shared.faults.withLockedValue { $0 }
+        var faults = shared.faults.withLockedValue { $0 }
+        if isServer { faults += shared.replyFaults.withLockedValue { $0 } }
         perform(stream.received(bytes, faults, at: .now(), random: shared.random), context.channel)
     }
 

@@ -141,6 +141,23 @@ struct DestinationMachineTests {
         #expect(throws: DestinationMachine.Refusal.noInstances) { try begin(&machine, at: 202) }
     }
 
+    @Test("cuts no more attempts short than the budget has retries for")
+    func limited() throws {
+        var machine = machine { $0.breaker.mode = .off }
+        var limited: [DestinationMachine.Attempt] = []
+        for _ in 0..<500 {
+            let attempt = try machine.attemptBegan(avoiding: [], mayRepeat: true, at: .seconds(1)) { 0 }.result.get()
+            if attempt.isLimited { limited.append(attempt) }
+        }
+        #expect(limited.count == 100)
+        _ = end(&machine, limited.removeLast(), .answered, at: 1)
+        #expect(try machine.attemptBegan(avoiding: [], mayRepeat: true, at: .seconds(1)) { 0 }.result.get().isLimited)
+        #expect(try machine.attemptBegan(avoiding: [], at: .seconds(1)) { 0 }.result.get().isLimited == false)
+        // Nobody is left to ask.
+        let last = try machine.attemptBegan(avoiding: [first], mayRepeat: true, at: .seconds(100)) { 0 }.result.get()
+        #expect(last.instance == second && !last.isLimited)
+    }
+
     @Test("gives every place back, whatever happens, in a million random steps")
     func model() {
         let seed = Model.seed("destination")
@@ -168,8 +185,10 @@ struct DestinationMachineTests {
                 calls -= 1
             case 400..<700:
                 let tried = names.filter { _ in random.chance(0.2) }
+                let mayRepeat = random.chance(0.5)
                 var chances = random
-                let began = machine.attemptBegan(avoiding: tried, at: .seconds(now)) { chances.unit() }
+                let began = machine.attemptBegan(
+                    avoiding: tried, mayRepeat: mayRepeat, at: .seconds(now)) { chances.unit() }
                 random = chances
                 if case .success(let attempt) = began.result { attempts.append(attempt) }
             default:
@@ -191,5 +210,6 @@ struct DestinationMachineTests {
         }
         for _ in 0..<calls { machine.callEnded() }
         #expect(machine.attemptsInFlight == 0 && machine.callsInFlight == 0 && machine.probesOut == 0, "seed \(seed)")
+        #expect(machine.limitedAttempts == 0, "seed \(seed)")
     }
 }

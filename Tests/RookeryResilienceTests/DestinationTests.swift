@@ -137,7 +137,7 @@ struct DestinationTests {
             time.pass(.nanoseconds((call.deadline - time.now).nanoseconds))
             throw CallError(.timeout, "late", wasWritten: true)
         }
-        let booking = try destination(time, [slow])
+        let booking = try destination(time, [slow, slow, slow])
         let call = outgoing(write, time)
         let error = await #expect(throws: CallError.self) { try await booking.request(call) }
         #expect(error?.code == .timeout && slow.count == 3)

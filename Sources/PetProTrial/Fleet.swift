@@ -1,0 +1,158 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import Rookery
+import RookeryTesting
+import Synchronization
+
+/// The platform's processes.
+final class Fleet: Sendable {
+    /// A process that is ended and started again during the trial.
+    struct Member: Sendable {
+        let service: String
+        let port: Int
+        var name: String { "\(service) \(port)" }
+    }
+
+    /// What happens to one.
+    enum Torment: String, CaseIterable {
+        case killed, frozen, restarted
+    }
+
+    let url: String
+    private let program: URL
+    private let data: String
+    private let environment: [String: String]
+    private let members: [Member]
+    private let running: Mutex<[String: RunningProgram]>
+    private let others: [RunningProgram]
+
+    private init(
+        url: String, program: URL, data: String, environment: [String: String], members: [Member],
+        running: [String: RunningProgram], others: [RunningProgram]
+    ) {
+        self.url = url
+        self.program = program
+        self.data = data
+        self.environment = environment
+        self.members = members
+        self.running = Mutex(running)
+        self.others = others
+    }
+
+    /// Something that could not be started.
+    struct NotStarted: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    static func start(_ program: URL, data: String) async throws -> Fleet {
+        try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+        let port = try await freePorts(6)
+        let members = [("booking", 2), ("vendor", 3), ("booking", 4), ("vendor", 5)].map {
+            Member(service: $0.0, port: port + $0.1)
+        }
+        func addresses(_ service: String) -> String {
+            members.filter { $0.service == service }.map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
+        }
+        let environment = [
+            "PETPRO_AUTH": "127.0.0.1:\(port)", "PETPRO_PRODUCT": "127.0.0.1:\(port + 1)",
+            "PETPRO_BOOKING": addresses("booking"), "PETPRO_VENDOR": addresses("vendor"),
+        ]
+        var others: [RunningProgram] = []
+        for service in ["auth", "product"] {
+            others.append(try await serve(program, service, data, environment).program)
+        }
+        var running: [String: RunningProgram] = [:]
+        // One after the other: the first one makes the database and enters the demo data.
+        for member in members {
+            running[member.name] = try await serve(program, member.service, data, environment, port: member.port).program
+        }
+        let gateway = try await serve(program, "gateway", data, environment)
+        others.append(gateway.program)
+        return Fleet(
+            url: gateway.ready, program: program, data: data, environment: environment, members: members,
+            running: running, others: others)
+    }
+
+    private static func serve(
+        _ program: URL, _ part: String, _ data: String, _ environment: [String: String], port: Int? = nil
+    ) async throws -> (program: RunningProgram, ready: String) {
+        var arguments = [
+            "serve", part, "--data", data, "--demo", "--password-cost", "10", "--http", "127.0.0.1:0", "--log-level",
+            "error",
+        ]
+        if let port { arguments += ["--listen", "127.0.0.1:\(port)"] }
+        let process = try RunningProgram(program, arguments, environment: environment)
+        guard let line = await process.line("ready ") else {
+            throw NotStarted(description: "\(part) ended before it was ready; its errors are above")
+        }
+        return (process, String(line.dropFirst("ready ".count)))
+    }
+
+    private static func freePorts(_ count: Int) async throws -> Int {
+        for _ in 0..<100 {
+            let first = Int.random(in: 20_000...32_000)
+            var channels: [any Channel] = []
+            for port in first..<(first + count) {
+                if let channel = try? await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                    .bind(host: "127.0.0.1", port: port).get()
+                {
+                    channels.append(channel)
+                }
+            }
+            for channel in channels { try await channel.close().get() }
+            if channels.count == count { return first }
+        }
+        throw NotStarted(description: "no \(count) free ports in a row")
+    }
+
+    // MARK: Torments
+
+    /// One torment every few seconds, the members in turn, until it is time to stop; the last one is over by then.
+    func torment(seconds: Int, every: Int, _ note: @Sendable (String) -> Void) async throws {
+        let clock = ContinuousClock()
+        let begin = clock.now
+        for turn in 1... {
+            let at = turn * every
+            if at > seconds - min(4, seconds / 2) { return }
+            try await clock.sleep(until: begin + .seconds(at))
+            let member = members[(turn - 1) % members.count]
+            let torment = Torment.allCases[(turn - 1) % 3]
+            note("\(at) s: \(member.name) \(torment.rawValue)")
+            try await perform(torment, member)
+        }
+    }
+
+    private func perform(_ torment: Torment, _ member: Member) async throws {
+        guard let process = running.withLock({ $0[member.name] }) else { return }
+        switch torment {
+        case .frozen:
+            process.send(SIGSTOP)
+            try await Task.sleep(for: .seconds(3))
+            process.send(SIGCONT)
+            return
+        case .killed: process.send(SIGKILL)
+        case .restarted: process.send(SIGTERM)
+        }
+        _ = await process.exitCode()
+        let (again, _) = try await Self.serve(program, member.service, data, environment, port: member.port)
+        running.withLock { $0[member.name] = again }
+    }
+
+    private var all: [RunningProgram] { running.withLock { Array($0.values) } + others }
+
+    /// Stops everything gracefully; false when something did not stop well.
+    func stop() async -> Bool {
+        for process in all { process.send(SIGTERM) }
+        var isGood = true
+        for process in all where await process.exitCode() != 0 { isGood = false }
+        return isGood
+    }
+
+    func kill() {
+        for process in all {
+            process.send(SIGCONT)
+            process.send(SIGKILL)
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import PetProStorage
+import Rookery
+
+/// What the trial has shown.
+struct Verdict {
+    private let calls: Int
+    private let statuses: [String: Int]
+    private let failed: Int
+    private let acknowledged: Int
+    private let lost: Int
+    private let doubled: Int
+    private let bookings: Int
+    private let keys: Int
+    private let percentiles: [(String, Int)]
+    private let mustSucceed: Double
+    private let stoppedWell: Bool
+
+    /// Looks into Booking's database, when nobody uses it any more.
+    init(_ outcomes: [Load.Outcome], data: String, mustSucceed: Double, stoppedWell: Bool) async throws {
+        let database = try Database(path: "\(data)/booking.sqlite", migrations: [])
+        let saved = try await database.read { transaction in
+            try transaction.rows("SELECT id, pet_id, start_at FROM bookings").map {
+                (id: try $0.int("id"), pet: try $0.int("pet_id"), start: try $0.int("start_at"))
+            }
+        }
+        let kept = try await database.read { transaction in
+            try transaction.rows("SELECT key, reply FROM idempotency WHERE scope LIKE 'create-booking:%'").map {
+                (key: try $0.text("key"), booking: try JSONValue(parsing: try $0.text("reply"))["id"]?.intValue)
+            }
+        }
+        try database.close()
+        calls = outcomes.count
+        statuses = outcomes.reduce(into: [:]) { counts, outcome in
+            counts["\(outcome.status)\(outcome.status == 201 ? "" : " \(outcome.code ?? "")")", default: 0] += 1
+        }
+        failed = outcomes.filter { $0.status == 0 || $0.status >= 500 }.count
+        let ids = Set(saved.map(\.id))
+        let own = outcomes.compactMap(\.bookingId)
+        acknowledged = own.count
+        lost = own.filter { !ids.contains($0) }.count
+        // One pet cannot be at two places, nor one key have two bookings, nor one booking two keys.
+        let places = Set(saved.map { "\($0.pet) \($0.start)" })
+        let byKey = Dictionary(grouping: kept, by: \.key)
+        doubled =
+            (saved.count - places.count) + (own.count - Set(own).count)
+            + byKey.values.filter { Set($0.map(\.booking)).count > 1 }.count
+        bookings = saved.count
+        keys = byKey.count
+        let sorted = outcomes.map(\.milliseconds).sorted()
+        percentiles = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1)].map { name, share in
+            (name, sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))])
+        }
+        self.mustSucceed = mustSucceed
+        self.stoppedWell = stoppedWell
+    }
+
+    private var succeeded: Double { calls == 0 ? 0 : 1 - Double(failed) / Double(calls) }
+
+    var isGood: Bool {
+        lost == 0 && doubled == 0 && bookings == keys && acknowledged > 0 && succeeded >= mustSucceed && stoppedWell
+    }
+
+    var text: String {
+        var lines = ["", "\(calls) calls:"]
+        for (status, count) in statuses.sorted(by: { $0.key < $1.key }) { lines.append("  \(count)  \(status)") }
+        lines.append("latency  " + percentiles.map { "\($0) \($1) ms" }.joined(separator: ", "))
+        lines.append("succeeded  \((succeeded * 100_000).rounded() / 1000) %, business errors aside (at least \(mustSucceed * 100))")
+        lines.append("acknowledged  \(acknowledged), of which lost  \(lost)")
+        lines.append("bookings  \(bookings), keys  \(keys), doubled  \(doubled)")
+        if !stoppedWell { lines.append("a process did not stop well") }
+        lines.append(isGood ? "verdict: nothing lost, nothing doubled" : "verdict: NOT GOOD")
+        return lines.joined(separator: "\n")
+    }
+
+    var json: JSONValue {
+        [
+            "calls": .int(Int64(calls)), "failed": .int(Int64(failed)),
+            "succeeded": .double(succeeded), "acknowledged": .int(Int64(acknowledged)), "lost": .int(Int64(lost)),
+            "doubled": .int(Int64(doubled)), "bookings": .int(Int64(bookings)), "keys": .int(Int64(keys)),
+            "milliseconds": .object(
+                percentiles.reduce(into: JSONObject()) { $0[$1.0] = .int(Int64($1.1)) }),
+            "good": .bool(isGood),
+        ]
+    }
+}

@@ -1,0 +1,199 @@
+import Foundation
+import NIOHTTP1
+import PetProStorage
+import Rookery
+import RookeryTesting
+import Testing
+
+/// The parts of a platform in processes of their own. The gateway reaches Auth, Booking and Vendor through proxies, so that
+/// a test can break each way; Booking reaches Vendor directly.
+private struct BrokenPlatform {
+    let http: HTTP
+    let data: String
+    let auth: FaultProxy
+    let booking: FaultProxy
+    let vendor: FaultProxy
+    let vendorProgram: RunningProgram
+
+    /// How long the gateway waits for a call, and gives an attempt.
+    static let settings = ["ROOKERY_CLIENT_TIMEOUT": "700ms", "ROOKERY_CLIENT_RETRY_ATTEMPT_TIMEOUT": "300ms"]
+
+    static func running(_ body: (BrokenPlatform) async throws -> Void) async throws {
+        let data = NSTemporaryDirectory() + "petpro-" + UUID().uuidString
+        let port = try await RunningPlatform.freePorts(4)
+        let names = ["auth", "booking", "vendor", "product"]
+        var direct: [String: String] = [:]
+        for (at, name) in names.enumerated() { direct["PETPRO_\(name.uppercased())"] = "127.0.0.1:\(port + at)" }
+        func serve(_ part: String, _ environment: [String: String]) async throws -> (RunningProgram, String) {
+            let program = try RunningProgram(
+                RunningProgram.url("petpro"),
+                [
+                    "serve", part, "--data", data, "--demo", "--http", "127.0.0.1:0", "--password-cost", "10",
+                    "--log-level", "critical",
+                ], environment: environment)
+            return (program, String(try need(await program.line("ready ")).dropFirst("ready ".count)))
+        }
+        var programs: [String: RunningProgram] = [:]
+        for name in names { programs[name] = try await serve(name, direct).0 }
+        var proxies: [FaultProxy] = []
+        var broken = direct.merging(settings) { _, new in new }
+        for (at, name) in names.dropLast().enumerated() {
+            let proxy = try await FaultProxy.start(to: ("127.0.0.1", port + at))
+            broken["PETPRO_\(name.uppercased())"] = "127.0.0.1:\(proxy.port)"
+            proxies.append(proxy)
+        }
+        let (gateway, url) = try await serve("gateway", broken)
+        try await body(
+            BrokenPlatform(
+                http: HTTP(url: url), data: data, auth: proxies[0], booking: proxies[1], vendor: proxies[2],
+                vendorProgram: try need(programs["vendor"])))
+        for program in [gateway] + programs.values {
+            program.send(SIGTERM)
+            #expect(await program.exitCode() == 0)
+        }
+        for proxy in proxies { try await proxy.close() }
+        try? FileManager.default.removeItem(atPath: data)
+    }
+
+    /// What is sent arrives; what is answered does not.
+    func loseReplies(_ proxy: FaultProxy) {
+        proxy.replyFaults = [.stall(after: 0)]
+    }
+
+    func heal(_ proxy: FaultProxy) {
+        proxy.faults = []
+        proxy.replyFaults = []
+        proxy.resetAll()
+    }
+
+    func wish(_ slot: Int) -> JSONValue {
+        ["vendorId": 3, "serviceId": 6, "petId": 1, "start": .string(Self.start(slot))]
+    }
+
+    /// Nine o'clock in Berlin on the next Wednesday but one, and half an hour later for each slot.
+    private static func start(_ slot: Int) -> String {
+        var day = Int64(Date().timeIntervalSince1970) / 86_400 + 8
+        // 1970-01-01 was a Thursday.
+        while (day + 4) % 7 != 3 { day += 1 }
+        return Instant(milliseconds: day * 86_400_000 + 8 * 3_600_000 + Int64(slot) * 1_800_000).description
+    }
+
+    func rows(_ database: String, _ sql: String) async throws -> Int {
+        let database = try Database(path: "\(data)/\(database).sqlite", migrations: [])
+        let count = try await database.read { try $0.rows(sql).count }
+        try database.close()
+        return count
+    }
+}
+
+@Suite("When a way between the services breaks", .serialized)
+struct FailureTests {
+    private static func registration(_ name: String, timeZone: String = "UTC") -> JSONValue {
+        [
+            "user": ["email": .string("\(name)@petpro.example"), "password": "correct horse", "name": "F"],
+            "vendor": [
+                "businessName": .string(name), "type": "walking", "timeZone": .string(timeZone), "currency": "EUR",
+            ],
+        ]
+    }
+
+    @Test("a booking is saved once, whatever becomes of its reply, and the same key gives it")
+    func bookings() async throws {
+        try await BrokenPlatform.running { platform in
+            let http = platform.http
+            let maya = try await http.signIn("maya@petpro.example")
+
+            // The reply gets lost after the save: nobody knows, 504. The booking exists, once, for all the attempts.
+            platform.loseReplies(platform.booking)
+            let unknown = try await http.post("/api/bookings", platform.wish(0), token: maya, key: "lost")
+            #expect(unknown.status == 504 && ["TIMEOUT", "OUTCOME_UNKNOWN"].contains(unknown.code))
+            #expect(try await platform.rows("booking", "SELECT id FROM bookings") == 1)
+            platform.heal(platform.booking)
+            let again = try await http.post("/api/bookings", platform.wish(0), token: maya, key: "lost")
+            #expect(again.status == 201)
+            #expect(try await platform.rows("booking", "SELECT id FROM bookings") == 1)
+
+            // The connection breaks in the middle, once: the gateway tries again with the same key, and the customer, who
+            // sent none, notices nothing.
+            platform.booking.replyFaults = [.reset(after: 0)]
+            async let mended: Void = {
+                while platform.booking.connectionCount < 3 { await Task.yield() }
+                platform.booking.replyFaults = []
+            }()
+            let kept = try await http.post("/api/bookings", platform.wish(20), token: maya)
+            #expect([201, 503, 504].contains(kept.status), "\(kept.body.jsonText)")
+            platform.booking.replyFaults = []
+            _ = await mended
+            #expect(try await platform.rows("booking", "SELECT id FROM bookings") <= 2)
+
+            // Auth does not answer: 504, not 401; refused: 503.
+            platform.heal(platform.booking)
+            platform.loseReplies(platform.auth)
+            #expect(try await http.get("/api/bookings", token: maya).status == 504)
+            platform.auth.faults = [.reset(after: 0)]
+            platform.auth.resetAll()
+            let refused = try await http.get("/api/bookings", token: maya)
+            #expect(refused.status == 503 || refused.status == 504)
+            platform.heal(platform.auth)
+            while try await http.get("/api/bookings", token: maya).status != 200 { await Task.yield() }
+
+            // Vendor is gone: Booking says so and saves nothing, and its own breaker at the gateway does not count that.
+            let before = try await platform.rows("booking", "SELECT id FROM bookings")
+            platform.vendorProgram.send(SIGKILL)
+            _ = await platform.vendorProgram.exitCode()
+            for slot in 0..<30 {
+                let answer = try await http.post("/api/bookings", platform.wish(30 + slot), token: maya)
+                #expect(answer.status == 503 && answer.code == "DEPENDENCY_UNAVAILABLE", "\(answer.body.jsonText)")
+                #expect(answer.headers.contains(name: "Retry-After"))
+            }
+            #expect(try await platform.rows("booking", "SELECT id FROM bookings") == before)
+            #expect(try await http.get("/api/bookings", token: maya).status == 200)
+            let ready = try await http.get("/health/ready")
+            #expect(ready.status == 503 && ready.body["services"]?["vendor"]?["status"] == "down")
+            #expect(ready.body["services"]?["booking"]?["breaker"] == "closed")
+            #expect(ready.body["services"]?["booking"]?["status"] == "degraded")
+            // Whether a product can be had is unknown then, not no.
+            #expect(try await http.get("/api/products/9001/availability").status == 503)
+        } 
+    }
+
+    @Test("a registration is taken back when it is refused, kept when nobody knows, and goes on with its key")
+    func registrations() async throws {
+        try await BrokenPlatform.running { platform in
+            let http = platform.http
+            func canSignIn(_ name: String) async throws -> Bool {
+                let credentials: JSONValue = [
+                    "email": .string("\(name)@petpro.example"), "password": "correct horse",
+                ]
+                return try await http.post("/api/auth/login", credentials).status == 200
+            }
+
+            // A definite refusal.
+            let refused = try await http.post(
+                "/api/vendors", Self.registration("refused", timeZone: "Nowhere/Atoll"), key: "refused")
+            #expect(refused.status == 400)
+            #expect(try await canSignIn("refused") == false)
+
+            // Never reached.
+            platform.vendor.faults = [.reset(after: 0)]
+            platform.vendor.resetAll()
+            let unreached = try await http.post("/api/vendors", Self.registration("unknown"), key: "unknown")
+            #expect([503, 504].contains(unreached.status))
+            platform.heal(platform.vendor)
+
+            // Unknown: the vendor is made, and nobody hears of it. Nothing is taken back; the key goes on.
+            platform.loseReplies(platform.vendor)
+            let unknown = try await http.post("/api/vendors", Self.registration("kept"), key: "kept")
+            #expect(unknown.status == 504 && unknown.code == "OUTCOME_UNKNOWN")
+            #expect(try await canSignIn("kept"))
+            platform.heal(platform.vendor)
+            var resumed = try await http.post("/api/vendors", Self.registration("kept"), key: "kept")
+            while resumed.status == 503 {
+                resumed = try await http.post("/api/vendors", Self.registration("kept"), key: "kept")
+            }
+            #expect(resumed.status == 201)
+            #expect(try await platform.rows("vendor", "SELECT id FROM vendors WHERE business_name = 'kept'") == 1)
+            #expect(try await platform.rows("auth", "SELECT id FROM users WHERE email = 'kept@petpro.example'") == 1)
+        }
+    }
+}
