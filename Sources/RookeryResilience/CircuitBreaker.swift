@@ -188,7 +188,10 @@ public struct CircuitBreaker: Sendable {
             // As if it had not begun; its slot may be gone, and then there is nothing to take back.
             if window.total.began > window.total.ended { window.add(Counts(began: -1), at: now) }
             return nil
-        case .success: window.add(Counts(ended: 1), at: now)
+        case .success:
+            // Good news opens nothing, however bad what came before was.
+            window.add(Counts(ended: 1), at: now)
+            return nil
         case .slow: window.add(Counts(ended: 1, slow: 1), at: now)
         case .failure: window.add(Counts(ended: 1, failed: 1), at: now)
         }

@@ -49,7 +49,8 @@ private struct BrokenPlatform {
                 vendorProgram: try need(programs["vendor"])))
         for program in [gateway] + programs.values {
             program.send(SIGTERM)
-            #expect(await program.exitCode() == 0)
+            let code = await program.exitCode()
+            #expect(code == 0 || code == -SIGKILL, "only what the test killed may end otherwise")
         }
         for proxy in proxies { try await proxy.close() }
         try? FileManager.default.removeItem(atPath: data)
@@ -66,16 +67,16 @@ private struct BrokenPlatform {
         proxy.resetAll()
     }
 
-    func wish(_ slot: Int) -> JSONValue {
-        ["vendorId": 3, "serviceId": 6, "petId": 1, "start": .string(Self.start(slot))]
+    func wish(_ week: Int) -> JSONValue {
+        ["vendorId": 3, "serviceId": 6, "petId": 1, "start": .string(Self.start(week))]
     }
 
-    /// Nine o'clock in Berlin on the next Wednesday but one, and half an hour later for each slot.
-    private static func start(_ slot: Int) -> String {
+    /// In the morning, in Berlin, of the next Wednesday but one, or so many weeks later.
+    private static func start(_ week: Int) -> String {
         var day = Int64(Date().timeIntervalSince1970) / 86_400 + 8
         // 1970-01-01 was a Thursday.
         while (day + 4) % 7 != 3 { day += 1 }
-        return Instant(milliseconds: day * 86_400_000 + 8 * 3_600_000 + Int64(slot) * 1_800_000).description
+        return Instant(milliseconds: (day + Int64(week) * 7) * 86_400_000 + 8 * 3_600_000).description
     }
 
     func rows(_ database: String, _ sql: String) async throws -> Int {
@@ -113,21 +114,23 @@ struct FailureTests {
             #expect(again.status == 201)
             #expect(try await platform.rows("booking", "SELECT id FROM bookings") == 1)
 
-            // The connection breaks in the middle, once: the gateway tries again with the same key, and the customer, who
-            // sent none, notices nothing.
-            platform.booking.replyFaults = [.reset(after: 0)]
-            async let mended: Void = {
-                while platform.booking.connectionCount < 3 { await Task.yield() }
-                platform.booking.replyFaults = []
-            }()
-            let kept = try await http.post("/api/bookings", platform.wish(20), token: maya)
-            #expect([201, 503, 504].contains(kept.status), "\(kept.body.jsonText)")
-            platform.booking.replyFaults = []
-            _ = await mended
-            #expect(try await platform.rows("booking", "SELECT id FROM bookings") <= 2)
+            // Connections break again and again in the middle of an answer. Whatever the customer is told, the key that it
+            // sent gives one booking.
+            platform.booking.replyFaults = [.reset(after: 700)]
+            for _ in 0..<5 {
+                let answer = try await http.post("/api/bookings", platform.wish(1), token: maya, key: "broken")
+                #expect([201, 503, 504].contains(answer.status), "\(answer.body.jsonText)")
+            }
+            platform.heal(platform.booking)
+            var healed = try await http.post("/api/bookings", platform.wish(1), token: maya, key: "broken")
+            while healed.status == 503 {
+                // The breaker, or the wait before another connection.
+                healed = try await http.post("/api/bookings", platform.wish(1), token: maya, key: "broken")
+            }
+            #expect(healed.status == 201)
+            #expect(try await platform.rows("booking", "SELECT id FROM bookings") == 2)
 
             // Auth does not answer: 504, not 401; refused: 503.
-            platform.heal(platform.booking)
             platform.loseReplies(platform.auth)
             #expect(try await http.get("/api/bookings", token: maya).status == 504)
             platform.auth.faults = [.reset(after: 0)]
@@ -141,8 +144,8 @@ struct FailureTests {
             let before = try await platform.rows("booking", "SELECT id FROM bookings")
             platform.vendorProgram.send(SIGKILL)
             _ = await platform.vendorProgram.exitCode()
-            for slot in 0..<30 {
-                let answer = try await http.post("/api/bookings", platform.wish(30 + slot), token: maya)
+            for attempt in 0..<30 {
+                let answer = try await http.post("/api/bookings", platform.wish(2 + attempt % 5), token: maya)
                 #expect(answer.status == 503 && answer.code == "DEPENDENCY_UNAVAILABLE", "\(answer.body.jsonText)")
                 #expect(answer.headers.contains(name: "Retry-After"))
             }
@@ -153,8 +156,9 @@ struct FailureTests {
             #expect(ready.body["services"]?["booking"]?["breaker"] == "closed")
             #expect(ready.body["services"]?["booking"]?["status"] == "degraded")
             // Whether a product can be had is unknown then, not no.
-            #expect(try await http.get("/api/products/9001/availability").status == 503)
-        } 
+            let availability = try await http.get("/api/products/9001/availability")
+            #expect([503, 504].contains(availability.status))
+        }
     }
 
     @Test("a registration is taken back when it is refused, kept when nobody knows, and goes on with its key")

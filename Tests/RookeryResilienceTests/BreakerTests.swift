@@ -61,6 +61,14 @@ struct BreakerTests {
         #expect(breaker.position == .closed)
     }
 
+    @Test("is not opened by a call that succeeds, however bad those before were")
+    func goodNews() {
+        var breaker = CircuitBreaker()
+        for _ in 0..<19 { _ = call(&breaker, .failure, at: .seconds(1)) }
+        for _ in 0..<10 { #expect(call(&breaker, .success, at: .seconds(2)) == nil) }
+        #expect(breaker.position == .closed)
+    }
+
     @Test("counts nothing that nobody knows the outcome of")
     func unknown() {
         var breaker = CircuitBreaker()
