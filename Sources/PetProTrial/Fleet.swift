@@ -65,7 +65,8 @@ final class Fleet: Sendable {
         var running: [String: RunningProgram] = [:]
         // One after the other: the first one makes the database and enters the demo data.
         for member in members {
-            running[member.name] = try await serve(program, member.service, data, environment, port: member.port).program
+            running[member.name] = try await serve(program, member.service, data, environment, port: member.port)
+                .program
         }
         let gateway = try await serve(program, "gateway", data, environment)
         others.append(gateway.program)

@@ -107,7 +107,8 @@ final class Load: Sendable {
         let response = try await http.execute(request, timeout: .seconds(15))
         let bytes = try await response.body.collect(upTo: 1 << 20)
         return (
-            Int(response.status.code), bytes.readableBytes == 0 ? .null : try JSONValue(parsing: bytes.readableBytesView)
+            Int(response.status.code),
+            bytes.readableBytes == 0 ? .null : try JSONValue(parsing: bytes.readableBytesView)
         )
     }
 

@@ -6,7 +6,8 @@ import Rookery
 struct PetProTrial: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "petpro-trial",
-        abstract: "Books under load while instances are killed, frozen and restarted, and says whether anything was lost.",
+        abstract:
+            "Books under load while instances are killed, frozen and restarted, and says whether anything was lost.",
         discussion: """
             It starts a platform of its own, two instances of Booking and of Vendor among it, in a folder of its own. Every \
             few seconds one of the four is killed with SIGKILL and started again, stopped with SIGSTOP for three seconds, or \

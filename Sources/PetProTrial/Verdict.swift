@@ -64,7 +64,9 @@ struct Verdict {
         var lines = ["", "\(calls) calls:"]
         for (status, count) in statuses.sorted(by: { $0.key < $1.key }) { lines.append("  \(count)  \(status)") }
         lines.append("latency  " + percentiles.map { "\($0) \($1) ms" }.joined(separator: ", "))
-        lines.append("succeeded  \((succeeded * 100_000).rounded() / 1000) %, business errors aside (at least \(mustSucceed * 100))")
+        lines.append(
+            "succeeded  \((succeeded * 100_000).rounded() / 1000) %, business errors aside (at least \(mustSucceed * 100))"
+        )
         lines.append("acknowledged  \(acknowledged), of which lost  \(lost)")
         lines.append("bookings  \(bookings), keys  \(keys), doubled  \(doubled)")
         if !stoppedWell { lines.append("a process did not stop well") }

@@ -233,7 +233,8 @@ public struct DestinationMachine: Sendable {
             && (configuration.budget.mode != .enforce || Double(limitedInFlight + 1) <= budget.available)
         if isLimited { limitedInFlight += 1 }
         let attempt = Attempt(
-            instance: entries[at].instance, serial: entries[at].serial, isLimited: isLimited, place: at, destinationTicket: ticket,
+            instance: entries[at].instance, serial: entries[at].serial, isLimited: isLimited, place: at,
+            destinationTicket: ticket,
             instanceTicket: instanceTicket)
         return (.success(attempt), decisions)
     }

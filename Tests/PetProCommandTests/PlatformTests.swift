@@ -123,6 +123,42 @@ struct PlatformTests {
         try? FileManager.default.removeItem(atPath: data)
     }
 
+    @Test("runs several instances of a service, balances over them, and they agree on everything")
+    func instances() async throws {
+        try await RunningPlatform.running(["--instances", "booking=2,vendor=3"]) { platform in
+            let http = platform.http
+            let vendor = try await http.makeVendor(capacity: 1)
+            let maya = try await http.signIn("maya@petpro.example")
+            var pets: [Int] = []
+            for _ in 0..<20 { pets.append(try await http.makePet(maya)) }
+            // One place, and callers at both instances.
+            let statuses = try await withThrowingTaskGroup(of: Int.self) { [pets] group in
+                for pet in pets {
+                    group.addTask {
+                        try await http.post("/api/bookings", wish(vendor, pet, slot: 20), token: maya).status
+                    }
+                }
+                return try await group.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }
+            }
+            #expect(statuses == [201: 1, 409: 19])
+            let ready = try await http.get("/health/ready")
+            #expect(ready.status == 200)
+            func instances(_ service: String) -> [JSONValue] {
+                ready.body["services"]?[service]?["instances"]?.arrayValue ?? []
+            }
+            #expect(instances("booking").count == 2 && instances("vendor").count == 3 && instances("auth").count == 1)
+            // Each answers for itself.
+            var names: Set<String> = []
+            for instance in instances("vendor") {
+                let at = try need(Instance(instance["address"]?.stringValue ?? ""))
+                let report = try await RookeryClient(host: at.host, port: at.port).send(Health.pattern, .null)
+                names.insert(report?["instance"]?.stringValue ?? "")
+                #expect(report?["status"] == "ready" && report?["checks"]?["database"]?["status"] == "up")
+            }
+            #expect(names.count == 3)
+        }
+    }
+
     @Test("answers wrong requests with a problem that names what is wrong")
     func problems() async throws {
         try await RunningPlatform.running { platform in
@@ -338,6 +374,18 @@ struct ServeTests {
         #expect(await program.exitCode() == 1)
         let alone = try RunningProgram(RunningProgram.url("petpro"), ["demo", "--url", "http://127.0.0.1:1"])
         #expect(await alone.exitCode() == 1)
+        for arguments in [["up", "--instances", "booking=0"], ["up", "--instances", "billing=2"]] {
+            #expect(await (try RunningProgram(RunningProgram.url("petpro"), arguments)).exitCode() == 64)
+        }
+        // Which of several is it to be?
+        let several = try RunningProgram(
+            RunningProgram.url("petpro"), ["serve", "booking", "--booking", "127.0.0.1:1,127.0.0.1:2"])
+        #expect(await several.exitCode() == 1)
+        let setting = try RunningProgram(
+            RunningProgram.url("petpro"), ["up"], environment: ["ROOKERY_CLIENT_BREAKER_PROBES": "0"])
+        #expect(await setting.exitCode() == 1)
+        let noFile = try RunningProgram(RunningProgram.url("petpro"), ["up", "--config", "/nowhere.json"])
+        #expect(await noFile.exitCode() == 1)
         let unknown = try RunningProgram(RunningProgram.url("petpro"), ["serve", "billing"])
         #expect(await unknown.exitCode() == 64)
     }

@@ -94,9 +94,11 @@ struct RunningPlatform: Sendable {
     let program: RunningProgram
     let data: String
 
-    static func running<Result: Sendable>(_ body: (RunningPlatform) async throws -> Result) async throws -> Result {
+    static func running<Result: Sendable>(
+        _ arguments: [String] = [], _ body: (RunningPlatform) async throws -> Result
+    ) async throws -> Result {
         let data = NSTemporaryDirectory() + "petpro-" + UUID().uuidString
-        let platform = try await start(data: data)
+        let platform = try await start(data: data, arguments)
         do {
             let result = try await body(platform)
             platform.program.send(SIGTERM)
@@ -109,13 +111,13 @@ struct RunningPlatform: Sendable {
         }
     }
 
-    static func start(data: String) async throws -> RunningPlatform {
+    static func start(data: String, _ arguments: [String] = []) async throws -> RunningPlatform {
         let program = try RunningProgram(
             RunningProgram.url("petpro"),
             [
                 "up", "--demo", "--data", data, "--password-cost", "10", "--http", "127.0.0.1:0", "--base-port",
-                String(try await freePorts(4)),
-            ])
+                String(try await freePorts(8)),
+            ] + arguments)
         let line = try need(await program.line("ready "))
         return RunningPlatform(http: HTTP(url: String(line.dropFirst("ready ".count))), program: program, data: data)
     }

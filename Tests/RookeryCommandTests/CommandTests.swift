@@ -49,6 +49,54 @@ struct CommandTests {
         }
     }
 
+    @Test("finds out whether a service answers, whatever it speaks, and how it is")
+    func health() async throws {
+        try await withConformanceServer { port in
+            let ping = try await rookery("ping", "127.0.0.1:\(port)", "--count", "1")
+            #expect(ping.code == 0 && ping.output.hasPrefix("127.0.0.1:\(port)  ") && ping.output.hasSuffix(" ms\n"))
+            let both = try await rookery("ping", "127.0.0.1:\(port),127.0.0.1:1", "--count", "1", "--json")
+            let results = try JSONValue(parsing: both.output).arrayValue ?? []
+            #expect(both.code == 3 && results.count == 2 && results.last?["error"] != nil)
+            let health = try await rookery("health", "127.0.0.1:\(port)")
+            #expect(health.code == 0 && health.output == "127.0.0.1:\(port)  rookery  ready\n")
+        }
+        #expect(try await rookery("health", "127.0.0.1:1").code == 3)
+        #expect(try await rookery("ping", "nowhere").code == 2)
+        // A plain peer refuses every question; that is an answer, but tells nothing of its health.
+        try await ScriptedPeer.running({ bytes in
+            let asked = String(decoding: bytes, as: UTF8.self).split(separator: "\"id\":\"").count - 1
+            return .write(
+                (1...max(1, asked)).flatMap { id in
+                    let text = #"{"id":"\#(id)","status":"error","err":"\#(RemoteError.noHandlerText)"}"#
+                    return Array("\(text.utf8.count)#\(text)".utf8)
+                })
+        }) { peer in
+            let ping = try await rookery("ping", "127.0.0.1:\(peer.port)", "--count", "1")
+            let health = try await rookery("health", "127.0.0.1:\(peer.port)")
+            #expect(ping.code == 0 && health.code == 1)
+        }
+        try await ScriptedPeer.running({ _ in .silence }) { peer in
+            let silent = try await rookery("ping", "127.0.0.1:\(peer.port)", "--count", "1", "--timeout", "50ms")
+            #expect(silent.code == 4)
+        }
+    }
+
+    @Test("stands between a client and a service, and does what bad networks do")
+    func proxy() async throws {
+        try await withConformanceServer { port in
+            let proxy = try RunningProgram(
+                RunningProgram.url("rookery"),
+                ["proxy", "--to", "127.0.0.1:\(port)", "--fault", "slice=3", "--reply-fault", "delay=20ms"])
+            let line = try #require(await proxy.line("listening 127.0.0.1:"))
+            let address = String(line.dropFirst("listening ".count).prefix { $0 != "," })
+            let echo = try await rookery("call", address, "echo", "[1,2]", "--safe", "--trace")
+            #expect(echo.output == "[1,2]\n" && echo.code == 0)
+            proxy.send(SIGTERM)
+            #expect(await proxy.exitCode() == 0)
+        }
+        #expect(try await rookery("proxy", "--to", "127.0.0.1:1", "--fault", "gremlins=1").code == 2)
+    }
+
     @Test("measures a service, without an error")
     func bench() async throws {
         try await withConformanceServer { port in

@@ -188,7 +188,8 @@ struct DestinationMachineTests {
                 let mayRepeat = random.chance(0.5)
                 var chances = random
                 let began = machine.attemptBegan(
-                    avoiding: tried, mayRepeat: mayRepeat, at: .seconds(now)) { chances.unit() }
+                    avoiding: tried, mayRepeat: mayRepeat, at: .seconds(now)
+                ) { chances.unit() }
                 random = chances
                 if case .success(let attempt) = began.result { attempts.append(attempt) }
             default:

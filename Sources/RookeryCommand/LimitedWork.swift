@@ -1,0 +1,65 @@
+import Rookery
+import Synchronization
+
+/// Work that only so many can do at once, the others wait their turn: what a service with a limited capacity is like.
+final class LimitedWork: Sendable {
+    private struct State {
+        var free: Int
+        var waiting: [(id: UInt64, continuation: CheckedContinuation<Void, any Error>)] = []
+        var nextID: UInt64 = 0
+    }
+
+    private let state: Mutex<State>
+    private let duration: Duration
+
+    init(places: Int, duration: Duration) {
+        state = Mutex(State(free: places))
+        self.duration = duration
+    }
+
+    /// `{"cmd":"work"}`: answers with its message when it is done.
+    var route: Route {
+        .raw(Pattern(cmd: "work")) { [self] value in
+            try await place()
+            defer { give() }
+            try await Task.sleep(for: duration)
+            return value
+        }
+    }
+
+    private func place() async throws {
+        let id = state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let isFree = state.withLock { state in
+                    if Task.isCancelled || state.free > 0 {
+                        state.free -= 1
+                        return true
+                    }
+                    state.waiting.append((id, continuation))
+                    return false
+                }
+                if isFree { continuation.resume() }
+            }
+        } onCancel: {
+            let waiting = state.withLock { state in
+                state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
+            }
+            waiting?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    private func give() {
+        let next = state.withLock { state in
+            if state.free < 0 || state.waiting.isEmpty {
+                state.free += 1
+                return nil as CheckedContinuation<Void, any Error>?
+            }
+            return state.waiting.removeFirst().continuation
+        }
+        next?.resume()
+    }
+}
