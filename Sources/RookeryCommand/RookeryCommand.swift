@@ -66,6 +66,8 @@ enum Failure {
         case let error as CannotListen:
             note("rookery: \(error)")
             return unreachable
+        // Said already, by the command itself.
+        case let error as ExitCode: return error.rawValue
         case is CancellationError: return 130
         default:
             let code = RookeryCommand.exitCode(for: error)
