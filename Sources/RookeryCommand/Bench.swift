@@ -55,6 +55,8 @@ struct Bench: AsyncParsableCommand {
     var payload: String?
     @Flag(help: "Measure through the typed client, which calls get-booking, whatever the pattern.")
     var client = false
+    @Flag(help: "With --client: without the guards around a call, to see what they cost.")
+    var bare = false
     @Flag(help: "Show the latencies as bars.")
     var histogram = false
     @Option(help: "Threads of the load generator.")
@@ -74,6 +76,7 @@ struct Bench: AsyncParsableCommand {
             throw ValidationError("--ramp goes without --vs, --requests and --client")
         }
         if client, rate != nil || streams { throw ValidationError("--client goes without --rate and --streams") }
+        if bare, !client { throw ValidationError("--bare goes with --client") }
         if plain, serializer != .json || compress {
             throw ValidationError("--plain has JSON only, uncompressed: leave out --serializer and --compress")
         }
@@ -141,7 +144,8 @@ struct Bench: AsyncParsableCommand {
             counters: LoadCounters(limit: requests))
         if client {
             return try await ClientLoad(
-                target: address, connections: connections, inFlight: inFlight, loops: loops, plan: plan
+                target: address, connections: connections, inFlight: inFlight, loops: loops, plan: plan,
+                isBare: bare
             ).run()
         }
         let shows = !json && isatty(STDERR_FILENO) == 1

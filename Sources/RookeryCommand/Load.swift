@@ -161,6 +161,8 @@ struct ClientLoad: Sendable {
     let inFlight: Int
     let loops: EventLoops
     let plan: LoadPlan
+    /// Without the guards of a destination.
+    let isBare: Bool
 
     func run() async throws -> LoadResult {
         let total = Recorder()
@@ -176,20 +178,23 @@ struct ClientLoad: Sendable {
     }
 
     private func run(on executor: LoopExecutor) async throws -> Recorder {
-        // All the guards that a client has, and one connection, however many calls there are.
+        // One connection, however many calls there are.
         var configuration = DestinationConfiguration()
         configuration.concurrency.maximumCalls = inFlight
         configuration.pool.maximumConnections = 1
         configuration.pool.growAt = inFlight + 1
         configuration.pool.maximumWaiting = inFlight
-        let plan = self.plan
-        let discovery = StaticDiscovery([target])
-        let destination = try Destination(tcp: "bench", configuration, discovery: discovery, eventLoops: loops) {
-            $0.negotiates = plan.hello != nil
-            $0.compresses = plan.compresses
-            $0.serializers = SerializerChoice(preferred: plan.format.name)
+        let (plan, pool, loops) = (self.plan, configuration.pool, self.loops)
+        @Sendable func transport(_ instance: Instance) -> TCPTransport {
+            var tcp = TCPClientConfiguration(instance)
+            tcp.pool = pool
+            tcp.negotiates = plan.hello != nil
+            tcp.compresses = plan.compresses
+            tcp.serializers = SerializerChoice(preferred: plan.format.name)
+            return TCPTransport(tcp, eventLoops: loops)
         }
-        let client = RookeryClient(destination)
+        let guarded = try Destination("bench", configuration, discovery: StaticDiscovery([target]), connect: transport)
+        let client = isBare ? RookeryClient(transport: transport(target)) : RookeryClient(guarded)
         let bookings = ConformanceAPIClient(client)
         let recorder = Recorder()
         recorder.isBinary = plan.hello != nil

@@ -106,17 +106,19 @@ public final class Destination: ClientTransport {
         var failure: any Error = CallError(.noInstance, "\(name) has no instances.")
         var tried: [Instance] = []
         for _ in status.instances {
-            let (outcome, _) = state.withLock {
-                $0.machine.attemptBegan(avoiding: tried, at: now, random: environment.random)
+            let (attempt, transport): Began
+            do {
+                (attempt, transport) = try begin(avoiding: tried, mayRepeat: false, at: now).outcome.get()
+            } catch {
+                failure = error
+                break
             }
-            guard case .success(let attempt) = outcome else { break }
-            let permit = AttemptPermit(self, attempt, at: now, "ping")
             tried.append(attempt.instance)
             do {
-                try await transport(of: attempt).ping(timeout: timeout)
-                return permit.ended(.answered)
+                try await transport.ping(timeout: timeout)
+                return ended(attempt, .answered, now, environment.now(), "ping")
             } catch {
-                permit.ended(AttemptResult(error))
+                ended(attempt, AttemptResult(error), now, environment.now(), "ping")
                 failure = error
             }
         }
@@ -131,19 +133,53 @@ public final class Destination: ClientTransport {
             timeout: configuration.timeout, commandTimeouts: configuration.commands.compactMapValues(\.timeout))
     }
 
+    // The same few lines three times: an asynchronous function around them would cost a call more than they do.
+
     /// Sends a request and waits for its last reply.
     public func request(_ call: OutgoingCall) async throws -> Payload {
-        try await guarded(call) { try await $0.request($1) }
+        var course = try CallCourse(self, call)
+        while true {
+            let attempt = try course.begin()
+            do {
+                let result = try await attempt.transport.request(attempt.call)
+                attempt.answered()
+                return result
+            } catch {
+                let delay = try course.failed(error, attempt)
+                if delay > .zero { try await environment.sleep(delay) }
+            }
+        }
     }
 
     /// Sends an event; nobody acknowledges it, so it is tried again only when it was not sent.
     public func emit(_ call: OutgoingCall) async throws {
-        try await guarded(call) { try await $0.emit($1) }
+        var course = try CallCourse(self, call)
+        while true {
+            let attempt = try course.begin()
+            do {
+                try await attempt.transport.emit(attempt.call)
+                return attempt.answered()
+            } catch {
+                let delay = try course.failed(error, attempt)
+                if delay > .zero { try await environment.sleep(delay) }
+            }
+        }
     }
 
     /// Opens a stream; once it is open, what it gives and how it ends is its reader's to see.
     public func stream(_ call: OutgoingCall) async throws -> MessageStream<Payload> {
-        try await guarded(call) { try await $0.stream($1) }
+        var course = try CallCourse(self, call)
+        while true {
+            let attempt = try course.begin()
+            do {
+                let result = try await attempt.transport.stream(attempt.call)
+                attempt.answered()
+                return result
+            } catch {
+                let delay = try course.failed(error, attempt)
+                if delay > .zero { try await environment.sleep(delay) }
+            }
+        }
     }
 
     /// Ends every call under way and closes the connections.
@@ -156,42 +192,81 @@ public final class Destination: ClientTransport {
         for transport in transports { await transport.close() }
     }
 
-    /// A call's place among those under way; given back when it goes away.
-    private struct CallPermit: ~Copyable {
-        let destination: Destination
-        deinit { destination.state.withLock { $0.machine.callEnded() } }
-    }
-
-    /// An attempt's place at its instance and at the breakers; given back when it goes away.
-    private struct AttemptPermit: ~Copyable {
+    /// An attempt under way: its place at its instance and at the breakers, given back when it goes away.
+    private struct Attempt: ~Copyable {
         private let destination: Destination
         private let attempt: DestinationMachine.Attempt
         private let beganAt: NIODeadline
-        private let command: String
+        /// Answers that take longer are slow.
+        private let slow: Duration
+        /// The call as it is made this time.
+        let call: OutgoingCall
+        let transport: any InstanceTransport
         private var isEnded = false
 
-        init(_ destination: Destination, _ attempt: DestinationMachine.Attempt, at now: NIODeadline, _ command: String)
-        {
+        init(
+            _ destination: Destination, _ attempt: DestinationMachine.Attempt, at now: NIODeadline, slow: Duration,
+            _ call: OutgoingCall, _ transport: any InstanceTransport
+        ) {
             self.destination = destination
             self.attempt = attempt
-            self.beganAt = now
-            self.command = command
+            beganAt = now
+            self.slow = slow
+            self.call = call
+            self.transport = transport
         }
+
+        var instance: Instance { attempt.instance }
 
         consuming func ended(_ result: AttemptResult) {
             isEnded = true
-            destination.ended(attempt, result, beganAt, destination.environment.now(), command)
+            destination.ended(attempt, result, beganAt, destination.environment.now(), call.command.name)
         }
 
-        /// It was answered; late when that took longer than `slow`.
-        consuming func answered(slow: Duration) {
+        consuming func answered() {
             isEnded = true
             let now = destination.environment.now()
-            destination.ended(attempt, now.since(beganAt) > slow ? .answeredLate : .answered, beganAt, now, command)
+            destination.ended(
+                attempt, now.since(beganAt) > slow ? .answeredLate : .answered, beganAt, now, call.command.name)
         }
 
         deinit {
-            if !isEnded { destination.ended(attempt, .abandoned, beganAt, destination.environment.now(), command) }
+            if !isEnded {
+                destination.ended(attempt, .abandoned, beganAt, destination.environment.now(), call.command.name)
+            }
+        }
+    }
+
+    /// A call from its beginning to its end, with all its attempts: its place among those under way, given back when it goes
+    /// away.
+    private struct CallCourse: ~Copyable {
+        private let destination: Destination
+        private let call: OutgoingCall
+        /// Made when the first attempt has failed.
+        private var retry: RetryState?
+        private var tried: [Instance] = []
+
+        /// Throws when there are too many.
+        init(_ destination: Destination, _ call: OutgoingCall) throws {
+            try destination.begin(call)
+            self.destination = destination
+            self.call = call
+        }
+
+        deinit { destination.state.withLock { $0.machine.callEnded() } }
+
+        func begin() throws -> Attempt { try destination.attempt(call, retry, avoiding: tried) }
+
+        /// How long to wait before the next attempt; throws when there is none.
+        mutating func failed(_ error: any Error, _ attempt: consuming Attempt) throws -> Duration {
+            let instance = attempt.instance
+            attempt.ended(AttemptResult(error))
+            if !tried.contains(instance) { tried.append(instance) }
+            var state =
+                retry
+                ?? RetryState(destination.retryPolicy(of: call.command), destination.idempotency(of: call.command))
+            defer { retry = state }
+            return try destination.next(after: error, call, &state, tried)
         }
     }
 
@@ -207,59 +282,56 @@ public final class Destination: ClientTransport {
         if !decisions.isEmpty { note(decisions, command) }
     }
 
-    private typealias Began = Swift.Result<DestinationMachine.Attempt, DestinationMachine.Refusal>
-
-    private func guarded<Result: Sendable>(
-        _ call: OutgoingCall, _ perform: (any InstanceTransport, OutgoingCall) async throws -> Result
-    ) async throws -> Result {
-        let command = call.command.name
-        let began = state.withLock { $0.machine.callBegan(at: environment.now()) }
-        guard began else {
-            note([.limited(configuration.concurrency.maximumCalls)], command)
+    private func begin(_ call: OutgoingCall) throws {
+        let now = environment.now()
+        guard state.withLock({ $0.machine.callBegan(at: now) }) else {
+            note([.limited(configuration.concurrency.maximumCalls)], call.command.name)
             throw CallError(
                 .tooManyCalls, "\(configuration.concurrency.maximumCalls) calls to \(name) are under way.")
         }
-        let permit = CallPermit(destination: self)
         if configuration.concurrency.mode == .observe, state.withLock({ $0.machine.isOverLimit }) {
-            note([.observed("\(CallDecision.limited(configuration.concurrency.maximumCalls))")], command)
+            note([.observed("\(CallDecision.limited(configuration.concurrency.maximumCalls))")], call.command.name)
         }
-        // Made when the first attempt has failed.
-        var retry: RetryState?
-        var tried: [Instance] = []
-        while true {
-            let now = environment.now()
-            let random = environment.random
-            let mayRepeat =
-                call.command.kind == .request
-                && (retry?.mayRepeat ?? configuration.retry.repeats(idempotency(of: call.command), after: 1))
-            let (outcome, decisions, known) = state.withLock { [tried] state in
-                let (outcome, decisions) = state.machine.attemptBegan(
-                    avoiding: tried, mayRepeat: mayRepeat, at: now, random: random)
-                var known: (any InstanceTransport)?
-                if case .success(let attempt) = outcome { known = state.transports[attempt.serial] }
-                return (outcome, decisions, known)
+    }
+
+    private typealias Began = (attempt: DestinationMachine.Attempt, transport: any InstanceTransport)
+
+    /// Chooses an instance, and makes its transport when it is the first call there: both at once, so that an instance that
+    /// leaves the list in between is not called.
+    private func begin(
+        avoiding tried: [Instance], mayRepeat: Bool, at now: NIODeadline
+    ) -> (outcome: Result<Began, CallError>, decisions: [CallDecision]) {
+        let random = environment.random
+        return state.withLock { state in
+            if state.isClosed { return (.failure(CallError(.closed, "The client was closed.")), []) }
+            let (outcome, decisions) = state.machine.attemptBegan(
+                avoiding: tried, mayRepeat: mayRepeat, at: now, random: random)
+            switch outcome {
+            case .failure(let refusal): return (.failure(error(refusal)), decisions)
+            case .success(let attempt):
+                if let transport = state.transports[attempt.serial] {
+                    return (.success((attempt, transport)), decisions)
+                }
+                let transport = connect(attempt.instance)
+                state.transports[attempt.serial] = transport
+                return (.success((attempt, transport)), decisions)
             }
-            if !decisions.isEmpty { note(decisions, command) }
-            let attempt = try started(outcome)
-            let attemptPermit = AttemptPermit(self, attempt, at: now, command)
-            noteQuietly(.picked(attempt.instance, attempt: retry?.attempts ?? 1), command, now)
-            let failure: any Error
-            do {
-                let inner = narrowed(call, retry, isLimited: attempt.isLimited, at: now)
-                let result = try await perform(try known ?? transport(of: attempt), inner)
-                attemptPermit.answered(slow: (call.deadline - now) * configuration.breaker.slowFraction)
-                _ = consume permit
-                return result
-            } catch {
-                attemptPermit.ended(AttemptResult(error))
-                failure = error
-            }
-            if !tried.contains(attempt.instance) { tried.append(attempt.instance) }
-            var state = retry ?? RetryState(retryPolicy(of: call.command), idempotency(of: call.command))
-            let delay = try next(after: failure, call, &state, tried)
-            retry = state
-            if delay > .zero { try await environment.sleep(delay) }
         }
+    }
+
+    private func attempt(_ call: OutgoingCall, _ retry: RetryState?, avoiding tried: [Instance]) throws -> Attempt {
+        let command = call.command.name
+        let now = environment.now()
+        let mayRepeat =
+            call.command.kind == .request
+            && (retry?.mayRepeat ?? configuration.retry.repeats(idempotency(of: call.command), after: 1))
+        let (outcome, decisions) = begin(avoiding: tried, mayRepeat: mayRepeat, at: now)
+        if !decisions.isEmpty { note(decisions, command) }
+        let (attempt, transport) = try outcome.get()
+        noteQuietly(.picked(attempt.instance, attempt: retry?.attempts ?? 1), command, now)
+        return Attempt(
+            self, attempt, at: now, slow: (call.deadline - now) * configuration.breaker.slowFraction,
+            narrowed(call, retry, isLimited: attempt.isLimited, at: now), transport)
     }
 
     private func retryPolicy(of command: Command) -> RetryPolicy {
@@ -275,13 +347,6 @@ public final class Destination: ClientTransport {
     /// Nobody acknowledges an event: it is only sent again when it was not sent.
     private func idempotency(of command: Command) -> Idempotency {
         command.kind == .event ? .unsafe : command.idempotency
-    }
-
-    private func started(_ outcome: Began) throws -> DestinationMachine.Attempt {
-        switch outcome {
-        case .success(let attempt): return attempt
-        case .failure(let refusal): throw error(refusal)
-        }
     }
 
     /// How long to wait before the next attempt; throws the error when there is none.
@@ -331,28 +396,14 @@ public final class Destination: ClientTransport {
         _ call: OutgoingCall, _ retry: RetryState?, isLimited: Bool, at now: NIODeadline
     ) -> OutgoingCall {
         let attempts = retry?.attempts ?? 1
-        let half = Duration.nanoseconds(max(0, (call.deadline - now).nanoseconds / 2))
-        let limit = now + min(configuration.retry.attemptTimeout, half)
         if attempts == 1, !isLimited { return call }
         var inner = call
         if attempts > 1 { inner.metadata[MessageContext.attemptKey] = String(attempts) }
-        if isLimited { inner.deadline = limit }
-        return inner
-    }
-
-    private func transport(of attempt: DestinationMachine.Attempt) throws(CallError) -> any InstanceTransport {
-        let transport = state.withLock { state -> (any InstanceTransport)? in
-            if state.isClosed { return nil }
-            if let transport = state.transports[attempt.serial] { return transport }
-            let transport = connect(attempt.instance)
-            // Of an instance that has left in the meantime nobody would close it.
-            guard state.machine.has(attempt) else { return nil }
-            state.transports[attempt.serial] = transport
-            return transport
+        if isLimited {
+            let half = Duration.nanoseconds(max(0, (call.deadline - now).nanoseconds / 2))
+            inner.deadline = now + min(configuration.retry.attemptTimeout, half)
         }
-        if let transport { return transport }
-        if state.withLock({ $0.isClosed }) { throw CallError(.closed, "The client was closed.") }
-        throw CallError(.cannotConnect, "\(attempt.instance) is no instance of \(name) any more.")
+        return inner
     }
 
     private func error(_ refusal: DestinationMachine.Refusal) -> CallError {

@@ -156,9 +156,6 @@ public struct DestinationMachine: Sendable {
         return gone
     }
 
-    /// Whether an attempt's instance is still there.
-    func has(_ attempt: Attempt) -> Bool { entries.contains { $0.serial == attempt.serial } }
-
     // MARK: Calls
 
     /// A call wants to begin; false when there are too many.
