@@ -68,7 +68,10 @@ struct Problem: Error, Sendable {
             self.init(.conflict, code.rawValue, detail, details: error.details)
         case .startInPast, .speciesNotServed, .cancellationNotAllowed, .keyReused:
             self.init(.unprocessableContent, code.rawValue, detail)
-        case .dependencyUnavailable, .overloaded, .shuttingDown:
+        case .shuttingDown:
+            self.init(
+                .gatewayTimeout, "OUTCOME_UNKNOWN", "A service stopped before it answered; the outcome is unknown.")
+        case .dependencyUnavailable, .overloaded:
             self.init(.serviceUnavailable, code.rawValue, detail, retryAfterSeconds: 1)
         case .deadlineExceeded: self.init(.gatewayTimeout, code.rawValue, detail)
         default: self.init(.internalServerError, "INTERNAL", "A service failed.")

@@ -23,7 +23,7 @@ struct RegistrationSaga: Sendable {
             leadTimeMinutes: body.vendor.leadTimeMinutes, horizonDays: body.vendor.horizonDays)
         do {
             return try await vendors.createVendor(request)
-        } catch let error as RemoteError {
+        } catch let error as RemoteError where error.isRefusal {
             await takeBack(user, key)
             throw error
         } catch let error as CallError where !error.wasWritten {
@@ -63,6 +63,16 @@ struct RegistrationSaga: Sendable {
             logger.warning(
                 "taking back an account failed; the sweeper will",
                 metadata: ["userId": "\(user.id)", "error": "\(error)"])
+        }
+    }
+}
+
+extension RemoteError {
+    /// Whether the service decided against it. A fault of its own, or its end in the middle of it, decides nothing.
+    fileprivate var isRefusal: Bool {
+        switch code {
+        case nil, .internal, .shuttingDown, .deadlineExceeded: false
+        default: true
         }
     }
 }

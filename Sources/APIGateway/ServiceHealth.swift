@@ -19,16 +19,20 @@ public struct ServiceHealth: Sendable {
 
     /// Asks one of a destination's instances.
     public init(asking destination: Destination) async {
-        let report: JSONValue?
+        var object: JSONObject
+        var isUsable = true
         do {
-            report = try await RookeryClient(destination).send(Health.pattern, .null, timeout: .seconds(1))
+            let report = try await RookeryClient(destination).send(Health.pattern, .null, timeout: .seconds(1))
+            if case .object(let answer)? = report, let status = report?["status"]?.stringValue {
+                object = answer
+                isUsable = status != Health.Status.notReady.rawValue
+            } else {
+                object = ["status": "down", "error": "its answer makes no sense"]
+                isUsable = false
+            }
         } catch {
-            self = .down("\(error)")
-            return
-        }
-        guard case .object(var object)? = report, let status = report?["status"]?.stringValue else {
-            self = .down("its answer makes no sense")
-            return
+            object = ["status": "down", "error": .string("\(error)")]
+            isUsable = false
         }
         let calls = destination.status
         object["breaker"] = .string(calls.breaker.rawValue)
@@ -40,7 +44,7 @@ public struct ServiceHealth: Sendable {
                     "inFlight": .int(Int64(instance.inFlight)),
                 ]
             })
-        self.init(isUsable: status != Health.Status.notReady.rawValue, json: .object(object))
+        self.init(isUsable: isUsable, json: .object(object))
     }
 }
 
@@ -50,7 +54,13 @@ extension HealthCheck {
         self.init(name, isRequired: isRequired) {
             let status = destination.status
             if !status.admits { throw Failed("its circuit breaker is \(status.breaker.rawValue)") }
-            if !status.isAvailable { throw Failed("no instance can be reached") }
+            if status.isAvailable { return }
+            // That was so at the last call; it may be back.
+            do {
+                try await destination.ping()
+            } catch {
+                throw Failed("no instance can be reached")
+            }
         }
     }
 }

@@ -59,8 +59,10 @@ public struct BookingController: BookingAPI {
         guard let key = request.idempotencyKey ?? MessageContext.current?.idempotencyKey else { return nil }
         var body = request
         body.idempotencyKey = nil
-        return IdempotencyKey(scope: "create-booking:\(request.customerId)", key: key, body: body.json)
+        return IdempotencyKey(scope: scope(ofCustomer: request.customerId), key: key, body: body.json)
     }
+
+    private static func scope(ofCustomer id: Int) -> String { "create-booking:\(id)" }
 
     private func wish(_ request: CreateBooking, _ availability: VendorAvailability, for pet: Pet) throws -> BookingWish
     {
@@ -225,6 +227,8 @@ public struct BookingController: BookingAPI {
         try await database.write { transaction in
             guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
             try transaction.execute("UPDATE bookings SET notes = NULL WHERE customer_id = ?", event.data.userId)
+            // Replies that were kept have the notes in them too.
+            try IdempotencyKey.forget(scope: Self.scope(ofCustomer: event.data.userId), in: transaction)
             try transaction.execute(
                 "UPDATE pets SET name = '-', breed = NULL, birth_date = NULL, notes = NULL WHERE owner_id = ?",
                 event.data.userId)

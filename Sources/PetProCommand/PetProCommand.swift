@@ -89,7 +89,7 @@ struct PasswordOptions: ParsableArguments {
 
 struct LoggingOptions: ParsableArguments {
     @Option(help: "What to log: trace, debug, info, notice, warning, error or critical.")
-    var logLevel = "warning"
+    var logLevel = "notice"
 
     func validate() throws {
         if Logger.Level(rawValue: logLevel) == nil {
@@ -99,7 +99,7 @@ struct LoggingOptions: ParsableArguments {
 
     /// Call once, before the first logger is made.
     func logger() -> Logger {
-        let level = Logger.Level(rawValue: logLevel) ?? .warning
+        let level = Logger.Level(rawValue: logLevel) ?? .notice
         LoggingSystem.bootstrap { label in
             var handler = StreamLogHandler.standardError(label: label)
             handler.logLevel = level

@@ -132,6 +132,10 @@ struct Platform: Sendable {
         }
         others.append(
             OutboxRelay(database: database, subscribers: clients, logger: logger, now: Instant.current))
+        others.append(
+            PeriodicService("old replies and events", every: .seconds(600), logger: logger) {
+                try await IdempotencyKey.forgetOld(in: database, at: .current())
+            })
         others += needs.values.map { DestinationService($0) }
         let closeService = close
         let called = needs

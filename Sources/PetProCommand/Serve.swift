@@ -47,6 +47,10 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var passwords: PasswordOptions
     @OptionGroup var logging: LoggingOptions
 
+    func validate() throws {
+        if part == .gateway, listen != nil { throw ValidationError("the gateway listens at --http, not at --listen") }
+    }
+
     func run() async throws {
         let logger = logging.logger()
         let sources = try self.sources()

@@ -34,7 +34,12 @@ public final class Database: Sendable {
         for migration in Migration.common + migrations {
             migrator.registerMigration(migration.name) { try $0.execute(sql: migration.sql) }
         }
-        try migrator.migrate(pool)
+        do {
+            try migrator.migrate(pool)
+        } catch {
+            // Another instance may have done the same step at the same moment; then there is nothing left to do.
+            try migrator.migrate(pool)
+        }
     }
 
     private static var configuration: GRDB.Configuration {
@@ -114,7 +119,18 @@ public struct Migration: Sendable {
                 created_at INTEGER NOT NULL,
                 PRIMARY KEY (scope, key)
             );
-            """)
+            """),
+        // Which instance of the service delivers its events: one at a time, or their order would be lost.
+        Migration(
+            "common-2",
+            """
+            CREATE TABLE relay_lease (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                holder TEXT NOT NULL,
+                until INTEGER NOT NULL
+            );
+            CREATE INDEX idempotency_age ON idempotency (created_at);
+            """),
     ]
 }
 

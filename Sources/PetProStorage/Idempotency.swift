@@ -38,6 +38,20 @@ public struct IdempotencyKey: Sendable {
         return try row.json("reply")
     }
 
+    /// Forgets the replies of a scope: they may hold what a person has asked to be forgotten.
+    public static func forget(scope: String, in transaction: Transaction) throws {
+        try transaction.execute("DELETE FROM idempotency WHERE scope = ?", scope)
+    }
+
+    /// Forgets replies that have been kept long enough, and events that were delivered as long ago.
+    public static func forgetOld(in database: Database, at now: Instant) async throws {
+        let limit = now - lifetime
+        try await database.write { transaction in
+            try transaction.execute("DELETE FROM idempotency WHERE created_at <= ?", limit)
+            try transaction.execute("DELETE FROM outbox WHERE delivered_at <= ?", limit)
+        }
+    }
+
     /// Keeps a reply, in the transaction of its effect.
     public func keep(_ reply: some MessageValue, in transaction: Transaction, at now: Instant) throws {
         // A key whose reply has been kept for a day is free again.

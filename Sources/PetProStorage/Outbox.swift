@@ -40,28 +40,36 @@ struct UndeliveredEvent: Sendable {
 
 /// Delivers the events in a database's outbox: as requests, so that each is acknowledged, and again until it is.
 ///
-/// To each subscriber in the order of their commits, unless one fails: later ones do not wait for it.
+/// To each subscriber in the order of their commits, unless one fails: later ones do not wait for it. Of several instances of a
+/// service one delivers, as long as it renews its lease; when it is gone, or stands still, another one goes on.
 public struct OutboxRelay: Service {
     private let database: Database
     private let subscribers: [ServiceName: RookeryClient]
     private let clock: any Clock<Duration>
     private let now: @Sendable () -> Instant
     private let logger: Logger
+    /// The name of this instance in the lease.
+    private let holder: String
     private static let batch = 100
+    /// How long an instance may be silent before another one delivers.
+    static let lease: Duration = .seconds(10)
 
-    /// A relay for one service's outbox; `subscribers` has a client for each service that is told of its events.
+    /// A relay for one service's outbox; `subscribers` has a client for each service that is told of its events. `holder` tells
+    /// this instance of the service from others.
     public init(
         database: Database, subscribers: [ServiceName: RookeryClient], logger: Logger,
-        clock: any Clock<Duration> = ContinuousClock(), now: @escaping @Sendable () -> Instant
+        clock: any Clock<Duration> = ContinuousClock(), holder: String = ServiceEnvironment.randomID(),
+        now: @escaping @Sendable () -> Instant
     ) {
         self.database = database
         self.subscribers = subscribers
         self.clock = clock
+        self.holder = holder
         self.now = now
         self.logger = logger
     }
 
-    /// Delivers until graceful shutdown or cancellation; what is left is delivered after the next start.
+    /// Delivers until graceful shutdown or cancellation; what is left is delivered by another instance, or after the next start.
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
@@ -69,65 +77,53 @@ public struct OutboxRelay: Service {
                     let delivered = try await deliverDue()
                     if delivered == Self.batch { continue }
                 } catch is CancellationError {
-                    return
+                    break
                 } catch {
                     logger.error("reading the outbox failed", metadata: ["error": "\(error)"])
                 }
                 await database.outboxSignal.wait(atMost: .milliseconds(250), clock: clock)
             }
         }
+        await uncancelled("giving up the lease") { transaction in
+            try transaction.execute("DELETE FROM relay_lease WHERE holder = ?", holder)
+        }
     }
-
-    /// While an event is being delivered, no other instance of the service tries; after that time another one may.
-    private static let lease: Duration = .seconds(30)
 
     /// Delivers what is due now, at most a batch; gives how many events were tried.
     public func deliverDue() async throws -> Int {
         let now = self.now()
         // Mostly there is nothing, and looking must not hold up a writer.
-        let isAnyDue = try await database.read {
-            try $0.row("SELECT 1 AS one FROM outbox WHERE delivered_at IS NULL AND next_attempt_at <= ? LIMIT 1", now)
-                != nil
+        let isAnyDue = try await database.read { transaction in
+            try transaction.row(
+                "SELECT 1 AS one FROM outbox WHERE delivered_at IS NULL AND next_attempt_at <= ? LIMIT 1", now) != nil
         }
         guard isAnyDue else { return 0 }
-        let events = try await database.write { try Self.claim(in: $0, at: now) }
+        let holder = self.holder
+        let events = try await database.write { transaction in
+            try Self.takeLease(holder, in: transaction, at: now) ? try Self.due(in: transaction, at: now) : []
+        }
+        // Before another instance could take over, this one stops.
+        let end = now + Self.lease / 2
         await withTaskGroup(of: Void.self) { group in
             for (subscriber, events) in Dictionary(grouping: events, by: \.subscriber) {
-                group.addTask { await deliver(events, to: subscriber) }
+                group.addTask { await deliver(events, to: subscriber, until: end) }
             }
         }
         return events.count
     }
 
-    /// Delivers in order, and notes at the end what was acknowledged: what a crash keeps from being noted comes twice.
-    private func deliver(_ events: [UndeliveredEvent], to subscriber: ServiceName) async {
-        var delivered: [Int] = []
-        for event in events {
-            do {
-                try await deliver(event, to: subscriber)
-                delivered.append(event.id)
-            } catch {
-                await postpone(event, error)
-            }
-        }
-        if delivered.isEmpty { return }
-        let now = self.now()
-        do {
-            try await database.write { [delivered] transaction in
-                for id in delivered {
-                    try transaction.execute("UPDATE outbox SET delivered_at = ? WHERE id = ?", now, id)
-                }
-            }
-        } catch is CancellationError {
-            // The service stops. They are delivered again, and known for what they are.
-        } catch {
-            // Likewise.
-            logger.error("noting deliveries failed", metadata: ["error": "\(error)"])
-        }
+    /// Takes the lease, or renews it; false when another instance holds it.
+    private static func takeLease(_ holder: String, in transaction: Transaction, at now: Instant) throws -> Bool {
+        try transaction.execute(
+            """
+            INSERT INTO relay_lease (id, holder, until) VALUES (1, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET holder = excluded.holder, until = excluded.until
+            WHERE relay_lease.holder = excluded.holder OR relay_lease.until <= ?
+            """, holder, now + lease, now) == 1
     }
 
-    private static func claim(in transaction: Transaction, at now: Instant) throws -> [UndeliveredEvent] {
-        let events = try transaction.rows(
+    private static func due(in transaction: Transaction, at now: Instant) throws -> [UndeliveredEvent] {
+        try transaction.rows(
             """
             SELECT id, subscriber, type, payload, attempts FROM outbox
             WHERE delivered_at IS NULL AND next_attempt_at <= ? ORDER BY id LIMIT ?
@@ -137,10 +133,39 @@ public struct OutboxRelay: Service {
                 id: try row.int("id"), subscriber: try row.value("subscriber"), type: try row.text("type"),
                 payload: try row.text("payload"), attempts: try row.int("attempts"))
         }
-        for event in events {
-            try transaction.execute("UPDATE outbox SET next_attempt_at = ? WHERE id = ?", now + lease, event.id)
+    }
+
+    /// Delivers in order, and notes at the end what was acknowledged: what a crash keeps from being noted comes twice.
+    private func deliver(_ events: [UndeliveredEvent], to subscriber: ServiceName, until end: Instant) async {
+        var delivered: [Int] = []
+        for event in events where now() < end && !Task.isCancelled {
+            do {
+                try await deliver(event, to: subscriber)
+                delivered.append(event.id)
+            } catch is CancellationError {
+                break
+            } catch {
+                await postpone(event, error)
+            }
         }
-        return events
+        if delivered.isEmpty { return }
+        let now = self.now()
+        await uncancelled("noting deliveries") { [delivered] transaction in
+            for id in delivered {
+                try transaction.execute("UPDATE outbox SET delivered_at = ? WHERE id = ?", now, id)
+            }
+        }
+    }
+
+    /// Writes, also while the service stops: in a task of its own, which is waited for, because this one may be cancelled.
+    private func uncancelled(_ what: String, _ body: @escaping @Sendable (Transaction) throws -> Void) async {
+        await Task {
+            do {
+                try await database.write { try body($0) }
+            } catch {
+                logger.error("\(what) failed", metadata: ["error": "\(error)"])
+            }
+        }.value
     }
 
     private func deliver(_ event: UndeliveredEvent, to subscriber: ServiceName) async throws {
@@ -160,16 +185,9 @@ public struct OutboxRelay: Service {
                 "attempts": "\(event.attempts + 1)",
                 "error": "\(error)",
             ])
-        do {
-            _ = try await database.write {
-                try $0.execute(
-                    "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ? WHERE id = ?", next, event.id)
-            }
-        } catch is CancellationError {
-            // The service stops; it is still in the outbox.
-        } catch {
-            // It is still in the outbox, and due.
-            logger.error("noting a failed delivery failed", metadata: ["error": "\(error)"])
+        await uncancelled("noting a failed delivery") { transaction in
+            try transaction.execute(
+                "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ? WHERE id = ?", next, event.id)
         }
     }
 }

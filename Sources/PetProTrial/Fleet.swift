@@ -19,7 +19,22 @@ final class Fleet: Sendable {
         case killed, frozen, restarted
     }
 
+    /// One that has happened.
+    struct Past: Sendable {
+        let member: String
+        let torment: Torment
+        /// Since the load began, until the member was well again.
+        let from: Duration
+        let to: Duration
+        /// Nil when the member went on running.
+        let exitCode: Int32?
+
+        /// A stop that was asked for must be a good one.
+        var wentWell: Bool { torment != .restarted || exitCode == 0 }
+    }
+
     let url: String
+    private let past = Mutex<[Past]>([])
     private let program: URL
     private let data: String
     private let environment: [String: String]
@@ -59,10 +74,13 @@ final class Fleet: Sendable {
             "PETPRO_BOOKING": addresses("booking"), "PETPRO_VENDOR": addresses("vendor"),
         ]
         var others: [RunningProgram] = []
+        var running: [String: RunningProgram] = [:]
+        var isStarted = false
+        // What was started is not left behind when the next one does not start.
+        defer { if !isStarted { for process in others + running.values { process.send(SIGKILL) } } }
         for service in ["auth", "product"] {
             others.append(try await serve(program, service, data, environment).program)
         }
-        var running: [String: RunningProgram] = [:]
         // One after the other: the first one makes the database and enters the demo data.
         for member in members {
             running[member.name] = try await serve(program, member.service, data, environment, port: member.port)
@@ -70,6 +88,7 @@ final class Fleet: Sendable {
         }
         let gateway = try await serve(program, "gateway", data, environment)
         others.append(gateway.program)
+        isStarted = true
         return Fleet(
             url: gateway.ready, program: program, data: data, environment: environment, members: members,
             running: running, others: others)
@@ -110,34 +129,46 @@ final class Fleet: Sendable {
     // MARK: Torments
 
     /// One torment every few seconds, the members in turn, until it is time to stop; the last one is over by then.
-    func torment(seconds: Int, every: Int, _ note: @Sendable (String) -> Void) async throws {
+    func torment(
+        seconds: Int, every: Int, since begin: ContinuousClock.Instant, _ note: @Sendable (String) -> Void
+    ) async throws {
         let clock = ContinuousClock()
-        let begin = clock.now
         for turn in 1... {
             let at = turn * every
-            if at > seconds - min(4, seconds / 2) { return }
+            if turn > Self.count(seconds: seconds, every: every) { return }
             try await clock.sleep(until: begin + .seconds(at))
             let member = members[(turn - 1) % members.count]
             let torment = Torment.allCases[(turn - 1) % 3]
             note("\(at) s: \(member.name) \(torment.rawValue)")
-            try await perform(torment, member)
+            let from = begin.duration(to: clock.now)
+            let code = try await perform(torment, member)
+            let happened = Past(
+                member: member.name, torment: torment, from: from, to: begin.duration(to: clock.now), exitCode: code)
+            past.withLock { $0.append(happened) }
         }
     }
 
-    private func perform(_ torment: Torment, _ member: Member) async throws {
-        guard let process = running.withLock({ $0[member.name] }) else { return }
+    /// How many torments there are in that time; the last one is over by its end.
+    static func count(seconds: Int, every: Int) -> Int { max(0, (seconds - min(4, seconds / 2)) / every) }
+
+    /// What has happened.
+    var torments: [Past] { past.withLock { $0 } }
+
+    private func perform(_ torment: Torment, _ member: Member) async throws -> Int32? {
+        guard let process = running.withLock({ $0[member.name] }) else { return nil }
         switch torment {
         case .frozen:
             process.send(SIGSTOP)
             try await Task.sleep(for: .seconds(3))
             process.send(SIGCONT)
-            return
+            return nil
         case .killed: process.send(SIGKILL)
         case .restarted: process.send(SIGTERM)
         }
-        _ = await process.exitCode()
+        let code = await process.exitCode()
         let (again, _) = try await Self.serve(program, member.service, data, environment, port: member.port)
         running.withLock { $0[member.name] = again }
+        return code
     }
 
     private var all: [RunningProgram] { running.withLock { Array($0.values) } + others }

@@ -9,12 +9,22 @@ import Synchronization
 final class Load: Sendable {
     /// What became of one booking.
     struct Outcome: Sendable {
+        let number: Int
         let key: String
+        /// Since the load began.
+        let began: Duration
         /// 0 when there was no answer at all.
         let status: Int
         let code: String?
         let bookingId: Int?
         let milliseconds: Int
+
+        /// Whether another wish is for the same pet at the same time, so that one of the two must be refused.
+        var isContested: Bool { number % 10 >= 8 }
+        /// The one of a pair of contested wishes that the other one belongs to.
+        var pair: Int { number / 10 }
+        /// An answer, be it a refusal, that was to be expected.
+        var isAnswered: Bool { status == 201 || isContested && status == 409 && code == "PET_BUSY" }
     }
 
     private let url: String
@@ -112,10 +122,12 @@ final class Load: Sendable {
         )
     }
 
-    /// Books for that long. One of ten wishes for a time that its pet is booked for already, and is refused.
-    func run(seconds: Int, rate: Int, _ note: @escaping @Sendable (String) -> Void) async throws {
+    /// Books for that long. One of ten wishes for the time and the pet of the one before, and one of the
+    /// two must be refused.
+    func run(
+        seconds: Int, rate: Int, since begin: ContinuousClock.Instant, _ note: @escaping @Sendable (String) -> Void
+    ) async throws {
         let clock = ContinuousClock()
-        let begin = clock.now
         let day = Int64(Date().timeIntervalSince1970) / 86_400 + 2
         await withDiscardingTaskGroup { group in
             for number in 0..<(seconds * rate) {
@@ -132,12 +144,13 @@ final class Load: Sendable {
                 let wish = number % 10 == 9 ? number - 1 : number
                 let start = Instant(milliseconds: day * 86_400_000 + Int64(wish / pets.count) * 1_800_000)
                 let pet = pets[wish % pets.count]
-                group.addTask { await self.book(pet, start, key: "trial-\(number)") }
+                group.addTask { await self.book(pet, start, number, since: begin) }
             }
         }
     }
 
-    private func book(_ pet: Int, _ start: Instant, key: String) async {
+    private func book(_ pet: Int, _ start: Instant, _ number: Int, since begin: ContinuousClock.Instant) async {
+        let key = "trial-\(number)"
         let body: JSONValue = [
             "vendorId": .int(Int64(vendor)), "serviceId": .int(Int64(service)), "petId": .int(Int64(pet)),
             "start": .string(start.description),
@@ -156,7 +169,8 @@ final class Load: Sendable {
         }
         let took = began.duration(to: .now)
         let outcome = Outcome(
-            key: key, status: status, code: code, bookingId: id, milliseconds: Int(took / .milliseconds(1)))
+            number: number, key: key, began: begin.duration(to: began), status: status, code: code, bookingId: id,
+            milliseconds: Int(took / .milliseconds(1)))
         outcomes.withLock { $0.append(outcome) }
     }
 }

@@ -12,7 +12,8 @@ struct PetProTrial: AsyncParsableCommand {
             It starts a platform of its own, two instances of Booking and of Vendor among it, in a folder of its own. Every \
             few seconds one of the four is killed with SIGKILL and started again, stopped with SIGSTOP for three seconds, or \
             restarted gracefully. In the end it looks into the database: every booking that was acknowledged must be there, \
-            every key must have at most one.
+            under the key that it was asked for with, and no key or wish may have two. Of two wishes for one pet at one time \
+            one must be refused; any other refusal counts as a failure. A graceful restart must lose no call at all.
 
             Exit code 0: nothing was lost or doubled, and enough calls succeeded. 1: the verdict is another one.
             """)
@@ -34,6 +35,10 @@ struct PetProTrial: AsyncParsableCommand {
         for (name, value) in [("seconds", seconds), ("rate", rate), ("every", every)] where value < 1 {
             throw ValidationError("--\(name) must be at least 1")
         }
+        if seconds > 500 { throw ValidationError("--seconds is at most 500: a token is good for ten minutes") }
+        if Fleet.count(seconds: seconds, every: every) < 1 {
+            throw ValidationError("--seconds must leave time for a fault: at least \(every + 4) with --every \(every)")
+        }
         if !(0...1).contains(success) { throw ValidationError("--success must be 0 to 1") }
     }
 
@@ -50,9 +55,10 @@ struct PetProTrial: AsyncParsableCommand {
         let load: Load
         do {
             load = try await Load.prepare(fleet.url)
+            let begin = ContinuousClock.now
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await load.run(seconds: seconds, rate: rate) { note($0) } }
-                group.addTask { try await fleet.torment(seconds: seconds, every: every) { note($0) } }
+                group.addTask { try await load.run(seconds: seconds, rate: rate, since: begin) { note($0) } }
+                group.addTask { try await fleet.torment(seconds: seconds, every: every, since: begin) { note($0) } }
                 try await group.waitForAll()
             }
         } catch {
@@ -60,7 +66,8 @@ struct PetProTrial: AsyncParsableCommand {
             throw error
         }
         let graceful = await fleet.stop()
-        let verdict = try await Verdict(load.results, data: data, mustSucceed: success, stoppedWell: graceful)
+        let verdict = try await Verdict(
+            load.results, fleet.torments, data: data, mustSucceed: success, stoppedWell: graceful)
         print(json ? verdict.json.jsonText : verdict.text)
         if verdict.isGood {
             try FileManager.default.removeItem(atPath: data)

@@ -6,17 +6,21 @@ struct Verdict {
     private let calls: Int
     private let statuses: [String: Int]
     private let failed: Int
+    private let failedInRestarts: Int
     private let acknowledged: Int
     private let lost: Int
     private let doubled: Int
     private let bookings: Int
     private let keys: Int
     private let percentiles: [(String, Int)]
+    private let torments: [Fleet.Past]
     private let mustSucceed: Double
     private let stoppedWell: Bool
 
     /// Looks into Booking's database, when nobody uses it any more.
-    init(_ outcomes: [Load.Outcome], data: String, mustSucceed: Double, stoppedWell: Bool) async throws {
+    init(
+        _ outcomes: [Load.Outcome], _ torments: [Fleet.Past], data: String, mustSucceed: Double, stoppedWell: Bool
+    ) async throws {
         let database = try Database(path: "\(data)/booking.sqlite", migrations: [])
         let saved = try await database.read { transaction in
             try transaction.rows("SELECT id, pet_id, start_at FROM bookings").map {
@@ -33,31 +37,47 @@ struct Verdict {
         statuses = outcomes.reduce(into: [:]) { counts, outcome in
             counts["\(outcome.status)\(outcome.status == 201 ? "" : " \(outcome.code ?? "")")", default: 0] += 1
         }
-        failed = outcomes.filter { $0.status == 0 || $0.status >= 500 }.count
+        // Of a contested pair one is booked and one refused. A repetition that was refused because its own first attempt
+        // had been booked would show as a pair, or a wish without a rival, of which none was acknowledged.
+        let pairs = Dictionary(grouping: outcomes.filter(\.isContested), by: \.pair)
+        let refusedPairs = pairs.values.filter { pair in
+            pair.count == 2 && pair.allSatisfy(\.isAnswered) && pair.filter { $0.status == 201 }.count != 1
+        }
+        let failures = outcomes.filter { !$0.isAnswered }
+        failed = failures.count + refusedPairs.count
+        let restarts = torments.filter { $0.torment == .restarted }
+        // What another fault had left behind is not the restart's: only what began after the one before was over a while.
+        failedInRestarts =
+            failures.filter { outcome in restarts.contains { $0.from <= outcome.began && outcome.began <= $0.to } }
+            .count
+        let byKey = Dictionary(kept.map { ($0.key, $0.booking) }, uniquingKeysWith: { first, _ in first })
         let ids = Set(saved.map(\.id))
-        let own = outcomes.compactMap(\.bookingId)
+        let own = outcomes.filter { $0.bookingId != nil }
         acknowledged = own.count
-        lost = own.filter { !ids.contains($0) }.count
-        // One pet cannot be at two places, nor one key have two bookings, nor one booking two keys.
+        lost =
+            own.filter { outcome in
+                guard let id = outcome.bookingId else { return false }
+                return !ids.contains(id) || byKey[outcome.key] != id
+            }.count
+        // One pet cannot be at two places, nor one booking have two keys.
         let places = Set(saved.map { "\($0.pet) \($0.start)" })
-        let byKey = Dictionary(grouping: kept, by: \.key)
-        doubled =
-            (saved.count - places.count) + (own.count - Set(own).count)
-            + byKey.values.filter { Set($0.map(\.booking)).count > 1 }.count
+        doubled = (saved.count - places.count) + (kept.count - Set(kept.map(\.booking)).count)
         bookings = saved.count
-        keys = byKey.count
+        keys = kept.count
         let sorted = outcomes.map(\.milliseconds).sorted()
         percentiles = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1)].map { name, share in
             (name, sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))])
         }
+        self.torments = torments
         self.mustSucceed = mustSucceed
-        self.stoppedWell = stoppedWell
+        self.stoppedWell = stoppedWell && torments.allSatisfy(\.wentWell)
     }
 
     private var succeeded: Double { calls == 0 ? 0 : 1 - Double(failed) / Double(calls) }
 
     var isGood: Bool {
-        lost == 0 && doubled == 0 && bookings == keys && acknowledged > 0 && succeeded >= mustSucceed && stoppedWell
+        lost == 0 && doubled == 0 && bookings == keys && acknowledged > calls / 2 && succeeded >= mustSucceed
+            && failedInRestarts == 0 && !torments.isEmpty && stoppedWell
     }
 
     var text: String {
@@ -67,6 +87,10 @@ struct Verdict {
         lines.append(
             "succeeded  \((succeeded * 100_000).rounded() / 1000) %, business errors aside (at least \(mustSucceed * 100))"
         )
+        let byKind = Fleet.Torment.allCases.map { kind in
+            "\(torments.filter { $0.torment == kind }.count) \(kind.rawValue)"
+        }
+        lines.append("instances  \(byKind.joined(separator: ", ")); calls lost in restarts  \(failedInRestarts)")
         lines.append("acknowledged  \(acknowledged), of which lost  \(lost)")
         lines.append("bookings  \(bookings), keys  \(keys), doubled  \(doubled)")
         if !stoppedWell { lines.append("a process did not stop well") }
@@ -77,6 +101,7 @@ struct Verdict {
     var json: JSONValue {
         [
             "calls": .int(Int64(calls)), "failed": .int(Int64(failed)),
+            "failedInRestarts": .int(Int64(failedInRestarts)), "torments": .int(Int64(torments.count)),
             "succeeded": .double(succeeded), "acknowledged": .int(Int64(acknowledged)), "lost": .int(Int64(lost)),
             "doubled": .int(Int64(doubled)), "bookings": .int(Int64(bookings)), "keys": .int(Int64(keys)),
             "milliseconds": .object(

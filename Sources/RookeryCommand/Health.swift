@@ -60,7 +60,8 @@ struct AskHealth: AsyncParsableCommand {
         commandName: "health",
         abstract: "Asks a Rookery service whether it is of use, and what it misses.",
         discussion: """
-            Exit code 0: ready, or degraded, which is of use for some of its work. 1: not ready. 3: unreachable.
+            Exit code 0: ready, or degraded, which is of use for some of its work. 1: not ready, or no Rookery service. \
+            3: unreachable. 4: no answer in time. Of several instances all are asked, and the highest code counts.
 
               rookery health 127.0.0.1:4002
             """)
@@ -76,28 +77,39 @@ struct AskHealth: AsyncParsableCommand {
         var code: Int32 = 0
         for instance in try await address.instances() {
             let client = RookeryClient(host: instance.host, port: instance.port, logger: Output.silence)
-            let report: JSONValue?
             do {
-                report = try await client.send(Health.pattern, .null, timeout: timeout)
-            } catch let error as CallError where error.code == .noHandler {
-                throw CallError(
-                    .noHandler, "\(instance) answers, but tells nothing of its health: it is no Rookery service.")
+                let report = try await client.send(Health.pattern, .null, timeout: timeout)
+                let status = report?["status"]?.stringValue.flatMap(Health.Status.init)
+                if status != .ready, status != .degraded { code = max(code, Failure.remote) }
+                show(report ?? .null, of: instance)
+            } catch let error as CallError {
+                let isPlain = error.code == .noHandler
+                let text =
+                    isPlain ? "answers, but tells nothing of its health: it is no Rookery service" : error.message
+                if json {
+                    Output.line(
+                        JSONValue.object(["address": .string(instance.description), "error": .string(text)]).jsonText)
+                } else {
+                    Output.line("\(instance)  \(text)")
+                }
+                code = max(
+                    code,
+                    isPlain ? Failure.remote : error.code == .timeout ? Failure.timeout : Failure.unreachable)
             }
             await client.close()
-            let status = report?["status"]?.stringValue ?? "?"
-            if status == Health.Status.notReady.rawValue { code = Failure.remote }
-            if json {
-                Output.line((report ?? .null).jsonText)
-                continue
-            }
-            Output.line("\(instance)  \(report?["service"]?.stringValue ?? "?")  \(status)")
-            guard case .object(let checks)? = report?["checks"] else { continue }
-            for (name, check) in checks {
-                let error = check["error"]?.stringValue.map { ": \($0)" } ?? ""
-                Output.line("  \(padded(name, 12)) \(check["status"]?.stringValue ?? "?")\(error)")
-            }
         }
         if code != 0 { throw ExitCode(code) }
+    }
+
+    private func show(_ report: JSONValue, of instance: Instance) {
+        if json { return Output.line(report.jsonText) }
+        let (service, status) = (report["service"]?.stringValue ?? "?", report["status"]?.stringValue ?? "?")
+        Output.line("\(instance)  \(service)  \(status)")
+        guard case .object(let checks)? = report["checks"] else { return }
+        for (name, check) in checks {
+            let error = check["error"]?.stringValue.map { ": \($0)" } ?? ""
+            Output.line("  \(padded(name, 12)) \(check["status"]?.stringValue ?? "?")\(error)")
+        }
     }
 }
 

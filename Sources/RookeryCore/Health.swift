@@ -6,7 +6,7 @@ public struct HealthCheck: Sendable {
     public let name: String
     /// Whether the service is of no use without it. What it can do some of its work without only degrades it.
     public let isRequired: Bool
-    /// Finds out; throws when it is not there.
+    /// Finds out; throws when it is not there. The text of ``Failed`` is told to whoever asks, that of other errors is not.
     public let check: @Sendable () async throws -> Void
 
     /// Names a need.
@@ -69,8 +69,11 @@ public struct Health: Sendable {
                     do {
                         try await check.check()
                         return nil
+                    } catch let error as HealthCheck.Failed {
+                        return (check.name, error.description)
                     } catch {
-                        return (check.name, "\(error)")
+                        // Its text may tell more than a peer should know.
+                        return (check.name, "failed")
                     }
                 }
             }

@@ -32,7 +32,7 @@ public struct AdaptiveLimit: Sendable {
         /// Latencies up to this multiple of the shortest are no sign of trouble. Default 1.25.
         public var tolerance = 1.25
         /// How long the shortest latency is believed; the world may have become slower for good. Then it is measured anew,
-        /// with the limit at its minimum for two windows when there is load. Default 30 s.
+        /// with the limit at its minimum for at most ten windows when there is load. Default 30 s.
         public var memory: Duration = .seconds(30)
         /// Latencies up to this one count as this one: who answers so soon has no queue worth a refusal. Default 10 ms.
         public var floor: Duration = .milliseconds(10)
@@ -51,8 +51,8 @@ public struct AdaptiveLimit: Sendable {
     private var mostInFlight = 0
     private var shortest = Double.infinity
     private var forgetAt: NIODeadline?
-    /// While the shortest latency is found out anew: the limit before that, and the windows that have passed.
-    private var measuring: (limit: Double, windows: Int)?
+    /// While the shortest latency is found out anew: the limit before that, and since when.
+    private var measuring: (limit: Double, since: NIODeadline)?
 
     /// A limit at its beginning.
     public init(_ configuration: Configuration = Configuration()) {
@@ -74,11 +74,17 @@ public struct AdaptiveLimit: Sendable {
 
     /// A message was handled in that time; `inFlight` counts it and those that are still being handled.
     public mutating func handled(in latency: Duration, inFlight: Int, at now: NIODeadline) {
+        // What began before the limit fell tells of the queue that was there then.
+        if let measuring, now.since(measuring.since) < latency { return adaptIfDue(at: now) }
         let seconds = max(latency.inSeconds, configuration.floor.inSeconds)
         sum += seconds
         samples += 1
         shortestOfWindow = min(shortestOfWindow, seconds)
         mostInFlight = max(mostInFlight, inFlight)
+        adaptIfDue(at: now)
+    }
+
+    private mutating func adaptIfDue(at now: NIODeadline) {
         guard let end = windowEnd else {
             windowEnd = now + configuration.window
             forgetAt = now + configuration.memory
@@ -87,32 +93,27 @@ public struct AdaptiveLimit: Sendable {
         if now >= end { adapt(at: now) }
     }
 
+    /// Few messages say little about all: a window lasts until there are so many.
+    private static let minimumSamples = 5
+    /// The shortest latency is measured for no longer than that, in windows.
+    private static let longestMeasuring = 10.0
+
     private mutating func adapt(at now: NIODeadline) {
-        windowEnd = now + configuration.window
-        defer {
-            sum = 0
-            samples = 0
-            shortestOfWindow = .infinity
-            mostInFlight = 0
-        }
-        // A few messages say little about all.
-        guard samples >= 5 else { return }
         if let measuring {
-            // The first window still has what came before.
-            guard measuring.windows > 0 else {
-                self.measuring?.windows += 1
-                return
-            }
-            shortest = shortestOfWindow
+            let took = now.since(measuring.since).inSeconds / max(1e-9, configuration.window.inSeconds)
+            guard samples >= Self.minimumSamples || took >= Self.longestMeasuring else { return }
+            if samples > 0 { shortest = shortestOfWindow }
             limit = measuring.limit
             self.measuring = nil
-            return
+            return nextWindow(from: now)
         }
+        guard samples >= Self.minimumSamples else { return }
+        defer { nextWindow(from: now) }
         if let forgetAt, now >= forgetAt {
             self.forgetAt = now + configuration.memory
             if mostInFlight > configuration.minimum {
                 // Under load nothing short can be seen: for a moment little is let in.
-                measuring = (limit, 0)
+                measuring = (limit, now)
                 limit = Double(configuration.minimum)
                 return
             }
@@ -124,5 +125,13 @@ public struct AdaptiveLimit: Sendable {
         // What was not reached has not been tried, and says nothing about more.
         if target > limit, Double(mostInFlight) < limit / 2 { return }
         limit = min(Double(configuration.maximum), max(Double(configuration.minimum), target))
+    }
+
+    private mutating func nextWindow(from now: NIODeadline) {
+        windowEnd = now + configuration.window
+        sum = 0
+        samples = 0
+        shortestOfWindow = .infinity
+        mostInFlight = 0
     }
 }

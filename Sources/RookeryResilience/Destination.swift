@@ -108,7 +108,9 @@ public final class Destination: ClientTransport {
         for _ in status.instances {
             let (attempt, transport): Began
             do {
-                (attempt, transport) = try begin(avoiding: tried, mayRepeat: false, at: now).outcome.get()
+                let (outcome, decisions) = begin(avoiding: tried, mayRepeat: false, at: now)
+                if !decisions.isEmpty { note(decisions, "ping") }
+                (attempt, transport) = try outcome.get()
             } catch {
                 failure = error
                 break
@@ -158,7 +160,7 @@ public final class Destination: ClientTransport {
             let attempt = try course.begin()
             do {
                 try await attempt.transport.emit(attempt.call)
-                return attempt.answered()
+                return attempt.ended(.sent)
             } catch {
                 let delay = try course.failed(error, attempt)
                 if delay > .zero { try await environment.sleep(delay) }
@@ -173,7 +175,7 @@ public final class Destination: ClientTransport {
             let attempt = try course.begin()
             do {
                 let result = try await attempt.transport.stream(attempt.call)
-                attempt.answered()
+                attempt.ended(.sent)
                 return result
             } catch {
                 let delay = try course.failed(error, attempt)
@@ -245,6 +247,8 @@ public final class Destination: ClientTransport {
         /// Made when the first attempt has failed.
         private var retry: RetryState?
         private var tried: [Instance] = []
+        /// Why an earlier attempt has no answer although it may have run.
+        private var doubt: (any Error)?
 
         /// Throws when there are too many.
         init(_ destination: Destination, _ call: OutgoingCall) throws {
@@ -255,7 +259,26 @@ public final class Destination: ClientTransport {
 
         deinit { destination.state.withLock { $0.machine.callEnded() } }
 
-        func begin() throws -> Attempt { try destination.attempt(call, retry, avoiding: tried) }
+        func begin() throws -> Attempt {
+            do {
+                return try destination.attempt(call, retry, avoiding: tried)
+            } catch {
+                throw settled(error)
+            }
+        }
+
+        /// That the last attempt was never sent says nothing about the ones before: a call that may have run may have run,
+        /// unless the command itself has answered in the end.
+        private func settled(_ error: any Error) -> any Error {
+            guard let doubt, call.command.idempotency != .safe else { return error }
+            if error is RemoteError, AttemptFailure(error) == .final { return error }
+            if let error = error as? CallError, error.wasWritten { return error }
+            if error is CancellationError { return error }
+            return CallError(
+                (doubt as? CallError)?.code ?? .connectionLost,
+                "Whether \(call.command.name) ran is unknown, and it cannot be asked again.", wasWritten: true,
+                cause: "\(doubt); then \(error)")
+        }
 
         /// How long to wait before the next attempt; throws when there is none.
         mutating func failed(_ error: any Error, _ attempt: consuming Attempt) throws -> Duration {
@@ -266,7 +289,12 @@ public final class Destination: ClientTransport {
                 retry
                 ?? RetryState(destination.retryPolicy(of: call.command), destination.idempotency(of: call.command))
             defer { retry = state }
-            return try destination.next(after: error, call, &state, tried)
+            if AttemptFailure(error) == .ambiguous { doubt = error }
+            do {
+                return try destination.next(after: error, call, &state, tried)
+            } catch {
+                throw settled(error)
+            }
         }
     }
 
@@ -324,7 +352,7 @@ public final class Destination: ClientTransport {
         let now = environment.now()
         let mayRepeat =
             call.command.kind == .request
-            && (retry?.mayRepeat ?? configuration.retry.repeats(idempotency(of: call.command), after: 1))
+            && (retry?.mayRepeat ?? retryPolicy(of: call.command).repeats(idempotency(of: call.command), after: 1))
         let (outcome, decisions) = begin(avoiding: tried, mayRepeat: mayRepeat, at: now)
         if !decisions.isEmpty { note(decisions, command) }
         let (attempt, transport) = try outcome.get()
@@ -358,7 +386,10 @@ public final class Destination: ClientTransport {
         let now = environment.now()
         let command = call.command.name
         let remaining = call.command.kind == .stream ? call.valueTimeout : call.deadline.since(now)
-        let hasOther = state.withLock { $0.machine.hasOther(than: tried) }
+        let isSent = failure != .notSent && failure != .unreachable
+        let hasOther = state.withLock {
+            isSent ? $0.machine.hasOther(than: tried, at: now) : $0.machine.hasUntried(tried)
+        }
         switch retry.failed(failure, hasOther: hasOther, remaining: remaining, random: environment.random()) {
         case .stop(let stop):
             note([.notRetried(stop)], command)
@@ -434,6 +465,7 @@ public final class Destination: ClientTransport {
     /// In the trace only, and at the lowest level: there is one for each attempt.
     private func noteQuietly(_ decision: CallDecision, _ command: String, _ now: NIODeadline) {
         CallTrace.current?.note(decision, name, command, at: now)
+        if case .picked = decision { counters.count(decision) }
         guard case .picked = decision, logger.logLevel <= .debug else { return }
         logger.debug("\(decision)", metadata: ["decision": "picked", "command": "\(command)"])
     }
@@ -446,7 +478,7 @@ private struct DecisionCounters: Sendable {
     init(destination: String) {
         var counters: [String: Counter] = [:]
         for kind in [
-            "retried", "not_retried", "rejected", "limited", "ejected", "unreachable", "breaker", "observed",
+            "picked", "retried", "not_retried", "rejected", "limited", "ejected", "unreachable", "breaker", "observed",
         ] {
             counters[kind] = Counter(
                 label: "rookery_client_decisions_total", dimensions: [("destination", destination), ("decision", kind)])

@@ -9,7 +9,7 @@ extension DestinationConfiguration {
     /// commands are read for the names given, as on the wire.
     ///
     /// Durations are text with a unit: `250ms`, `5s`, `2m`. Throws ``Invalid`` with the whole key of the setting that cannot
-    /// be read, or cannot work.
+    /// be read; one that cannot work is named as the destination's, wherever it was set.
     public init(
         _ reader: ConfigReader, destination: String, commands: [String] = [],
         defaults: DestinationConfiguration = DestinationConfiguration()
@@ -26,7 +26,7 @@ extension DestinationConfiguration {
         }
         for command in commands {
             let scope = scopes[0] + ["commands", command]
-            var own = CommandConfiguration()
+            var own = self.commands[command] ?? CommandConfiguration()
             if case .duration(let timeout)? = try await Kind.duration.read(reader, scope + ["timeout"]) {
                 own.timeout = timeout
             }
@@ -152,6 +152,9 @@ extension DestinationConfiguration {
             .duration("ejection.duration", \.ejection.duration),
             .duration("ejection.maximumDuration", \.ejection.maximumDuration),
             .duration("ejection.interval", \.ejection.interval),
+            .integer("ejection.minimumInstances", \.ejection.minimumInstances),
+            .integer("ejection.minimumCalls", \.ejection.minimumCalls),
+            .real("ejection.deviations", \.ejection.deviations),
             .duration("connectTimeout", \.connectTimeout),
             .duration("reconnect.base", \.reconnect.base),
             .real("reconnect.factor", \.reconnect.factor),

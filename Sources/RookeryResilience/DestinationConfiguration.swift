@@ -100,6 +100,7 @@ public struct DestinationConfiguration: Sendable, Hashable {
         for (key, value) in [
             ("retry.maximumAttempts", retry.maximumAttempts), ("breaker.minimumCalls", breaker.minimumCalls),
             ("breaker.probes", breaker.probes), ("ejection.consecutiveFailures", ejection.consecutiveFailures),
+            ("ejection.minimumInstances", ejection.minimumInstances), ("ejection.minimumCalls", ejection.minimumCalls),
             ("concurrency.maximumCalls", concurrency.maximumCalls),
             ("pool.maximumConnections", pool.maximumConnections), ("pool.growAt", pool.growAt),
             ("pool.maximumWaiting", pool.maximumWaiting),
@@ -114,6 +115,7 @@ public struct DestinationConfiguration: Sendable, Hashable {
         if !(reconnect.jitter >= 0 && reconnect.jitter < 1) {
             throw Invalid("reconnect.jitter", "0 or more and below 1, not \(reconnect.jitter)")
         }
+        if !(ejection.deviations > 0) { throw Invalid("ejection.deviations", "above 0, not \(ejection.deviations)") }
         if !(reconnect.factor >= 1) { throw Invalid("reconnect.factor", "at least 1, not \(reconnect.factor)") }
         if reconnect.maximum < reconnect.base {
             throw Invalid("reconnect.maximum", "no shorter than reconnect.base")

@@ -98,6 +98,8 @@ public struct DestinationMachine: Sendable {
         var breaker: CircuitBreaker
         var connectFailures = 0
         var leftAloneUntil: NIODeadline?
+
+        func isReachable(at now: NIODeadline) -> Bool { leftAloneUntil.map { now >= $0 } ?? true }
     }
 
     private let configuration: DestinationConfiguration
@@ -183,8 +185,18 @@ public struct DestinationMachine: Sendable {
         return (true, .observed("kept from retrying: the budget is used up"))
     }
 
-    /// Whether there is an instance beside those that were tried.
-    public func hasOther(than tried: [Instance]) -> Bool { entries.contains { !tried.contains($0.instance) } }
+    /// Whether there is an instance, in whatever state, beside those that were tried.
+    public func hasUntried(_ tried: [Instance]) -> Bool { entries.contains { !tried.contains($0.instance) } }
+
+    /// Whether there is an instance that can be expected to answer, beside those that were tried.
+    public func hasOther(than tried: [Instance], at now: NIODeadline) -> Bool {
+        entries.contains { !tried.contains($0.instance) && isGood($0, at: now) }
+    }
+
+    private func isGood(_ entry: Entry, at now: NIODeadline) -> Bool {
+        entry.isReachable(at: now) && !(configuration.ejection.mode == .enforce && entry.ejection.isEjected(at: now))
+            && !(configuration.breaker.mode == .enforce && !entry.breaker.admits(at: now))
+    }
 
     // MARK: Attempts
 
@@ -199,14 +211,14 @@ public struct DestinationMachine: Sendable {
         var decisions: [CallDecision] = []
         if entries.isEmpty { return (.failure(.noInstances), []) }
         var ticket: CircuitBreaker.Ticket?
-        if configuration.breaker.mode != .off {
+        if configuration.breaker.mode != .off || breaker.position == .isolated {
             let (admission, transition) = breaker.callBegan(at: now)
             if let transition { decisions.append(.breaker(nil, transition)) }
             switch admission {
             case .allowed(let allowed): ticket = allowed
             case .refused(let retryAfter):
                 let decision = CallDecision.rejected(by: nil, retryAfter: retryAfter)
-                if configuration.breaker.mode == .enforce {
+                if configuration.breaker.mode == .enforce || breaker.position == .isolated {
                     return (.failure(.breaker(retryAfter: retryAfter)), decisions + [decision])
                 }
                 decisions.append(.observed("\(decision)"))
@@ -226,7 +238,7 @@ public struct DestinationMachine: Sendable {
         }
         entries[at].inFlight += 1
         let isLimited =
-            mayRepeat && hasOther(than: tried + [entries[at].instance])
+            mayRepeat && hasOther(than: tried + [entries[at].instance], at: now)
             && (configuration.budget.mode != .enforce || Double(limitedInFlight + 1) <= budget.available)
         if isLimited { limitedInFlight += 1 }
         let attempt = Attempt(
@@ -236,7 +248,7 @@ public struct DestinationMachine: Sendable {
         return (.success(attempt), decisions)
     }
 
-    /// Narrows the instances down, as long as some are left: not tried, reachable, not ejected, breaker closed.
+    /// Narrows the instances down, as long as some are left: reachable, not ejected, breaker closed, not tried.
     private mutating func pick(avoiding tried: [Instance], at now: NIODeadline, random: () -> Double) -> Int {
         if entries.count == 1 { return 0 }
         var places = Array(entries.indices)
@@ -244,14 +256,15 @@ public struct DestinationMachine: Sendable {
             let kept = places.filter { keep(entries[$0]) }
             if !kept.isEmpty { places = kept }
         }
-        if !tried.isEmpty { narrow { !tried.contains($0.instance) } }
-        narrow { entry in entry.leftAloneUntil.map { now >= $0 } ?? true }
+        narrow { $0.isReachable(at: now) }
         if configuration.ejection.mode == .enforce {
             let good = places.filter { !entries[$0].ejection.isEjected(at: now) }
             // With fewer than half of all left, it is not they who are at fault, and all are used.
             if good.count * 2 >= places.count, !good.isEmpty { places = good }
         }
         if configuration.breaker.mode == .enforce { narrow { $0.breaker.admits(at: now) } }
+        // Last: one that was tried and lives is better than one that was not and does not.
+        if !tried.isEmpty { narrow { !tried.contains($0.instance) } }
         if places.count == 1 { return places[0] }
         let candidates = candidates(places, at: now)
         return balancer.choose(candidates, random: random)?.index ?? places[0]
@@ -286,7 +299,7 @@ public struct DestinationMachine: Sendable {
         // While others can be reached, that one cannot says nothing about the destination.
         let isOneOfMany =
             result == .unreachable || result == .lost
-            ? entries.contains { $0.serial != attempt.serial && ($0.leftAloneUntil ?? now) <= now } : false
+            ? entries.contains { $0.serial != attempt.serial && isGood($0, at: now) } : false
         if let ticket = attempt.destinationTicket {
             let outcome = isOneOfMany ? .unknown : result.outcome
             if let transition = breaker.callEnded(outcome, ticket, at: now, random: random) {
@@ -307,14 +320,15 @@ public struct DestinationMachine: Sendable {
             let delay = configuration.reconnect.delay(failures: entries[place].connectFailures, random: random())
             entries[place].leftAloneUntil = now + delay
             decisions.append(.unreachable(instance, for: delay))
-        case .answered, .answeredLate, .failed, .timedOut, .overloaded:
+        case .answered, .answeredLate, .failed, .overloaded:
             entries[place].connectFailures = 0
             entries[place].leftAloneUntil = nil
             if configuration.balancing == .peakEWMA {
                 entries[place].latency.observed(latency, at: now)
                 entries[place].hasLatency = true
             }
-        case .lost, .abandoned: break
+        // Nothing came, so nothing is known to be there.
+        case .timedOut, .lost, .sent, .abandoned: break
         }
         decisions += eject(place, result, at: now, random: random)
         return decisions
@@ -380,7 +394,7 @@ public struct DestinationMachine: Sendable {
                 DestinationStatus.InstanceStatus(
                     instance: entry.instance, breaker: entry.breaker.position,
                     isEjected: entry.ejection.isEjected(at: now),
-                    isReachable: entry.leftAloneUntil.map { now >= $0 } ?? true, inFlight: entry.inFlight)
+                    isReachable: entry.connectFailures == 0, inFlight: entry.inFlight)
             })
     }
 }
@@ -399,6 +413,8 @@ public enum AttemptResult: Sendable, Hashable {
     case lost
     /// There is no connection.
     case unreachable
+    /// It was sent, and there is no answer to wait for: an event, or a stream that has been opened.
+    case sent
     /// The peer had too much to do.
     case overloaded
     /// The caller left, or the call was never made.
@@ -410,7 +426,7 @@ public enum AttemptResult: Sendable, Hashable {
         case .answered: .success
         case .answeredLate: .slow
         case .failed, .timedOut, .lost, .unreachable: .failure
-        case .overloaded, .abandoned: .unknown
+        case .overloaded, .sent, .abandoned: .unknown
         }
     }
 
@@ -419,7 +435,7 @@ public enum AttemptResult: Sendable, Hashable {
         switch self {
         case .answered, .answeredLate: true
         case .failed, .timedOut, .lost, .unreachable: false
-        case .overloaded, .abandoned: nil
+        case .overloaded, .sent, .abandoned: nil
         }
     }
 

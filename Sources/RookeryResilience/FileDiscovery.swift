@@ -43,6 +43,8 @@ public struct FileDiscovery: Discovery {
             }
             instances.append(instance)
         }
+        // More likely somebody is writing it just now than that nobody is left.
+        if instances.isEmpty { throw Malformed(description: "\(path): names no instance") }
         return instances
     }
 

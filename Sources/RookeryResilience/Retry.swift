@@ -111,6 +111,7 @@ public struct RetryState: Sendable {
         _ failure: AttemptFailure, hasOther: Bool, remaining: Duration, random: Double
     ) -> Decision {
         if failure == .final { return .stop(.final) }
+        if remaining <= .zero { return .stop(.deadline) }
         if policy.mode == .off { return .stop(.off) }
         if failure == .notSent || failure == .unreachable, hasOther { return .retry(after: .zero, isCounted: false) }
         // The first failure to connect is told at once: waiting for a reconnect is for the next call.
@@ -119,15 +120,14 @@ public struct RetryState: Sendable {
         guard attempts < policy.maximumAttempts else { return .stop(.attempts) }
         var base = policy.baseDelay
         if case .refused(let retryAfter) = failure {
-            if let retryAfter {
-                if retryAfter < .zero { return .stop(.pushback) }
-                return counted(after: retryAfter, remaining)
-            }
-            base = policy.overloadedBaseDelay
+            if let retryAfter, retryAfter < .zero { return .stop(.pushback) }
+            // What one instance asks for is about that one.
             if hasOther, !hasRetriedAtOnce {
                 hasRetriedAtOnce = true
                 return counted(after: .zero, remaining)
             }
+            if let retryAfter { return counted(after: retryAfter, remaining) }
+            base = policy.overloadedBaseDelay
         }
         let most = min(policy.maximumDelay.inSeconds, base.inSeconds * Double(1 << min(attempts, 20)))
         return counted(after: .nanoseconds(Int64(most * random * 1e9)), remaining)

@@ -80,7 +80,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
             return call.resume(
                 throwing: CallError(.tooManyCalls, "\(waiting.count) calls wait for a connection to \(address)."))
         }
-        if isClogged {
+        if isClogged, !call.isOwn {
             return call.resume(
                 throwing: CallError(
                     .tooManyCalls, "\(address) does not take what was sent: over \(Self.unsentLimit) bytes wait."))
@@ -99,7 +99,21 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         return channel.unsentBytes > Self.unsentLimit
     }
 
+    /// A keyed call's key travels in metadata, which a peer gets that is known to take it: the call waits until that is
+    /// known. Sent without its key, it could not be repeated.
+    private func waitsForAgreement(_ call: PendingCall) -> Bool {
+        guard case .unknown = agreement, !configuration.sendsMetadata, call.call?.command.idempotency == .keyed else {
+            return false
+        }
+        whenAgreed { result in
+            // A link that has ended has failed its calls.
+            if case .success = result, self.pending[call.id] === call { self.write(call) }
+        }
+        return true
+    }
+
     private func write(_ call: PendingCall) {
+        if waitsForAgreement(call) { return }
         do {
             try encode(call)
         } catch {
@@ -203,6 +217,8 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
             return helloAnswered(.failure(error))
         }
         if case .keepalive = call.kind {
+            // Anything that came is an answer.
+            if heardAt > call.deadline - TimeAmount(configuration.pool.pingTimeout) { return watchSilence() }
             let limit = configuration.pool.pingTimeout.milliseconds
             reason = "silent, and no answer to a ping in \(limit) ms"
             let channel = context?.channel

@@ -26,7 +26,7 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     private var isRunning = false
     private var isScheduled = false
     private var isInBurst = false
-    /// Counts bursts.
+    /// Tells a burst, and all that ran in it, from what runs later.
     private(set) var burst: UInt64 = 0
     /// When the last one began.
     private(set) var burstBeganAt = NIODeadline.now()
@@ -101,6 +101,7 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
             for item in work { item.settle() }
         } while (!queue.isEmpty || !unsettled.isEmpty) && budget > 0
         isRunning = false
+        burst &+= 1
         if !queue.isEmpty || !unsettled.isEmpty { scheduleIfNeeded() }
     }
 }

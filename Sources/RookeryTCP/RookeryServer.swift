@@ -58,7 +58,7 @@ public final class RookeryServer: Service {
         get async throws { try await address.futureResult.get() }
     }
 
-    /// Messages being handled, of all peers and commands.
+    /// Requests being handled, of all peers and commands.
     public var messagesInFlight: Int { shared.loads.reduce(0) { $0 + $1.count } }
 
     /// How many peers are connected.
@@ -157,6 +157,8 @@ struct ServerShared: Sendable {
     /// By the positions of the router's entries.
     let loads: [RouteLoad]
     let counters: ServerCounters
+    /// The position of the router's entry that tells of the server's health: the last one.
+    var healthPosition: Int { loads.count - 1 }
 }
 
 /// A server's decisions, counted.

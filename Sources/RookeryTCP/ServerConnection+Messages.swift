@@ -27,7 +27,7 @@ extension ServerConnection {
             metadata = PacketMetadata.read(scan.metadata, in: body)
             deadline = metadata[MessageContext.timeoutKey].flatMap(Int64.init).map(Self.deadline)
         }
-        if let refusal = refusal(entry, scan.data.count, deadline, { metadata }) {
+        if let refusal = refusal(entry, scan.data.count, deadline, isEvent: !scan.id.isPresent, { metadata }) {
             if scan.id.isPresent { write { $0.errorReply(refusal, id: body, scan.id) } }
             return
         }
@@ -45,16 +45,20 @@ extension ServerConnection {
     /// Why a message of so many bytes is not handled; nil when it is. A single one always may be: the frame limit bounds
     /// it.
     func refusal(
-        _ entry: Router.Entry, _ bytes: Int, _ deadline: NIODeadline?, _ metadata: () -> [String: String]
+        _ entry: Router.Entry, _ bytes: Int, _ deadline: NIODeadline?, isEvent: Bool, _ metadata: () -> [String: String]
     ) -> RemoteError? {
         if let deadline, deadline <= .now() { return refused(entry, .late, "its time was over when it came") }
+        // Who has too much to do is still there, and says so.
+        if entry.position == shared.healthPosition, inFlight < 2 * shared.configuration.limits.inFlight { return nil }
         let limits = shared.configuration.limits
         guard inFlight == 0 || inFlight < limits.inFlight && bytesInFlight + bytes <= limits.inFlightBytes else {
             shared.logger.warning(
                 "over the limit of messages in flight",
                 metadata: ["peer": "\(peer)", "pattern": "\(entry.command.pattern)"])
+            shared.counters.shed.increment()
             return .tooManyInFlight
         }
+        guard entry.command.kind == .request, !isEvent else { return nil }
         let admission = shared.loads[entry.position].admits {
             metadata()[MessageContext.criticalityKey].flatMap(Criticality.init) ?? .default
         }
@@ -136,7 +140,7 @@ extension ServerConnection {
         }
         let length = Int(header.metadataLength)
         let deadline = header.amount > 0 ? Self.deadline(milliseconds: Int64(header.amount)) : nil
-        let refusal = refusal(entry, payload.range.count, deadline) {
+        let refusal = refusal(entry, payload.range.count, deadline, isEvent: isEvent) {
             body.withBytes(of: ByteRange(start: 0, count: length)) { BinaryMetadata.read($0) } ?? [:]
         }
         if let refusal { return refuse(refusal.payload) }

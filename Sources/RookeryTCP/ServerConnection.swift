@@ -103,7 +103,6 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        lastMessageAt = executor.burstBeganAt
         handleQueued()
         executor.drain()
         watchPartialFrame()
@@ -153,7 +152,9 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     func enqueue(_ request: ServerRequest) {
         inFlight += 1
         bytesInFlight += request.payload.range.count
-        shared.loads[request.entry.position].began()
+        lastMessageAt = request.cameAt
+        // A stream is there for as long as somebody listens, and an event cannot be refused: neither is shed, nor counted.
+        if request.isShed { shared.loads[request.entry.position].began() }
         queue.append(request)
         if let deadline = request.deadline, deadline < nextDeadline { watchDeadlines(from: deadline) }
         settleSoon()
@@ -208,8 +209,12 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         if !creditTakers.isEmpty, case .binary(let id, _) = request.sender { creditTakers[id] = nil }
         inFlight -= 1
         bytesInFlight -= request.payload.range.count
+        guard request.isShed else {
+            if inFlight == 0, case .closing = state { settleSoon() }
+            return
+        }
         let load = shared.loads[request.entry.position]
-        if request.burst == executor.burst || request.isStream {
+        if request.burst == executor.burst {
             // Done at once: its time says nothing, and is not worth a look at the clock.
             load.ended(nil, at: .now())
         } else {
@@ -402,6 +407,8 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
             if NIODeadline.now() < self.lastMessageAt + limit { return self.watchIdleness() }
             self.shared.logger.debug("leaving an idle connection", metadata: ["peer": "\(self.peer)"])
             self.leave()
+            // A peer that does not know what it was told is not waited for.
+            self.abortLater()
             self.executor.drain()
         }
     }

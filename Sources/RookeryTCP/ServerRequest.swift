@@ -58,6 +58,8 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     }
 
     var isStream: Bool { entry.command.kind == .stream }
+    /// Whether it counts among what its command may have in hand at once.
+    var isShed: Bool { !isStream && !isEvent }
     var isEvent: Bool { if case .nobody = sender { true } else { false } }
 
     var messageContext: MessageContext {

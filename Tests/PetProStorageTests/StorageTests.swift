@@ -51,6 +51,39 @@ struct OutboxTests {
         #expect(try await relay.deliverDue() == 0)
     }
 
+    @Test("is delivered by one instance of its service at a time; another goes on when that one is silent")
+    func lease() async throws {
+        let database = try Database(inMemory: [])
+        let subscriber = Subscriber()
+        let time = Mutex(now)
+        func relay(_ holder: String) throws -> OutboxRelay {
+            OutboxRelay(
+                database: database, subscribers: [.vendor: try InMemoryTransport(subscriber.routes).client()],
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, holder: holder,
+                now: { time.withLock { $0 } })
+        }
+        let (first, second) = (try relay("first"), try relay("second"))
+        func publish(_ id: String) async throws {
+            try await database.write { try $0.publish(.bookingCreated, Self.event, at: now, id: id) }
+        }
+        try await publish("e1")
+        #expect(try await first.deliverDue() == 1)
+        try await publish("e2")
+        #expect(try await second.deliverDue() == 0, "the first one delivers")
+        time.withLock { $0 = $0 + .seconds(11) }
+        #expect(try await second.deliverDue() == 1)
+        try await publish("e3")
+        #expect(try await first.deliverDue() == 0, "it has lost its lease")
+        #expect(try await second.deliverDue() == 1)
+        #expect(subscriber.told.withLock { $0 } == ["e1", "e2", "e3"])
+        // One that stops gives its lease up.
+        let stopping = Task { try await second.run() }
+        stopping.cancel()
+        _ = await stopping.result
+        try await publish("e4")
+        #expect(try await first.deliverDue() == 1)
+    }
+
     @Test("holds nothing of a transaction that was rolled back")
     func rollback() async throws {
         struct Failed: Error {}

@@ -189,6 +189,26 @@ struct DestinationTests {
         #expect(time.slept == [.milliseconds(10), .milliseconds(10)])
     }
 
+    @Test("does not forget that an earlier attempt may have run, whatever became of the last one")
+    func doubt() async throws {
+        let time = ManualTime()
+        let dies = FakeInstance { _, count in
+            if count == 1 { throw CallError(.connectionLost, "died", wasWritten: true) }
+            throw CallError(.cannotConnect, "gone")
+        }
+        let booking = try destination(time, [dies])
+        let unknown = await #expect(throws: CallError.self) { try await booking.request(outgoing(write, time)) }
+        #expect(unknown?.wasWritten == true && unknown?.code == .connectionLost && dies.count == 2)
+        // A refusal of the command's own, in the end, is an answer.
+        let refuses = FakeInstance { _, count in
+            if count == 1 { throw CallError(.timeout, "late", wasWritten: true) }
+            throw RemoteError("PET_BUSY", "busy")
+        }
+        let other = try destination(time, [refuses])
+        let answer = await #expect(throws: RemoteError.self) { try await other.request(outgoing(write, time)) }
+        #expect(answer?.code == "PET_BUSY")
+    }
+
     @Test("spends no more on retries than its budget")
     func budget() async throws {
         let time = ManualTime()

@@ -57,6 +57,33 @@ struct BalancerTests {
         }
     }
 
+    @Test("chooses only among those there are, and each of them now and then, in a million random steps")
+    func model() {
+        let seed = Model.seed("balancer")
+        var random = SeededRandom(seed)
+        for balancing in Balancing.allCases {
+            var balancer = Balancer(balancing)
+            var counts = [Int](repeating: 0, count: 8)
+            for _ in 0..<(Model.steps / Balancing.allCases.count) {
+                let there = (0..<8).filter { _ in random.chance(0.7) }
+                let all = there.map {
+                    Candidate(
+                        index: $0, inFlight: random.below(20), latency: random.unit() + 1e-6,
+                        weight: 0.1 + 0.9 * random.unit())
+                }
+                var chances = random
+                let chosen = balancer.choose(all) { chances.unit() }
+                random = chances
+                if chosen == nil, !all.isEmpty { Issue.record("nobody; seed \(seed)") }
+                guard let chosen else { continue }
+                if !there.contains(chosen.index) { Issue.record("\(chosen.index) is not there; seed \(seed)") }
+                counts[chosen.index] += 1
+            }
+            let fair = counts.reduce(0, +) / 8
+            #expect(counts.allSatisfy { $0 > fair / 2 && $0 < fair * 2 }, "\(balancing) \(counts); seed \(seed)")
+        }
+    }
+
     @Test("remembers the peak of latencies, which falls slowly")
     func peak() {
         var latency = PeakEWMA()
@@ -93,6 +120,32 @@ struct EjectionTests {
         let threshold = Ejection.threshold(of: [0.99, 0.98, 0.99, 1, 0.99, 0.99, 0.5], settings)
         #expect((threshold ?? 0) > 0.5)
         #expect(Ejection.threshold(of: [0.99, 0.98, 0.99, 0.5], settings) == nil)
+    }
+
+    @Test("is left out only after failures in a row, never longer than 300 s and a tenth, in a million random steps")
+    func model() {
+        let seed = Model.seed("ejection")
+        var random = SeededRandom(seed)
+        var ejection = Ejection(Ejection.Configuration())
+        var inARow = 0
+        var now = 0.0
+        var until = 0.0
+        for _ in 0..<Model.steps {
+            now += random.unit()
+            let success = random.chance(0.6)
+            inARow = success ? 0 : inARow + 1
+            let chance = random.unit()
+            if let duration = ejection.callEnded(success: success, at: .seconds(now), random: { chance }) {
+                if inARow < 5 { Issue.record("too soon; seed \(seed)") }
+                if duration > .seconds(331) || duration < .seconds(26) { Issue.record("\(duration); seed \(seed)") }
+                inARow = 0
+                until = now + duration / .seconds(1)
+            }
+            if ejection.isEjected(at: .seconds(now)) != (now < until - 1e-6), abs(now - until) > 1e-3 {
+                Issue.record("left out or not; seed \(seed)")
+            }
+            if random.chance(0.05) { ejection.intervalEnded(at: .seconds(now)) }
+        }
     }
 
     @Test("is named HOST:PORT, with brackets around an IPv6 address")

@@ -57,8 +57,9 @@ struct RetryTests {
         #expect(failed(true) == .retry(after: .milliseconds(500), isCounted: true))
         #expect(failed(true) == .stop(.attempts))
         #expect(
-            decide(.refused(retryAfter: .milliseconds(70)), hasOther: true)
-                == .retry(after: .milliseconds(70), isCounted: true))
+            decide(.refused(retryAfter: .milliseconds(70)), hasOther: true) == .retry(after: .zero, isCounted: true))
+        #expect(
+            decide(.refused(retryAfter: .milliseconds(70))) == .retry(after: .milliseconds(70), isCounted: true))
         #expect(decide(.refused(retryAfter: .milliseconds(-1))) == .stop(.pushback))
     }
 
@@ -83,6 +84,40 @@ struct RetryTests {
         let pushback = RemoteError(.overloaded, "", details: ["retryAfterMs": 250])
         #expect(AttemptFailure(pushback) == .refused(retryAfter: .milliseconds(250)))
         #expect(AttemptFailure(RemoteError(.shuttingDown, "")) == .ambiguous)
+    }
+}
+
+extension RetryTests {
+    @Test("never outlives its deadline, its attempts or its command's nature, in a million random steps")
+    func model() {
+        let seed = Model.seed("retry")
+        var random = SeededRandom(seed)
+        let failures: [AttemptFailure] = [
+            .unreachable, .notSent, .ambiguous, .final, .refused(retryAfter: nil),
+            .refused(retryAfter: .milliseconds(100)), .refused(retryAfter: .milliseconds(-1)),
+        ]
+        var state = RetryState(RetryPolicy(), .safe)
+        var idempotency = Idempotency.safe
+        var retries = 0
+        for _ in 0..<Model.steps {
+            let failure = failures[random.below(failures.count)]
+            let remaining = Duration.milliseconds(random.below(3000))
+            let hasOther = random.chance(0.5)
+            switch state.failed(failure, hasOther: hasOther, remaining: remaining, random: random.unit()) {
+            case .retry(let delay, let isCounted):
+                if delay > .zero, delay >= remaining { Issue.record("too late; seed \(seed)") }
+                if delay > .seconds(2) { Issue.record("too long; seed \(seed)") }
+                if failure == .final { Issue.record("an answer repeated; seed \(seed)") }
+                if failure == .ambiguous, idempotency == .unsafe { Issue.record("ran twice; seed \(seed)") }
+                if isCounted { retries += 1 } else if !hasOther { Issue.record("uncounted; seed \(seed)") }
+                if retries > 2 || state.attempts != retries + 1 { Issue.record("too often; seed \(seed)") }
+                if random.chance(0.8) { continue }
+            case .stop: break
+            }
+            idempotency = [.safe, .keyed, .unsafe][random.below(3)]
+            state = RetryState(RetryPolicy(), idempotency)
+            retries = 0
+        }
     }
 }
 
