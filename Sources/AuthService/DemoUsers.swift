@@ -8,6 +8,7 @@ extension AuthController {
 
     /// Enters the demo accounts, if there are no accounts yet.
     public func enterDemoUsers() async throws {
+        guard try await database.isEmpty("users") else { return }
         let accounts: [(email: String, name: String, role: Role, state: UserState)] = [
             ("marigold@petpro.example", "Rosa Marigold", .vendor, .active),
             ("melati@petpro.example", "drh. Sari Melati", .vendor, .active),

@@ -5,6 +5,7 @@ import Rookery
 extension BookingController {
     /// Enters the demo owners' pets, if there are no pets yet.
     public func enterDemoPets() async throws {
+        guard try await database.isEmpty("pets") else { return }
         let pets = [
             CreatePet(ownerId: 5, name: "Biscuit", species: .dog, breed: "Beagle"),
             CreatePet(ownerId: 5, name: "Olive", species: .cat),

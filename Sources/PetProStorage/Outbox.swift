@@ -92,13 +92,16 @@ public struct OutboxRelay: Service {
     /// Delivers what is due now, at most a batch; gives how many events were tried.
     public func deliverDue() async throws -> Int {
         let now = self.now()
-        // Mostly there is nothing, and looking must not hold up a writer.
+        let holder = self.holder
+        // Mostly there is nothing, or another instance delivers, and looking must not hold up a writer.
         let isAnyDue = try await database.read { transaction in
-            try transaction.row(
+            let isOthers = try transaction.row(
+                "SELECT 1 AS one FROM relay_lease WHERE holder <> ? AND until > ?", holder, now)
+            if isOthers != nil { return false }
+            return try transaction.row(
                 "SELECT 1 AS one FROM outbox WHERE delivered_at IS NULL AND next_attempt_at <= ? LIMIT 1", now) != nil
         }
         guard isAnyDue else { return 0 }
-        let holder = self.holder
         let events = try await database.write { transaction in
             try Self.takeLease(holder, in: transaction, at: now) ? try Self.due(in: transaction, at: now) : []
         }

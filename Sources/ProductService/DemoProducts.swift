@@ -35,6 +35,7 @@ extension ProductController {
 
     /// Enters the demo products, if there are no products yet.
     public func enterDemoProducts() async throws {
+        guard try await database.isEmpty("products") else { return }
         let now = environment.now()
         try await database.write { transaction in
             guard try transaction.row("SELECT id FROM products LIMIT 1") == nil else { return }

@@ -50,6 +50,7 @@ extension VendorController {
 
     /// Enters the demo vendors, if there are no vendors yet.
     public func enterDemoVendors() async throws {
+        guard try await database.isEmpty("vendors") else { return }
         try await database.write { transaction in
             guard try transaction.row("SELECT id FROM vendors LIMIT 1") == nil else { return }
             for demo in Self.demoVendors {
