@@ -92,6 +92,7 @@ let package = Package(
             name: "RookeryTCP",
             dependencies: [
                 "RookeryCore", "RookeryWire", "RookeryResilience", nioCore, nioPosix, logging, lifecycle, metrics,
+                configuration,
             ],
             swiftSettings: settings
         ),

@@ -30,7 +30,10 @@ struct PetProCommand: AsyncParsableCommand {
             Terminal.note(
                 "petpro: \(error)\nIs another platform running? Choose other ports with --http and --base-port.")
             Foundation.exit(1)
-        } catch let error as DestinationConfiguration.Invalid {
+        } catch let error as InvalidSetting {
+            Terminal.note("petpro: \(error)")
+            Foundation.exit(1)
+        } catch let error as ServerConfiguration.Invalid {
             Terminal.note("petpro: \(error)")
             Foundation.exit(1)
         } catch let error as CommandFailure {

@@ -16,6 +16,8 @@ struct Platform: Sendable {
     let sources: [ServiceName: InstanceSource]
     /// How they are called.
     let settings: [ServiceName: DestinationConfiguration]
+    /// How they serve.
+    let servers: [ServiceName: ServerConfiguration]
     let dataFolder: String
     /// Demo data, and responses that say which calls they caused.
     let isDemo: Bool
@@ -68,13 +70,9 @@ struct Platform: Sendable {
     /// Opens a service's database and puts an instance of the service together, which listens at `address`.
     func parts(of service: ServiceName, at address: Instance) async throws -> ServiceParts {
         let name = Self.participant(service)
-        var configuration = ServerConfiguration(host: address.host, port: address.port)
-        configuration.name = service.rawValue
-        // A write waits for the disk, a login for its hash, and everybody for a writer that was stopped with the database's
-        // lock in its hand. Two thousand at once are done within their five seconds; more are not.
-        configuration.shedding.floor = .milliseconds(250)
-        configuration.shedding.minimum = 2000
-        configuration.shedding.initial = 2000
+        var configuration = servers[service] ?? ServerConfiguration()
+        configuration.host = address.host
+        configuration.port = address.port
         let path = "\(dataFolder)/\(service.rawValue).sqlite"
         let database: Database
         var others: [any Service] = []

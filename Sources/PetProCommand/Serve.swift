@@ -54,8 +54,10 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let logger = logging.logger()
         let sources = try self.sources()
+        let reader = try await settings.reader()
         let platform = Platform(
-            sources: sources, settings: try await settings.destinations(), dataFolder: data, isDemo: demo,
+            sources: sources, settings: try await SettingsOptions.destinations(reader),
+            servers: try await SettingsOptions.servers(reader), dataFolder: data, isDemo: demo,
             passwordCost: passwords.passwordCost,
             vendorsNeedApproval: vendorsNeedApproval, logger: logger)
         var services: [any Service]

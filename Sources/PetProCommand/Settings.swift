@@ -5,7 +5,7 @@ import PetProContracts
 import Rookery
 import SystemPackage
 
-/// The settings of the services' calls to each other: from the environment, then from a file.
+/// The settings of the services, and of their calls to each other: from the environment, then from a file.
 struct SettingsOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -13,8 +13,8 @@ struct SettingsOptions: ParsableArguments {
             valueName: "file"))
     var config: String?
 
-    /// Reads the settings of every service's destination. Throws an error that names the setting that is wrong.
-    func destinations() async throws -> [ServiceName: DestinationConfiguration] {
+    /// What the settings are read from.
+    func reader() async throws -> ConfigReader {
         var providers: [any ConfigProvider] = [EnvironmentVariablesProvider()]
         if let config {
             do {
@@ -23,7 +23,11 @@ struct SettingsOptions: ParsableArguments {
                 throw CommandFailure(message: "--config: cannot read \(config): \(error)")
             }
         }
-        let reader = ConfigReader(providers: providers)
+        return ConfigReader(providers: providers)
+    }
+
+    /// Reads the settings of every service's destination. Throws an error that names the setting that is wrong.
+    static func destinations(_ reader: ConfigReader) async throws -> [ServiceName: DestinationConfiguration] {
         var defaults = DestinationConfiguration()
         // A write may wait for another instance that was stopped in the middle of its own, and is not done sooner for being
         // sent again: an attempt gets half of the time there is.
@@ -37,6 +41,23 @@ struct SettingsOptions: ParsableArguments {
                 defaults: defaults)
         }
         return destinations
+    }
+
+    /// Reads the settings of every service's server. Throws an error that names the setting that is wrong.
+    static func servers(_ reader: ConfigReader) async throws -> [ServiceName: ServerConfiguration] {
+        var defaults = ServerConfiguration()
+        // A write waits for the disk, a login for its hash, and everybody for a writer that was stopped with the database's
+        // lock in its hand. Two thousand at once are done within their five seconds; more are not.
+        defaults.shedding.floor = .milliseconds(250)
+        defaults.shedding.minimum = 2000
+        defaults.shedding.initial = 2000
+        var servers: [ServiceName: ServerConfiguration] = [:]
+        for service in ServiceName.allCases {
+            var own = defaults
+            own.name = service.rawValue
+            servers[service] = try await ServerConfiguration(reader, service: service.rawValue, defaults: own)
+        }
+        return servers
     }
 
     private static func commands(of service: ServiceName) -> [Command] {

@@ -41,9 +41,11 @@ struct Up: AsyncParsableCommand {
     func run() async throws {
         let addresses = instances.addresses(from: basePort)
         let logger = logging.logger()
+        let reader = try await settings.reader()
         let platform = Platform(
             sources: Dictionary(grouping: addresses, by: \.service).mapValues { .list($0.map(\.address)) },
-            settings: try await settings.destinations(), dataFolder: data, isDemo: demo,
+            settings: try await SettingsOptions.destinations(reader),
+            servers: try await SettingsOptions.servers(reader), dataFolder: data, isDemo: demo,
             passwordCost: passwords.passwordCost, vendorsNeedApproval: vendorsNeedApproval, logger: logger)
         var parts: [Platform.ServiceParts] = []
         for (service, address) in addresses {

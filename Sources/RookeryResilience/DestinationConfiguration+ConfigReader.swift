@@ -16,21 +16,16 @@ extension DestinationConfiguration {
     ) async throws(Invalid) {
         self = defaults
         let scopes = [["rookery", "destinations", destination], ["rookery", "client"]]
-        for setting in Self.settings {
-            for scope in scopes {
-                let components = scope + setting.key.split(separator: ".").map(String.init)
-                guard let value = try await setting.kind.read(reader, components) else { continue }
-                try setting.apply(&self, value, components.joined(separator: "."))
-                break
-            }
-        }
+        for setting in Self.settings { try await setting.read(reader, scopes, into: &self) }
         for command in commands {
             let scope = scopes[0] + ["commands", command]
             var own = self.commands[command] ?? CommandConfiguration()
-            if case .duration(let timeout)? = try await Kind.duration.read(reader, scope + ["timeout"]) {
+            if case .duration(let timeout)? = try await ConfigValueKind.duration.read(reader, scope + ["timeout"]) {
                 own.timeout = timeout
             }
-            if case .integer(let attempts)? = try await Kind.integer.read(reader, scope + ["maximumAttempts"]) {
+            if case .integer(let attempts)? = try await ConfigValueKind.integer.read(
+                reader, scope + ["maximumAttempts"])
+            {
                 own.maximumAttempts = attempts
             }
             if own != CommandConfiguration() { self.commands[command] = own }
@@ -42,85 +37,7 @@ extension DestinationConfiguration {
         }
     }
 
-    private enum Value {
-        case integer(Int)
-        case real(Double)
-        case text(String)
-        case duration(Duration)
-    }
-
-    private enum Kind {
-        case integer, real, text, duration
-
-        func read(_ reader: ConfigReader, _ components: [String]) async throws(Invalid) -> Value? {
-            let key = ConfigKey(components)
-            let name = components.joined(separator: ".")
-            let text: String?
-            do {
-                switch self {
-                case .integer: return try await reader.fetchInt(forKey: key).map { .integer($0) }
-                case .real: return try await reader.fetchDouble(forKey: key).map { .real($0) }
-                case .text, .duration: text = try await reader.fetchString(forKey: key)
-                }
-            } catch {
-                throw Invalid(name, "\(requirement): \(error)")
-            }
-            guard let text else { return nil }
-            if case .text = self { return .text(text) }
-            guard let duration = Duration(text: text) else {
-                throw Invalid(name, "\(requirement), not \(text)")
-            }
-            return .duration(duration)
-        }
-
-        private var requirement: String {
-            switch self {
-            case .integer: "a whole number"
-            case .real: "a number"
-            case .text: "a text"
-            case .duration: "a duration such as 250ms, 5s or 2m"
-            }
-        }
-    }
-
-    private struct Setting {
-        let key: String
-        let kind: Kind
-        let apply: (inout DestinationConfiguration, Value, String) throws(Invalid) -> Void
-
-        static func integer(_ key: String, _ path: WritableKeyPath<DestinationConfiguration, Int>) -> Setting {
-            Setting(key: key, kind: .integer) { (settings, value, _) throws(Invalid) in
-                if case .integer(let value) = value { settings[keyPath: path] = value }
-            }
-        }
-
-        static func real(_ key: String, _ path: WritableKeyPath<DestinationConfiguration, Double>) -> Setting {
-            Setting(key: key, kind: .real) { (settings, value, _) throws(Invalid) in
-                if case .real(let value) = value { settings[keyPath: path] = value }
-            }
-        }
-
-        static func duration(_ key: String, _ path: WritableKeyPath<DestinationConfiguration, Duration>) -> Setting {
-            Setting(key: key, kind: .duration) { (settings, value, _) throws(Invalid) in
-                if case .duration(let value) = value { settings[keyPath: path] = value }
-            }
-        }
-
-        static func choice<Choice: RawRepresentable<String> & CaseIterable>(
-            _ key: String, _ path: WritableKeyPath<DestinationConfiguration, Choice>
-        ) -> Setting {
-            Setting(key: key, kind: .text) { (settings, value, name) throws(Invalid) in
-                guard case .text(let text) = value else { return }
-                guard let choice = Choice(rawValue: text) else {
-                    let all = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-                    throw Invalid(name, "one of \(all), not \(text)")
-                }
-                settings[keyPath: path] = choice
-            }
-        }
-    }
-
-    private static var settings: [Setting] {
+    private static var settings: [ConfigSetting<DestinationConfiguration>] {
         [
             .duration("timeout", \.timeout),
             .choice("concurrency.mode", \.concurrency.mode),
@@ -166,19 +83,5 @@ extension DestinationConfiguration {
             .duration("pool.pingAfter", \.pool.pingAfter),
             .duration("pool.pingTimeout", \.pool.pingTimeout),
         ]
-    }
-}
-
-extension Duration {
-    /// Reads a number with `ms`, `s` or `m`; nil when it is none.
-    public init?(text: String) {
-        let digits = text.prefix { $0.isNumber || $0 == "." }
-        guard let number = Double(digits), number >= 0, number < 1e7 else { return nil }
-        switch text.dropFirst(digits.count) {
-        case "ms": self = .milliseconds(number)
-        case "s": self = .seconds(number)
-        case "m": self = .seconds(number * 60)
-        default: return nil
-        }
     }
 }

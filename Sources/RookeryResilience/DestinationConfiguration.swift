@@ -68,21 +68,7 @@ public struct DestinationConfiguration: Sendable, Hashable {
     public init() {}
 
     /// A setting that cannot work.
-    public struct Invalid: Error, Sendable, Hashable, CustomStringConvertible {
-        /// The setting, as in configuration: `retry.maximumAttempts`.
-        public let key: String
-        /// What it must be.
-        public let requirement: String
-
-        /// Names key and requirement.
-        public init(_ key: String, _ requirement: String) {
-            self.key = key
-            self.requirement = requirement
-        }
-
-        /// Names both.
-        public var description: String { "\(key) must be \(requirement)" }
-    }
+    public typealias Invalid = InvalidSetting
 
     /// Throws ``Invalid`` for the first setting that cannot work.
     public func validate() throws(Invalid) {

@@ -384,6 +384,9 @@ struct ServeTests {
         let setting = try RunningProgram(
             RunningProgram.url("petpro"), ["up"], environment: ["ROOKERY_CLIENT_BREAKER_PROBES": "0"])
         #expect(await setting.exitCode() == 1)
+        let limit = try RunningProgram(
+            RunningProgram.url("petpro"), ["up"], environment: ["ROOKERY_SERVICES_AUTH_LIMITS_IN_FLIGHT": "none"])
+        #expect(await limit.exitCode() == 1)
         let noFile = try RunningProgram(RunningProgram.url("petpro"), ["up", "--config", "/nowhere.json"])
         #expect(await noFile.exitCode() == 1)
         let unknown = try RunningProgram(RunningProgram.url("petpro"), ["serve", "billing"])

@@ -1,0 +1,50 @@
+public import Configuration
+import RookeryResilience
+
+// The settings of a server, from the environment, a file, or whatever a `ConfigReader` reads: each under
+// `rookery.services.<name>`, then under `rookery.server`, which is for all of them.
+extension ServerConfiguration {
+    /// Reads a service's settings over `defaults`; what is not configured stays as it is there. The address is not among them.
+    ///
+    /// Durations are text with a unit: `250ms`, `5s`, `2m`. Throws ``RookeryResilience/InvalidSetting`` with the whole key of a
+    /// setting that cannot be read, and ``Invalid`` for one that cannot work.
+    public init(_ reader: ConfigReader, service: String, defaults: ServerConfiguration) async throws {
+        self = defaults
+        let scopes = [["rookery", "services", service], ["rookery", "server"]]
+        for setting in Self.settings { try await setting.read(reader, scopes, into: &self) }
+        do {
+            try validate()
+        } catch {
+            throw Invalid(description: "rookery.services.\(service).\(error.description)")
+        }
+    }
+
+    private static var settings: [ConfigSetting<ServerConfiguration>] {
+        [
+            .integer("limits.frame", \.limits.frame),
+            .integer("limits.inFlight", \.limits.inFlight),
+            .integer("limits.inFlightBytes", \.limits.inFlightBytes),
+            .integer("limits.connections", \.limits.connections),
+            .duration("limits.incompleteFrame", \.limits.incompleteFrame),
+            .duration("limits.idle", \.limits.idle),
+            .integer("limits.unsentPause", \.limits.unsentPause),
+            .integer("limits.unsentClose", \.limits.unsentClose),
+            .duration("drainTimeout", \.drainTimeout),
+            .choice("shedding.mode", \.shedding.mode),
+            .integer("shedding.initial", \.shedding.initial),
+            .integer("shedding.minimum", \.shedding.minimum),
+            .integer("shedding.maximum", \.shedding.maximum),
+            .duration("shedding.window", \.shedding.window),
+            .real("shedding.tolerance", \.shedding.tolerance),
+            .duration("shedding.memory", \.shedding.memory),
+            .duration("shedding.floor", \.shedding.floor),
+            .duration("connectionAge", \.ageOrNever),
+        ]
+    }
+
+    /// The age as a duration: 0 is for ever.
+    private var ageOrNever: Duration {
+        get { connectionAge ?? .zero }
+        set { connectionAge = newValue > .zero ? newValue : nil }
+    }
+}
