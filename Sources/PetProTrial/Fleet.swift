@@ -1,6 +1,4 @@
 import Foundation
-import NIOCore
-import NIOPosix
 import Rookery
 import RookeryTesting
 import Synchronization
@@ -62,7 +60,7 @@ final class Fleet: Sendable {
 
     static func start(_ program: URL, data: String) async throws -> Fleet {
         try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
-        let port = try await freePorts(6)
+        let port = try await FreePorts.first(of: 6)
         let members = [("booking", 2), ("vendor", 3), ("booking", 4), ("vendor", 5)].map {
             Member(service: $0.0, port: port + $0.1)
         }
@@ -107,23 +105,6 @@ final class Fleet: Sendable {
             throw NotStarted(description: "\(part) ended before it was ready; its errors are above")
         }
         return (process, String(line.dropFirst("ready ".count)))
-    }
-
-    private static func freePorts(_ count: Int) async throws -> Int {
-        for _ in 0..<100 {
-            let first = Int.random(in: 20_000...32_000)
-            var channels: [any Channel] = []
-            for port in first..<(first + count) {
-                if let channel = try? await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                    .bind(host: "127.0.0.1", port: port).get()
-                {
-                    channels.append(channel)
-                }
-            }
-            for channel in channels { try await channel.close().get() }
-            if channels.count == count { return first }
-        }
-        throw NotStarted(description: "no \(count) free ports in a row")
     }
 
     // MARK: Torments

@@ -1,5 +1,4 @@
 public import Logging
-import CoreMetrics
 import NIOCore
 public import RookeryCore
 import RookeryWire
@@ -24,14 +23,14 @@ public final class Destination: ClientTransport {
     /// Its name, in logs, metrics and errors.
     public let name: String
     private let configuration: DestinationConfiguration
-    private let environment: ResilienceEnvironment
+    let environment: ResilienceEnvironment
     private let discovery: any Discovery
     private let connect: @Sendable (Instance) -> any InstanceTransport
     private let logger: Logger
-    private let state: Mutex<State>
+    let state: Mutex<State>
     private let counters: DecisionCounters
 
-    private struct State: Sendable {
+    struct State: Sendable {
         var machine: DestinationMachine
         /// By the serials of the machine's instances.
         var transports: [UInt64: any InstanceTransport] = [:]
@@ -194,111 +193,7 @@ public final class Destination: ClientTransport {
         for transport in transports { await transport.close() }
     }
 
-    /// An attempt under way: its place at its instance and at the breakers, given back when it goes away.
-    private struct Attempt: ~Copyable {
-        private let destination: Destination
-        private let attempt: DestinationMachine.Attempt
-        private let beganAt: NIODeadline
-        /// Answers that take longer are slow.
-        private let slow: Duration
-        /// The call as it is made this time.
-        let call: OutgoingCall
-        let transport: any InstanceTransport
-        private var isEnded = false
-
-        init(
-            _ destination: Destination, _ attempt: DestinationMachine.Attempt, at now: NIODeadline, slow: Duration,
-            _ call: OutgoingCall, _ transport: any InstanceTransport
-        ) {
-            self.destination = destination
-            self.attempt = attempt
-            beganAt = now
-            self.slow = slow
-            self.call = call
-            self.transport = transport
-        }
-
-        var instance: Instance { attempt.instance }
-
-        consuming func ended(_ result: AttemptResult) {
-            isEnded = true
-            destination.ended(attempt, result, beganAt, destination.environment.now(), call.command.name)
-        }
-
-        consuming func answered() {
-            isEnded = true
-            let now = destination.environment.now()
-            destination.ended(
-                attempt, now.since(beganAt) > slow ? .answeredLate : .answered, beganAt, now, call.command.name)
-        }
-
-        deinit {
-            if !isEnded {
-                destination.ended(attempt, .abandoned, beganAt, destination.environment.now(), call.command.name)
-            }
-        }
-    }
-
-    /// A call from its beginning to its end, with all its attempts: its place among those under way, given back when it goes
-    /// away.
-    private struct CallCourse: ~Copyable {
-        private let destination: Destination
-        private let call: OutgoingCall
-        /// Made when the first attempt has failed.
-        private var retry: RetryState?
-        private var tried: [Instance] = []
-        /// Why an earlier attempt has no answer although it may have run.
-        private var doubt: (any Error)?
-
-        /// Throws when there are too many.
-        init(_ destination: Destination, _ call: OutgoingCall) throws {
-            try destination.begin(call)
-            self.destination = destination
-            self.call = call
-        }
-
-        deinit { destination.state.withLock { $0.machine.callEnded() } }
-
-        func begin() throws -> Attempt {
-            do {
-                return try destination.attempt(call, retry, avoiding: tried)
-            } catch {
-                throw settled(error)
-            }
-        }
-
-        /// That the last attempt was never sent says nothing about the ones before: a call that may have run may have run,
-        /// unless the command itself has answered in the end.
-        private func settled(_ error: any Error) -> any Error {
-            guard let doubt, call.command.idempotency != .safe else { return error }
-            if error is RemoteError, AttemptFailure(error) == .final { return error }
-            if let error = error as? CallError, error.wasWritten { return error }
-            if error is CancellationError { return error }
-            return CallError(
-                (doubt as? CallError)?.code ?? .connectionLost,
-                "Whether \(call.command.name) ran is unknown, and it cannot be asked again.", wasWritten: true,
-                cause: "\(doubt); then \(error)")
-        }
-
-        /// How long to wait before the next attempt; throws when there is none.
-        mutating func failed(_ error: any Error, _ attempt: consuming Attempt) throws -> Duration {
-            let instance = attempt.instance
-            attempt.ended(AttemptResult(error))
-            if !tried.contains(instance) { tried.append(instance) }
-            var state =
-                retry
-                ?? RetryState(destination.retryPolicy(of: call.command), destination.idempotency(of: call.command))
-            defer { retry = state }
-            if AttemptFailure(error) == .ambiguous { doubt = error }
-            do {
-                return try destination.next(after: error, call, &state, tried)
-            } catch {
-                throw settled(error)
-            }
-        }
-    }
-
-    private func ended(
+    func ended(
         _ attempt: DestinationMachine.Attempt, _ result: AttemptResult, _ beganAt: NIODeadline, _ now: NIODeadline,
         _ command: String
     ) {
@@ -310,7 +205,7 @@ public final class Destination: ClientTransport {
         if !decisions.isEmpty { note(decisions, command) }
     }
 
-    private func begin(_ call: OutgoingCall) throws {
+    func begin(_ call: OutgoingCall) throws {
         let now = environment.now()
         guard state.withLock({ $0.machine.callBegan(at: now) }) else {
             note([.limited(configuration.concurrency.maximumCalls)], call.command.name)
@@ -347,7 +242,7 @@ public final class Destination: ClientTransport {
         }
     }
 
-    private func attempt(_ call: OutgoingCall, _ retry: RetryState?, avoiding tried: [Instance]) throws -> Attempt {
+    func attempt(_ call: OutgoingCall, _ retry: RetryState?, avoiding tried: [Instance]) throws -> Attempt {
         let command = call.command.name
         let now = environment.now()
         let mayRepeat =
@@ -362,7 +257,7 @@ public final class Destination: ClientTransport {
             narrowed(call, retry, isLimited: attempt.isLimited, at: now), transport)
     }
 
-    private func retryPolicy(of command: Command) -> RetryPolicy {
+    func retryPolicy(of command: Command) -> RetryPolicy {
         var policy = configuration.retry
         if !configuration.commands.isEmpty,
             let attempts = configuration.commands[command.wireName]?.maximumAttempts
@@ -373,12 +268,12 @@ public final class Destination: ClientTransport {
     }
 
     /// Nobody acknowledges an event: it is only sent again when it was not sent.
-    private func idempotency(of command: Command) -> Idempotency {
+    func idempotency(of command: Command) -> Idempotency {
         command.kind == .event ? .unsafe : command.idempotency
     }
 
     /// How long to wait before the next attempt; throws the error when there is none.
-    private func next(
+    func next(
         after error: any Error, _ call: OutgoingCall, _ retry: inout RetryState, _ tried: [Instance]
     ) throws -> Duration {
         let failure = AttemptFailure(error)
@@ -469,22 +364,4 @@ public final class Destination: ClientTransport {
         guard case .picked = decision, logger.logLevel <= .debug else { return }
         logger.debug("\(decision)", metadata: ["decision": "picked", "command": "\(command)"])
     }
-}
-
-/// A destination's decisions, counted.
-private struct DecisionCounters: Sendable {
-    private let counters: [String: Counter]
-
-    init(destination: String) {
-        var counters: [String: Counter] = [:]
-        for kind in [
-            "picked", "retried", "not_retried", "rejected", "limited", "ejected", "unreachable", "breaker", "observed",
-        ] {
-            counters[kind] = Counter(
-                label: "rookery_client_decisions_total", dimensions: [("destination", destination), ("decision", kind)])
-        }
-        self.counters = counters
-    }
-
-    func count(_ decision: CallDecision) { counters[decision.kind]?.increment() }
 }

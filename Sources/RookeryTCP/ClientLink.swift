@@ -48,12 +48,12 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     var pending = PendingTable<PendingCall>()
     /// Calls to be written when connected, in order.
     private var waiting: [PendingCall] = []
-    private var timer: Scheduled<Void>?
-    private var timerDeadline = NIODeadline.distantFuture
+    var timer: Scheduled<Void>?
+    var timerDeadline = NIODeadline.distantFuture
     private var reason = "closed by the peer"
     /// When something last came.
-    private var heardAt = NIODeadline.now()
-    private var silenceTimer: Scheduled<Void>?
+    var heardAt = NIODeadline.now()
+    var silenceTimer: Scheduled<Void>?
     /// The owner leaves as soon as there is a connection, and its calls are answered.
     private var leavesWhenOpen = false
 
@@ -286,59 +286,6 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
             call.resume(throwing: error(call))
         }
     }
-
-    // MARK: Time
-
-    private func arm(_ deadline: NIODeadline) {
-        timer?.cancel()
-        timerDeadline = deadline
-        timer = executor.eventLoop.scheduleTask(deadline: deadline) { self.timePassed() }
-    }
-
-    /// A deadline has been moved to an earlier time.
-    func watch(_ call: PendingCall) {
-        if call.deadline < timerDeadline { arm(call.deadline) }
-    }
-
-    /// One timer for all calls: deadlines mostly come in the order of the calls, so it seldom looks in vain.
-    private func timePassed() {
-        timerDeadline = .distantFuture
-        let now = NIODeadline.now()
-        var next = NIODeadline.distantFuture
-        var late: [PendingCall] = []
-        pending.forEach { _, call in
-            if call.deadline <= now { late.append(call) } else { next = min(next, call.deadline) }
-        }
-        for call in late { forget(call, timeout(call)) }
-        // Not more often than every 5 ms, however many deadlines there are.
-        if next != .distantFuture { arm(max(next, now + .milliseconds(5))) }
-        executor.drain()
-    }
-
-    private func timeout(_ call: PendingCall) -> CallError {
-        if case .stream = call.kind, let timeout = call.call?.valueTimeout {
-            return CallError(
-                .streamTimeout, "No value of \(call.name) from \(address) in \(timeout.milliseconds) ms.",
-                wasWritten: call.wasWritten)
-        }
-        return CallError(
-            .timeout, "No reply from \(address) to \(call.name) in time.", wasWritten: call.wasWritten)
-    }
-
-    /// A peer that has been silent for long is asked whether it lives.
-    private func watchSilence() {
-        let after = TimeAmount(configuration.pool.pingAfter)
-        silenceTimer = executor.eventLoop.scheduleTask(deadline: heardAt + after) {
-            guard self.state == .open || self.state == .leaving else { return }
-            if NIODeadline.now() < self.heardAt + after { return self.watchSilence() }
-            let limit = NIODeadline.now() + TimeAmount(self.configuration.pool.pingTimeout)
-            self.send(PendingCall(.keepalive, before: limit))
-            self.executor.drain()
-        }
-    }
-
-    /// The peer lives.
-    func answeredKeepalive() { watchSilence() }
 
     /// Whether calls of a pattern go in binary frames.
     func hasFrames(for command: Command) -> Bool {

@@ -13,7 +13,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     typealias OutboundOut = ByteBuffer
 
     /// From `open` to `closing` on a stop or a framing error, to `closed` from either when the channel ends.
-    private enum State {
+    enum State {
         /// Takes messages.
         case open
         /// Goes away as soon as the peer, which has been told, sends no more and what it sent is answered.
@@ -27,8 +27,8 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     let shared: ServerShared
     let executor: LoopExecutor
     let peer: String
-    private var context: ChannelHandlerContext?
-    private var state = State.open
+    var context: ChannelHandlerContext?
+    var state = State.open
     var decoder: FrameDecoder
     var writer = ValueWriter(capacity: 4096)
     var negotiated: Negotiated?
@@ -44,12 +44,12 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     var creditTakers: [UInt64: ServerRequest] = [:]
     private var holding: [ServerRequest] = []
     private var partialFrameTimer: Scheduled<Void>?
-    private var deadlineTimer: Scheduled<Void>?
+    var deadlineTimer: Scheduled<Void>?
     /// The earliest deadline of a message being handled that the timer is set to.
-    private var nextDeadline = NIODeadline.distantFuture
-    private var ageTimer: Scheduled<Void>?
-    private var idleTimer: Scheduled<Void>?
-    private var lastMessageAt = NIODeadline.now()
+    var nextDeadline = NIODeadline.distantFuture
+    var ageTimer: Scheduled<Void>?
+    var idleTimer: Scheduled<Void>?
+    var lastMessageAt = NIODeadline.now()
     private var framesRead: UInt64 = 0
     /// Bytes of the payloads whose handlers have not returned.
     var bytesInFlight = 0
@@ -356,63 +356,6 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         context.close(promise: nil)
     }
 
-    // MARK: Time
-
-    /// One timer for all deadlines; they mostly come in the order of the messages, so it is seldom set.
-    private func watchDeadlines(from deadline: NIODeadline) {
-        deadlineTimer?.cancel()
-        nextDeadline = deadline
-        deadlineTimer = context?.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
-            self.deadlinePassed()
-        }
-    }
-
-    private func deadlinePassed() {
-        nextDeadline = .distantFuture
-        let now = NIODeadline.now()
-        var next = NIODeadline.distantFuture
-        for request in queue[firstQueued...] where !request.isAbandoned {
-            guard let deadline = request.deadline else { continue }
-            if deadline <= now { request.expire() } else { next = min(next, deadline) }
-        }
-        for task in Array(tasks.values) {
-            guard let request = task.current, !request.isAbandoned, let deadline = request.deadline else { continue }
-            if deadline > now {
-                next = min(next, deadline)
-                continue
-            }
-            request.expire()
-            task.cancel()
-        }
-        // Not more often than every 5 ms, however many deadlines there are.
-        if next != .distantFuture { watchDeadlines(from: max(next, now + TimeAmount.milliseconds(5))) }
-        executor.drain()
-    }
-
-    /// A negotiated connection ends some day, so that peers that live long find new instances.
-    private func watchAge() {
-        guard let age = shared.configuration.connectionAge, let context else { return }
-        let limit = TimeAmount.nanoseconds(Int64(Double(TimeAmount(age).nanoseconds) * Double.random(in: 0.9...1.1)))
-        ageTimer = context.eventLoop.assumeIsolated().scheduleTask(in: limit) {
-            guard case .open = self.state, self.canSayGoAway else { return }
-            self.leave()
-            self.executor.drain()
-        }
-    }
-
-    private func watchIdleness() {
-        let limit = TimeAmount(shared.configuration.limits.idle)
-        idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(deadline: lastMessageAt + limit) {
-            if self.inFlight > 0 { self.lastMessageAt = .now() }
-            if NIODeadline.now() < self.lastMessageAt + limit { return self.watchIdleness() }
-            self.shared.logger.debug("leaving an idle connection", metadata: ["peer": "\(self.peer)"])
-            self.leave()
-            // A peer that does not know what it was told is not waited for.
-            self.abortLater()
-            self.executor.drain()
-        }
-    }
-
     // MARK: Ending
 
     private func watchPartialFrame() {
@@ -449,7 +392,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         write(BinaryHeader(.goAway, id: 0))
     }
 
-    private var canSayGoAway: Bool { negotiated?.reply.features.contains("go-away") ?? false }
+    var canSayGoAway: Bool { negotiated?.reply.features.contains("go-away") ?? false }
 
     /// Takes no further messages, finishes those in flight, closes. On the loop.
     func close(endingStreams: Bool = false) {
@@ -462,7 +405,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     }
 
     /// A handler that never ends must not keep the connection for ever.
-    private func abortLater() {
+    func abortLater() {
         guard abortTimer == nil else { return }
         abortTimer = context?.eventLoop.assumeIsolated().scheduleTask(
             in: TimeAmount(shared.configuration.drainTimeout)

@@ -28,7 +28,7 @@ private struct BrokenPlatform {
 
     static func running(_ body: (BrokenPlatform) async throws -> Void) async throws {
         let data = NSTemporaryDirectory() + "petpro-" + UUID().uuidString
-        let port = try await RunningPlatform.freePorts(4)
+        let port = try await FreePorts.first(of: 4)
         let names = ["auth", "booking", "vendor", "product"]
         var direct: [String: String] = [:]
         for (at, name) in names.enumerated() { direct["PETPRO_\(name.uppercased())"] = "127.0.0.1:\(port + at)" }

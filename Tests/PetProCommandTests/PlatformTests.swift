@@ -317,7 +317,7 @@ struct ServeTests {
     @Test("fail as the platform says when another one is down, and leave nothing behind")
     func partialPlatform() async throws {
         let data = NSTemporaryDirectory() + "petpro-" + UUID().uuidString
-        let port = try await RunningPlatform.freePorts(4)
+        let port = try await FreePorts.first(of: 4)
         var environment: [String: String] = [:]
         for (at, name) in ["AUTH", "BOOKING", "VENDOR", "PRODUCT"].enumerated() {
             environment["PETPRO_\(name)"] = "127.0.0.1:\(port + at)"

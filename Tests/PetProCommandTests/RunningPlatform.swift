@@ -2,7 +2,6 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import Rookery
 import RookeryTesting
 import Testing
@@ -116,26 +115,9 @@ struct RunningPlatform: Sendable {
             RunningProgram.url("petpro"),
             [
                 "up", "--demo", "--data", data, "--password-cost", "10", "--http", "127.0.0.1:0", "--base-port",
-                String(try await freePorts(8)),
+                String(try await FreePorts.first(of: 8)),
             ] + arguments)
         let line = try need(await program.line("ready "))
         return RunningPlatform(http: HTTP(url: String(line.dropFirst("ready ".count))), program: program, data: data)
-    }
-
-    /// The first of `count` ports in a row on which nobody listens.
-    static func freePorts(_ count: Int) async throws -> Int {
-        while true {
-            let first = Int.random(in: 20_000...32_000)
-            var channels: [any Channel] = []
-            for port in first..<(first + count) {
-                if let channel = try? await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                    .bind(host: "127.0.0.1", port: port).get()
-                {
-                    channels.append(channel)
-                }
-            }
-            for channel in channels { try await channel.close().get() }
-            if channels.count == count { return first }
-        }
     }
 }

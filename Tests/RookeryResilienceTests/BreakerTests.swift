@@ -1,5 +1,6 @@
 import NIOCore
 import RookeryResilience
+import RookeryTesting
 import Testing
 
 @Suite("A circuit breaker")

@@ -1,5 +1,6 @@
 import NIOCore
 import RookeryResilience
+import RookeryTesting
 import Testing
 
 private let first = Instance(host: "a", port: 1)

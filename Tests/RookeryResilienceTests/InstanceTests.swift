@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import RookeryResilience
+import RookeryTesting
 import Testing
 
 private func candidates(_ count: Int, _ change: (inout Candidate) -> Void = { _ in }) -> [Candidate] {

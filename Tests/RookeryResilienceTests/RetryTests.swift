@@ -2,6 +2,7 @@ import NIOCore
 import RookeryCore
 import RookeryResilience
 import RookeryWire
+import RookeryTesting
 import Testing
 
 @Suite("A retry")

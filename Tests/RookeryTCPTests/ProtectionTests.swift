@@ -68,7 +68,8 @@ struct ProtectionTests {
                 $0.shedding.minimum = 10
             }
         ) { port, server in
-            let client = client(port)
+            // From the first call on, also before anybody knows what the server takes.
+            let client = client(port) { $0.sendsMetadata = true }
             func call(_ criticality: Criticality) async throws {
                 let context = MessageContext(
                     pattern: "x", metadata: [MessageContext.criticalityKey: criticality.rawValue], peer: "p")

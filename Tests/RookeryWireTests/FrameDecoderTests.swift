@@ -1,4 +1,5 @@
 import NIOCore
+import RookeryTesting
 import RookeryWire
 import Testing
 
@@ -55,7 +56,7 @@ struct FrameDecoderTests {
 
     @Test("never crashes on random bytes", arguments: 0..<20)
     func randomBytes(_ seed: UInt64) {
-        var generator = SplitMix(state: seed)
+        var generator = SeededRandom(seed)
         let alphabet = Array("0123456789#{}[]\":,ntf \\u\u{0}".utf8) + [0x80, 0xC3, 0xF0, 0x9F, 0xFF]
         for _ in 0..<2000 {
             let count = Int.random(in: 1...40, using: &generator)
@@ -68,19 +69,5 @@ struct FrameDecoderTests {
                 #expect(!error.description.isEmpty)
             }
         }
-    }
-}
-
-/// Random numbers that come again with the same seed (Steele, Lea, Flood: "Fast splittable pseudorandom number
-/// generators", 2014).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

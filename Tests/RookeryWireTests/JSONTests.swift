@@ -1,3 +1,4 @@
+import RookeryTesting
 import RookeryWire
 import Testing
 
@@ -20,7 +21,7 @@ struct JSONWriterTests {
 
     @Test("writes doubles that read back to themselves", arguments: 0..<8)
     func roundTrip(_ seed: UInt64) throws {
-        var generator = SplitMix(state: seed)
+        var generator = SeededRandom(seed)
         for _ in 0..<5000 {
             let bits = generator.next()
             let value = seed % 2 == 0 ? Double(bitPattern: bits) : Double(Int64(bitPattern: bits) >> 20) / 1000

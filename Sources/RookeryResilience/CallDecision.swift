@@ -1,0 +1,57 @@
+/// What happened to a call on its way, and why: logged, counted, and kept in the call's trace.
+public enum CallDecision: Sendable, Hashable {
+    /// An instance was chosen for an attempt.
+    case picked(Instance, attempt: Int)
+    /// Another attempt follows.
+    case retried(after: Duration, because: String)
+    /// There is no other attempt.
+    case notRetried(RetryState.Stop)
+    /// The breaker of the destination, or of an instance when one is named, let no call through.
+    case rejected(by: Instance?, retryAfter: Duration)
+    /// There were too many calls.
+    case limited(Int)
+    /// An instance is left out for a while.
+    case ejected(Instance, for: Duration)
+    /// An instance cannot be reached, and is left alone for a while.
+    case unreachable(Instance, for: Duration)
+    /// A breaker changed: of an instance when one is named.
+    case breaker(Instance?, CircuitBreaker.Transition)
+    /// A guard that only observes would have decided so.
+    case observed(String)
+
+    /// The name of its kind, as in metrics.
+    public var kind: String {
+        switch self {
+        case .picked: "picked"
+        case .retried: "retried"
+        case .notRetried: "not_retried"
+        case .rejected: "rejected"
+        case .limited: "limited"
+        case .ejected: "ejected"
+        case .unreachable: "unreachable"
+        case .breaker: "breaker"
+        case .observed: "observed"
+        }
+    }
+}
+
+extension CallDecision: CustomStringConvertible {
+    /// In words.
+    public var description: String {
+        switch self {
+        case .picked(let instance, let attempt): "picked \(instance) for attempt \(attempt)"
+        case .retried(let delay, let why): "retried after \(delay.nanoseconds / 1_000_000) ms: \(why)"
+        case .notRetried(let stop): "not retried: \(stop.rawValue)"
+        case .rejected(let instance, let time):
+            "rejected by the breaker\(instance.map { " of \($0)" } ?? ""), for \(time.nanoseconds / 1_000_000) ms"
+        case .limited(let count): "refused: \(count) calls are under way"
+        case .ejected(let instance, let time): "ejected \(instance) for \(time.nanoseconds / 1_000_000) ms"
+        case .unreachable(let instance, let time):
+            "\(instance) cannot be reached, left alone for \(time.nanoseconds / 1_000_000) ms"
+        case .breaker(let instance, let transition):
+            "breaker\(instance.map { " of \($0)" } ?? ""): \(transition.from.rawValue) → \(transition.to.rawValue), "
+                + transition.reason
+        case .observed(let text): "would have been \(text)"
+        }
+    }
+}

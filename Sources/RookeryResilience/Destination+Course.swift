@@ -1,0 +1,109 @@
+import NIOCore
+import RookeryCore
+import Synchronization
+
+extension Destination {
+    /// An attempt under way: its place at its instance and at the breakers, given back when it goes away.
+    struct Attempt: ~Copyable {
+        private let destination: Destination
+        private let attempt: DestinationMachine.Attempt
+        private let beganAt: NIODeadline
+        /// Answers that take longer are slow.
+        private let slow: Duration
+        /// The call as it is made this time.
+        let call: OutgoingCall
+        let transport: any InstanceTransport
+        private var isEnded = false
+
+        init(
+            _ destination: Destination, _ attempt: DestinationMachine.Attempt, at now: NIODeadline, slow: Duration,
+            _ call: OutgoingCall, _ transport: any InstanceTransport
+        ) {
+            self.destination = destination
+            self.attempt = attempt
+            beganAt = now
+            self.slow = slow
+            self.call = call
+            self.transport = transport
+        }
+
+        var instance: Instance { attempt.instance }
+
+        consuming func ended(_ result: AttemptResult) {
+            isEnded = true
+            destination.ended(attempt, result, beganAt, destination.environment.now(), call.command.name)
+        }
+
+        consuming func answered() {
+            isEnded = true
+            let now = destination.environment.now()
+            destination.ended(
+                attempt, now.since(beganAt) > slow ? .answeredLate : .answered, beganAt, now, call.command.name)
+        }
+
+        deinit {
+            if !isEnded {
+                destination.ended(attempt, .abandoned, beganAt, destination.environment.now(), call.command.name)
+            }
+        }
+    }
+
+    /// A call from its beginning to its end, with all its attempts: its place among those under way, given back when it goes
+    /// away.
+    struct CallCourse: ~Copyable {
+        private let destination: Destination
+        private let call: OutgoingCall
+        /// Made when the first attempt has failed.
+        private var retry: RetryState?
+        private var tried: [Instance] = []
+        /// Why an earlier attempt has no answer although it may have run.
+        private var doubt: (any Error)?
+
+        /// Throws when there are too many.
+        init(_ destination: Destination, _ call: OutgoingCall) throws {
+            try destination.begin(call)
+            self.destination = destination
+            self.call = call
+        }
+
+        deinit { destination.state.withLock { $0.machine.callEnded() } }
+
+        func begin() throws -> Attempt {
+            do {
+                return try destination.attempt(call, retry, avoiding: tried)
+            } catch {
+                throw settled(error)
+            }
+        }
+
+        /// That the last attempt was never sent says nothing about the ones before: a call that may have run may have run,
+        /// unless the command itself has answered in the end.
+        private func settled(_ error: any Error) -> any Error {
+            guard let doubt, call.command.idempotency != .safe else { return error }
+            if error is RemoteError, AttemptFailure(error) == .final { return error }
+            if let error = error as? CallError, error.wasWritten { return error }
+            if error is CancellationError { return error }
+            return CallError(
+                (doubt as? CallError)?.code ?? .connectionLost,
+                "Whether \(call.command.name) ran is unknown, and it cannot be asked again.", wasWritten: true,
+                cause: "\(doubt); then \(error)")
+        }
+
+        /// How long to wait before the next attempt; throws when there is none.
+        mutating func failed(_ error: any Error, _ attempt: consuming Attempt) throws -> Duration {
+            let instance = attempt.instance
+            attempt.ended(AttemptResult(error))
+            if !tried.contains(instance) { tried.append(instance) }
+            var state =
+                retry
+                ?? RetryState(destination.retryPolicy(of: call.command), destination.idempotency(of: call.command))
+            defer { retry = state }
+            if AttemptFailure(error) == .ambiguous { doubt = error }
+            do {
+                return try destination.next(after: error, call, &state, tried)
+            } catch {
+                throw settled(error)
+            }
+        }
+    }
+}

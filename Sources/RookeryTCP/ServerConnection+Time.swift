@@ -1,0 +1,60 @@
+import Logging
+import NIOCore
+
+// What passes by itself: deadlines, age, idleness.
+extension ServerConnection {
+    /// One timer for all deadlines; they mostly come in the order of the messages, so it is seldom set.
+    func watchDeadlines(from deadline: NIODeadline) {
+        deadlineTimer?.cancel()
+        nextDeadline = deadline
+        deadlineTimer = context?.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+            self.deadlinePassed()
+        }
+    }
+
+    func deadlinePassed() {
+        nextDeadline = .distantFuture
+        let now = NIODeadline.now()
+        var next = NIODeadline.distantFuture
+        for request in queue[firstQueued...] where !request.isAbandoned {
+            guard let deadline = request.deadline else { continue }
+            if deadline <= now { request.expire() } else { next = min(next, deadline) }
+        }
+        for task in Array(tasks.values) {
+            guard let request = task.current, !request.isAbandoned, let deadline = request.deadline else { continue }
+            if deadline > now {
+                next = min(next, deadline)
+                continue
+            }
+            request.expire()
+            task.cancel()
+        }
+        // Not more often than every 5 ms, however many deadlines there are.
+        if next != .distantFuture { watchDeadlines(from: max(next, now + TimeAmount.milliseconds(5))) }
+        executor.drain()
+    }
+
+    /// A negotiated connection ends some day, so that peers that live long find new instances.
+    func watchAge() {
+        guard let age = shared.configuration.connectionAge, let context else { return }
+        let limit = TimeAmount.nanoseconds(Int64(Double(TimeAmount(age).nanoseconds) * Double.random(in: 0.9...1.1)))
+        ageTimer = context.eventLoop.assumeIsolated().scheduleTask(in: limit) {
+            guard case .open = self.state, self.canSayGoAway else { return }
+            self.leave()
+            self.executor.drain()
+        }
+    }
+
+    func watchIdleness() {
+        let limit = TimeAmount(shared.configuration.limits.idle)
+        idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(deadline: lastMessageAt + limit) {
+            if self.inFlight > 0 { self.lastMessageAt = .now() }
+            if NIODeadline.now() < self.lastMessageAt + limit { return self.watchIdleness() }
+            self.shared.logger.debug("leaving an idle connection", metadata: ["peer": "\(self.peer)"])
+            self.leave()
+            // A peer that does not know what it was told is not waited for.
+            self.abortLater()
+            self.executor.drain()
+        }
+    }
+}
