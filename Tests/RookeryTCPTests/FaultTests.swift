@@ -119,48 +119,61 @@ struct FaultTests {
         }
     }
 
-    @Test("retries of four tiers, the last of them dead, stay within a fifth and the reserve")
-    func storm() async throws {
+    /// Calls the next tier, whose breaker and ejection are off: they would keep the load off altogether.
+    private static func tier(calling next: Int) throws -> Route {
+        var configuration = DestinationConfiguration()
+        configuration.breaker.mode = .off
+        configuration.ejection.mode = .off
+        let destination = try Destination(
+            tcp: "tier", configuration, discovery: StaticDiscovery([Instance(host: "127.0.0.1", port: next)]),
+            eventLoops: oneLoop, logger: quiet
+        ) { $0.negotiates = false }
+        let client = RookeryClient(destination)
+        return .raw("work") { value in try await client.send("work", value ?? .null, idempotency: .safe) }
+    }
+
+    /// Puts 3000 calls on three tiers above a dead one; what arrives there may be a fifth more, and the reserve.
+    private func storm(on last: Int, arrived: () -> Int) async throws {
+        let calls = 3000
+        try await withServer([Self.tier(calling: last)]) { third, _ in
+            try await withServer([Self.tier(calling: third)]) { second, _ in
+                let first = try Self.tier(calling: second)
+                let began = ContinuousClock.now
+                await withTaskGroup(of: Void.self) { group in
+                    for _ in 0..<50 {
+                        group.addTask {
+                            // Every one of them fails.
+                            for _ in 0..<(calls / 50) { try? await first.body(.absent, DiscardingSink.shared) }
+                        }
+                    }
+                }
+                // Ten a second, and what ten seconds of it had gathered before.
+                let reserve = 100 + 10 * (began.duration(to: .now) / .seconds(1))
+                #expect(Double(arrived()) <= 1.2 * Double(calls) + reserve + 1, "\(arrived()) for \(calls) calls")
+                #expect(arrived() >= calls / 100)
+            }
+        }
+    }
+
+    @Test("retries of four tiers, the last of them overloaded, stay within a fifth and the reserve")
+    func overloadedTier() async throws {
         let arrived = Shared(0)
         let dead = Route.raw("work") { _ in
             arrived.change { $0 += 1 }
             throw RemoteError(.overloaded, "dead", details: ["retryAfterMs": 0])
         }
-        func tier(calling next: Int) throws -> Route {
-            var configuration = DestinationConfiguration()
-            // The breaker would keep the load off altogether; this is about retries.
-            configuration.breaker.mode = .off
-            configuration.ejection.mode = .off
-            let destination = try Destination(
-                tcp: "tier", configuration, discovery: StaticDiscovery([Instance(host: "127.0.0.1", port: next)]),
-                eventLoops: oneLoop, logger: quiet)
-            let client = RookeryClient(destination)
-            return .raw("work") { value in
-                try await client.send("work", value ?? .null, idempotency: .safe)
-            }
-        }
-        let calls = 3000
-        try await withServer([dead]) { last, _ in
-            try await withServer([tier(calling: last)]) { third, _ in
-                try await withServer([tier(calling: third)]) { second, _ in
-                    let first = try tier(calling: second)
-                    let began = ContinuousClock.now
-                    await withTaskGroup(of: Void.self) { group in
-                        for _ in 0..<50 {
-                            group.addTask {
-                                for _ in 0..<(calls / 50) {
-                                    try? await first.body(.absent, DiscardingSink.shared)
-                                }
-                            }
-                        }
-                    }
-                    // The reserve is ten a second, and what ten seconds of it had gathered before.
-                    let reserve = 100 + 10 * (began.duration(to: .now) / .seconds(1))
-                    let count = arrived.value
-                    #expect(count >= calls)
-                    #expect(Double(count) <= 1.2 * Double(calls) + reserve + 1, "\(count) for \(calls) calls")
-                }
-            }
+        try await withServer([dead]) { last, _ in try await storm(on: last) { arrived.value } }
+    }
+
+    @Test("retries of four tiers, the last of them hanging up on everybody, stay within a fifth and the reserve")
+    func dyingTier() async throws {
+        let arrived = Shared(0)
+        try await ScriptedPeer.running({ bytes in
+            let calls = String(decoding: bytes, as: UTF8.self).split(separator: "\"pattern\":\"work\"").count - 1
+            arrived.change { $0 += calls }
+            return .writeAndClose([])
+        }) { peer in
+            try await storm(on: peer.port) { arrived.value }
         }
     }
 }
