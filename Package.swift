@@ -201,7 +201,8 @@ let package = Package(
             dependencies: ["PetProStorage", "PetProContracts", "RookeryTesting", "Rookery", logging],
             swiftSettings: settings),
         .testTarget(
-            name: "AuthServiceTests", dependencies: ["AuthService", "PetProStorage", "PetProContracts", "Rookery"],
+            name: "AuthServiceTests",
+            dependencies: ["AuthService", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting"],
             swiftSettings: settings),
         .testTarget(
             name: "BookingServiceTests",
