@@ -1,7 +1,8 @@
 import Logging
 import NIOCore
+import RookeryWire
 
-// What passes by itself: deadlines, age, idleness.
+// What passes by itself: deadlines, age, idleness, frames that do not end.
 extension ServerConnection {
     /// One timer for all deadlines; they mostly come in the order of the messages, so it is seldom set.
     func watchDeadlines(from deadline: NIODeadline) {
@@ -55,6 +56,27 @@ extension ServerConnection {
             // A peer that does not know what it was told is not waited for.
             self.abortLater()
             self.executor.drain()
+        }
+    }
+
+    func watchPartialFrame() {
+        guard takesMessages, decoder.hasPartialFrame else {
+            if partialFrameTimer == nil { return }
+            partialFrameTimer?.cancel()
+            partialFrameTimer = nil
+            return
+        }
+        guard partialFrameTimer == nil, let context else { return }
+        let limit = shared.configuration.limits.incompleteFrame
+        let framesBefore = framesRead
+        partialFrameTimer = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) {
+            self.partialFrameTimer = nil
+            guard let context = self.context else { return }
+            // A busy connection may never be between frames; one that is not read cannot end its frame.
+            if self.framesRead != framesBefore || !context.channel.isWritable { return self.watchPartialFrame() }
+            self.shared.logger.warning(
+                "closing a connection whose frame did not end in time", metadata: ["peer": "\(self.peer)"])
+            context.close(promise: nil)
         }
     }
 }

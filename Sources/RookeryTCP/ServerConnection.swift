@@ -43,14 +43,14 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     /// Calls that were answered with values of a stream, by their ids.
     var creditTakers: [UInt64: ServerRequest] = [:]
     private var holding: [ServerRequest] = []
-    private var partialFrameTimer: Scheduled<Void>?
+    var partialFrameTimer: Scheduled<Void>?
     var deadlineTimer: Scheduled<Void>?
     /// The earliest deadline of a message being handled that the timer is set to.
     var nextDeadline = NIODeadline.distantFuture
     var ageTimer: Scheduled<Void>?
     var idleTimer: Scheduled<Void>?
     var lastMessageAt = NIODeadline.now()
-    private var framesRead: UInt64 = 0
+    var framesRead: UInt64 = 0
     /// Bytes of the payloads whose handlers have not returned.
     var bytesInFlight = 0
     private var isEnding = false
@@ -78,7 +78,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         ended()
     }
 
-    private var takesMessages: Bool {
+    var takesMessages: Bool {
         switch state {
         case .open, .leaving: true
         case .closing, .closed: false
@@ -240,48 +240,6 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     // MARK: Answers
 
-    /// Writes a frame of text into the burst's buffer. On the loop.
-    func write(_ body: (inout ValueWriter) -> Void) {
-        guard context != nil else { return }
-        let mark = writer.beginFrame()
-        body(&writer)
-        writer.endFrame(mark)
-        settleSoon()
-    }
-
-    /// Writes a binary frame that is only a header. On the loop.
-    func write(_ header: BinaryHeader) {
-        guard context != nil else { return }
-        writer.binaryFrame(header)
-        settleSoon()
-    }
-
-    /// Writes a binary frame with a payload. On the loop.
-    func write<Value: MessageValue>(_ value: Value, _ header: BinaryHeader) {
-        guard context != nil, let negotiated else { return }
-        var header = header
-        let start = writer.beginBinaryFrame()
-        do {
-            if let format = negotiated.format(header.serializer) {
-                writer.payload(value, format)
-            } else {
-                try writer.payload(value, try negotiated.codec(header.serializer))
-            }
-        } catch {
-            shared.logger.error("a serializer failed", metadata: ["error": "\(String(reflecting: error))"])
-            writer.abandonBinaryFrame(start)
-            // An error without a payload: the one that says nothing.
-            return write(BinaryHeader(.error, id: header.id))
-        }
-        if negotiated.compresses, Value.allowsCompression,
-            writer.compress(from: start + BinaryHeader.size, executor.compression)
-        {
-            header.flags.insert(.compressed)
-        }
-        writer.endBinaryFrame(start, header)
-        settleSoon()
-    }
-
     /// A stream's value is held back until the burst ends, in case its end comes first.
     func hold(_ request: ServerRequest) {
         holding.append(request)
@@ -315,7 +273,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         for continuation in waiting { continuation.resume() }
     }
 
-    private func settleSoon() {
+    func settleSoon() {
         if isUnsettled { return }
         isUnsettled = true
         executor.settleLater(self)
@@ -357,27 +315,6 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     }
 
     // MARK: Ending
-
-    private func watchPartialFrame() {
-        guard takesMessages, decoder.hasPartialFrame else {
-            if partialFrameTimer == nil { return }
-            partialFrameTimer?.cancel()
-            partialFrameTimer = nil
-            return
-        }
-        guard partialFrameTimer == nil, let context else { return }
-        let limit = shared.configuration.limits.incompleteFrame
-        let framesBefore = framesRead
-        partialFrameTimer = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) {
-            self.partialFrameTimer = nil
-            guard let context = self.context else { return }
-            // A busy connection may never be between frames; one that is not read cannot end its frame.
-            if self.framesRead != framesBefore || !context.channel.isWritable { return self.watchPartialFrame() }
-            self.shared.logger.warning(
-                "closing a connection whose frame did not end in time", metadata: ["peer": "\(self.peer)"])
-            context.close(promise: nil)
-        }
-    }
 
     /// Finishes what is in flight and closes. A peer that understands it is told to send no more, and until it closes what
     /// it sent in the meantime is still answered: no call is lost. When the server stops, streams end; on a connection that

@@ -85,6 +85,14 @@ struct DestinationTests {
         throw CallError(.cannotConnect, "refused")
     }
 
+    /// Waits until the task is cancelled, then throws.
+    private static func untilCancelled() async throws {
+        let (nothing, continuation) = AsyncStream.makeStream(of: Void.self)
+        for await _ in nothing {}
+        continuation.finish()
+        try Task.checkCancellation()
+    }
+
     @Test("tries a safe command again at another instance, and says which attempt it is")
     func retries() async throws {
         let time = ManualTime()
@@ -226,7 +234,7 @@ struct DestinationTests {
     func cancelled() async throws {
         let time = ManualTime()
         let never = FakeInstance { _, _ in
-            try await Task.sleep(for: .seconds(3600))
+            try await Self.untilCancelled()
             return .absent
         }
         let booking = try destination(time, [never])
@@ -242,7 +250,7 @@ struct DestinationTests {
     func limit() async throws {
         let time = ManualTime()
         let never = FakeInstance { _, _ in
-            try await Task.sleep(for: .seconds(3600))
+            try await Self.untilCancelled()
             return .absent
         }
         let booking = try destination(time, [never]) { $0.concurrency.maximumCalls = 2 }
