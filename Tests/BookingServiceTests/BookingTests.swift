@@ -230,6 +230,20 @@ struct BookingTests {
         _ = try await book(other, 45)
     }
 
+    @Test("gives a call that is repeated its first booking, also without a key of the customer's")
+    func repeatedCall() async throws {
+        let dog = try await pet()
+        func call(_ key: String) -> MessageContext {
+            MessageContext(pattern: "create-booking", metadata: [MessageContext.idempotencyKeyKey: key], peer: "p")
+        }
+        let first = try await MessageContext.$source.withValue(call("c1")) { try await book(dog, 0) }
+        let again = try await MessageContext.$source.withValue(call("c1")) { try await book(dog, 0) }
+        #expect(again == first)
+        // Another call is another wish, and the pet is busy.
+        let other = await MessageContext.$source.withValue(call("c2")) { await refusal { try await book(dog, 0) } }
+        #expect(other?.code == .petBusy)
+    }
+
     @Test("with a key gives the first booking back, and asks nobody again")
     func idempotency() async throws {
         let dog = try await pet()

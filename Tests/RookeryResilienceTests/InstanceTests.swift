@@ -1,7 +1,9 @@
+import Foundation
 import Logging
 import NIOCore
 import RookeryResilience
 import RookeryTesting
+import Synchronization
 import Testing
 
 private func candidates(_ count: Int, _ change: (inout Candidate) -> Void = { _ in }) -> [Candidate] {
@@ -167,6 +169,42 @@ struct EjectionTests {
             try FileDiscovery.parse("a:1\nb\n", path: "/etc/instances")
         }
         #expect(error?.description == "/etc/instances:2: must be HOST:PORT, not b")
+    }
+}
+
+@Suite("A watched file")
+struct FileDiscoveryTests {
+    @Test("tells a new list, and keeps the last one while the file is empty, broken or gone")
+    func watches() async throws {
+        let path = NSTemporaryDirectory() + "instances-" + UUID().uuidString
+        func write(_ text: String) throws { try text.write(toFile: path, atomically: true, encoding: .utf8) }
+        try write("a:1\n")
+        let step = Mutex(0)
+        // What happens to the file between two looks at it.
+        let steps: [@Sendable () throws -> Void] = [
+            {}, { try "a:1\nb:2\n".write(toFile: path, atomically: true, encoding: .utf8) },
+            { try "".write(toFile: path, atomically: true, encoding: .utf8) },
+            { try "nonsense".write(toFile: path, atomically: true, encoding: .utf8) },
+            { try FileManager.default.removeItem(atPath: path) },
+            { try "c:3\n".write(toFile: path, atomically: true, encoding: .utf8) },
+        ]
+        let environment = ResilienceEnvironment(sleep: { _ in
+            let at = step.withLock { step in
+                step += 1
+                return step - 1
+            }
+            if at >= steps.count { throw CancellationError() }
+            try steps[at]()
+        })
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let discovery = try FileDiscovery(path: path, environment: environment, logger: logger)
+        #expect(discovery.initial == [Instance(host: "a", port: 1)])
+        var lists: [String] = []
+        do {
+            try await discovery.watch { lists.append($0.map { "\($0)" }.joined(separator: " ")) }
+        } catch is CancellationError {}
+        #expect(lists == ["a:1 b:2", "c:3"])
+        try FileManager.default.removeItem(atPath: path)
     }
 }
 
