@@ -28,6 +28,7 @@ let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-htt
 let metrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -42,6 +43,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -61,7 +63,8 @@ let package = Package(
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(name: "RookeryWire", dependencies: [nioCore, "CZlib"], swiftSettings: settings),
-        .target(name: "RookeryCore", dependencies: ["RookeryWire", nioCore, logging], swiftSettings: settings),
+        .target(
+            name: "RookeryCore", dependencies: ["RookeryWire", nioCore, logging, crypto], swiftSettings: settings),
         // The macros are a library of their own because a test that depended on the plugin would have everything built
         // a second time, for the build's own machine.
         .target(
@@ -103,7 +106,7 @@ let package = Package(
         ),
         .target(
             name: "RookeryTesting",
-            dependencies: ["RookeryWire", "RookeryCore", nioCore, nioPosix, logging],
+            dependencies: ["RookeryWire", "RookeryCore", nioCore, nioPosix, logging, asyncAlgorithms],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -172,7 +175,8 @@ let package = Package(
         .testTarget(
             name: "RookeryWireTests", dependencies: ["RookeryWire", "RookeryTesting", nioCore], swiftSettings: settings),
         .testTarget(
-            name: "RookeryCoreTests", dependencies: ["Rookery", "RookeryTesting", nioCore], swiftSettings: settings),
+            name: "RookeryCoreTests", dependencies: ["Rookery", "RookeryTesting", nioCore, logging],
+            swiftSettings: settings),
         .testTarget(
             name: "RookeryResilienceTests",
             dependencies: ["RookeryResilience", "RookeryCore", "RookeryTesting", nioCore, configuration, logging],

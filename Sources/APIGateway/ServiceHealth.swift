@@ -35,7 +35,13 @@ public struct ServiceHealth: Sendable {
             isUsable = false
         }
         let calls = destination.status
-        object["breaker"] = .string(calls.breaker.rawValue)
+        object["groups"] = .array(
+            calls.groups.map { group in
+                [
+                    "name": .string(group.name), "breaker": .string(group.breaker.rawValue),
+                    "callsInFlight": .int(Int64(group.callsInFlight)),
+                ]
+            })
         object["instances"] = .array(
             calls.instances.map { instance in
                 [
@@ -53,7 +59,9 @@ extension HealthCheck {
     public init(_ name: String, isRequired: Bool, _ destination: Destination) {
         self.init(name, isRequired: isRequired) {
             let status = destination.status
-            if !status.admits { throw Failed("its circuit breaker is \(status.breaker.rawValue)") }
+            if let group = status.refusingGroups.first {
+                throw Failed("its circuit breaker for the group \(group.name) is \(group.breaker.rawValue)")
+            }
             if status.isAvailable { return }
             // That was so at the last call; it may be back.
             do {

@@ -1,7 +1,8 @@
 // What a service author writes on types and protocols.
 
 /// Makes a struct or an enum a message: a codec without reflection, validation that reports all violations at once, a
-/// memberwise initialiser of the type's own access level, and a description with sensitive members redacted.
+/// memberwise initialiser of the type's own access level, and a description with sensitive members redacted. A message that
+/// has a property `description` of its own is described by `debugDescription` instead.
 ///
 /// Properties may be integers, `Double`, `Bool`, `String`, ``RookeryCore/Instant``, ``RookeryCore/LocalDate``,
 /// ``RookeryCore/Money``, other messages, and optionals, arrays and string-keyed dictionaries of them. An absent optional
@@ -9,8 +10,8 @@
 /// is an object with the case's name at `type`.
 @attached(member, names: named(init))
 @attached(
-    extension, conformances: Message, CustomStringConvertible,
-    names: named(decode), named(encode), named(description))
+    extension, conformances: Message, CustomStringConvertible, CustomDebugStringConvertible,
+    names: named(decode), named(encode), named(description), named(debugDescription), named(RookeryExpressions))
 public macro Message() = #externalMacro(module: "RookeryMacros", type: "MessageMacro")
 
 /// Makes a protocol a contract: `<Name>Contract` holds its commands and the routes that serve them, `<Name>Client` calls
@@ -19,36 +20,65 @@ public macro Message() = #externalMacro(module: "RookeryMacros", type: "MessageM
 public macro Contract() = #externalMacro(module: "RookeryMacros", type: "ContractMacro")
 
 // MARK: Patterns
+//
+// `group` names the bulkhead a command is behind: commands of one group share a circuit breaker and a limit of calls, so
+// that a flood of one kind of command does not keep the others from being called.
 
 /// A command with one reply, at the pattern `{"cmd": …}`.
 @attached(peer)
-public macro MessagePattern(cmd: String, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil) =
+public macro MessagePattern(
+    cmd: String, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil, group: String = Command.defaultGroup
+) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// A command with one reply, at a string pattern.
 @attached(peer)
-public macro MessagePattern(_ pattern: String, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil) =
+public macro MessagePattern(
+    _ pattern: String, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil,
+    group: String = Command.defaultGroup
+) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// A command with one reply, at any object pattern.
 @attached(peer)
-public macro MessagePattern(object: JSONObject, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil) =
+public macro MessagePattern(
+    object: JSONObject, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil,
+    group: String = Command.defaultGroup
+) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// An event, at a string pattern.
 @attached(peer)
 public macro EventPattern(_ pattern: String) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// A command answered by a stream, at the pattern `{"cmd": …}`; `timeout` is how long it may be silent.
 @attached(peer)
-public macro StreamPattern(cmd: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil) =
+public macro StreamPattern(
+    cmd: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil, group: String = Command.defaultGroup
+) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// A command answered by a stream, at a string pattern.
 @attached(peer)
-public macro StreamPattern(_ pattern: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil) =
+public macro StreamPattern(
+    _ pattern: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil,
+    group: String = Command.defaultGroup
+) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 
 // MARK: Properties
 
-/// A string, or each string of an array, has that many characters.
+/// A string, or each string of an array, has that many characters (Unicode code points), and at most `bytes` bytes of
+/// UTF-8. Default `bytes`: four for each character.
 @attached(peer)
-public macro Length(_ range: ClosedRange<Int>) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+public macro Length(_ range: ClosedRange<Int>, bytes: Int? = nil) =
+    #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+/// As ``Length(_:bytes:)``, and one line: no control characters, and not only white space.
+@attached(peer)
+public macro Line(_ range: ClosedRange<Int>, bytes: Int? = nil) =
+    #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+/// As ``Length(_:bytes:)``, and of the control characters only line breaks and tabs.
+@attached(peer)
+public macro Text(_ range: ClosedRange<Int>, bytes: Int? = nil) =
+    #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+/// A string has a character that is not white space.
+@attached(peer)
+public macro NotBlank() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// A number, or each number of an array, lies in the range.
 @attached(peer)
 public macro InRange<Bound: Comparable>(_ range: ClosedRange<Bound>) =
@@ -61,15 +91,27 @@ public macro InRange<Bound: Comparable>(_ range: PartialRangeFrom<Bound>) =
 @attached(peer)
 public macro InRange<Bound: Comparable>(_ range: PartialRangeThrough<Bound>) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+/// An integer is a multiple of another.
+@attached(peer)
+public macro MultipleOf(_ divisor: Int) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+/// An instant lies on a grid of so many minutes, counted from 1970-01-01T00:00:00Z.
+@attached(peer)
+public macro WholeMinutes(_ minutes: Int) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+/// An amount of money, in minor units, lies in the range.
+@attached(peer)
+public macro Amount(_ range: ClosedRange<Int>) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+/// An array has no element twice.
+@attached(peer)
+public macro Distinct() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// An array has that many elements.
 @attached(peer)
 public macro Items(_ range: ClosedRange<Int>) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// A string is an email address.
 @attached(peer)
 public macro Email() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// The whole of a string matches a regular expression.
+/// The whole of a string matches a regular expression, and has at most `bytes` bytes of UTF-8. The expression is made once.
 @attached(peer)
-public macro Matches<Output>(_ expression: Regex<Output>) =
+public macro Matches<Output>(_ expression: Regex<Output>, bytes: Int = 1024) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// The name of a property, or of an enum's case, in the message, where it differs from the one in Swift.
 @attached(peer)

@@ -119,6 +119,16 @@ enum ConformanceHandlers {
                 return "slow"
             },
             command("fast") { _ in "fast" },
+            command("mb") { _ in String(repeating: "x", count: 1_048_576) },
+            command("meta") { data in
+                var metadata = JSONObject()
+                for (name, value) in MessageContext.current?.metadata.sorted(by: { $0.key < $1.key }) ?? [] {
+                    metadata[name] = .string(value)
+                }
+                return JSONValue.object([
+                    "data": data?.asJavaScript ?? .null, "metadata": metadata.isEmpty ? .null : .object(metadata),
+                ])
+            },
         ]
     }
 
@@ -217,6 +227,7 @@ enum ConformanceHandlers {
             event(Pattern(object: ["evt": "x", "a": 1])) { _ in nil },
             event("multi.evt") { _ in "first-result" },
             event("multi.evt") { _ in "second-result" },
+            event("meta.evt") { _ in nil },
             event("evt.throws") { _ in throw Unexpected() },
             event("evt.returns") { data in JSONValue.object(["returned": data?.asJavaScript ?? .null]) },
             stream("evt.stream", [1, 2], kind: .event),

@@ -178,6 +178,8 @@ final class LoadConnection: ChannelInboundHandler {
                 switch frame {
                 case .text(let body): try received(context, body, now)
                 case .binary(let header, let body): received(header, body, now)
+                // Only a decoder that is told to passes frames over.
+                case .skipped: break
                 }
             }
         } catch {

@@ -1,57 +1,205 @@
-/// The rules that the attributes on a message's properties state. Code written by `@Message` calls them once the
-/// property has been read; strings in arrays are checked one by one.
+/// The rules that the attributes on a message's properties state. Code written by `@Message` calls them once the property
+/// has been read. An optional is checked when it has a value, an array element by element.
+///
+/// A character is a Unicode code point: JSON Schema's `maxLength` and class-validator's `@Length` count the same way. A
+/// grapheme cluster, Swift's `Character`, has no bound in bytes.
 public enum Constraint {
-    /// A string has that many characters as people count them, at least and at most.
-    public static func length(
-        _ value: String, _ range: ClosedRange<Int>, _ path: String, _ decoder: inout MessageDecoder
+    /// The text has so many characters, and at most `bytes` bytes of UTF-8. Default `bytes`: four for each character, which
+    /// is the most that they can have. Bytes are counted first, so that a long text costs nothing.
+    @inlinable
+    public static func length<Value: ConstrainedValue>(
+        _ value: Value, _ range: ClosedRange<Int>, bytes: Int? = nil, _ path: String, _ decoder: inout MessageDecoder
+    ) where Value.Leaf == String {
+        value.forEachLeaf(path) { checkLength($0, range, bytes, $1, &decoder) }
+    }
+
+    @usableFromInline
+    static func checkLength(
+        _ text: String, _ range: ClosedRange<Int>, _ bytes: Int?, _ path: String, _ decoder: inout MessageDecoder
     ) {
-        let count = value.count
-        if !range.contains(count) {
+        if let bytes, text.utf8.count > bytes {
+            return decoder.violated("bytes", "must have at most \(bytes) bytes", at: path)
+        }
+        // No character takes more than four bytes.
+        let isTooLong = text.utf8.count / 4 > range.upperBound
+        if isTooLong || !range.contains(text.unicodeScalars.count) {
             decoder.violated("length", "must have \(range.lowerBound) to \(range.upperBound) characters", at: path)
         }
     }
 
-    /// A number lies in the range.
-    public static func inRange<Value: Comparable & Sendable>(
-        _ value: Value, _ range: some RangeExpression<Value> & Sendable, _ path: String, _ decoder: inout MessageDecoder
-    ) {
-        if !range.contains(value) { decoder.violated("range", "must be \(text(range))", at: path) }
-    }
-
-    /// An array has that many elements.
-    public static func items<Element>(
-        _ value: [Element], _ range: ClosedRange<Int>, _ path: String, _ decoder: inout MessageDecoder
-    ) {
-        if !range.contains(value.count) {
-            decoder.violated("items", "must have \(range.lowerBound) to \(range.upperBound) elements", at: path)
+    /// One line of text: so many characters and bytes, as for `length`, none of them a control character, and not only
+    /// white space.
+    @inlinable
+    public static func line<Value: ConstrainedValue>(
+        _ value: Value, _ range: ClosedRange<Int>, bytes: Int? = nil, _ path: String, _ decoder: inout MessageDecoder
+    ) where Value.Leaf == String {
+        value.forEachLeaf(path) { text, path in
+            let mark = decoder.violationCount
+            checkLength(text, range, bytes, path, &decoder)
+            // What is too long is not looked at.
+            if decoder.violationCount == mark { checkLine(text, range, path, &decoder) }
         }
     }
 
-    /// A string is an email address as forms take it: one `@`, a local part up to 64 bytes, a domain with a dot whose
-    /// labels are letters, digits and inner hyphens; 254 bytes in all (RFC 5321, 4.5.3.1).
-    public static func email(_ value: String, _ path: String, _ decoder: inout MessageDecoder) {
-        if !isEmail(value) { decoder.violated("email", "must be an email address", at: path) }
+    @usableFromInline
+    static func checkLine(
+        _ text: String, _ range: ClosedRange<Int>, _ path: String, _ decoder: inout MessageDecoder
+    ) {
+        if text.unicodeScalars.contains(where: isControl) {
+            decoder.violated("line", "must be one line, without control characters", at: path)
+        } else if range.lowerBound > 0 {
+            checkNotBlank(text, path, &decoder)
+        }
     }
 
-    /// A string matches the whole of a regular expression.
-    public static func matches(
-        _ value: String, _ expression: @autoclosure () -> Regex<some Any>, _ path: String,
+    /// Text of several lines: so many characters and bytes, as for `length`, of the control characters only line breaks and
+    /// tabs.
+    @inlinable
+    public static func text<Value: ConstrainedValue>(
+        _ value: Value, _ range: ClosedRange<Int>, bytes: Int? = nil, _ path: String, _ decoder: inout MessageDecoder
+    ) where Value.Leaf == String {
+        value.forEachLeaf(path) { text, path in
+            let mark = decoder.violationCount
+            checkLength(text, range, bytes, path, &decoder)
+            if decoder.violationCount == mark { checkText(text, path, &decoder) }
+        }
+    }
+
+    @usableFromInline
+    static func checkText(_ text: String, _ path: String, _ decoder: inout MessageDecoder) {
+        let isWrong = text.unicodeScalars.contains { scalar in
+            isControl(scalar) && !["\n", "\r", "\t", "\u{2028}", "\u{2029}"].contains(scalar)
+        }
+        if isWrong {
+            decoder.violated("text", "must have no control characters but line breaks and tabs", at: path)
+        }
+    }
+
+    /// C0, DEL and C1, and the two separators that end a line.
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x00..<0x20, 0x7F...0x9F, 0x2028, 0x2029: true
+        default: false
+        }
+    }
+
+    /// The text has a character that is not white space.
+    @inlinable
+    public static func notBlank<Value: ConstrainedValue>(
+        _ value: Value, _ path: String, _ decoder: inout MessageDecoder
+    ) where Value.Leaf == String {
+        value.forEachLeaf(path) { checkNotBlank($0, $1, &decoder) }
+    }
+
+    @usableFromInline
+    static func checkNotBlank(_ text: String, _ path: String, _ decoder: inout MessageDecoder) {
+        if text.unicodeScalars.allSatisfy(\.properties.isWhitespace) {
+            decoder.violated("notBlank", "must not be empty or only white space", at: path)
+        }
+    }
+
+    /// The value lies in the range.
+    @inlinable
+    public static func inRange<Value: ConstrainedValue>(
+        _ value: Value, _ range: some RangeExpression<Value.Leaf> & Sendable, _ path: String,
         _ decoder: inout MessageDecoder
-    ) {
-        if (try? expression().wholeMatch(in: value)) == nil {
-            decoder.violated("matches", "has the wrong form", at: path)
+    ) where Value.Leaf: Comparable {
+        value.forEachLeaf(path) { leaf, path in
+            if !range.contains(leaf) { decoder.violated("range", "must be \(text(range))", at: path) }
         }
     }
 
-    static func isEmail(_ value: String) -> Bool {
-        let bytes = Array(value.utf8)
-        guard bytes.count <= 254, let at = bytes.firstIndex(of: UInt8(ascii: "@")),
-            bytes.lastIndex(of: UInt8(ascii: "@")) == at, (1...64).contains(at)
-        else { return false }
-        guard bytes.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: ",") })
-        else {
-            return false
+    /// The number is a multiple of `divisor`, which is above 0.
+    @inlinable
+    public static func multiple<Value: ConstrainedValue>(
+        _ value: Value, _ divisor: Value.Leaf, _ path: String, _ decoder: inout MessageDecoder
+    ) where Value.Leaf: FixedWidthInteger {
+        value.forEachLeaf(path) { leaf, path in
+            if !leaf.isMultiple(of: divisor) {
+                decoder.violated("multiple", "must be a multiple of \(divisor)", at: path)
+            }
         }
+    }
+
+    /// The instant lies on a grid of `minutes`, counted from 1970-01-01T00:00:00Z.
+    @inlinable
+    public static func wholeMinutes<Value: ConstrainedValue>(
+        _ value: Value, _ minutes: Int, _ path: String, _ decoder: inout MessageDecoder
+    ) where Value.Leaf == Instant {
+        value.forEachLeaf(path) { leaf, path in
+            if !leaf.milliseconds.isMultiple(of: Int64(minutes) * 60_000) {
+                decoder.violated("wholeMinutes", "must be on a multiple of \(minutes) minutes", at: path)
+            }
+        }
+    }
+
+    /// The amount of money, in minor units, lies in the range.
+    @inlinable
+    public static func amount<Value: ConstrainedValue>(
+        _ value: Value, _ range: ClosedRange<Int>, _ path: String, _ decoder: inout MessageDecoder
+    ) where Value.Leaf == Money {
+        value.forEachLeaf(path) { leaf, path in
+            if !range.contains(leaf.amountMinor) {
+                decoder.violated("range", "must be \(text(range))", at: path + ".amountMinor")
+            }
+        }
+    }
+
+    /// The array has so many elements.
+    @inlinable
+    public static func items<Element>(
+        _ value: [Element]?, _ range: ClosedRange<Int>, _ path: String, _ decoder: inout MessageDecoder
+    ) {
+        guard let value, !range.contains(value.count) else { return }
+        decoder.violated("items", "must have \(range.lowerBound) to \(range.upperBound) elements", at: path)
+    }
+
+    /// No two elements of the array are equal.
+    @inlinable
+    public static func distinct<Element: Hashable>(
+        _ value: [Element]?, _ path: String, _ decoder: inout MessageDecoder
+    ) {
+        guard let value, Set(value).count != value.count else { return }
+        decoder.violated("distinct", "must have no element twice", at: path)
+    }
+
+    /// The text is an email address as forms take it: one `@`, a local part up to 64 bytes, a domain with a dot whose
+    /// labels are letters, digits and inner hyphens; 254 bytes in all (RFC 5321, 4.5.3.1).
+    @inlinable
+    public static func email<Value: ConstrainedValue>(
+        _ value: Value, _ path: String, _ decoder: inout MessageDecoder
+    ) where Value.Leaf == String {
+        value.forEachLeaf(path) { text, path in
+            if !isEmail(text) { decoder.violated("email", "must be an email address", at: path) }
+        }
+    }
+
+    /// The whole text matches a regular expression, and has at most `bytes` bytes of UTF-8. Longer text is not matched,
+    /// because an expression may take long. Default `bytes`: 1024.
+    @inlinable
+    public static func matches<Value: ConstrainedValue>(
+        _ value: Value, _ expression: @autoclosure () -> Regex<some Any>, bytes: Int = 1024, _ path: String,
+        _ decoder: inout MessageDecoder
+    ) where Value.Leaf == String {
+        value.forEachLeaf(path) { text, path in
+            if text.utf8.count > bytes {
+                decoder.violated("bytes", "must have at most \(bytes) bytes", at: path)
+            } else if (try? expression().wholeMatch(in: text)) == nil {
+                decoder.violated("matches", "has the wrong form", at: path)
+            }
+        }
+    }
+
+    @usableFromInline
+    static func isEmail(_ value: String) -> Bool {
+        guard value.utf8.count <= 254 else { return false }
+        let bytes = Array(value.utf8)
+        guard let at = bytes.firstIndex(of: UInt8(ascii: "@")), bytes.lastIndex(of: UInt8(ascii: "@")) == at,
+            (1...64).contains(at)
+        else { return false }
+        guard bytes.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: ",") }),
+            !value.unicodeScalars.contains(where: isControl)
+        else { return false }
         let local = bytes[..<at].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         let labels = bytes[(at + 1)...].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         return local.allSatisfy { !$0.isEmpty } && labels.count >= 2 && labels.allSatisfy(isLabel)
@@ -67,7 +215,8 @@ public enum Constraint {
         }
     }
 
-    private static func text<Value>(_ range: some RangeExpression<Value>) -> String {
+    @usableFromInline
+    static func text<Value>(_ range: some RangeExpression<Value>) -> String {
         switch range {
         case let range as ClosedRange<Value>: "between \(range.lowerBound) and \(range.upperBound)"
         case let range as PartialRangeFrom<Value>: "at least \(range.lowerBound)"
@@ -76,58 +225,5 @@ public enum Constraint {
         case let range as Range<Value>: "at least \(range.lowerBound) and less than \(range.upperBound)"
         default: "in the allowed range"
         }
-    }
-}
-
-// Optional properties are checked when they are there, arrays of strings and numbers element by element.
-extension Constraint {
-    /// As for a string, when there is one.
-    public static func length(
-        _ value: String?, _ range: ClosedRange<Int>, _ path: String, _ decoder: inout MessageDecoder
-    ) {
-        if let value { length(value, range, path, &decoder) }
-    }
-
-    /// As for a string, for each.
-    public static func length(
-        _ value: [String], _ range: ClosedRange<Int>, _ path: String, _ decoder: inout MessageDecoder
-    ) {
-        for (at, value) in value.enumerated() { length(value, range, "\(path)[\(at)]", &decoder) }
-    }
-
-    /// As for a number, when there is one.
-    public static func inRange<Value: Comparable & Sendable>(
-        _ value: Value?, _ range: some RangeExpression<Value> & Sendable, _ path: String,
-        _ decoder: inout MessageDecoder
-    ) {
-        if let value { inRange(value, range, path, &decoder) }
-    }
-
-    /// As for a number, for each.
-    public static func inRange<Value: Comparable & Sendable>(
-        _ value: [Value], _ range: some RangeExpression<Value> & Sendable, _ path: String,
-        _ decoder: inout MessageDecoder
-    ) {
-        for (at, value) in value.enumerated() { inRange(value, range, "\(path)[\(at)]", &decoder) }
-    }
-
-    /// As for an array, when there is one.
-    public static func items<Element>(
-        _ value: [Element]?, _ range: ClosedRange<Int>, _ path: String, _ decoder: inout MessageDecoder
-    ) {
-        if let value { items(value, range, path, &decoder) }
-    }
-
-    /// As for a string, when there is one.
-    public static func email(_ value: String?, _ path: String, _ decoder: inout MessageDecoder) {
-        if let value { email(value, path, &decoder) }
-    }
-
-    /// As for a string, when there is one.
-    public static func matches(
-        _ value: String?, _ expression: @autoclosure () -> Regex<some Any>, _ path: String,
-        _ decoder: inout MessageDecoder
-    ) {
-        if let value { matches(value, expression(), path, &decoder) }
     }
 }

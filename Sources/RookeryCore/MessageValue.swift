@@ -3,7 +3,7 @@ public import RookeryWire
 /// A value that can stand in a message: it writes itself and reads itself back, in every format.
 ///
 /// `@Message` writes the conformance for structs and enums; the standard types have it.
-public protocol MessageValue: Sendable {
+public protocol MessageValue: Sendable, ConstrainedValue {
     /// Reads the value at which the decoder stands. Nil when it does not fit the type or its constraints: every reason is
     /// then among the decoder's violations, and the value has been passed over. Throws only when the bytes are no value of
     /// their format.
@@ -107,6 +107,14 @@ public struct InvalidPayload: Error, Sendable, Hashable, CustomStringConvertible
     /// Makes the error.
     public init(violations: [Violation]) { self.violations = violations }
 
+    /// A payload that cannot be read at all.
+    @usableFromInline
+    init(_ malformed: MalformedValue) {
+        self.init(violations: [
+            Violation(path: "", constraint: "format", message: "cannot be read: \(malformed.description)")
+        ])
+    }
+
     /// Lists paths and rules.
     public var description: String {
         violations.map { "\($0.path.isEmpty ? "message" : $0.path): \($0.message)" }.joined(separator: "; ")
@@ -173,7 +181,7 @@ public struct MessageDecoder {
         return value
     }
 
-    @inlinable var violationCount: Int { violations.count }
+    @usableFromInline var violationCount: Int { violations.count }
 
     /// Passes over a member that no property is for.
     public mutating func unknown(_ key: MemberName) throws(MalformedValue) {

@@ -16,11 +16,12 @@ public struct Money: MessageValue, Hashable, CustomStringConvertible {
     /// `48.00 USD`
     public var description: String {
         guard currency.exponent > 0 else { return "\(amountMinor) \(currency.rawValue)" }
-        let unit = (0..<currency.exponent).reduce(1) { power, _ in power * 10 }
-        let fraction = String(Int(amountMinor.magnitude) % unit)
+        let unit: UInt = (0..<currency.exponent).reduce(1) { power, _ in power * 10 }
+        // The magnitude of `Int.min` fits UInt only.
+        let fraction = String(amountMinor.magnitude % unit)
         let zeros = String(repeating: "0", count: currency.exponent - fraction.count)
         let sign = amountMinor < 0 ? "-" : ""
-        return "\(sign)\(Int(amountMinor.magnitude) / unit).\(zeros)\(fraction) \(currency.rawValue)"
+        return "\(sign)\(amountMinor.magnitude / unit).\(zeros)\(fraction) \(currency.rawValue)"
     }
 
     /// Reads `{amountMinor, currency}`.

@@ -102,9 +102,13 @@ public struct Command: Sendable, Hashable {
         let kind: CommandKind
         let idempotency: Idempotency
         let timeout: Duration?
+        let group: String
 
-        init(_ name: String, _ pattern: Pattern, _ kind: CommandKind, _ idempotency: Idempotency, _ timeout: Duration?)
-        {
+        init(
+            _ name: String, _ pattern: Pattern, _ kind: CommandKind, _ idempotency: Idempotency, _ timeout: Duration?,
+            _ group: String
+        ) {
+            self.group = group
             self.name = name
             self.pattern = pattern
             self.kind = kind
@@ -116,6 +120,7 @@ public struct Command: Sendable, Hashable {
             left === right
                 || left.name == right.name && left.pattern == right.pattern && left.kind == right.kind
                     && left.idempotency == right.idempotency && left.timeout == right.timeout
+                    && left.group == right.group
         }
 
         func hash(into hasher: inout Hasher) {
@@ -138,6 +143,12 @@ public struct Command: Sendable, Hashable {
     public var idempotency: Idempotency { storage.idempotency }
     /// How long a call may take when the caller says nothing; nil for the client's own default.
     public var timeout: Duration? { storage.timeout }
+    /// The bulkhead the command is behind: commands of one group share a circuit breaker and a limit of calls, those of
+    /// different groups cannot harm each other. Default ``defaultGroup``.
+    public var group: String { storage.group }
+
+    /// The group of commands that declare none.
+    public static let defaultGroup = "default"
 
     /// Declares a command.
     public init(
@@ -145,8 +156,9 @@ public struct Command: Sendable, Hashable {
         pattern: Pattern,
         kind: CommandKind = .request,
         idempotency: Idempotency = .unsafe,
-        timeout: Duration? = nil
+        timeout: Duration? = nil,
+        group: String = Command.defaultGroup
     ) {
-        storage = Storage(name, pattern, kind, idempotency, timeout)
+        storage = Storage(name, pattern, kind, idempotency, timeout, group)
     }
 }

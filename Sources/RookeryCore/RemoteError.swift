@@ -26,6 +26,9 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible, C
         public static let dependencyUnavailable: Code = "DEPENDENCY_UNAVAILABLE"
         /// The server stops; the command was cancelled, and may have had its effect or not.
         public static let shuttingDown: Code = "SHUTTING_DOWN"
+        /// The reply is over the limit of its receiver, or of its sender where the receiver tells none. The command ran, and
+        /// would have the same reply again: it is not retried, and counts as answered.
+        public static let replyTooLarge: Code = "REPLY_TOO_LARGE"
         /// A bug, or a failure nobody foresaw.
         public static let `internal`: Code = "INTERNAL"
     }
@@ -56,6 +59,12 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible, C
 
     /// What stands at `err` when no handler is for a pattern; Nest's text.
     public static let noHandlerText = "There is no matching message handler defined in the remote service."
+
+    /// In place of a reply of more than `limit` bytes.
+    package static func replyTooLarge(limit: Int) -> RemoteError {
+        RemoteError(
+            .replyTooLarge, "The reply is over the limit of \(limit) bytes.", details: ["limit": .int(Int64(limit))])
+    }
 
     /// The refusal of a message that does not fit.
     public init(_ invalid: InvalidPayload) {
@@ -130,11 +139,22 @@ public struct CallError: Error, Sendable, Hashable, CustomStringConvertible, Cus
     public let cause: String?
     /// After what time it may be worth trying again; nil when nobody knows.
     public let retryAfter: Duration?
+    /// Whether a keyed command was sent without its key, because its peer takes no metadata: then it cannot be repeated.
+    package let isWithoutKey: Bool
 
     /// Makes an error.
     public init(
         _ code: Code, _ message: String, wasWritten: Bool = false, cause: String? = nil, retryAfter: Duration? = nil
     ) {
+        self.init(
+            code, message, wasWritten: wasWritten, cause: cause, retryAfter: retryAfter, isWithoutKey: false)
+    }
+
+    package init(
+        _ code: Code, _ message: String, wasWritten: Bool, cause: String? = nil, retryAfter: Duration? = nil,
+        isWithoutKey: Bool
+    ) {
+        self.isWithoutKey = isWithoutKey
         self.retryAfter = retryAfter
         self.code = code
         self.message = message

@@ -166,7 +166,8 @@ public struct RookeryClient: Sendable {
         let allowed = timeout ?? configured ?? command.timeout ?? configuration.timeout
         var deadline = NIODeadline.now() + TimeAmount(allowed)
         var metadata: [String: String] = [:]
-        if let context = MessageContext.current {
+        let context = MessageContext.current
+        if let context {
             metadata = context.metadata
             if !metadata.isEmpty { metadata = metadata.filter { !MessageContext.ofOneCall.contains($0.key) } }
             if let outer = context.deadline {
@@ -176,8 +177,8 @@ public struct RookeryClient: Sendable {
             }
         }
         if command.idempotency == .keyed {
-            // Whoever tries again sends the same key, and the server knows the two for one.
-            metadata[MessageContext.idempotencyKeyKey] = Self.newKey()
+            // Every attempt sends the same key, and so does the handler when it runs again for the same message.
+            metadata[MessageContext.idempotencyKeyKey] = context?.key(for: command) ?? Self.newKey()
         }
         return OutgoingCall(
             command: command, payload: message, metadata: metadata, deadline: deadline, valueTimeout: allowed)

@@ -21,14 +21,21 @@ public struct Payload: Sendable {
     /// No payload.
     public static let absent = Payload(body: ByteBuffer(), range: .absent)
 
-    /// Reads the payload as a message. Throws ``InvalidPayload`` with every violation.
+    /// Reads the payload as a message. Throws ``InvalidPayload`` with every violation, also when the bytes are no value of
+    /// their format or are nested too deeply.
     @inlinable
     public func decode<Value: MessageValue>(_: Value.Type = Value.self, forbidUnknown: Bool = false) throws -> Value {
         guard range.isPresent else {
             if let value = Value.whenAbsent { return value }
             throw InvalidPayload(violations: [Violation(path: "", constraint: "required", message: "is required")])
         }
-        return try body.withBytes(of: range) { try Value.decode($0, format: format, forbidUnknown: forbidUnknown) }
+        return try body.withBytes(of: range) { bytes in
+            do {
+                return try Value.decode(bytes, format: format, forbidUnknown: forbidUnknown)
+            } catch let error as MalformedValue {
+                throw InvalidPayload(error)
+            }
+        }
     }
 
     /// Reads the payload as any value; nil when it is absent.
@@ -107,7 +114,13 @@ public struct Route: Sendable {
         _ handler: @escaping @Sendable (JSONValue?) async throws -> (any MessageValue)?
     ) -> Route {
         Route(Command(pattern.route, pattern: pattern, kind: kind)) { payload, sink in
-            guard let value = try await handler(try payload.value()) else { return sink.end() }
+            let data: JSONValue?
+            do throws(MalformedValue) {
+                data = try payload.value()
+            } catch {
+                throw InvalidPayload(error)
+            }
+            guard let value = try await handler(data) else { return sink.end() }
             sink.reply(value)
         }
     }
@@ -123,6 +136,8 @@ public struct Router: Sendable {
         public let command: Command
         /// Its place among the router's entries.
         public let position: Int
+        /// Tells commands apart in this process, by their patterns.
+        package let number: Int
         /// The handler whose answer is sent.
         package let body: Route.Body
         /// The other handlers of an event, in order of registration.
@@ -130,6 +145,7 @@ public struct Router: Sendable {
 
         init(_ routes: [Route], first: Route, position: Int) {
             self.position = position
+            number = CommandNumbers.number(of: first.command.pattern.route)
             command = first.command
             body = first.body
             others = routes.dropFirst().map(\.body)

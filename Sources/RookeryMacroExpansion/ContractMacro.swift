@@ -14,9 +14,16 @@ package struct ContractMacro: PeerMacro {
         let identity: String
         let idempotency: String
         let timeout: String?
-        let message: String?
-        let parameterClause: String
+        let group: String?
+        let parameter: Parameter?
         let reply: String?
+    }
+
+    /// The one parameter of a function: the message.
+    private struct Parameter {
+        /// What its callers write before it, and `_` when that is nothing.
+        let label: String
+        let type: String
     }
 
     /// Adds `<Name>Contract` and `<Name>Client`.
@@ -55,7 +62,9 @@ package struct ContractMacro: PeerMacro {
             entries.append(entry)
         }
         guard isValid else { return [] }
-        let access = MessageMacro.access(contract.modifiers)
+        // What stands beside a private protocol is no more visible than it.
+        let isPrivate = contract.modifiers.contains { ["private", "fileprivate"].contains($0.name.text) }
+        let access = isPrivate ? "fileprivate " : MessageMacro.access(contract.modifiers)
         let name = contract.name.text
         return [commands(name, access, entries), client(name, access, entries)]
     }
@@ -131,14 +140,19 @@ package struct ContractMacro: PeerMacro {
             context.report(.literalPattern, at: first.expression)
             return nil
         }
-        let idempotency = arguments.dropFirst().first { $0.label == nil }?.expression.trimmedDescription ?? ".unsafe"
+        let isStream = kind == "stream"
+        let idempotency =
+            arguments.dropFirst().first { $0.label == nil }?.expression.trimmedDescription
+            ?? (isStream ? ".safe" : ".unsafe")
         let timeout = arguments.first { $0.label?.text == "timeout" }?.expression.trimmedDescription
+        let group = arguments.first { $0.label?.text == "group" }?.expression.trimmedDescription
+        let parameter = function.signature.parameterClause.parameters.first.map {
+            Parameter(label: $0.firstName.text, type: $0.type.trimmedDescription)
+        }
         let reply = function.signature.returnClause?.type.trimmedDescription
         return Entry(
             name: MessageField.bare(function.name), kind: kind, pattern: pattern, identity: identity,
-            idempotency: idempotency, timeout: timeout,
-            message: function.signature.parameterClause.parameters.first?.type.trimmedDescription,
-            parameterClause: function.signature.parameterClause.trimmedDescription,
+            idempotency: idempotency, timeout: timeout, group: group, parameter: parameter,
             reply: reply == "Void" || reply == "()" ? nil : reply)
     }
 
@@ -147,12 +161,13 @@ package struct ContractMacro: PeerMacro {
             """
             /// The command of ``\(name)/\(entry.name)``.
             \(access)static let \(entry.name) = Command(\(entry.name.literal), pattern: \(entry.pattern), \
-            kind: .\(entry.kind), idempotency: \(entry.idempotency), timeout: \(entry.timeout ?? "nil"))
+            kind: .\(entry.kind), idempotency: \(entry.idempotency), timeout: \(entry.timeout ?? "nil")\
+            \(entry.group.map { ", group: \($0)" } ?? ""))
             """
         }
         let routes = entries.map { entry in
             let call = "try await service.\(entry.name)(\(callArgument(entry)))"
-            let message = entry.message.map { "let message = try payload.decode(\($0).self)" } ?? ""
+            let message = entry.parameter.map { "let message = try payload.decode(\($0.type).self)" } ?? ""
             // Straight to the sink: each closure in between would cost the message a change of executors.
             let body: String
             if entry.kind == "stream" {
@@ -186,18 +201,18 @@ package struct ContractMacro: PeerMacro {
 
     /// What the protocol's function is called with: its own label, and the message.
     private static func callArgument(_ entry: Entry) -> String {
-        guard entry.message != nil else { return "" }
-        let label = entry.parameterClause.drop { $0 == "(" || $0 == " " }.prefix { $0 != ":" && $0 != " " }
-        return label == "_" ? "message" : "\(label): message"
+        guard let parameter = entry.parameter else { return "" }
+        return parameter.label == "_" ? "message" : "\(parameter.label): message"
     }
 
     private static func client(_ name: String, _ access: String, _ entries: [Entry]) -> DeclSyntax {
         let functions = entries.map { entry in
-            let message = entry.message == nil ? "Empty()" : parameterName(entry)
+            let message = entry.parameter == nil ? "Empty()" : "message"
+            let parameter = entry.parameter.map { "\($0.label) message: \($0.type)" } ?? ""
             let call = "try await client.\(entry.kind == "event" ? "emit" : entry.kind)"
             return """
                 /// Calls ``\(name)/\(entry.name)`` at the service.
-                \(access)func \(entry.name)\(entry.parameterClause) async throws\(entry.reply.map { " -> \($0)" } ?? "") {
+                \(access)func \(entry.name)(\(parameter)) async throws\(entry.reply.map { " -> \($0)" } ?? "") {
                 \(call)(\(name)Contract.\(entry.name), \(message))
                 }
                 """
@@ -213,11 +228,5 @@ package struct ContractMacro: PeerMacro {
             \(raw: functions.joined(separator: "\n\n"))
             }
             """
-    }
-
-    /// The name by which the function's body knows its parameter.
-    private static func parameterName(_ entry: Entry) -> String {
-        let names = entry.parameterClause.drop { $0 == "(" }.prefix { $0 != ":" }.split(separator: " ")
-        return names.last.map(String.init) ?? "message"
     }
 }

@@ -10,7 +10,7 @@ package struct MessageMacro {
         var isValid = true
     }
 
-    /// `public ` or `package `, or nothing.
+    /// What members that are as visible as their type are declared with: `public ` or `package `, or nothing.
     static func access(_ modifiers: DeclModifierListSyntax) -> String {
         for modifier in modifiers where ["public", "package"].contains(modifier.name.text) {
             return modifier.name.text + " "
@@ -72,7 +72,7 @@ package struct MessageMacro {
                 properties.nodes.append(Syntax(pattern))
             }
         }
-        if let context { FieldCode(fields: properties.fields).reportDuplicates(at: properties.nodes, in: context) }
+        if let context { properties.fields.reportDuplicates(at: properties.nodes, in: context) }
         return properties
     }
 }
@@ -144,15 +144,14 @@ extension MessageMacro: ExtensionMacro {
         }
         let properties = properties(of: declaration, reportingTo: context)
         guard properties.isValid else { return [] }
-        let code = FieldCode(fields: properties.fields)
-        let arguments = properties.fields.map { "\($0.name): `\($0.name)`" }.joined(separator: ", ")
+        let code = FieldCode(fields: properties.fields, in: context)
         return conformance(
-            type, access: access(declaration.modifiers),
-            decode: "guard var members = try decoder.beginMessage() else { return nil }\n"
-                + code.decode(result: "return Self(\(arguments))"),
+            declaration, type,
+            decode: code.decode { "return Self(\($0))" },
             encode:
-                "writer.beginObject(\(code.count(prefix: "self.")))\n\(code.encode(prefix: "self."))\nwriter.endObject()",
-            description: "\"\(declaration.name.text)(\(describe(properties.fields, prefix: "self.")))\"")
+                "writer.beginObject(\(code.count(of: code.property)))\n\(code.encode(code.property))\nwriter.endObject()",
+            description: "\"\(declaration.name.text)(\(code.describe(code.property)))\"",
+            support: code.regularExpressions)
     }
 
     private static func enumExtension(
@@ -164,7 +163,7 @@ extension MessageMacro: ExtensionMacro {
         }
         let cases = declaration.memberBlock.members.compactMap { $0.decl.as(EnumCaseDeclSyntax.self) }
         let hasPayload = cases.contains { $0.elements.contains { $0.parameterClause != nil } }
-        if declaration.inheritanceClause != nil, !hasPayload {
+        if !hasPayload, hasRawType(declaration, cases) {
             // A raw value is its own codec.
             return ["extension \(raw: type.trimmedDescription): Message {}"].compactMap {
                 (declaration: DeclSyntax) in declaration.as(ExtensionDeclSyntax.self)
@@ -174,6 +173,7 @@ extension MessageMacro: ExtensionMacro {
         var decodeCases: [String] = []
         var describeCases: [String] = []
         var tags: [String] = []
+        let tagName = context.makeUniqueName("tag").text
         for caseDeclaration in cases {
             for element in caseDeclaration.elements {
                 guard let fields = payload(of: element, in: context) else { return [] }
@@ -181,26 +181,23 @@ extension MessageMacro: ExtensionMacro {
                 let tag = caseDeclaration.attributes.wireName ?? name
                 if tags.contains(tag) { context.report(.duplicateName, at: element) }
                 tags.append(tag)
-                let code = FieldCode(fields: fields)
-                let bindings = fields.map { "let `\($0.name)`" }.joined(separator: ", ")
-                let pattern = fields.isEmpty ? ".`\(name)`" : ".`\(name)`(\(bindings))"
+                let code = FieldCode(fields: fields, in: context)
+                let pattern = ".`\(name)`\(code.casePattern)"
                 encodeCases.append(
-                    "case \(pattern):\nwriter.beginObject(\(code.count(prefix: "", more: 1)))\n"
-                        + "writer.key(\"type\")\nwriter.write(\(tag.literal))\n\(code.encode(prefix: ""))")
-                let arguments = fields.map { "\($0.name): `\($0.name)`" }.joined(separator: ", ")
-                let value = fields.isEmpty ? ".`\(name)`" : ".`\(name)`(\(arguments))"
+                    "case \(pattern):\nwriter.beginObject(\(code.count(of: code.payload, more: 1)))\n"
+                        + "writer.key(\"type\")\nwriter.write(\(tag.literal))\n\(code.encode(code.payload))")
                 decodeCases.append(
-                    "case \(tag.literal):\nguard var members = try decoder.beginMessage() else { return nil }\n"
-                        + code.decode(skipping: "type", result: "return \(value)"))
+                    "case \(tag.literal):\n"
+                        + code.decode(skipping: "type") { "return Self.`\(name)`\($0.isEmpty ? "" : "(\($0))")" })
                 describeCases.append(
-                    "case \(pattern): return \"\(declaration.name.text).\(name)(\(describe(fields, prefix: "")))\"")
+                    "case \(pattern): return \"\(declaration.name.text).\(name)(\(code.describe(code.payload)))\"")
             }
         }
         return conformance(
-            type, access: access(declaration.modifiers),
+            declaration, type,
             decode: """
-                guard let tag = try decoder.tag() else { return nil }
-                switch tag {
+                guard let \(tagName) = try decoder.tag() else { return nil }
+                switch \(tagName) {
                 \(decodeCases.joined(separator: "\n"))
                 default:
                 decoder.violated("enum", \("must be one of \(tags.joined(separator: ", "))".literal), at: "type")
@@ -215,6 +212,19 @@ extension MessageMacro: ExtensionMacro {
                 writer.endObject()
                 """,
             description: "switch self {\n\(describeCases.joined(separator: "\n"))\n}")
+    }
+
+    /// Whether an enum has raw values: its first inherited type is one that a literal can be, or a case has a value.
+    private static func hasRawType(_ declaration: EnumDeclSyntax, _ cases: [EnumCaseDeclSyntax]) -> Bool {
+        if cases.contains(where: { $0.elements.contains { $0.rawValue != nil } }) { return true }
+        let literals: Set = [
+            "String", "Character", "Double", "Float", "Int", "Int8", "Int16", "Int32", "Int64", "UInt", "UInt8",
+            "UInt16", "UInt32", "UInt64",
+        ]
+        guard let first = declaration.inheritanceClause?.inheritedTypes.first?.type.trimmedDescription else {
+            return false
+        }
+        return literals.contains(first) || first.hasPrefix("Swift.") && literals.contains(String(first.dropFirst(6)))
     }
 
     private static func payload(
@@ -246,19 +256,18 @@ extension MessageMacro: ExtensionMacro {
         return isValid ? fields : nil
     }
 
-    private static func describe(_ fields: [MessageField], prefix: String) -> String {
-        fields.map { field in
-            if field.isRedacted { return "\(field.name): [redacted]" }
-            return "\(field.name): \\(MessageText.of(\(prefix)`\(field.name)`))"
-        }.joined(separator: ", ")
-    }
-
     private static func conformance(
-        _ type: some TypeSyntaxProtocol, access: String, decode: String, encode: String, description: String
+        _ declaration: some DeclGroupSyntax, _ type: some TypeSyntaxProtocol, decode: String, encode: String,
+        description: String, support: String = ""
     ) -> [ExtensionDeclSyntax] {
+        let access = access(declaration.modifiers)
+        // Swift shows a value by its `description`. When that is a member of the message, secrets and all, or the author's
+        // own, it shows `debugDescription` instead, as long as there is no conformance to `CustomStringConvertible`.
+        let isTaken = declaration.memberBlock.members.contains { $0.decl.declares("description") }
+        let describes = isTaken ? "CustomDebugStringConvertible" : "CustomStringConvertible"
         let declaration: DeclSyntax = """
-            extension \(raw: type.trimmedDescription): Message, CustomStringConvertible {
-            /// Reads the message; everything wrong with it is among the decoder's violations.
+            extension \(raw: type.trimmedDescription): Message, \(raw: describes) {
+            \(raw: support)/// Reads the message; everything wrong with it is among the decoder's violations.
             \(raw: access)static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> Self? {
             \(raw: decode)
             }
@@ -269,11 +278,23 @@ extension MessageMacro: ExtensionMacro {
             }
 
             /// The members, sensitive ones redacted.
-            \(raw: access)var description: String {
+            \(raw: access)var \(raw: isTaken ? "debugDescription" : "description"): String {
             \(raw: description)
             }
             }
             """
         return declaration.as(ExtensionDeclSyntax.self).map { [$0] } ?? []
+    }
+}
+
+extension DeclSyntax {
+    /// Whether it is a property of that name.
+    fileprivate func declares(_ name: String) -> Bool {
+        guard let variable = self.as(VariableDeclSyntax.self),
+            !variable.modifiers.contains(where: { $0.name.text == "static" })
+        else { return false }
+        return variable.bindings.contains {
+            $0.pattern.as(IdentifierPatternSyntax.self).map { MessageField.bare($0.identifier) == name } ?? false
+        }
     }
 }

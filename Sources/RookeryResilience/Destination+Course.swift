@@ -66,7 +66,7 @@ extension Destination {
             self.call = call
         }
 
-        deinit { destination.state.withLock { $0.machine.callEnded() } }
+        deinit { destination.state.withLock { $0.machine.callEnded(group: call.command.group) } }
 
         func begin() throws -> Attempt {
             do {
@@ -98,7 +98,10 @@ extension Destination {
                 retry
                 ?? RetryState(destination.retryPolicy(of: call.command), destination.idempotency(of: call.command))
             defer { retry = state }
-            if AttemptFailure(error) == .ambiguous { doubt = error }
+            switch AttemptFailure(error) {
+            case .ambiguous, .ambiguousWithoutKey: doubt = error
+            case .unreachable, .notSent, .refused, .final: break
+            }
             do {
                 return try destination.next(after: error, call, &state, tried)
             } catch {

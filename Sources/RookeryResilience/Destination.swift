@@ -94,7 +94,7 @@ public final class Destination: ClientTransport {
     }
 
     /// Refuses every call until ``reset()``.
-    public func isolate() { note(state.withLock { $0.machine.isolate() }.map { [$0] } ?? [], "") }
+    public func isolate() { note(state.withLock { $0.machine.isolate() }, "") }
 
     /// Forgets what the breakers know, and lets calls through.
     public func reset() { note(state.withLock { $0.machine.reset() }, "") }
@@ -107,7 +107,8 @@ public final class Destination: ClientTransport {
         for _ in status.instances {
             let (attempt, transport): Began
             do {
-                let (outcome, decisions) = begin(avoiding: tried, mayRepeat: false, at: now)
+                let (outcome, decisions) = begin(
+                    group: Command.defaultGroup, avoiding: tried, mayRepeat: false, at: now)
                 if !decisions.isEmpty { note(decisions, "ping") }
                 (attempt, transport) = try outcome.get()
             } catch {
@@ -207,38 +208,60 @@ public final class Destination: ClientTransport {
 
     func begin(_ call: OutgoingCall) throws {
         let now = environment.now()
-        guard state.withLock({ $0.machine.callBegan(at: now) }) else {
-            note([.limited(configuration.concurrency.maximumCalls)], call.command.name)
-            throw CallError(
-                .tooManyCalls, "\(configuration.concurrency.maximumCalls) calls to \(name) are under way.")
+        let group = call.command.group
+        let (isAllowed, isOverLimit, limit) = state.withLock { state in
+            (
+                state.machine.callBegan(group: group, at: now), state.machine.isOverLimit(group: group),
+                state.machine.maximumCalls(of: group)
+            )
         }
-        if configuration.concurrency.mode == .observe, state.withLock({ $0.machine.isOverLimit }) {
-            note([.observed("\(CallDecision.limited(configuration.concurrency.maximumCalls))")], call.command.name)
-        }
+        if isOverLimit { note([.observed("\(CallDecision.limited(limit))")], call.command.name) }
+        if isAllowed { return }
+        note([.limited(limit)], call.command.name)
+        throw CallError(.tooManyCalls, "\(limit) calls to \(name) (group \(group)) are under way.")
     }
 
     private typealias Began = (attempt: DestinationMachine.Attempt, transport: any InstanceTransport)
 
-    /// Chooses an instance, and makes its transport when it is the first call there: both at once, so that an instance that
-    /// leaves the list in between is not called.
+    /// Chooses an instance, and makes its transport when it is the first call there.
     private func begin(
-        avoiding tried: [Instance], mayRepeat: Bool, at now: NIODeadline
+        group: String, avoiding tried: [Instance], mayRepeat: Bool, at now: NIODeadline
     ) -> (outcome: Result<Began, CallError>, decisions: [CallDecision]) {
         let random = environment.random
-        return state.withLock { state in
-            if state.isClosed { return (.failure(CallError(.closed, "The client was closed.")), []) }
+        typealias Chosen = (attempt: DestinationMachine.Attempt, transport: (any InstanceTransport)?)
+        let (chosen, decisions) = state.withLock { state -> (Result<Chosen, CallError>, [CallDecision]) in
+            if state.isClosed { return (.failure(Self.closed), []) }
             let (outcome, decisions) = state.machine.attemptBegan(
-                avoiding: tried, mayRepeat: mayRepeat, at: now, random: random)
+                group: group, avoiding: tried, mayRepeat: mayRepeat, at: now, random: random)
             switch outcome {
-            case .failure(let refusal): return (.failure(error(refusal)), decisions)
-            case .success(let attempt):
-                if let transport = state.transports[attempt.serial] {
-                    return (.success((attempt, transport)), decisions)
-                }
-                let transport = connect(attempt.instance)
-                state.transports[attempt.serial] = transport
-                return (.success((attempt, transport)), decisions)
+            case .failure(let refusal): return (.failure(error(refusal, group)), decisions)
+            case .success(let attempt): return (.success((attempt, state.transports[attempt.serial])), decisions)
             }
+        }
+        switch chosen {
+        case .failure(let error): return (.failure(error), decisions)
+        case .success(let (attempt, transport)):
+            if let transport { return (.success((attempt, transport)), decisions) }
+            if let made = makeTransport(for: attempt) { return (.success((attempt, made)), decisions) }
+            // Its instance left the list in between, or the client was closed: it gives its place back, and another is
+            // chosen.
+            ended(attempt, .abandoned, now, now, "")
+            let (outcome, more) = begin(group: group, avoiding: tried, mayRepeat: mayRepeat, at: now)
+            return (outcome, decisions + more)
+        }
+    }
+
+    private static let closed = CallError(.closed, "The client was closed.")
+
+    /// The transport of an attempt's instance; nil when that is no longer in the list. What makes it is the user's, and
+    /// runs outside the lock; of two that are made at once the second is dropped, which has connected nothing yet.
+    private func makeTransport(for attempt: DestinationMachine.Attempt) -> (any InstanceTransport)? {
+        let made = connect(attempt.instance)
+        return state.withLock { state in
+            guard !state.isClosed, state.machine.has(attempt) else { return nil }
+            if let other = state.transports[attempt.serial] { return other }
+            state.transports[attempt.serial] = made
+            return made
         }
     }
 
@@ -248,7 +271,8 @@ public final class Destination: ClientTransport {
         let mayRepeat =
             call.command.kind == .request
             && (retry?.mayRepeat ?? retryPolicy(of: call.command).repeats(idempotency(of: call.command), after: 1))
-        let (outcome, decisions) = begin(avoiding: tried, mayRepeat: mayRepeat, at: now)
+        let (outcome, decisions) = begin(
+            group: call.command.group, avoiding: tried, mayRepeat: mayRepeat, at: now)
         if !decisions.isEmpty { note(decisions, command) }
         let (attempt, transport) = try outcome.get()
         noteQuietly(.picked(attempt.instance, attempt: retry?.attempts ?? 1), command, now)
@@ -332,12 +356,13 @@ public final class Destination: ClientTransport {
         return inner
     }
 
-    private func error(_ refusal: DestinationMachine.Refusal) -> CallError {
+    private func error(_ refusal: DestinationMachine.Refusal, _ group: String) -> CallError {
         switch refusal {
         case .noInstances: CallError(.noInstance, "\(name) has no instances.")
         case .breaker(let retryAfter):
             CallError(
-                .breakerOpen, "\(name) is not called for now: too many calls failed.", retryAfter: retryAfter)
+                .breakerOpen, "\(name) (group \(group)) is not called for now: too many calls failed.",
+                retryAfter: retryAfter)
         }
     }
 

@@ -6,17 +6,23 @@ public import Configuration
 // the environment `ROOKERY_DESTINATIONS_BOOKING_RETRY_MAXIMUM_ATTEMPTS` goes before `ROOKERY_CLIENT_RETRY_MAXIMUM_ATTEMPTS`.
 extension DestinationConfiguration {
     /// Reads the settings of a destination over `defaults`; what is not configured stays as it is there. Settings of single
-    /// commands are read for the names given, as on the wire.
+    /// groups and commands are read for the names given, of commands as on the wire.
     ///
     /// Durations are text with a unit: `250ms`, `5s`, `2m`. Throws ``Invalid`` with the whole key of the setting that cannot
     /// be read; one that cannot work is named as the destination's, wherever it was set.
     public init(
-        _ reader: ConfigReader, destination: String, commands: [String] = [],
+        _ reader: ConfigReader, destination: String, groups: [String] = [], commands: [String] = [],
         defaults: DestinationConfiguration = DestinationConfiguration()
     ) async throws(Invalid) {
         self = defaults
         let scopes = [["rookery", "destinations", destination], ["rookery", "client"]]
         for setting in Self.settings { try await setting.read(reader, scopes, into: &self) }
+        for group in groups {
+            let key = scopes[0] + ["groups", group, "maximumCalls"]
+            if case .integer(let calls)? = try await ConfigValueKind.integer.read(reader, key) {
+                self.groups[group, default: GroupConfiguration()].maximumCalls = calls
+            }
+        }
         for command in commands {
             let scope = scopes[0] + ["commands", command]
             var own = self.commands[command] ?? CommandConfiguration()

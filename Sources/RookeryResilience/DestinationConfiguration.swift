@@ -3,13 +3,13 @@ public struct DestinationConfiguration: Sendable, Hashable {
     /// How long a call may take when neither the caller nor the command says, all attempts included; for streams, how long
     /// they may be silent. Default 5000 ms.
     public var timeout: Duration = .milliseconds(5000)
-    /// How many calls may be under way.
+    /// How many calls of each group of commands may be under way.
     public var concurrency = Concurrency()
     /// Which calls are made again.
     public var retry = RetryPolicy()
     /// How many of them.
     public var budget = RetryBudget.Configuration()
-    /// When nobody is called any more: one breaker for the destination, and one for each instance.
+    /// When calls are refused: one breaker for each group of commands, and one for each instance.
     public var breaker = CircuitBreaker.Configuration()
     /// Which instance is called.
     public var balancing = Balancing.roundRobin
@@ -25,14 +25,16 @@ public struct DestinationConfiguration: Sendable, Hashable {
     public var reconnect = Backoff()
     /// The connections to each instance.
     public var pool = Pool()
+    /// Other settings for some groups of commands, by their names.
+    public var groups: [String: GroupConfiguration] = [:]
     /// Other settings for some commands, by their names on the wire: `create-booking`.
     public var commands: [String: CommandConfiguration] = [:]
 
-    /// How many calls may be under way.
+    /// How many calls of each group of commands may be under way.
     public struct Concurrency: Sendable, Hashable {
         /// Default `.enforce`.
         public var mode = GuardMode.enforce
-        /// Further calls fail at once. Default 1024.
+        /// Further calls of the group fail at once. Default 1024.
         public var maximumCalls = 1024
         /// The defaults.
         public init() {}
@@ -51,6 +53,14 @@ public struct DestinationConfiguration: Sendable, Hashable {
         /// How long it may take to answer that. Default 10 s.
         public var pingTimeout: Duration = .seconds(10)
         /// The defaults.
+        public init() {}
+    }
+
+    /// What differs for one group of commands.
+    public struct GroupConfiguration: Sendable, Hashable {
+        /// How many of its calls may be under way.
+        public var maximumCalls: Int?
+        /// Nothing differs.
         public init() {}
     }
 
@@ -111,6 +121,11 @@ public struct DestinationConfiguration: Sendable, Hashable {
         }
         if ejection.maximumDuration < ejection.duration {
             throw Invalid("ejection.maximumDuration", "no shorter than ejection.duration")
+        }
+        for (name, group) in groups.sorted(by: { $0.key < $1.key }) {
+            if let calls = group.maximumCalls, calls < 1 {
+                throw Invalid("groups.\(name).maximumCalls", "at least 1, not \(calls)")
+            }
         }
         for (name, command) in commands.sorted(by: { $0.key < $1.key }) {
             if let timeout = command.timeout, timeout <= .zero {

@@ -1,4 +1,5 @@
 public import NIOCore
+public import RookeryCore
 
 /// Everything a client knows about a destination: its instances, who may be called, and how much.
 ///
@@ -14,7 +15,8 @@ public struct DestinationMachine: Sendable {
         public let isLimited: Bool
         /// Where it stood in the list.
         fileprivate let place: Int
-        fileprivate let destinationTicket: CircuitBreaker.Ticket?
+        fileprivate let group: Int
+        fileprivate let groupTicket: CircuitBreaker.Ticket?
         fileprivate let instanceTicket: CircuitBreaker.Ticket?
     }
 
@@ -43,17 +45,25 @@ public struct DestinationMachine: Sendable {
         func isReachable(at now: NIODeadline) -> Bool { leftAloneUntil.map { now >= $0 } ?? true }
     }
 
+    /// A bulkhead: what happens to the commands of one group does not reach the others.
+    private struct Group: Sendable {
+        let name: String
+        let maximumCalls: Int
+        var breaker: CircuitBreaker
+        var callsInFlight = 0
+    }
+
     private let configuration: DestinationConfiguration
     private var entries: [Entry] = []
+    /// In the order in which they were first called; the first one is the default group.
+    private var groups: [Group] = []
+    private var isIsolated = false
     private var budget: RetryBudget
-    private var breaker: CircuitBreaker
     private var balancer: Balancer
     private var nextSerial: UInt64 = 0
     private var intervalEnd: NIODeadline?
     /// The first list is there from the start: none of its instances is new among others.
     private var hadInstances = false
-    /// Calls under way.
-    public private(set) var callsInFlight = 0
     /// Attempts under way that get only a part of their call's time.
     private var limitedInFlight = 0
 
@@ -61,8 +71,17 @@ public struct DestinationMachine: Sendable {
     public init(_ configuration: DestinationConfiguration) {
         self.configuration = configuration
         budget = RetryBudget(configuration.budget)
-        breaker = CircuitBreaker(configuration.breaker)
         balancer = Balancer(configuration.balancing)
+        _ = group(Command.defaultGroup)
+    }
+
+    /// The position of a group. Groups come from contracts, so there are few, and a search costs less than a hash.
+    private mutating func group(_ name: String) -> Int {
+        if let at = groups.firstIndex(where: { $0.name == name }) { return at }
+        var breaker = CircuitBreaker(configuration.breaker)
+        if isIsolated { _ = breaker.isolate() }
+        groups.append(Group(name: name, maximumCalls: maximumCalls(of: name), breaker: breaker))
+        return groups.count - 1
     }
 
     /// The instances there are.
@@ -71,10 +90,16 @@ public struct DestinationMachine: Sendable {
     public var attemptsInFlight: Int { entries.reduce(0) { $0 + $1.inFlight } }
     /// Attempts under way that are cut short when they take long.
     public var limitedAttempts: Int { limitedInFlight }
-    /// Breaker probes that are out, of the destination and of all instances.
-    public var probesOut: Int { entries.reduce(breaker.probesOut) { $0 + $1.breaker.probesOut } }
-    /// Where the destination's breaker stands.
-    public var breakerPosition: CircuitBreaker.Position { breaker.position }
+    /// Calls under way, of all groups.
+    public var callsInFlight: Int { groups.reduce(0) { $0 + $1.callsInFlight } }
+    /// Breaker probes that are out, of all groups and instances.
+    public var probesOut: Int {
+        groups.reduce(entries.reduce(0) { $0 + $1.breaker.probesOut }) { $0 + $1.breaker.probesOut }
+    }
+    /// Where the breaker of a group stands.
+    public func breakerPosition(of group: String = Command.defaultGroup) -> CircuitBreaker.Position {
+        groups.first { $0.name == group }?.breaker.position ?? (isIsolated ? .isolated : .closed)
+    }
     /// Retries that the budget has left.
     public var retriesAvailable: Double { budget.available }
 
@@ -99,25 +124,35 @@ public struct DestinationMachine: Sendable {
         return gone
     }
 
+    /// Whether an attempt's instance is still in the list.
+    public func has(_ attempt: Attempt) -> Bool { entries.contains { $0.serial == attempt.serial } }
+
     // MARK: Calls
 
-    /// A call wants to begin; false when there are too many.
-    public mutating func callBegan(at now: NIODeadline) -> Bool {
-        if configuration.concurrency.mode == .enforce, callsInFlight >= configuration.concurrency.maximumCalls {
+    /// A call of a group wants to begin; false when there are as many under way as ``maximumCalls(of:)``.
+    public mutating func callBegan(group name: String = Command.defaultGroup, at now: NIODeadline) -> Bool {
+        let at = group(name)
+        if configuration.concurrency.mode == .enforce, groups[at].callsInFlight >= groups[at].maximumCalls {
             return false
         }
-        callsInFlight += 1
+        groups[at].callsInFlight += 1
         budget.requestBegan(at: now)
         return true
     }
 
-    /// Whether there are more calls than allowed, for a limit that only observes.
-    public var isOverLimit: Bool {
-        configuration.concurrency.mode == .observe && callsInFlight > configuration.concurrency.maximumCalls
+    /// Calls of a group that may be under way.
+    public func maximumCalls(of group: String = Command.defaultGroup) -> Int {
+        configuration.groups[group]?.maximumCalls ?? configuration.concurrency.maximumCalls
     }
 
-    /// A call that had begun is over.
-    public mutating func callEnded() { callsInFlight -= 1 }
+    /// Whether a group has more calls under way than allowed, for a limit that only observes.
+    public func isOverLimit(group name: String = Command.defaultGroup) -> Bool {
+        guard configuration.concurrency.mode == .observe else { return false }
+        return groups.contains { $0.name == name && $0.callsInFlight > $0.maximumCalls }
+    }
+
+    /// A call of a group that had begun is over.
+    public mutating func callEnded(group name: String = Command.defaultGroup) { groups[group(name)].callsInFlight -= 1 }
 
     /// A retry wants to be made; false when the budget is used up.
     public mutating func retryWanted(at now: NIODeadline) -> (isAllowed: Bool, observed: CallDecision?) {
@@ -147,19 +182,21 @@ public struct DestinationMachine: Sendable {
     /// again stands at the end of the queue, and when a whole service stands still for a moment, all calls would be given up in
     /// that moment.
     public mutating func attemptBegan(
-        avoiding tried: [Instance], mayRepeat: Bool = false, at now: NIODeadline, random: () -> Double
+        group name: String = Command.defaultGroup, avoiding tried: [Instance], mayRepeat: Bool = false,
+        at now: NIODeadline, random: () -> Double
     ) -> (result: Result<Attempt, Refusal>, decisions: [CallDecision]) {
         var decisions: [CallDecision] = []
         if entries.isEmpty { return (.failure(.noInstances), []) }
+        let group = group(name)
         var ticket: CircuitBreaker.Ticket?
-        if configuration.breaker.mode != .off || breaker.position == .isolated {
-            let (admission, transition) = breaker.callBegan(at: now)
-            if let transition { decisions.append(.breaker(nil, transition)) }
+        if configuration.breaker.mode != .off || isIsolated {
+            let (admission, transition) = groups[group].breaker.callBegan(at: now)
+            if let transition { decisions.append(.breaker(.group(name), transition)) }
             switch admission {
             case .allowed(let allowed): ticket = allowed
             case .refused(let retryAfter):
-                let decision = CallDecision.rejected(by: nil, retryAfter: retryAfter)
-                if configuration.breaker.mode == .enforce || breaker.position == .isolated {
+                let decision = CallDecision.rejected(by: .group(name), retryAfter: retryAfter)
+                if configuration.breaker.mode == .enforce || isIsolated {
                     return (.failure(.breaker(retryAfter: retryAfter)), decisions + [decision])
                 }
                 decisions.append(.observed("\(decision)"))
@@ -169,7 +206,7 @@ public struct DestinationMachine: Sendable {
         var instanceTicket: CircuitBreaker.Ticket?
         if configuration.breaker.mode != .off {
             let (admission, transition) = entries[at].breaker.callBegan(at: now)
-            if let transition { decisions.append(.breaker(entries[at].instance, transition)) }
+            if let transition { decisions.append(.breaker(.instance(entries[at].instance), transition)) }
             // One that refuses is only chosen when all do: then it is the destination's breaker that decides.
             if case .allowed(let allowed) = admission { instanceTicket = allowed }
         }
@@ -183,9 +220,8 @@ public struct DestinationMachine: Sendable {
             && (configuration.budget.mode != .enforce || Double(limitedInFlight + 1) <= budget.available)
         if isLimited { limitedInFlight += 1 }
         let attempt = Attempt(
-            instance: entries[at].instance, serial: entries[at].serial, isLimited: isLimited, place: at,
-            destinationTicket: ticket,
-            instanceTicket: instanceTicket)
+            instance: entries[at].instance, serial: entries[at].serial, isLimited: isLimited, place: at, group: group,
+            groupTicket: ticket, instanceTicket: instanceTicket)
         return (.success(attempt), decisions)
     }
 
@@ -241,10 +277,11 @@ public struct DestinationMachine: Sendable {
         let isOneOfMany =
             result == .unreachable || result == .lost
             ? entries.contains { $0.serial != attempt.serial && isGood($0, at: now) } : false
-        if let ticket = attempt.destinationTicket {
+        if let ticket = attempt.groupTicket {
             let outcome = isOneOfMany ? .unknown : result.outcome
-            if let transition = breaker.callEnded(outcome, ticket, at: now, random: random) {
-                decisions.append(.breaker(nil, transition))
+            let group = groups[attempt.group]
+            if let transition = groups[attempt.group].breaker.callEnded(outcome, ticket, at: now, random: random) {
+                decisions.append(.breaker(.group(group.name), transition))
             }
         }
         guard let place else { return decisions }
@@ -253,7 +290,7 @@ public struct DestinationMachine: Sendable {
         if let ticket = attempt.instanceTicket,
             let transition = entries[place].breaker.callEnded(result.outcome, ticket, at: now, random: random)
         {
-            decisions.append(.breaker(instance, transition))
+            decisions.append(.breaker(.instance(instance), transition))
         }
         switch result {
         case .unreachable:
@@ -313,15 +350,25 @@ public struct DestinationMachine: Sendable {
     // MARK: By hand
 
     /// Refuses every call until ``reset()``.
-    public mutating func isolate() -> CallDecision? { breaker.isolate().map { .breaker(nil, $0) } }
+    public mutating func isolate() -> [CallDecision] {
+        isIsolated = true
+        return groups.indices.compactMap { at in
+            groups[at].breaker.isolate().map { .breaker(.group(groups[at].name), $0) }
+        }
+    }
 
     /// Forgets what the breakers know, and lets calls through.
     public mutating func reset() -> [CallDecision] {
+        isIsolated = false
         var decisions: [CallDecision] = []
-        if let transition = breaker.reset() { decisions.append(.breaker(nil, transition)) }
+        for at in groups.indices {
+            if let transition = groups[at].breaker.reset() {
+                decisions.append(.breaker(.group(groups[at].name), transition))
+            }
+        }
         for at in entries.indices {
             if let transition = entries[at].breaker.reset() {
-                decisions.append(.breaker(entries[at].instance, transition))
+                decisions.append(.breaker(.instance(entries[at].instance), transition))
             }
         }
         return decisions
@@ -330,7 +377,11 @@ public struct DestinationMachine: Sendable {
     /// What stands where, for health answers and people.
     public func status(at now: NIODeadline) -> DestinationStatus {
         DestinationStatus(
-            breaker: breaker.position, admits: breaker.admits(at: now), callsInFlight: callsInFlight,
+            groups: groups.map { group in
+                DestinationStatus.GroupStatus(
+                    name: group.name, breaker: group.breaker.position, admits: group.breaker.admits(at: now),
+                    callsInFlight: group.callsInFlight)
+            },
             instances: entries.map { entry in
                 DestinationStatus.InstanceStatus(
                     instance: entry.instance, breaker: entry.breaker.position,

@@ -14,15 +14,26 @@ public struct DestinationStatus: Sendable, Hashable {
         public let inFlight: Int
     }
 
-    /// Where the destination's breaker stands.
-    public let breaker: CircuitBreaker.Position
-    /// Whether the breaker would let a call through now.
-    public let admits: Bool
-    /// Calls under way.
-    public let callsInFlight: Int
+    /// One group of commands.
+    public struct GroupStatus: Sendable, Hashable {
+        /// Its name.
+        public let name: String
+        /// Where its breaker stands.
+        public let breaker: CircuitBreaker.Position
+        /// Whether the breaker would let a call through now.
+        public let admits: Bool
+        /// Calls under way.
+        public let callsInFlight: Int
+    }
+
+    /// The groups that have been called, the default one first.
+    public let groups: [GroupStatus]
     /// All instances.
     public let instances: [InstanceStatus]
 
-    /// Whether calls can be expected to get through.
-    public var isAvailable: Bool { admits && instances.contains { $0.isReachable } }
+    /// The groups whose breakers let no call through now.
+    public var refusingGroups: [GroupStatus] { groups.filter { !$0.admits } }
+
+    /// Whether calls of every group can be expected to get through.
+    public var isAvailable: Bool { refusingGroups.isEmpty && instances.contains { $0.isReachable } }
 }

@@ -36,6 +36,8 @@ public enum AttemptFailure: Sendable, Hashable {
     case refused(retryAfter: Duration?)
     /// It may have run.
     case ambiguous
+    /// It may have run, and was sent without the idempotency key that its command has: its peer takes no metadata.
+    case ambiguousWithoutKey
     /// The command's own answer, or a misuse that will not get better.
     case final
 
@@ -46,7 +48,8 @@ public enum AttemptFailure: Sendable, Hashable {
             switch error.code {
             case .cannotConnect: self = .unreachable
             case .tooManyCalls: self = .notSent
-            case .timeout, .connectionLost, .streamTimeout: self = error.wasWritten ? .ambiguous : .notSent
+            case .timeout, .connectionLost, .streamTimeout:
+                self = !error.wasWritten ? .notSent : error.isWithoutKey ? .ambiguousWithoutKey : .ambiguous
             default: self = .final
             }
         case let error as RemoteError where error.code == .overloaded:
@@ -117,6 +120,7 @@ public struct RetryState: Sendable {
         // The first failure to connect is told at once: waiting for a reconnect is for the next call.
         if failure == .unreachable { return .stop(.unreachable) }
         if failure == .ambiguous, idempotency == .unsafe { return .stop(.mayHaveRun) }
+        if failure == .ambiguousWithoutKey, idempotency != .safe { return .stop(.mayHaveRun) }
         guard attempts < policy.maximumAttempts else { return .stop(.attempts) }
         var base = policy.baseDelay
         if case .refused(let retryAfter) = failure {

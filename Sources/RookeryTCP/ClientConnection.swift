@@ -120,16 +120,26 @@ final class ClientConnection: @unchecked Sendable {
     }
 
     /// The payload, by the serializer that the peer probably takes; JSON before anybody knows.
-    private func encode(_ call: OutgoingCall) throws -> (bytes: [UInt8], serializer: String) {
+    private func encode(_ call: OutgoingCall) throws -> EncodedPayload {
         let choice = configuration.serializers
         let json = ValueFormat.json.name
-        let wanted = isNegotiated.withLockedValue { $0 } ? choice.name(for: call.command) : json
-        guard wanted != json, let codec = Codec(wanted, custom: choice.custom) else {
-            return (call.payload.bytes(as: .json), json)
+        let isNegotiated = isNegotiated.withLockedValue { $0 }
+        let wanted = isNegotiated ? choice.name(for: call.command) : json
+        var payload: EncodedPayload
+        if wanted != json, let codec = Codec(wanted, custom: choice.custom) {
+            var writer = ValueWriter(capacity: 1024)
+            try writer.payload(call.payload, codec)
+            payload = EncodedPayload(bytes: writer.bytes, serializer: wanted)
+        } else {
+            payload = EncodedPayload(bytes: call.payload.bytes(as: .json), serializer: json)
         }
-        var writer = ValueWriter(capacity: 1024)
-        try writer.payload(call.payload, codec)
-        return (writer.bytes, wanted)
+        // Here rather than on the loop, which has others to serve.
+        if isNegotiated, configuration.compresses, call.payload.isCompressible,
+            payload.bytes.count >= PayloadPool.threshold
+        {
+            payload.compress()
+        }
+        return payload
     }
 
     /// Ends everything; calls fail from then on.
@@ -256,5 +266,14 @@ extension ValueWriter {
         }
         packetMetadata(metadata)
         if isEvent { verbatim("}") } else { endRequest(id: id) }
+    }
+}
+
+extension CallError {
+    /// An error of a call that has been, or was to be, sent.
+    init(_ code: Code, _ message: String, of call: PendingCall, cause: String? = nil) {
+        self.init(
+            code, message, wasWritten: call.wasWritten, cause: cause, isWithoutKey: call.wasWritten && call.isWithoutKey
+        )
     }
 }

@@ -20,7 +20,7 @@ extension ClientLink {
         let hello = Hello(
             // A ping asks for nothing: a server that agreed would send frames later.
             serializers: call.isHello ? configuration.serializers.names : [],
-            compressions: configuration.compresses ? [Compression.name] : [])
+            compressions: configuration.compresses ? [Compression.name] : [], frameLimit: configuration.frameLimit)
         let mark = writer.beginFrame()
         Array("\"\(Hello.pattern)\"".utf8).withUnsafeBytes { writer.beginPacket(pattern: $0) }
         writer.verbatim(",\"data\":")
@@ -76,33 +76,72 @@ extension ClientLink {
         }
     }
 
+    /// An answer over the frame limit, which was passed over: its call fails, and nothing else.
+    func received(_ skipped: SkippedFrame) throws(FramingError) {
+        let limit = configuration.frameLimit
+        let id = skipped.header?.id ?? skipped.id?.withUnsafeReadableBytes(Self.callID)
+        // Of a frame that does not tell whose it is, it cannot be known whose call has no answer now.
+        guard let id else { throw .frameTooLarge(declared: skipped.declared, limit: limit) }
+        guard let call = pending[id] else { return }  // Late, or never ours.
+        // A stream may have more to say; nobody hears it.
+        forget(call, RemoteError.replyTooLarge(limit: limit))
+    }
+
     func received(_ header: BinaryHeader, _ body: ByteBuffer) throws(FramingError) {
         guard case .binary(let negotiated) = agreement else { throw .binaryNotNegotiated }
         switch header.kind {
         case .value, .error, .end:
             guard let call = pending[header.id] else { return }
             if header.kind == .end { return finish(call, .success(call.value)) }
-            let payload: Payload
-            do {
-                payload = try FramePayload.read(
-                    header, body, negotiated, executor.compression, limit: configuration.frameLimit)
-            } catch let error as FramingError {
-                throw error
-            } catch {
-                let message = "The reply of \(call.name) is not what its serializer writes: \(error)"
-                return forget(call, CallError(.invalidReply, message, wasWritten: true))
+            if inflatesElsewhere(header, body, call) { return inflateElsewhere(header, body, negotiated, call) }
+            let limit = configuration.frameLimit
+            let payload = Result {
+                try FramePayload.read(header, body, negotiated, executor.compression, limit: limit)
             }
-            if header.kind == .error {
-                finish(call, .failure(ReplyFailure.error(payload, name: call.name)))
-            } else {
-                received(payload, isLast: header.flags.contains(.last), of: call)
-            }
+            try received(header, payload, of: call)
         case .ping: tell(.pong, header.id)
         case .pong:
             if let call = pending[header.id] { finish(call, .success(.absent)) }
         case .goAway: leave()
         // Nothing a server sends, or of a later version: passed over.
         case .request, .event, .cancel, .credit, nil: break
+        }
+    }
+
+    private func received(
+        _ header: BinaryHeader, _ payload: Result<Payload, any Error>, of call: PendingCall
+    ) throws(FramingError) {
+        switch payload {
+        case .failure(let error as FramingError): throw error
+        case .failure(let error):
+            let message = "The reply of \(call.name) is not what its serializer writes: \(error)"
+            forget(call, CallError(.invalidReply, message, wasWritten: true))
+        case .success(let payload) where header.kind == .error:
+            finish(call, .failure(ReplyFailure.error(payload, name: call.name)))
+        case .success(let payload): received(payload, isLast: header.flags.contains(.last), of: call)
+        }
+    }
+
+    /// A large last reply is inflated by another thread. Values of streams keep their order, and are inflated here.
+    private func inflatesElsewhere(_ header: BinaryHeader, _ body: ByteBuffer, _ call: PendingCall) -> Bool {
+        guard case .request = call.kind, header.flags.isSuperset(of: [.compressed, .last]) else { return false }
+        return FramePayload.originalSize(header, body) >= PayloadPool.threshold
+    }
+
+    private func inflateElsewhere(
+        _ header: BinaryHeader, _ body: ByteBuffer, _ negotiated: Negotiated, _ call: PendingCall
+    ) {
+        let limit = configuration.frameLimit
+        PayloadPool.read(executor.eventLoop) { compression -> Result<Payload, any Error> in
+            Result { try FramePayload.read(header, body, negotiated, compression, limit: limit) }
+        } done: { payload in
+            guard self.pending[header.id] === call else { return }
+            do throws(FramingError) {
+                try self.received(header, payload, of: call)
+            } catch {
+                self.broken(error)
+            }
+            self.executor.drain()
         }
     }
 

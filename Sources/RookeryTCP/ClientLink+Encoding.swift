@@ -4,15 +4,17 @@ import RookeryWire
 
 // A call's bytes, as text or as a binary frame.
 extension ClientLink {
-    func encode(_ pending: PendingCall) throws {
+    /// Writes a call's frame; false when its payload is to be compressed elsewhere first.
+    func encode(_ pending: PendingCall) throws -> Bool {
         guard let call = pending.call else {
-            if case .binary = agreement { return tell(.ping, pending.id) }
-            return writeHello(pending)
+            if case .binary = agreement { tell(.ping, pending.id) } else { writeHello(pending) }
+            return true
         }
         if case .binary(let negotiated) = agreement, let number = negotiated.patterns[call.command.pattern.route] {
             return try encode(pending, call, negotiated, number)
         }
         // Binary or not, a pattern that the server did not name goes as text, and is answered so.
+        pending.isWithoutKey = call.command.idempotency == .keyed && !configuration.sendsMetadata
         let mark = writer.beginFrame()
         let encoded = pending.encoded.flatMap { $0.serializer == ValueFormat.json.name ? $0.bytes : nil }
         writer.write(call, id: pending.id, metadata: metadata(for: call), encoded: encoded)
@@ -21,18 +23,25 @@ extension ClientLink {
             throw tooLarge(pending, configuration.frameLimit)
         }
         writer.endFrame(mark)
+        return true
     }
 
     private func encode(
         _ pending: PendingCall, _ call: OutgoingCall, _ negotiated: Negotiated, _ pattern: UInt16
-    ) throws {
+    ) throws -> Bool {
         var header = BinaryHeader(call.command.kind == .event ? .event : .request, id: pending.id)
         header.pattern = pattern
         header.serializer = negotiated.number(
             of: pending.encoded?.serializer ?? configuration.serializers.name(for: call.command))
         if call.command.kind == .request { header.amount = milliseconds(left: call.deadline) }
         let start = writer.beginBinaryFrame()
-        if !call.metadata.isEmpty { header.metadataLength = writer.binaryMetadata(call.metadata) }
+        if !call.metadata.isEmpty {
+            guard let length = writer.binaryMetadata(call.metadata) else {
+                writer.abandonBinaryFrame(start)
+                throw CallError(.invalidCall, "The metadata of \(pending.name) is over \(UInt16.max) bytes.")
+            }
+            header.metadataLength = length
+        }
         let payloadStart = writer.count
         do {
             let codec = try negotiated.codec(header.serializer)
@@ -52,12 +61,35 @@ extension ClientLink {
             writer.abandonBinaryFrame(start)
             throw tooLarge(pending, limit)
         }
-        if negotiated.compresses, configuration.compresses, call.payload.isCompressible,
-            writer.compress(from: payloadStart, executor.compression)
-        {
-            header.flags.insert(.compressed)
+        if negotiated.compresses, configuration.compresses, call.payload.isCompressible {
+            switch pending.encoded?.compression ?? .notTried {
+            case .compressed(let small):
+                writer.replacePayload(from: payloadStart, with: small)
+                header.flags.insert(.compressed)
+            case .notWorthIt: break
+            case .notTried where writer.count - payloadStart >= PayloadPool.threshold:
+                let bytes = writer.withUnsafeBytes(from: payloadStart) { Array($0) }
+                writer.abandonBinaryFrame(start)
+                let name = negotiated.reply.serializers[Int(header.serializer)]
+                compressElsewhere(pending, EncodedPayload(bytes: bytes, serializer: name))
+                return false
+            case .notTried:
+                if writer.compress(from: payloadStart, executor.compression) { header.flags.insert(.compressed) }
+            }
         }
         writer.endBinaryFrame(start, header)
+        return true
+    }
+
+    /// A large payload is compressed by another thread; then the call is written.
+    private func compressElsewhere(_ pending: PendingCall, _ payload: EncodedPayload) {
+        PayloadPool.compress(payload, executor.eventLoop) { payload in
+            // It may have been cancelled, or its time may be over.
+            guard self.pending[pending.id] === pending else { return }
+            pending.encoded = payload
+            self.write(pending)
+            self.executor.drain()
+        }
     }
 
     private func tooLarge(_ pending: PendingCall, _ limit: Int) -> CallError {

@@ -34,11 +34,9 @@ extension ClientLink {
     func timeout(_ call: PendingCall) -> CallError {
         if case .stream = call.kind, let timeout = call.call?.valueTimeout {
             return CallError(
-                .streamTimeout, "No value of \(call.name) from \(address) in \(timeout.milliseconds) ms.",
-                wasWritten: call.wasWritten)
+                .streamTimeout, "No value of \(call.name) from \(address) in \(timeout.milliseconds) ms.", of: call)
         }
-        return CallError(
-            .timeout, "No reply from \(address) to \(call.name) in time.", wasWritten: call.wasWritten)
+        return CallError(.timeout, "No reply from \(address) to \(call.name) in time.", of: call)
     }
 
     /// A peer that has been silent for long is asked whether it lives.

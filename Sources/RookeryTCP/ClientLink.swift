@@ -61,9 +61,13 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         self.owner = owner
         executor = owner.executor
         configuration = owner.configuration
-        decoder = FrameDecoder(frameLimit: configuration.frameLimit)
+        decoder = FrameDecoder(
+            frameLimit: configuration.frameLimit, skipLimit: configuration.frameLimit * Self.skippedFrames)
         if !configuration.negotiates { agreement = .plain }
     }
+
+    /// A reply over the frame limit is passed over, and only its call fails; one so many times as long ends the connection.
+    private static let skippedFrames = 16
 
     var address: String { configuration.address }
 
@@ -112,10 +116,11 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         return true
     }
 
-    private func write(_ call: PendingCall) {
+    func write(_ call: PendingCall) {
         if waitsForAgreement(call) { return }
         do {
-            try encode(call)
+            // Compressed elsewhere, it comes here again.
+            guard try encode(call) else { return }
         } catch {
             return forget(call, error)
         }
@@ -238,7 +243,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     func close(_ code: CallError.Code) {
         guard state != .closed else { return }
         state = .closed
-        failAll { CallError(code, "The client was closed.", wasWritten: $0.wasWritten) }
+        failAll { CallError(code, "The client was closed.", of: $0) }
         settle(throwing: CallError(code, "The client was closed."))
         // What was written goes out first.
         if writer.count > 0, let context {
@@ -263,14 +268,10 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         state = .closed
         writer.reset()
         let (address, reason) = (self.address, cause ?? self.reason)
-        func error(_ wasWritten: Bool) -> CallError {
-            wasConnecting
-                ? CallError(.cannotConnect, "Cannot connect to \(address).", cause: reason)
-                : CallError(
-                    .connectionLost, "The connection to \(address) was lost.", wasWritten: wasWritten, cause: reason)
-        }
-        failAll { error($0.wasWritten) }
-        settle(throwing: error(false))
+        let unreachable = CallError(.cannotConnect, "Cannot connect to \(address).", cause: reason)
+        let lost = "The connection to \(address) was lost."
+        failAll { wasConnecting ? unreachable : CallError(.connectionLost, lost, of: $0, cause: reason) }
+        settle(throwing: wasConnecting ? unreachable : CallError(.connectionLost, lost, cause: reason))
         executor.drain()
     }
 
@@ -301,21 +302,29 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         guard state == .open || state == .leaving else { return }
         executor.beginBurst()
         decoder.append(unwrapInboundIn(data))
-        do {
+        do throws(FramingError) {
             while state != .closed, let frame = try decoder.nextFrame() {
                 switch frame {
                 case .text(let body): try received(body)
                 case .binary(let header, let body): try received(header, body)
+                case .skipped(let frame): try received(frame)
                 }
             }
         } catch {
-            reason = "\(error)"
-            ended()
-            context.close(promise: nil)
+            broken(error)
         }
     }
 
+    /// What the peer says cannot be understood any more.
+    func broken(_ error: FramingError) {
+        reason = "\(error)"
+        let channel = context?.channel
+        ended()
+        channel?.close(promise: nil)
+    }
+
     func channelReadComplete(context: ChannelHandlerContext) {
+        decoder.releaseMemory()
         heardAt = .now()
         executor.drain()
     }

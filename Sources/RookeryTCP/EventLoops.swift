@@ -3,6 +3,9 @@ public import NIOPosix
 
 /// Event loops with their executors. Servers and clients that share them share connections' loops: a call made while
 /// handling a message leaves on the loop on which the message came.
+///
+/// A server's handlers run on the loops. One that computes for long, or blocks, holds up every connection of its loop; it
+/// is reported after 250 ms with the name of its command.
 public final class EventLoops: Sendable {
     /// One loop per core, for the whole process; never shut down.
     public static let shared = EventLoops(MultiThreadedEventLoopGroup.singleton)
@@ -12,11 +15,13 @@ public final class EventLoops: Sendable {
     /// An executor for each loop, in the group's order.
     public let executors: [LoopExecutor]
     private let positions: [ObjectIdentifier: Int]
+    package let watchdog: LoopWatchdog
 
     private init(_ group: MultiThreadedEventLoopGroup) {
         self.group = group
         let loops = Array(group.makeIterator())
         executors = loops.map { LoopExecutor(eventLoop: $0) }
+        watchdog = LoopWatchdog(executors)
         positions = Dictionary(
             loops.enumerated().map { (ObjectIdentifier($1), $0) }, uniquingKeysWith: { first, _ in first })
     }

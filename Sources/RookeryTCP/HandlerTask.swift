@@ -13,7 +13,7 @@ final class HandlerTask: @unchecked Sendable {
     /// The message whose handler runs, or waits, in this task.
     private(set) var current: ServerRequest?
     private var isAwake = false
-    private var isCancelled = false
+    private(set) var isCancelled = false
 
     private init(_ connection: ServerConnection) { self.connection = connection }
 
@@ -31,6 +31,7 @@ final class HandlerTask: @unchecked Sendable {
             while let request = connection.nextRequest() {
                 current = request
                 if !request.isAbandoned {
+                    connection.executor.handlerBegins(request.entry.number)
                     // All of it here: each function in between that awaits would cost a look at the task's executor.
                     do {
                         try await MessageContext.$source.withValue(request) {
@@ -46,7 +47,7 @@ final class HandlerTask: @unchecked Sendable {
                 }
                 if !connection.executor.eventLoop.inEventLoop { await returnToLoop() }
                 current = nil
-                connection.finished(request)
+                connection.returned(request)
                 if isCancelled { return connection.ended(self) }
             }
             guard connection.park(self) else { return connection.ended(self) }

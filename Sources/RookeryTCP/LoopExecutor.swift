@@ -1,6 +1,8 @@
 import NIOConcurrencyHelpers
 public import NIOCore
+import RookeryCore
 import RookeryWire
+import Synchronization
 
 /// Work that is done once at the end of a burst, such as flushing what a connection wrote.
 protocol LoopSettling: AnyObject {
@@ -26,6 +28,9 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     private var isRunning = false
     private var isScheduled = false
     private var isInBurst = false
+    /// Odd while something runs; the next number whenever that changes. Read by the watchdog.
+    private let activityNumber = Atomic<UInt64>(0)
+    private let runningNumber = Atomic<Int>(0)
     /// Tells a burst, and all that ran in it, from what runs later.
     private(set) var burst: UInt64 = 0
     /// When the last one began.
@@ -35,6 +40,23 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
 
     init(eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
+    }
+
+    /// What the loop is in, for the watchdog: two looks that see one busy number see one burst. From any thread.
+    var activity: (number: UInt64, isBusy: Bool) {
+        let number = activityNumber.load(ordering: .relaxed)
+        return (number, number & 1 == 1)
+    }
+
+    /// The command whose handler ran last. From any thread.
+    var runningCommand: String { CommandNumbers.name(runningNumber.load(ordering: .relaxed)) }
+
+    /// On the loop: a handler of the command with that number begins.
+    func handlerBegins(_ number: Int) { runningNumber.store(number, ordering: .relaxed) }
+
+    private func setBusy(_ isBusy: Bool) {
+        let number = activityNumber.load(ordering: .relaxed)
+        if (number & 1 == 1) != isBusy { activityNumber.store(number &+ 1, ordering: .relaxed) }
     }
 
     /// Takes a job, from any thread.
@@ -66,6 +88,7 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     func beginBurst() {
         if isInBurst { return }
         isInBurst = true
+        setBusy(true)
         burst &+= 1
         burstBeganAt = .now()
     }
@@ -88,6 +111,7 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
         isInBurst = false
         if isRunning { return }
         isRunning = true
+        setBusy(true)
         var budget = Self.budget
         repeat {
             while !queue.isEmpty, budget > 0 {
@@ -101,6 +125,7 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
             for item in work { item.settle() }
         } while (!queue.isEmpty || !unsettled.isEmpty) && budget > 0
         isRunning = false
+        setBusy(false)
         burst &+= 1
         if !queue.isEmpty || !unsettled.isEmpty { scheduleIfNeeded() }
     }

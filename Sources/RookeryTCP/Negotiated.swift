@@ -77,6 +77,14 @@ extension ValueWriter {
 
 /// What a negotiated frame carries behind its header.
 enum FramePayload {
+    /// Bytes of the payload, inflated: what its beginning says, which is only believed when it has been read.
+    static func originalSize(_ header: BinaryHeader, _ body: ByteBuffer) -> Int {
+        let start = Int(header.metadataLength)
+        guard header.flags.contains(.compressed) else { return body.readableBytes - start }
+        let size = body.getInteger(at: body.readerIndex + start, endianness: .little, as: UInt32.self)
+        return Int(size ?? 0)
+    }
+
     /// The payload, inflated and, when a serializer of somebody's own wrote it, as JSON. Throws ``FramingError`` when it is
     /// not what its header says, and what such a serializer throws.
     static func read(

@@ -3,6 +3,26 @@ import RookeryCore
 import RookeryWire
 import Synchronization
 
+/// A payload that was written on another thread than the connection's.
+struct EncodedPayload: Sendable {
+    let bytes: [UInt8]
+    let serializer: String
+    /// Its compressed form, once that has been tried.
+    var compression = CompressionOutcome.notTried
+
+    enum CompressionOutcome: Sendable {
+        case notTried
+        case notWorthIt
+        case compressed([UInt8])
+    }
+
+    /// Tries to compress it. Takes a while for a large one: not on an event loop.
+    mutating func compress() {
+        let small = bytes.withUnsafeBytes { Compression().compress($0) }
+        compression = small.map { .compressed($0) } ?? .notWorthIt
+    }
+}
+
 /// A call between its caller and the connection.
 ///
 /// Made by the caller, then confined to the connection's event loop, but for the flag by which a cancelled caller says so.
@@ -30,10 +50,12 @@ final class PendingCall: @unchecked Sendable {
     var link: ClientLink?
     var id: UInt64 = 0
     var deadline: NIODeadline
-    /// The payload, when the caller wrote it on a thread of its own, and by which serializer.
-    var encoded: (bytes: [UInt8], serializer: String)?
+    /// The payload, when it was written before its turn.
+    var encoded: EncodedPayload?
     var continuation: UnsafeContinuation<Payload, any Error>?
     var wasWritten = false
+    /// Its command is keyed, and its key was not sent, because the peer takes no metadata.
+    var isWithoutKey = false
     /// The last value that came without saying it is the last.
     var value = Payload.absent
     private let cancelled = Atomic<Bool>(false)

@@ -23,7 +23,8 @@ public final class RookeryServer: Service {
 
     private let shared: ServerShared
     private let phase = NIOLockedValueBox(Phase.idle)
-    private let address: EventLoopPromise<SocketAddress>
+    private let address = BoundAddress()
+    private let health: HealthReporter
 
     /// Makes a server that is not yet listening.
     ///
@@ -42,24 +43,35 @@ public final class RookeryServer: Service {
         var logger = logger
         logger[metadataKey: "service"] = "\(configuration.name)"
         let instance = String(UInt64.random(in: .min ... .max), radix: 36)
-        let registry = ConnectionRegistry()
-        let report = Health(service: configuration.name, instance: instance, checks: health) { registry.isStopping }
+        let limits = configuration.limits
+        let registry = ConnectionRegistry(
+            ConnectionTable.Limits(
+                connections: min(limits.connections, DescriptorLimit.current.connections),
+                connectionsPerPeer: limits.connectionsPerPeer))
+        let report = HealthReporter(
+            service: configuration.name, instance: instance, checks: health, logger: logger
+        ) { registry.isStopping }
+        self.health = report
         let router = try Router(routes + [report.route])
         shared = ServerShared(
             router: router, pipeline: ServerPipeline(interceptors), configuration: configuration,
             eventLoops: eventLoops, logger: logger, registry: registry, instance: instance,
+            memory: MemoryBudget(limit: limits.memory),
             loads: router.commands.map { _ in RouteLoad(configuration.shedding) },
             counters: ServerCounters(configuration.name))
-        address = eventLoops.group.any().makePromise()
     }
 
-    /// The address the server is bound to; waits until it is. Throws what binding threw.
+    /// The address the server is bound to; waits until it is. Throws what binding threw, and `CancellationError` when the
+    /// task is cancelled first.
     public var boundAddress: SocketAddress {
-        get async throws { try await address.futureResult.get() }
+        get async throws { try await address.value }
     }
 
     /// Requests being handled, of all peers and commands.
     public var messagesInFlight: Int { shared.loads.reduce(0) { $0 + $1.count } }
+
+    /// Bytes that are kept for all peers: requests, partial frames and replies.
+    public var memoryInUse: Int { shared.memory.used }
 
     /// How many peers are connected.
     public var connectionCount: Int { shared.registry.count }
@@ -80,14 +92,21 @@ public final class RookeryServer: Service {
             listener = try await bootstrap.bind(host: configuration.host, port: configuration.port).get()
         } catch {
             let failure = CannotListen(host: configuration.host, port: configuration.port, cause: "\(error)")
-            address.fail(failure)
+            address.settle(.failure(failure))
             throw failure
         }
-        if let bound = listener.localAddress { address.succeed(bound) }
+        if let bound = listener.localAddress { address.settle(.success(bound)) }
         shared.logger.info("listening", metadata: ["address": "\(listener.localAddress?.description ?? "?")"])
-        try? await gracefulShutdown()
-        try? await listener.close().get()
-        await drain()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.health.run() }
+            group.addTask { await self.shared.eventLoops.watchdog.run(self.shared.logger) }
+            // Ends by graceful shutdown, or by cancellation, which is a stop as well.
+            try? await gracefulShutdown()
+            // A listener that is closed already listens no more, which is all that is wanted.
+            try? await listener.close().get()
+            await self.drain()
+            group.cancelAll()
+        }
     }
 
     /// Runs the server for the length of `body`, which gets the address it listens on.
@@ -115,13 +134,7 @@ public final class RookeryServer: Service {
             )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let connection = ServerConnection(
-                        shared: shared, executor: shared.eventLoops.executor(for: channel.eventLoop),
-                        peer: channel.remoteAddress?.description ?? "unknown")
-                    guard shared.registry.add(connection, limit: limits.connections) else {
-                        shared.logger.warning("over the limit of connections, closing a new one")
-                        throw TooManyConnections()
-                    }
+                    let connection = try shared.admit(channel)
                     try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }
@@ -131,14 +144,13 @@ public final class RookeryServer: Service {
         let logger = shared.logger
         shared.registry.stop()
         shared.registry.forEach { $0.leave(isStopping: true) }
-        let waiting = shared.registry.whenEmpty()
         let timeout = shared.configuration.drainTimeout
         let registry = shared.registry
         let timer = shared.eventLoops.group.any().scheduleTask(in: TimeAmount(timeout)) {
             logger.warning("closing connections that did not finish in time", metadata: ["count": "\(registry.count)"])
             registry.forEach { $0.abort() }
         }
-        await waiting.value
+        await shared.registry.emptied()
         timer.cancel()
         logger.info("stopped")
     }
@@ -154,11 +166,43 @@ struct ServerShared: Sendable {
     let registry: ConnectionRegistry
     /// Tells this run of the server from others of its name.
     let instance: String
+    let memory: MemoryBudget
     /// By the positions of the router's entries.
     let loads: [RouteLoad]
     let counters: ServerCounters
     /// The position of the router's entry that tells of the server's health: the last one.
     var healthPosition: Int { loads.count - 1 }
+
+    /// Makes a connection of a channel, or throws why there may not be one more.
+    func admit(_ channel: any Channel) throws -> ServerConnection {
+        let entry: ConnectionTable.Entry
+        do throws(ConnectionTable.Refusal) {
+            entry = try registry.table.admit(from: channel.remoteAddress, at: .now()) { channel.close(promise: nil) }
+        } catch {
+            counters.refusedConnections.increment()
+            log(registry.refusals, .warning, "closing a new connection", ["reason": "\(error.rawValue)"])
+            throw error
+        }
+        let connection = ServerConnection(
+            shared: self, executor: eventLoops.executor(for: channel.eventLoop), entry: entry,
+            peer: channel.remoteAddress?.description ?? "unknown")
+        registry.add(connection)
+        return connection
+    }
+
+    /// Logs what a peer did: a line a second at most, so that no peer can fill the log. What is not written is counted in
+    /// the next line.
+    func log(
+        _ peer: PeerAccount, _ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata = [:]
+    ) {
+        if level < logger.logLevel { return }
+        let second = Int(NIODeadline.now().uptimeNanoseconds / 1_000_000_000)
+        guard let suppressed = peer.mayLog(second: second) else { return }
+        var metadata = metadata
+        metadata["peer"] = "\(peer.address)"
+        if suppressed > 0 { metadata["suppressed"] = "\(suppressed)" }
+        logger.log(level: level, message, metadata: metadata)
+    }
 }
 
 /// A server's decisions, counted.
@@ -166,6 +210,7 @@ struct ServerCounters: Sendable {
     let shed: Counter
     let wouldShed: Counter
     let late: Counter
+    let refusedConnections: Counter
 
     init(_ service: String) {
         func counter(_ decision: String) -> Counter {
@@ -175,14 +220,13 @@ struct ServerCounters: Sendable {
         shed = counter("shed")
         wouldShed = counter("would_shed")
         late = counter("late")
+        refusedConnections = counter("refused_connection")
     }
 }
 
 private struct AlreadyRunning: Error, CustomStringConvertible {
     var description: String { "a server runs only once" }
 }
-
-private struct TooManyConnections: Error {}
 
 /// The address a server was to listen on cannot be bound.
 public struct CannotListen: Error, CustomStringConvertible {
@@ -193,69 +237,4 @@ public struct CannotListen: Error, CustomStringConvertible {
     let cause: String
     /// Names address and cause.
     public var description: String { "cannot listen on \(host):\(port): \(cause)" }
-}
-
-/// The connections of a server.
-final class ConnectionRegistry: Sendable {
-    private struct State {
-        var connections: [ObjectIdentifier: ServerConnection] = [:]
-        var waiting: [CheckedContinuation<Void, Never>] = []
-        var isStopping = false
-    }
-
-    private let state = NIOLockedValueBox(State())
-
-    var count: Int { state.withLockedValue { $0.connections.count } }
-
-    func add(_ connection: ServerConnection, limit: Int) -> Bool {
-        state.withLockedValue { state in
-            // Accepted just before the listener closed: it would not be told that the server stops.
-            guard !state.isStopping, state.connections.count < limit else { return false }
-            state.connections[ObjectIdentifier(connection)] = connection
-            return true
-        }
-    }
-
-    var isStopping: Bool { state.withLockedValue { $0.isStopping } }
-
-    /// Takes no further connections.
-    func stop() { state.withLockedValue { $0.isStopping = true } }
-
-    func remove(_ connection: ServerConnection) {
-        let waiting = state.withLockedValue { state in
-            state.connections[ObjectIdentifier(connection)] = nil
-            guard state.connections.isEmpty else { return [CheckedContinuation<Void, Never>]() }
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume() }
-    }
-
-    /// Does something to each connection, on its loop.
-    func forEach(_ body: @escaping @Sendable (ServerConnection) -> Void) {
-        let connections = state.withLockedValue { Array($0.connections.values) }
-        for connection in connections {
-            connection.executor.eventLoop.execute { body(connection) }
-        }
-    }
-
-    struct Emptiness: Sendable {
-        fileprivate let registry: ConnectionRegistry
-
-        /// Returns when there is no connection left.
-        var value: Void {
-            get async {
-                await withCheckedContinuation { continuation in
-                    let isEmpty = registry.state.withLockedValue { state in
-                        if state.connections.isEmpty { return true }
-                        state.waiting.append(continuation)
-                        return false
-                    }
-                    if isEmpty { continuation.resume() }
-                }
-            }
-        }
-    }
-
-    func whenEmpty() -> Emptiness { Emptiness(registry: self) }
 }

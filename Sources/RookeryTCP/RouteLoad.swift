@@ -8,6 +8,7 @@ import Synchronization
 final class RouteLoad: Sendable {
     private let mode: GuardMode
     private let inFlight = Atomic<Int>(0)
+    private let waited = Atomic<Bool>(false)
     /// The room for a message of each criticality, so that a message that is let in needs no lock.
     private let criticalRoom: Atomic<Int>
     private let ordinaryRoom: Atomic<Int>
@@ -25,6 +26,11 @@ final class RouteLoad: Sendable {
 
     /// Messages being handled.
     var count: Int { inFlight.load(ordering: .relaxed) }
+
+    /// Whether a handler has not been done at once: the next one may keep its message for a while, too.
+    var hasWaited: Bool { waited.load(ordering: .relaxed) }
+
+    func noteWaited() { if !hasWaited { waited.store(true, ordering: .relaxed) } }
 
     enum Admission {
         case admitted

@@ -32,19 +32,29 @@ public struct ServerConfiguration: Sendable {
         /// Messages being handled per connection; further requests are answered `OVERLOADED`, further events dropped and
         /// logged. Default 1024.
         public var inFlight = 1024
-        /// Bytes of messages being handled per connection, after inflating; further requests are answered `OVERLOADED`, but a
-        /// single message within `frame` is always handled. Default 64 MiB.
-        public var inFlightBytes = 64 * 1024 * 1024
-        /// Connections; further ones are closed as they come. Default 10 000.
+        /// Streams per connection, which do not count among the messages in flight; further ones are answered `OVERLOADED`.
+        /// Default 256.
+        public var streams = 256
+        /// Bytes of a message's metadata; a message with more is answered `INVALID_PAYLOAD`. Default 16 KiB.
+        public var metadata = 16 * 1024
+        /// Bytes that the server keeps for all connections together: requests that are not done with, whole packets; frames
+        /// that have begun; replies that were not taken. A connection, and all connections of one peer together, may keep
+        /// as much as is free; further requests are answered `OVERLOADED`. So one alone gets half. Default 128 MiB.
+        public var memory = 128 * 1024 * 1024
+        /// The same for one connection, however much is free. Default 64 MiB.
+        public var connectionMemory = 64 * 1024 * 1024
+        /// Connections; when there are as many, one that never sent a message, or has been idle for longest, gives way to a
+        /// new one. Never more than the process may have open files. Default 10 000.
         public var connections = 10_000
+        /// Connections from one address, of IPv6 from one /64; further ones are closed as they come. Default 1000.
+        public var connectionsPerPeer = 1000
         /// How long a frame may take from its first byte to its last; then the connection is closed. Default 30 s.
         public var incompleteFrame: Duration = .seconds(30)
         /// How long a connection may be without a message, and without one being handled; then it is closed. Default 10 min.
         public var idle: Duration = .seconds(600)
-        /// Unsent replies, in bytes, above which the connection is not read any more. Default 1 MiB.
+        /// Bytes of replies, encoded or not taken by the network, above which a connection's handlers wait, and a negotiated
+        /// connection is not read. A plain one is read on, within `connectionMemory`. Default 1 MiB.
         public var unsentPause = 1024 * 1024
-        /// Unsent replies, in bytes, above which the connection is closed. Default 16 MiB.
-        public var unsentClose = 16 * 1024 * 1024
 
         /// The defaults.
         public init() {}
@@ -65,11 +75,20 @@ public struct ServerConfiguration: Sendable {
     /// Throws ``Invalid`` when a setting cannot work.
     public func validate() throws(Invalid) {
         if !(0...65_535).contains(port) { throw Invalid(description: "port must be 0 to 65535, not \(port)") }
-        if limits.frame < 1 { throw Invalid(description: "limits.frame must be at least 1 byte") }
-        if limits.inFlight < 1 { throw Invalid(description: "limits.inFlight must be at least 1") }
-        if limits.inFlightBytes < 1 { throw Invalid(description: "limits.inFlightBytes must be at least 1") }
-        if limits.connections < 1 { throw Invalid(description: "limits.connections must be at least 1") }
-        if limits.unsentPause < 1 { throw Invalid(description: "limits.unsentPause must be at least 1 byte") }
+        for (key, value) in [
+            ("frame", limits.frame), ("inFlight", limits.inFlight), ("streams", limits.streams),
+            ("metadata", limits.metadata), ("connections", limits.connections),
+            ("connectionsPerPeer", limits.connectionsPerPeer), ("unsentPause", limits.unsentPause),
+        ] where value < 1 { throw Invalid(description: "limits.\(key) must be at least 1, not \(value)") }
+        // A lone frame of the greatest length must fit, beside what is free for others.
+        for (key, value) in [("memory", limits.memory / 2), ("connectionMemory", limits.connectionMemory)]
+        where value < limits.frame {
+            throw Invalid(
+                description: "limits.\(key) must have room for a frame of limits.frame, \(limits.frame) bytes")
+        }
+        if limits.incompleteFrame <= .zero {
+            throw Invalid(description: "limits.incompleteFrame must be longer than 0")
+        }
         if limits.idle <= .zero { throw Invalid(description: "limits.idle must be longer than 0") }
         if let connectionAge, connectionAge <= .zero {
             throw Invalid(description: "connectionAge must be longer than 0")
@@ -78,8 +97,5 @@ public struct ServerConfiguration: Sendable {
             throw Invalid(description: "shedding must have 1 <= minimum <= initial <= maximum")
         }
         if shedding.window <= .zero { throw Invalid(description: "shedding.window must be longer than 0") }
-        if limits.unsentClose < limits.unsentPause {
-            throw Invalid(description: "limits.unsentClose must not be below limits.unsentPause")
-        }
     }
 }

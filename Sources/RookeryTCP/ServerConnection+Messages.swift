@@ -1,5 +1,5 @@
-import Logging
 import CoreMetrics
+import Logging
 import NIOCore
 import RookeryCore
 import RookeryResilience
@@ -12,77 +12,124 @@ extension ServerConnection {
     func received(_ body: ByteBuffer) throws(FramingError) {
         let scan = try PacketScan(body)
         guard scan.isObject, scan.pattern.isPresent || scan.data.isPresent else {
-            return shared.logger.info("ignored a packet without pattern and data", metadata: ["peer": "\(peer)"])
+            return shared.log(entry.peer, .info, "ignored a packet without pattern and data")
         }
-        let entry =
+        let route =
             scan.pattern.isPresent ? body.withBytes(of: scan.pattern) { shared.router.lookUp(received: $0) } : nil
-        guard let entry else {
+        guard let route else {
             if answersHello(body, scan) { return }
             if scan.id.isPresent { return write { $0.noHandlerReply(id: body, scan.id) } }
-            return shared.logger.warning("no handler for an event", metadata: ["peer": "\(peer)"])
+            return shared.log(entry.peer, .warning, "no handler for an event")
         }
-        var deadline: NIODeadline?
-        var metadata: [String: String] = [:]
-        if scan.metadata.isPresent {
-            metadata = PacketMetadata.read(scan.metadata, in: body)
-            deadline = metadata[MessageContext.timeoutKey].flatMap(Int64.init).map(Self.deadline)
-        }
-        if let refusal = refusal(entry, scan.data.count, deadline, isEvent: !scan.id.isPresent, { metadata }) {
+        let metadata = scan.metadata.isPresent ? textMetadata(scan.metadata, in: body) : .success([:])
+        let deadline = (try? metadata.get())?[MessageContext.timeoutKey].flatMap(Int64.init).map(Self.deadline)
+        switch admit(route, body.readableBytes, metadata, deadline, isEvent: !scan.id.isPresent) {
+        case .failure(let refusal):
             if scan.id.isPresent { write { $0.errorReply(refusal, id: body, scan.id) } }
-            return
+        case .success(let metadata):
+            enqueue(
+                ServerRequest(
+                    self, route, payload: Payload(body: compact(body, route), range: scan.data), metadata: metadata,
+                    deadline: deadline, sender: scan.id.isPresent ? .text(scan.id) : .nobody))
         }
-        enqueue(
-            ServerRequest(
-                self, entry, payload: Payload(body: body, range: scan.data),
-                metadata: scan.metadata.isPresent ? .text(scan.metadata) : .absent, deadline: deadline,
-                sender: scan.id.isPresent ? .text(scan.id) : .nobody))
+    }
+
+    /// A packet that is kept while its handler waits should not keep all that was read with it.
+    private func compact(_ body: ByteBuffer, _ route: Router.Entry) -> ByteBuffer {
+        guard shared.loads[route.position].hasWaited, body.storageCapacity > 4 * body.readableBytes + 1024 else {
+            return body
+        }
+        return ByteBuffer(bytes: body.readableBytesView)
     }
 
     static func deadline(milliseconds: Int64) -> NIODeadline {
         .now() + .milliseconds(max(0, min(milliseconds, 86_400_000)))
     }
 
-    /// Why a message of so many bytes is not handled; nil when it is. A single one always may be: the frame limit bounds
-    /// it.
-    func refusal(
-        _ entry: Router.Entry, _ bytes: Int, _ deadline: NIODeadline?, isEvent: Bool, _ metadata: () -> [String: String]
-    ) -> RemoteError? {
-        if let deadline, deadline <= .now() { return refused(entry, .late, "its time was over when it came") }
-        // Who has too much to do is still there, and says so.
-        if entry.position == shared.healthPosition, inFlight < 2 * shared.configuration.limits.inFlight { return nil }
-        let limits = shared.configuration.limits
-        guard inFlight == 0 || inFlight < limits.inFlight && bytesInFlight + bytes <= limits.inFlightBytes else {
-            shared.logger.warning(
-                "over the limit of messages in flight",
-                metadata: ["peer": "\(peer)", "pattern": "\(entry.command.pattern)"])
-            shared.counters.shed.increment()
-            return .tooManyInFlight
+    /// Metadata of a packet of text, within the limit. Members that are not strings are left out, and so is metadata that
+    /// is no object: Nest's is an object of strings, but nothing checks that.
+    private func textMetadata(_ range: ByteRange, in body: ByteBuffer) -> Result<[String: String], RemoteError> {
+        let limit = shared.configuration.limits.metadata
+        guard range.count <= limit else { return .failure(.metadataTooLarge(limit: limit)) }
+        guard case .object(let object)? = try? body.value(of: range) else { return .success([:]) }
+        var metadata: [String: String] = [:]
+        for (key, value) in object { metadata[key] = value.stringValue }
+        return .success(metadata)
+    }
+
+    /// A frame that was passed over because there was no memory for it. Its caller is told, when it can be found out.
+    func received(_ skipped: SkippedFrame) {
+        shared.counters.shed.increment()
+        shared.log(entry.peer, .warning, "no memory for a message", ["length": "\(skipped.declared)"])
+        if let header = skipped.header {
+            guard header.kind == .request else { return }
+            // JSON or not: a serializer that was not agreed on is an error of its own, but this call has failed anyway.
+            let serializer = Int(header.serializer) < (negotiated?.codecs.count ?? 0) ? header.serializer : 0
+            write(RemoteError.noMemory.payload, BinaryHeader(.error, id: header.id, serializer))
+        } else if let id = skipped.id {
+            write { $0.errorReply(.noMemory, id: id, ByteRange(start: 0, count: id.readableBytes)) }
         }
-        guard entry.command.kind == .request, !isEvent else { return nil }
-        let admission = shared.loads[entry.position].admits {
-            metadata()[MessageContext.criticalityKey].flatMap(Criticality.init) ?? .default
+    }
+
+    // MARK: Admission
+
+    /// Whether a message of so many bytes is handled: its metadata, or why not.
+    private func admit(
+        _ route: Router.Entry, _ bytes: Int, _ metadata: Result<[String: String], RemoteError>,
+        _ deadline: NIODeadline?, isEvent: Bool
+    ) -> Result<[String: String], RemoteError> {
+        switch metadata {
+        case .failure(let error): return .failure(error)
+        case .success(let entries):
+            if let refusal = refusal(route, bytes, deadline, isEvent: isEvent, entries) { return .failure(refusal) }
+            return metadata
+        }
+    }
+
+    /// Why a message of so many bytes is not handled; nil when it is.
+    private func refusal(
+        _ route: Router.Entry, _ bytes: Int, _ deadline: NIODeadline?, isEvent: Bool, _ metadata: [String: String]
+    ) -> RemoteError? {
+        if let deadline, deadline <= .now() { return refused(route, .late, shared.counters.late) }
+        let limits = shared.configuration.limits
+        // A server that has too much to do is still there, and says so.
+        if route.position == shared.healthPosition, inFlight < 2 * limits.inFlight { return nil }
+        guard mayKeep(bytes) else { return refused(route, .noMemory, shared.counters.shed) }
+        if route.command.kind == .stream, !isEvent {
+            return streams < limits.streams ? nil : refused(route, .tooManyStreams, shared.counters.shed)
+        }
+        guard inFlight - streams < limits.inFlight else {
+            return refused(route, .tooManyInFlight, shared.counters.shed)
+        }
+        if isEvent || route.command.kind == .event { return nil }
+        let admission = shared.loads[route.position].admits {
+            metadata[MessageContext.criticalityKey].flatMap(Criticality.init) ?? .default
         }
         switch admission {
         case .admitted: return nil
-        case .refused: return refused(entry, .shed, "there is too much to do")
+        case .refused: return refused(route, .shed, shared.counters.shed)
         case .wouldRefuse:
             shared.counters.wouldShed.increment()
             return nil
         }
     }
 
-    private func refused(_ entry: Router.Entry, _ error: RemoteError, _ why: String) -> RemoteError {
-        (error.code == .deadlineExceeded ? shared.counters.late : shared.counters.shed).increment()
-        shared.logger.debug(
-            "refused a message: \(why)", metadata: ["peer": "\(peer)", "pattern": "\(entry.command.pattern)"])
+    private func refused(_ route: Router.Entry, _ error: RemoteError, _ counter: Counter) -> RemoteError {
+        counter.increment()
+        shared.log(
+            entry.peer, .info, "refused a message",
+            ["pattern": "\(route.command.pattern)", "reason": "\(error.message ?? "")"])
         return error
     }
 
-    /// Answers a hello, which no service can have a handler for; false when it is none, or is not wanted.
-    func answersHello(_ body: ByteBuffer, _ scan: PacketScan) -> Bool {
+    // MARK: The hello
+
+    /// Answers the first hello, which no service can have a handler for; false when it is none, or is not wanted.
+    private func answersHello(_ body: ByteBuffer, _ scan: PacketScan) -> Bool {
         let configuration = shared.configuration
-        // What cannot be read is no hello, and is refused like any pattern without a handler.
-        guard configuration.negotiates, scan.id.isPresent,
+        // What is long, or cannot be read, is no hello, and is refused like any pattern without a handler; and what was
+        // agreed on stays, because frames that rely on it may be on their way.
+        guard configuration.negotiates, negotiated == nil, scan.id.isPresent, body.readableBytes <= Hello.sizeLimit,
             (try? body.value(of: scan.pattern))?.stringValue == Hello.pattern,
             let data = try? body.value(of: scan.data), let hello = Hello(data)
         else { return false }
@@ -90,9 +137,9 @@ extension ServerConnection {
             to: hello, name: configuration.name, instance: shared.instance,
             serializers: configuration.serializers.names, compressions: [Compression.name],
             patterns: shared.router.commands.map(\.pattern.route), frameLimit: configuration.limits.frame)
-        // What was agreed on stays: frames that rely on it may be on their way. A second hello gets the same answer.
-        guard let agreed = negotiated ?? Negotiated(reply, configuration.serializers) else { return false }
+        guard let agreed = Negotiated(reply, configuration.serializers) else { return false }
         negotiated = agreed
+        peerFrameLimit = min(configuration.limits.frame, hello.frameLimit ?? configuration.limits.frame)
         decoder.acceptsBinary = true
         write { writer in
             writer.verbatim("{\"response\":")
@@ -116,52 +163,107 @@ extension ServerConnection {
         }
     }
 
-    func received(
+    private func received(
         _ header: BinaryHeader, _ body: ByteBuffer, _ negotiated: Negotiated
     ) throws(FramingError) {
         guard Int(header.serializer) < negotiated.codecs.count else {
             throw .damagedFrame("the serializer was not agreed on")
         }
-        let isEvent = header.kind == .event
-        func refuse(_ payload: JSONValue) {
-            if !isEvent { write(payload, BinaryHeader(.error, id: header.id, header.serializer)) }
+        guard let route = shared.router.entry(at: Int(header.pattern)) else {
+            return refuse(header, .string(RemoteError.noHandlerText))
         }
-        guard let entry = shared.router.entry(at: Int(header.pattern)) else {
-            return refuse(.string(RemoteError.noHandlerText))
-        }
-        let payload: Payload
-        do {
-            payload = try FramePayload.read(
-                header, body, negotiated, executor.compression, limit: shared.configuration.limits.frame)
-        } catch let error as FramingError {
-            throw error
-        } catch {
-            return refuse(RemoteError(.invalidPayload, "The message is not what its serializer writes.").payload)
-        }
-        let length = Int(header.metadataLength)
+        let metadata = try binaryMetadata(header, in: body)
         let deadline = header.amount > 0 ? Self.deadline(milliseconds: Int64(header.amount)) : nil
-        let refusal = refusal(entry, payload.range.count, deadline, isEvent: isEvent) {
-            body.withBytes(of: ByteRange(start: 0, count: length)) { BinaryMetadata.read($0) } ?? [:]
+        if header.flags.contains(.compressed), !negotiated.compresses {
+            throw .damagedFrame("no compression was agreed on")
         }
-        if let refusal { return refuse(refusal.payload) }
+        // After inflating it is as long as it says.
+        let original = FramePayload.originalSize(header, body)
+        let limit = shared.configuration.limits.frame
+        if original > limit { throw .frameTooLarge(declared: original, limit: limit) }
+        switch admit(route, original + Int(header.metadataLength), metadata, deadline, isEvent: header.kind == .event) {
+        case .failure(let error): refuse(header, error.payload)
+        case .success(let metadata):
+            let message = BinaryMessage(header: header, route: route, metadata: metadata, deadline: deadline)
+            if header.flags.contains(.compressed), original >= PayloadPool.threshold {
+                return inflateElsewhere(message, body, original, negotiated)
+            }
+            do {
+                enqueue(
+                    message, try FramePayload.read(header, body, negotiated, executor.compression, limit: limit))
+            } catch let error as FramingError {
+                throw error
+            } catch {
+                refuseUnreadable(header)
+            }
+        }
+    }
+
+    /// A message that has been admitted.
+    private struct BinaryMessage: Sendable {
+        let header: BinaryHeader
+        let route: Router.Entry
+        let metadata: [String: String]
+        let deadline: NIODeadline?
+    }
+
+    private func binaryMetadata(
+        _ header: BinaryHeader, in body: ByteBuffer
+    ) throws(FramingError) -> Result<[String: String], RemoteError> {
+        let length = Int(header.metadataLength)
+        if length == 0 { return .success([:]) }
+        let limit = shared.configuration.limits.metadata
+        guard length <= limit else { return .failure(.metadataTooLarge(limit: limit)) }
+        let metadata = body.withBytes(of: ByteRange(start: 0, count: length)) { BinaryMetadata.read($0) }
+        guard let metadata else { throw .damagedFrame("the metadata is not whole entries") }
+        return .success(metadata)
+    }
+
+    private func enqueue(_ message: BinaryMessage, _ payload: Payload) {
+        let header = message.header
+        let payload = Payload(
+            body: compact(payload.body, message.route), range: payload.range, format: payload.format)
         enqueue(
             ServerRequest(
-                self, entry, payload: payload, metadata: length > 0 ? .binary(body, count: length) : .absent,
-                deadline: deadline, sender: isEvent ? .nobody : .binary(header.id, serializer: header.serializer)))
+                self, message.route, payload: payload, metadata: message.metadata, deadline: message.deadline,
+                sender: header.kind == .event ? .nobody : .binary(header.id, serializer: header.serializer)))
     }
 
-    /// The caller of that call does not wait any longer: its handler is cancelled, or never begins.
-    func cancel(_ id: UInt64) {
-        func isMeant(_ request: ServerRequest) -> Bool {
-            if case .binary(id, _) = request.sender { true } else { false }
+    private func refuse(_ header: BinaryHeader, _ payload: JSONValue) {
+        if header.kind == .event { return }
+        write(payload, BinaryHeader(.error, id: header.id, header.serializer))
+    }
+
+    private func refuseUnreadable(_ header: BinaryHeader) {
+        refuse(header, RemoteError(.invalidPayload, "The message is not what its serializer writes.").payload)
+    }
+
+    /// Inflates on another thread. The message counts as being handled from now on.
+    private func inflateElsewhere(
+        _ message: BinaryMessage, _ body: ByteBuffer, _ original: Int, _ negotiated: Negotiated
+    ) {
+        let limit = shared.configuration.limits.frame
+        inFlight += 1
+        memory.keep(original, shared.memory, entry.peer)
+        let header = message.header
+        PayloadPool.read(executor.eventLoop) { compression -> Result<Payload, any Error> in
+            Result { try FramePayload.read(header, body, negotiated, compression, limit: limit) }
+        } done: { result in
+            self.inFlight -= 1
+            self.memory.keep(-original, self.shared.memory, self.entry.peer)
+            self.executor.beginBurst()
+            switch result {
+            case .success(let payload):
+                // Admitted before a close, it is handled before the close.
+                if case .closed = self.state { break }
+                self.enqueue(message, payload)
+            case .failure(let error as FramingError): self.framingFailed(error)
+            case .failure: self.refuseUnreadable(header)
+            }
+            self.settleSoon()
+            self.executor.drain()
         }
-        if let queued = queue[firstQueued...].first(where: isMeant) { return queued.abandon() }
-        guard let task = tasks.values.first(where: { $0.current.map(isMeant) ?? false }) else { return }
-        task.current?.abandon()
-        task.cancel()
     }
-
-    func takesCredit(_ request: ServerRequest, _ id: UInt64) { creditTakers[id] = request }
 }
 
 extension ValueWriter {

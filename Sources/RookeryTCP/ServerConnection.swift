@@ -7,7 +7,7 @@ import RookeryWire
 /// One peer of a server: cuts frames, has a task handle each message, and writes what the tasks answer, once per burst.
 ///
 /// Confined to its event loop, tasks included: they run on the loop's executor. It owns them: a lost connection cancels
-/// them, and a stop waits for them.
+/// those whose answers nobody gets, and a stop waits for them.
 final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -26,23 +26,46 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     let shared: ServerShared
     let executor: LoopExecutor
+    let entry: ConnectionTable.Entry
     let peer: String
     var context: ChannelHandlerContext?
     var state = State.open
     var decoder: FrameDecoder
     var writer = ValueWriter(capacity: 4096)
     var negotiated: Negotiated?
+    /// The largest frame the peer takes, in bytes; the server's own limit for a peer that does not say.
+    var peerFrameLimit: Int
     private var isUnsettled = false
-    /// Messages that came and whose handlers have not returned.
+    private var isEnding = false
+    private var abortTimer: Scheduled<Void>?
+
+    // Messages and their handlers: +Handlers.
+    /// Messages that came and are not done with.
     var inFlight = 0
+    /// Those among them that are answered by streams.
+    var streams = 0
     /// Messages whose handlers have not begun, from `firstQueued` on.
     var queue: [ServerRequest] = []
     var firstQueued = 0
     var tasks: [ObjectIdentifier: HandlerTask] = [:]
-    private var parked: [HandlerTask] = []
+    var parked: [HandlerTask] = []
     /// Calls that were answered with values of a stream, by their ids.
     var creditTakers: [UInt64: ServerRequest] = [:]
-    private var holding: [ServerRequest] = []
+    var holding: [ServerRequest] = []
+
+    // What is kept for the peer, and room for its answers: +Memory.
+    var memory = ConnectionMemory()
+    /// What waits until the peer has taken some of its answers.
+    var waitingForRoom: [Int: CheckedContinuation<Void, Never>] = [:]
+    var nextWaiting = 0
+    var postponed: [PostponedReply] = []
+    var isReading = true
+    var isWatchingUnsent = false
+    var isContinuing = false
+    /// Frames have come that have not been looked at, because others on the loop have their turn first.
+    var hasBacklog = false
+
+    // What passes by itself: +Time.
     var partialFrameTimer: Scheduled<Void>?
     var deadlineTimer: Scheduled<Void>?
     /// The earliest deadline of a message being handled that the timer is set to.
@@ -51,17 +74,14 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     var idleTimer: Scheduled<Void>?
     var lastMessageAt = NIODeadline.now()
     var framesRead: UInt64 = 0
-    /// Bytes of the payloads whose handlers have not returned.
-    var bytesInFlight = 0
-    private var isEnding = false
-    private var abortTimer: Scheduled<Void>?
-    private var waitingForRoom: [CheckedContinuation<Void, Never>] = []
 
-    init(shared: ServerShared, executor: LoopExecutor, peer: String) {
+    init(shared: ServerShared, executor: LoopExecutor, entry: ConnectionTable.Entry, peer: String) {
         self.shared = shared
         self.executor = executor
+        self.entry = entry
         self.peer = peer
-        self.decoder = FrameDecoder(frameLimit: shared.configuration.limits.frame)
+        peerFrameLimit = shared.configuration.limits.frame
+        decoder = FrameDecoder(frameLimit: shared.configuration.limits.frame)
     }
 
     // MARK: Channel events
@@ -89,12 +109,36 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         guard takesMessages else { return }
         executor.beginBurst()
         decoder.append(unwrapInboundIn(data))
+        readFrames()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        handleQueued()
+        executor.drain()
+        accountForPartialFrame()
+        watchPartialFrame()
+    }
+
+    /// Frames that are looked at before the loop's other connections get their turn.
+    private static let framesPerTurn = 256
+
+    /// Takes the frames that are there, a turn's worth of them.
+    func readFrames() {
+        var left = Self.framesPerTurn
+        hasBacklog = false
         do throws(FramingError) {
             while takesMessages, let frame = try decoder.nextFrame() {
                 framesRead &+= 1
                 switch frame {
                 case .text(let body): try received(body)
                 case .binary(let header, let body): try received(header, body)
+                case .skipped(let frame): received(frame)
+                }
+                left -= 1
+                if left == 0 {
+                    hasBacklog = true
+                    updateReading()
+                    return continueSoon()
                 }
             }
         } catch {
@@ -102,36 +146,13 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         }
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
-        handleQueued()
-        executor.drain()
-        watchPartialFrame()
-    }
-
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        let isWritable = context.channel.isWritable
-        // Whoever does not read its replies is not read either. The option exists on every socket; without it there would
-        // be no back pressure, and `unsentClose` remains.
-        try? context.channel.syncOptions?.setOption(.autoRead, value: isWritable)
-        if isWritable { resumeWaiting() }
+        updateUnsent()
+        updateReading()
+        roomChanged()
     }
 
     func channelInactive(context: ChannelHandlerContext) { ended() }
-
-    /// The channel is gone. A channel that is closed before it was active is removed without having been inactive.
-    private func ended() {
-        if case .closed = state { return }
-        // What came before the end has come: an event's sender may close at once.
-        handleQueued()
-        state = .closed
-        for timer in [partialFrameTimer, abortTimer, deadlineTimer, ageTimer, idleTimer] { timer?.cancel() }
-        shared.registry.remove(self)
-        cancelAll()
-        resumeWaiting()
-        executor.drain()
-        // What nobody will handle takes up no place any more.
-        while let request = nextRequest() { finished(request) }
-    }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         shared.logger.debug("connection failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
@@ -141,137 +162,19 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     /// Half-closed by the peer: it sends no more but may still wait for its answers. A stream's consumer has left: on the
     /// plain wire there is no other way to say so.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case ChannelEvent.inputClosed = event { close(endingStreams: true) }
-    }
-
-    // MARK: Handlers
-
-    /// Messages that wait for the end of the read burst.
-    private static let queueLimit = 128
-
-    func enqueue(_ request: ServerRequest) {
-        inFlight += 1
-        bytesInFlight += request.payload.range.count
-        lastMessageAt = request.cameAt
-        // A stream is there for as long as somebody listens, and an event cannot be refused: neither is shed, nor counted.
-        if request.isShed { shared.loads[request.entry.position].began() }
-        queue.append(request)
-        if let deadline = request.deadline, deadline < nextDeadline { watchDeadlines(from: deadline) }
-        settleSoon()
-        if queue.count - firstQueued >= Self.queueLimit {
-            handleQueued()
-            executor.drain()
-            // What was just sent may have closed the channel; then no end of the burst will be told.
-            if takesMessages { executor.beginBurst() }
+        if case ChannelEvent.inputClosed = event {
+            // What has come and waits for its turn came before the end.
+            while hasBacklog, takesMessages { readFrames() }
+            close(.abandonStreams)
         }
     }
 
-    /// The message that is next to be handled.
-    func nextRequest() -> ServerRequest? {
-        if firstQueued == queue.count {
-            if firstQueued > 0 {
-                queue.removeAll(keepingCapacity: true)
-                firstQueued = 0
-            }
-            return nil
-        }
-        firstQueued += 1
-        return queue[firstQueued - 1]
+    func framingFailed(_ error: FramingError) {
+        shared.log(entry.peer, .warning, "closing a connection after a framing error", ["reason": "\(error)"])
+        close(.abandonStreams)
     }
 
-    /// Has the queued messages handled: by a parked task, which begins when the executor comes to it, or by new ones.
-    private func handleQueued() {
-        while firstQueued < queue.count {
-            if let task = parked.popLast() {
-                task.wake()
-                // Should it wait at its first message, somebody has to see to the others.
-                return settleSoon()
-            }
-            HandlerTask.start(self)
-        }
-    }
-
-    /// Parked tasks that are kept.
-    private static let parkedLimit = 16
-
-    /// Whether a task that has nothing to do should wait for more.
-    func park(_ task: HandlerTask) -> Bool {
-        guard takesMessages, parked.count < Self.parkedLimit else { return false }
-        parked.append(task)
-        return true
-    }
-
-    func began(_ task: HandlerTask) { tasks[ObjectIdentifier(task)] = task }
-    func ended(_ task: HandlerTask) { tasks[ObjectIdentifier(task)] = nil }
-
-    /// A message's handler has returned.
-    func finished(_ request: ServerRequest) {
-        if !creditTakers.isEmpty, case .binary(let id, _) = request.sender { creditTakers[id] = nil }
-        inFlight -= 1
-        bytesInFlight -= request.payload.range.count
-        guard request.isShed else {
-            if inFlight == 0, case .closing = state { settleSoon() }
-            return
-        }
-        let load = shared.loads[request.entry.position]
-        if request.burst == executor.burst {
-            // Done at once: its time says nothing, and is not worth a look at the clock.
-            load.ended(nil, at: .now())
-        } else {
-            let now = NIODeadline.now()
-            load.ended(now.since(request.cameAt), at: now)
-        }
-        if inFlight == 0, case .closing = state { settleSoon() }
-    }
-
-    private func cancelAll() {
-        parked = []
-        for task in Array(tasks.values) { task.cancel() }
-    }
-
-    private func framingFailed(_ error: FramingError) {
-        shared.logger.warning(
-            "closing a connection after a framing error",
-            metadata: [
-                "peer": "\(peer)", "reason": "\(error)",
-            ])
-        close(endingStreams: true)
-    }
-
-    // MARK: Answers
-
-    /// A stream's value is held back until the burst ends, in case its end comes first.
-    func hold(_ request: ServerRequest) {
-        holding.append(request)
-        settleSoon()
-    }
-
-    /// Bytes written in one burst before they are sent.
-    private static let burstLimit = 64 * 1024
-
-    /// Suspends while the peer does not take what was sent; throws when it is gone.
-    ///
-    /// A stream whose values are all there would never end its burst: when it has written enough, that is sent, and
-    /// others get their turn.
-    func waitForRoom() async throws {
-        if writer.count >= Self.burstLimit, let context {
-            flush(context)
-            await Task.yield()
-        }
-        guard case .closed = state else {
-            guard let context, !context.channel.isWritable else { return }
-            await withCheckedContinuation { waitingForRoom.append($0) }
-            if case .closed = state { throw CancellationError() }
-            return
-        }
-        throw CancellationError()
-    }
-
-    private func resumeWaiting() {
-        let waiting = waitingForRoom
-        waitingForRoom = []
-        for continuation in waiting { continuation.resume() }
-    }
+    // MARK: The end of a burst
 
     func settleSoon() {
         if isUnsettled { return }
@@ -288,7 +191,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         }
         // Left over when a handler waits: another task goes on.
         handleQueued()
-        guard let context else { return }
+        guard let context else { return endIfDone() }
         flush(context)
         if inFlight == 0, case .closing = state, !isEnding {
             isEnding = true
@@ -296,48 +199,70 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         }
     }
 
-    private func flush(_ context: ChannelHandlerContext) {
+    func flush(_ context: ChannelHandlerContext) {
         guard writer.count > 0 else { return }
         let bytes = writer.withUnsafeBytes { context.channel.allocator.buffer(bytes: $0) }
         writer.reset()
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        closeIfUnreasonable(context)
-    }
-
-    private func closeIfUnreasonable(_ context: ChannelHandlerContext) {
-        if context.channel.isWritable { return }
-        let unsent = context.channel.unsentBytes
-        guard unsent > shared.configuration.limits.unsentClose else { return }
-        shared.logger.warning(
-            "closing a connection that does not take its replies",
-            metadata: ["peer": "\(peer)", "unsentBytes": "\(unsent)"])
-        context.close(promise: nil)
+        updateUnsent()
+        if hasWaiting { roomChanged() }
     }
 
     // MARK: Ending
+
+    /// The channel is gone. A channel that is closed before it was active is removed without having been inactive.
+    private func ended() {
+        if case .closed = state { return }
+        state = .closed
+        for timer in [partialFrameTimer, abortTimer, deadlineTimer, ageTimer, idleTimer] { timer?.cancel() }
+        dropUnanswerable()
+        wakeWaiting()
+        // An event's sender may close at once: what it sent has come, and is handled to its end.
+        handleQueued()
+        executor.drain()
+        decoder = FrameDecoder(frameLimit: 1)
+        accountForPartialFrame()
+        endIfDone()
+    }
+
+    /// Forgets the connection once the channel is gone and no handler of an event runs any more.
+    func endIfDone() {
+        guard case .closed = state, inFlight == 0 else { return }
+        memory.release(shared.memory, entry.peer)
+        shared.registry.remove(self)
+    }
 
     /// Finishes what is in flight and closes. A peer that understands it is told to send no more, and until it closes what
     /// it sent in the meantime is still answered: no call is lost. When the server stops, streams end; on a connection that
     /// only has become old they go on, and end it with theirs. On the loop.
     func leave(isStopping: Bool = false) {
-        guard case .open = state, canSayGoAway else { return close(endingStreams: true) }
+        guard case .open = state, canSayGoAway else { return close(.endStreams) }
         state = .leaving
         if isStopping {
             abortLater()
-            endStreams()
+            endStreams(abandoning: false)
         }
         write(BinaryHeader(.goAway, id: 0))
     }
 
     var canSayGoAway: Bool { negotiated?.reply.features.contains("go-away") ?? false }
 
+    /// What becomes of streams, which may never end by themselves, when a connection closes.
+    enum Closing {
+        /// They end with an error that says why.
+        case endStreams
+        /// They end, and nothing more is said: their peer has left, or cannot be understood.
+        case abandonStreams
+    }
+
     /// Takes no further messages, finishes those in flight, closes. On the loop.
-    func close(endingStreams: Bool = false) {
+    func close(_ closing: Closing) {
         guard takesMessages else { return }
         state = .closing
+        hasBacklog = false
         partialFrameTimer?.cancel()
         abortLater()
-        if endingStreams { endStreams() }
+        endStreams(abandoning: closing == .abandonStreams)
         settleSoon()
     }
 
@@ -349,13 +274,9 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         ) { self.abort() }
     }
 
-    private func endStreams() {
-        for task in Array(tasks.values) where task.current?.isStream ?? false { task.cancel() }
-    }
-
-    /// Does not wait any longer. On the loop.
+    /// Does not wait any longer, not for events either. On the loop.
     func abort() {
-        cancelAll()
+        for task in Array(tasks.values) { task.cancel() }
         context?.close(promise: nil)
     }
 }

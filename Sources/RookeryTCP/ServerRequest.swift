@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import RookeryCore
 import RookeryWire
+import Synchronization
 
 /// One message at a server, and the way back to its sender. Confined to its connection's event loop.
 final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable {
@@ -15,19 +16,14 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         case binary(UInt64, serializer: UInt8)
     }
 
-    /// Where the metadata stands in the packet; most have none.
-    enum Metadata {
-        case absent
-        case text(ByteRange)
-        case binary(ByteBuffer, count: Int)
-    }
-
     private let connection: ServerConnection
     let entry: Router.Entry
-    /// Of a message of text, its body is the whole packet, which the id and the metadata stand in too.
+    /// Of a message of text, its body is the whole packet, which the id stands in too.
     let payload: Payload
     private var body: ByteBuffer { payload.body }
-    private let metadata: Metadata
+    private let metadata: [String: String]
+    /// Bytes that are kept for it.
+    let size: Int
     let deadline: NIODeadline?
     /// When it came; nil when that is of no interest.
     let cameAt: NIODeadline
@@ -37,6 +33,11 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     private var isAnswered = false
     /// The caller has said that it does not wait any longer.
     private(set) var isAbandoned = false
+    /// Its answer waits until the peer has taken others.
+    var isPostponed = false
+    private(set) var hasReturned = false
+    /// Made when it is asked for, from whatever thread, and then the same for as long as the handler runs.
+    private let surroundings = Mutex<MessageContext?>(nil)
     /// The JSON text of a stream's value that has not been sent, because its end may come in the same burst.
     private var held: [UInt8]?
     private var credit = CreditWindow()
@@ -44,10 +45,11 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     private var waitingForCredit: CheckedContinuation<Void, Never>?
 
     init(
-        _ connection: ServerConnection, _ entry: Router.Entry, payload: Payload, metadata: Metadata,
-        deadline: NIODeadline?, sender: Sender
+        _ connection: ServerConnection, _ entry: Router.Entry, payload: Payload,
+        metadata: [String: String], deadline: NIODeadline?, sender: Sender
     ) {
         self.connection = connection
+        size = payload.body.readableBytes
         self.entry = entry
         self.payload = payload
         self.metadata = metadata
@@ -63,15 +65,22 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     var isEvent: Bool { if case .nobody = sender { true } else { false } }
 
     var messageContext: MessageContext {
-        let entries: [String: String] =
-            switch metadata {
-            case .absent: [:]
-            case .text(let range): PacketMetadata.read(range, in: body)
-            case .binary(let packet, let count):
-                packet.withBytes(of: ByteRange(start: 0, count: count)) { BinaryMetadata.read($0) } ?? [:]
-            }
-        return MessageContext(
-            pattern: entry.command.pattern, metadata: entries, peer: connection.peer, deadline: deadline)
+        surroundings.withLock { context in
+            if let context { return context }
+            let made = MessageContext(
+                pattern: entry.command.pattern, metadata: metadata, peer: connection.peer, deadline: deadline)
+            if hasReturned { made.end() }
+            context = made
+            return made
+        }
+    }
+
+    /// Its handler has returned: what outlives it has no deadline of it. On the loop.
+    func handlerReturned() {
+        surroundings.withLock { context in
+            hasReturned = true
+            context?.end()
+        }
     }
 
     /// Where its handler sends answers.
@@ -86,16 +95,16 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
 
     /// Answers that the handler failed.
     func failed(_ error: any Error) {
-        if error is CancellationError {
+        if error is CancellationError, connection.isCancelling(self) {
             // Its connection is gone, its caller does not wait, or the server is stopping.
             return fail(.shuttingDown)
         }
         if !(error is RemoteError) || isEvent {
             // A handler's own refusal is an answer; anything else is a fault, and its text stays here.
             let level: Logger.Level = error is InvalidPayload ? .info : .error
-            connection.shared.logger.log(
-                level: level, "a handler failed",
-                metadata: ["pattern": "\(entry.command.pattern)", "error": "\(String(reflecting: error))"])
+            connection.shared.log(
+                connection.entry.peer, level, "a handler failed",
+                ["pattern": "\(entry.command.pattern)", "error": "\(String(reflecting: error))"])
         }
         fail(RemoteError(answering: error))
     }
@@ -150,17 +159,31 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     private func replyOnLoop<Value: MessageValue>(_ value: Value) {
         if isAnswered { return }
         isAnswered = true
+        // What the peer does not take is not encoded yet: its own bytes would wait twice.
+        connection.writeWhenRoom(self) { self.write(value) }
+    }
+
+    private func write<Value: MessageValue>(_ value: Value) {
         switch sender {
         case .nobody: break
-        case .text(let id):
-            connection.write { writer in
-                writer.verbatim("{\"response\":")
-                value.encode(to: &writer)
-                body.withBytes(of: id) { writer.endReply(id: $0, isLast: true) }
-            }
+        case .text(let id): writeText(id, isLast: true) { value.encode(to: &$0) }
         case .binary(let id, let serializer):
-            connection.write(value, .init(.value, id: id, serializer, .last))
+            connection.write(value, .init(.value, id: id, serializer, .last), of: self)
         }
+    }
+
+    /// Writes an answer of text; in place of one that is over the peer's limit, an error.
+    @discardableResult
+    private func writeText(_ id: ByteRange, isLast: Bool, _ value: (inout ValueWriter) -> Void) -> Bool {
+        let isWithin = connection.write(limit: connection.peerFrameLimit) { writer in
+            writer.verbatim("{\"response\":")
+            value(&writer)
+            body.withBytes(of: id) { writer.endReply(id: $0, isLast: isLast) }
+        }
+        if isWithin { return true }
+        isAnswered = true
+        sendError(.replyTooLarge(limit: connection.peerFrameLimit))
+        return false
     }
 
     func end() {
@@ -193,6 +216,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         case .text:
             let text = value.bytes(as: .json)
             release()
+            if isAnswered { throw RemoteError.replyTooLarge(limit: connection.peerFrameLimit) }
             held = text
             connection.hold(self)
         case .binary(let id, let serializer):
@@ -202,7 +226,11 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
                 connection.takesCredit(self, id)
             }
             while !credit.take() { try await moreCredit() }
-            connection.write(value, BinaryHeader(.value, id: id, serializer))
+            guard try await connection.writeValue(value, BinaryHeader(.value, id: id, serializer)) else {
+                isAnswered = true
+                sendError(.replyTooLarge(limit: connection.peerFrameLimit))
+                throw RemoteError.replyTooLarge(limit: connection.peerFrameLimit)
+            }
         }
         try await connection.waitForRoom()
     }
@@ -225,11 +253,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
 
     private func write(_ text: [UInt8], isLast: Bool) {
         guard case .text(let id) = sender else { return }
-        connection.write { writer in
-            writer.verbatim("{\"response\":")
-            text.withUnsafeBytes { writer.verbatim($0) }
-            body.withBytes(of: id) { writer.endReply(id: $0, isLast: isLast) }
-        }
+        writeText(id, isLast: isLast) { writer in text.withUnsafeBytes { writer.verbatim($0) } }
     }
 
     // MARK: Credit
@@ -261,18 +285,6 @@ extension BinaryHeader {
     }
 }
 
-/// Metadata of a packet of text.
-enum PacketMetadata {
-    /// Members that are not strings are left out, and so is metadata that is no object; Nest's is one of strings. The
-    /// packet has been scanned, so it is JSON.
-    static func read(_ range: ByteRange, in body: ByteBuffer) -> [String: String] {
-        guard range.isPresent, case .object(let object)? = try? body.value(of: range) else { return [:] }
-        var metadata: [String: String] = [:]
-        for (key, value) in object { metadata[key] = value.stringValue }
-        return metadata
-    }
-}
-
 extension ValueWriter {
     mutating func errorReply(_ error: RemoteError, id body: ByteBuffer, _ range: ByteRange) {
         verbatim("{\"err\":")
@@ -290,6 +302,21 @@ extension RemoteError {
         RemoteError(
             .overloaded, "The service has too much to do.",
             details: ["retryAfterMs": .int(Int64.random(in: 100...300))])
+    }
+
+    /// There is no memory to keep one more message for this peer, because others are kept for it, or for everybody.
+    static let noMemory = RemoteError(
+        .overloaded, "There is no memory for this message now.", details: ["retryAfterMs": 1000])
+
+    /// One more stream on a connection than there may be.
+    static let tooManyStreams = RemoteError(
+        .overloaded, "Too many streams are open on this connection.", details: ["retryAfterMs": 1000])
+
+    static func metadataTooLarge(limit: Int) -> RemoteError {
+        RemoteError(
+            InvalidPayload(violations: [
+                Violation(path: "metadata", constraint: "bytes", message: "must have at most \(limit) bytes")
+            ]))
     }
 
     static let late = RemoteError(.deadlineExceeded, "The time for this call is over.")

@@ -27,7 +27,8 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
         self.call = call
         self.configuration = configuration
         self.eventLoop = eventLoop
-        decoder = FrameDecoder(frameLimit: configuration.frameLimit)
+        // Whatever it is that is too long, it is an answer of this stream.
+        decoder = FrameDecoder(frameLimit: configuration.frameLimit, skipLimit: .max)
     }
 
     static func open(
@@ -84,7 +85,14 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
         if isFinished { return }
         decoder.append(unwrapInboundIn(data))
         do {
-            while !isFinished, let body = try decoder.next() { try received(body) }
+            while !isFinished, let frame = try decoder.nextFrame() {
+                switch frame {
+                case .text(let body): try received(body)
+                case .skipped: finish(RemoteError.replyTooLarge(limit: configuration.frameLimit))
+                // Not agreed on, so the decoder gives none.
+                case .binary: break
+                }
+            }
         } catch {
             finish(
                 CallError(

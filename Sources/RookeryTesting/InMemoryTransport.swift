@@ -1,4 +1,5 @@
 import NIOCore
+import AsyncAlgorithms
 import NIOConcurrencyHelpers
 public import RookeryCore
 import RookeryWire
@@ -11,13 +12,18 @@ public final class InMemoryTransport: ClientTransport {
     private let router: Router
     private let pipeline: ServerPipeline
     private let sendsMetadata: Bool
+    private let sleep: @Sendable (Duration) async throws -> Void
     private let isClosed = NIOLockedValueBox(false)
 
-    /// Makes a transport to `routes`. Throws when two commands share a pattern.
-    public init(_ routes: [Route], interceptors: [any ServerInterceptor] = [], sendsMetadata: Bool = true) throws {
+    /// Makes a transport to `routes`; `sleep` waits for deadlines. Throws when two commands share a pattern.
+    public init(
+        _ routes: [Route], interceptors: [any ServerInterceptor] = [], sendsMetadata: Bool = true,
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    ) throws {
         router = try Router(routes)
         pipeline = ServerPipeline(interceptors)
         self.sendsMetadata = sendsMetadata
+        self.sleep = sleep
     }
 
     /// A client over this transport.
@@ -27,45 +33,55 @@ public final class InMemoryTransport: ClientTransport {
         RookeryClient(transport: self, configuration: configuration, interceptors: interceptors)
     }
 
-    /// Runs the handler and gives its last value.
+    /// Runs the handler and gives its last value. Throws ``RookeryCore/CallError`` when the deadline passes first: the
+    /// handler is cancelled then, and has to end for this to return.
     public func request(_ call: OutgoingCall) async throws -> Payload {
-        let replies = try await deliver(call)
-        var last = Payload.absent
-        for reply in replies {
-            if case .value(let range, _) = try kind(of: reply) { last = Payload(body: reply, range: range) }
+        let sink = CollectingSink()
+        let time = Duration.nanoseconds(max(0, (call.deadline - .now()).nanoseconds))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.deliver(call, to: sink) }
+            group.addTask {
+                try await self.sleep(time)
+                throw CallError(.timeout, "No reply to \(call.command.name) in time.", wasWritten: true)
+            }
+            try await group.next()
+            group.cancelAll()
         }
-        return last
+        return sink.last
     }
 
     /// Runs the handlers; their failures stay here, as with a real peer.
     public func emit(_ call: OutgoingCall) async throws {
         do {
-            _ = try await deliver(call)
+            try await deliver(call, to: CollectingSink())
         } catch is RemoteError {
             // Nobody answers an event.
         }
     }
 
-    /// Runs the handler to its end and gives its values.
+    /// Starts the handler, which goes no further than its values are taken. Ending the iteration cancels it.
     public func stream(_ call: OutgoingCall) async throws -> MessageStream<Payload> {
-        let replies = try await deliver(call)
-        var values: [Payload] = []
-        for reply in replies {
-            if case .value(let range, _) = try kind(of: reply) { values.append(Payload(body: reply, range: range)) }
+        let channel = AsyncThrowingChannel<Payload, any Error>()
+        // The stream owns it, as a server's connection would: it is cancelled when the stream goes away.
+        let handler = Task {
+            do {
+                let sink = ChannelSink(channel)
+                try await deliver(call, to: sink)
+                if let single = sink.single { await channel.send(single) }
+                channel.finish()
+            } catch {
+                channel.fail(error)
+            }
         }
-        return MessageStream(values)
+        let reading = Reading(channel.makeAsyncIterator(), handler)
+        return MessageStream(unfolding: { try await reading.next() })
     }
 
     /// Fails every later call.
     public func close() async { isClosed.withLockedValue { $0 = true } }
 
-    private func kind(of reply: ByteBuffer) throws -> ReplyPacket {
-        let packet = ReplyPacket(try PacketScan(reply), in: reply)
-        if case .failure(let range) = packet { throw RemoteError(payload: try reply.value(of: range) ?? .null) }
-        return packet
-    }
-
-    private func deliver(_ call: OutgoingCall) async throws -> [ByteBuffer] {
+    /// Writes the message, reads it back, and runs its handlers.
+    private func deliver(_ call: OutgoingCall, to sink: any ReplySink) async throws {
         if isClosed.withLockedValue({ $0 }) { throw CallError(.closed, "The client was closed.") }
         let isEvent = call.command.kind == .event
         var writer = ValueWriter()
@@ -77,13 +93,13 @@ public final class InMemoryTransport: ClientTransport {
         let body = ByteBuffer(bytes: writer.bytes)
         let scan = try PacketScan(body)
         guard let entry = body.withBytes(of: scan.pattern, { router.lookUp(received: $0) }) else {
-            if isEvent { return [] }
+            if isEvent { return }
             throw CallError(.noHandler, "The service has no handler for \(call.command.name).", wasWritten: true)
         }
         let context = MessageContext(
             pattern: entry.command.pattern, metadata: sendsMetadata ? call.metadata : [:], peer: "in-memory",
             deadline: call.command.kind == .stream ? nil : call.deadline)
-        let sink = CollectingSink()
+        defer { context.end() }
         do {
             try await MessageContext.$source.withValue(context) {
                 try await pipeline.run(entry, Payload(body: body, range: scan.data), sink, context: context)
@@ -93,30 +109,70 @@ public final class InMemoryTransport: ClientTransport {
         } catch {
             throw RemoteError(answering: error)
         }
-        return sink.replies
     }
 }
 
-/// Keeps the packets that would have been sent.
+/// What a handler answers, as a payload: written and read back, as on a wire.
+private func payload(_ value: some MessageValue) -> Payload {
+    let bytes = ByteBuffer(bytes: value.bytes(as: .json))
+    return Payload(body: bytes, range: ByteRange(start: 0, count: bytes.readableBytes))
+}
+
+/// Keeps the last answer.
 private final class CollectingSink: ReplySink {
-    private let packets = NIOLockedValueBox<[ByteBuffer]>([])
+    private let box = NIOLockedValueBox(Payload.absent)
 
-    var replies: [ByteBuffer] { packets.withLockedValue { $0 } }
+    var last: Payload { box.withLockedValue { $0 } }
 
-    private func add(_ value: (any MessageValue)?, isLast: Bool) {
-        var writer = ValueWriter()
-        Array("\"1\"".utf8).withUnsafeBytes { id in
-            guard let value else { return writer.emptyReply(id: id) }
-            writer.verbatim("{\"response\":")
-            value.encode(to: &writer)
-            writer.endReply(id: id, isLast: isLast)
-        }
-        let packet = ByteBuffer(bytes: writer.bytes)
-        packets.withLockedValue { $0.append(packet) }
+    private func keep(_ value: some MessageValue) {
+        let payload = payload(value)
+        box.withLockedValue { $0 = payload }
     }
 
-    func reply(_ value: some MessageValue) { add(value, isLast: true) }
-    func end() { add(nil, isLast: true) }
-    func value(_ value: some MessageValue) async throws { add(value, isLast: false) }
-    func endStream() { add(nil, isLast: true) }
+    func reply(_ value: some MessageValue) { keep(value) }
+    func end() {}
+    func value(_ value: some MessageValue) async throws { keep(value) }
+    func endStream() {}
+}
+
+/// Hands each value to whoever reads the stream, and waits until it is taken.
+private final class ChannelSink: ReplySink {
+    private let channel: AsyncThrowingChannel<Payload, any Error>
+    private let reply = NIOLockedValueBox<Payload?>(nil)
+
+    /// The reply of a command that has one, and was asked for as a stream.
+    var single: Payload? { reply.withLockedValue { $0 } }
+
+    init(_ channel: AsyncThrowingChannel<Payload, any Error>) { self.channel = channel }
+
+    func reply(_ value: some MessageValue) {
+        let payload = payload(value)
+        reply.withLockedValue { $0 = payload }
+    }
+    func end() {}
+    func value(_ value: some MessageValue) async throws {
+        await channel.send(payload(value))
+        try Task.checkCancellation()
+    }
+    func endStream() {}
+}
+
+/// The reader's end of a stream.
+private actor Reading {
+    private var iterator: AsyncThrowingChannel<Payload, any Error>.AsyncIterator
+    private let handler: Task<Void, Never>
+
+    init(_ iterator: AsyncThrowingChannel<Payload, any Error>.AsyncIterator, _ handler: Task<Void, Never>) {
+        self.iterator = iterator
+        self.handler = handler
+    }
+
+    func next() async throws -> Payload? {
+        var iterator = self.iterator
+        let value = try await iterator.next(isolation: #isolation)
+        self.iterator = iterator
+        return value
+    }
+
+    deinit { handler.cancel() }
 }

@@ -15,12 +15,15 @@ public struct RawSocket {
         self.outbound = outbound
     }
 
-    /// Connects to a port of this machine for the length of `body`.
+    /// Connects to a port of this machine for the length of `body`, from an address of it: `127.0.0.2` is another peer than
+    /// `127.0.0.1`.
     public static func connected<Result: Sendable>(
-        to port: Int, _ body: @Sendable @escaping (inout RawSocket) async throws -> Result
+        to port: Int, from address: String = "127.0.0.1",
+        _ body: @Sendable @escaping (inout RawSocket) async throws -> Result
     ) async throws -> Result {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
+            .bind(to: try SocketAddress(ipAddress: address, port: 0))
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel<ByteBuffer, ByteBuffer>(

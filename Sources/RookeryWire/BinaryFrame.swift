@@ -97,11 +97,13 @@ public struct BinaryHeader: Sendable, Hashable {
 }
 
 /// A frame, as the decoder cuts it.
-public enum Frame: Sendable {
+public enum Frame: Sendable, Hashable {
     /// `<length>#<JSON text>`: the text, valid UTF-8.
     case text(ByteBuffer)
     /// A binary frame: its header, and the metadata and payload that follow.
     case binary(BinaryHeader, ByteBuffer)
+    /// A frame that was passed over, because it is over a limit or there was no memory for it.
+    case skipped(SkippedFrame)
 }
 
 /// Metadata in a binary frame: for each entry the length of its name as UInt16, the name, the length of its value as
@@ -151,13 +153,13 @@ extension ValueWriter {
         endBinaryFrame(beginBinaryFrame(), header)
     }
 
-    /// Writes metadata, in the order of its names, and says how many bytes it has. Entries beyond 64 KiB in all, and
-    /// names and values that are longer than that, are left out.
-    public mutating func binaryMetadata(_ metadata: [String: String]) -> UInt16 {
+    /// Writes metadata, in the order of its names, and says how many bytes it has. Nil when a frame cannot say so many;
+    /// what was written is then to be taken back with the frame.
+    public mutating func binaryMetadata(_ metadata: [String: String]) -> UInt16? {
         let start = written
         for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
             let room = Int(UInt16.max) - (written - start)
-            guard name.utf8.count + value.utf8.count + 4 <= room else { continue }
+            guard name.utf8.count + value.utf8.count + 4 <= room else { return nil }
             for text in [name, value] {
                 append(littleEndian: UInt16(text.utf8.count))
                 var text = text

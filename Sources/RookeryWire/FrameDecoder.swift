@@ -40,7 +40,8 @@ public enum FramingError: Error, Hashable, CustomStringConvertible {
 /// agreed on, binary ones.
 ///
 /// Takes bytes in any slices; looks at each byte once, however often it is asked. A frame longer than the limit is
-/// refused when its length has been read, before its body is kept. After it threw, it must not be used again.
+/// refused when its length has been read, before its body is kept: it ends the stream, or, up to a second limit, it is
+/// passed over and reported as ``Frame/skipped(_:)``. After it threw, it must not be used again.
 public struct FrameDecoder {
     /// 8 MiB.
     public static let defaultFrameLimit = 8 * 1024 * 1024
@@ -50,27 +51,59 @@ public struct FrameDecoder {
         case length(value: Int, digits: Int)
         /// Reading the body: `scanned` of its bytes were looked at, `unitsLeft` units are still to come.
         case body(scanned: Int, unitsLeft: Int, declared: Int, needsRepair: Bool)
+        /// Passing over a body: nothing of it is kept but its last bytes.
+        case skippedBody(unitsLeft: Int, SkippedFrame)
         /// Reading what follows a binary header.
         case binary(BinaryHeader)
+        /// Passing over what follows a binary header.
+        case skippedBinary(bytesLeft: Int, SkippedFrame)
     }
 
     private var buffer = ByteBuffer()
     private var phase = Phase.length(value: 0, digits: 0)
     private let frameLimit: Int
+    private let skipLimit: Int
     /// Whether the peers have agreed on binary frames; until then one is an error.
     public var acceptsBinary = false
 
-    /// Makes a decoder that refuses bodies of more than `frameLimit` bytes.
-    public init(frameLimit: Int = FrameDecoder.defaultFrameLimit) {
+    /// Makes a decoder that refuses bodies of more than `frameLimit` bytes: longer ones of up to `skipLimit` are passed
+    /// over, any others are errors. Default `skipLimit`: none are passed over.
+    public init(frameLimit: Int = FrameDecoder.defaultFrameLimit, skipLimit: Int = 0) {
         self.frameLimit = frameLimit
+        self.skipLimit = skipLimit
     }
 
     /// Whether a frame has begun and its end has not come.
     public var hasPartialFrame: Bool {
         switch phase {
         case .length(_, let digits): digits > 0 || buffer.readableBytes > 0
-        case .body, .binary: true
+        case .body, .binary, .skippedBody, .skippedBinary: true
         }
+    }
+
+    /// Bytes of memory that a partial frame holds. 0 between frames.
+    public var keptBytes: Int { buffer.readableBytes == 0 ? 0 : buffer.storageCapacity }
+
+    /// Gives up the partial frame: what has come of it is forgotten, the rest is passed over, and then it is reported as
+    /// ``Frame/skipped(_:)``. Does nothing between frames, and while only a length has come.
+    public mutating func skipPartialFrame() {
+        switch phase {
+        case .body(let scanned, let unitsLeft, let declared, _):
+            var skipped = SkippedFrame(declared: declared)
+            skipped.keepTail(of: &buffer, scanned)
+            phase = .skippedBody(unitsLeft: unitsLeft, skipped)
+            // The first bytes of a character whose rest has not come; as a slice they would keep the whole storage.
+            buffer = ByteBuffer(bytes: buffer.readableBytesView)
+        case .binary(let header):
+            phase = .skippedBinary(bytesLeft: Int(header.length) - buffer.readableBytes, SkippedFrame(header))
+            buffer = ByteBuffer()
+        case .length, .skippedBody, .skippedBinary: break
+        }
+    }
+
+    /// Gives back the memory of bytes that have all been read. Call it when a burst of reads has ended.
+    public mutating func releaseMemory() {
+        if buffer.readableBytes == 0 { buffer = ByteBuffer() }
     }
 
     /// Takes the next bytes of the stream.
@@ -99,18 +132,58 @@ public struct FrameDecoder {
         if case .length = phase {
             guard try readLength() else { return nil }
         }
-        if case .binary(let header) = phase {
+        switch phase {
+        case .length: return nil
+        case .binary(let header):
             guard let body = buffer.readSlice(length: Int(header.length)) else { return nil }
             phase = .length(value: 0, digits: 0)
             return .binary(header, body)
+        case .skippedBinary(let bytesLeft, let skipped): return skipBinary(bytesLeft, skipped)
+        case .skippedBody(let unitsLeft, let skipped): return try skipBody(unitsLeft, skipped)
+        case .body(let scanned, let unitsLeft, let declared, let needsRepair):
+            return try readBody(scanned, unitsLeft, declared, needsRepair)
         }
-        guard case .body(var scanned, var unitsLeft, let declared, var needsRepair) = phase else { return nil }
-        let limit = frameLimit
+    }
+
+    private mutating func skipBinary(_ bytesLeft: Int, _ skipped: SkippedFrame) -> Frame? {
+        let count = min(bytesLeft, buffer.readableBytes)
+        buffer.moveReaderIndex(forwardBy: count)
+        guard count == bytesLeft else {
+            phase = .skippedBinary(bytesLeft: bytesLeft - count, skipped)
+            return nil
+        }
+        phase = .length(value: 0, digits: 0)
+        return .skipped(skipped)
+    }
+
+    private mutating func skipBody(_ unitsLeft: Int, _ skipped: SkippedFrame) throws(FramingError) -> Frame? {
+        var (scanned, unitsLeft, needsRepair, skipped) = (0, unitsLeft, false, skipped)
+        let failure = buffer.withUnsafeReadableBytes { Self.scan($0, &scanned, &unitsLeft, &needsRepair) }
+        if let failure { throw failure }
+        skipped.keepTail(of: &buffer, scanned)
+        guard unitsLeft == 0 else {
+            phase = .skippedBody(unitsLeft: unitsLeft, skipped)
+            return nil
+        }
+        phase = .length(value: 0, digits: 0)
+        return .skipped(skipped)
+    }
+
+    private mutating func readBody(
+        _ scanned: Int, _ unitsLeft: Int, _ declared: Int, _ needsRepair: Bool
+    ) throws(FramingError) -> Frame? {
+        var (scanned, unitsLeft, needsRepair) = (scanned, unitsLeft, needsRepair)
         let failure: FramingError? = buffer.withUnsafeReadableBytes { bytes in
             Self.scan(bytes, &scanned, &unitsLeft, &needsRepair)
         }
         if let failure { throw failure }
-        if scanned > limit { throw .frameTooLarge(declared: declared, limit: limit) }
+        if scanned > frameLimit {
+            // Few units, many bytes.
+            guard skipLimit > frameLimit else { throw .frameTooLarge(declared: declared, limit: frameLimit) }
+            var skipped = SkippedFrame(declared: declared)
+            skipped.keepTail(of: &buffer, scanned)
+            return try skipBody(unitsLeft, skipped)
+        }
         guard unitsLeft == 0, let body = buffer.readSlice(length: scanned) else {
             phase = .body(scanned: scanned, unitsLeft: unitsLeft, declared: declared, needsRepair: needsRepair)
             return nil
@@ -169,9 +242,13 @@ public struct FrameDecoder {
                 value = value * 10 + Int(byte - 48)
             case UInt8(ascii: "#") where digits > 0:
                 if value == 0 { throw .emptyFrame }
-                if value > frameLimit { throw .frameTooLarge(declared: value, limit: frameLimit) }
                 buffer.moveReaderIndex(forwardBy: 1)
-                phase = .body(scanned: 0, unitsLeft: value, declared: value, needsRepair: false)
+                if value > frameLimit {
+                    if value > skipLimit { throw .frameTooLarge(declared: value, limit: frameLimit) }
+                    phase = .skippedBody(unitsLeft: value, SkippedFrame(declared: value))
+                } else {
+                    phase = .body(scanned: 0, unitsLeft: value, declared: value, needsRepair: false)
+                }
                 return true
             case 0x20 where digits == 0, 0x09 where digits == 0, 0x0A where digits == 0, 0x0D where digits == 0: break
             case 0x80... where digits == 0: return try readHeader()
@@ -191,9 +268,13 @@ public struct FrameDecoder {
         }
         let header = bytes.withUnsafeReadableBytes { BinaryHeader($0) }
         let length = Int(header.length)
-        if length > frameLimit { throw .frameTooLarge(declared: length, limit: frameLimit) }
         if Int(header.metadataLength) > length { throw .damagedFrame("its metadata is longer than the frame") }
-        phase = .binary(header)
+        if length > frameLimit {
+            if length > skipLimit { throw .frameTooLarge(declared: length, limit: frameLimit) }
+            phase = .skippedBinary(bytesLeft: length, SkippedFrame(header))
+        } else {
+            phase = .binary(header)
+        }
         return true
     }
 

@@ -2,6 +2,8 @@
 public struct Hello: Sendable, Hashable {
     /// The pattern that carries it.
     public static let pattern = "$rookery.hello"
+    /// A longer packet is no hello, in bytes: what must be read before a peer is known is bounded.
+    public static let sizeLimit = 16 * 1024
     /// The version of the extension that is written here.
     public static let version = 1
     /// What this version can do beyond exchanging binary frames.
@@ -15,11 +17,14 @@ public struct Hello: Sendable, Hashable {
     public var serializers: [String]
     /// The compressions it has, best first.
     public var compressions: [String]
+    /// The largest frame the client takes, in bytes; nil when it does not say.
+    public var frameLimit: Int?
 
     /// What a client offers.
-    public init(serializers: [String], compressions: [String]) {
+    public init(serializers: [String], compressions: [String], frameLimit: Int? = nil) {
         self.serializers = serializers
         self.compressions = compressions
+        self.frameLimit = frameLimit
     }
 
     /// Reads a hello; unknown members, and wrong ones, are passed over, so that versions can mix. Nil without a version.
@@ -29,14 +34,17 @@ public struct Hello: Sendable, Hashable {
         features = value.names("features")
         serializers = value.names("serializers")
         compressions = value.names("compressions")
+        frameLimit = value["frameLimit"]?.intValue.flatMap { $0 > 0 ? $0 : nil }
     }
 
     /// The hello as it travels.
     public var jsonValue: JSONValue {
-        [
+        var object: JSONObject = [
             "version": .int(Int64(version)), "features": .names(features), "serializers": .names(serializers),
             "compressions": .names(compressions),
         ]
+        object["frameLimit"] = frameLimit.map { .int(Int64($0)) }
+        return .object(object)
     }
 }
 

@@ -17,6 +17,10 @@ public struct RouteTable: Sendable {
     private var positions: [Int]
     private let keys: [[UInt8]]
     private let mask: Int
+    /// Longer patterns than this are none of the keys. JSON may write a byte as six (`\u0061`), and add white space.
+    private let longest: Int
+    /// What a pattern may always be long, in bytes.
+    private static let alwaysRead = 4096
 
     /// Makes a table of different keys.
     public init(_ keys: [String]) {
@@ -26,6 +30,7 @@ public struct RouteTable: Sendable {
         hashes = Array(repeating: 0, count: size)
         positions = Array(repeating: 0, count: size)
         self.keys = keys.map { Array($0.utf8) }
+        longest = max(Self.alwaysRead, 8 * (self.keys.map(\.count).max() ?? 0))
         for (position, key) in self.keys.enumerated() {
             let hash = key.withUnsafeBytes { Self.hash($0) }
             var at = Int(truncatingIfNeeded: hash) & mask
@@ -35,34 +40,43 @@ public struct RouteTable: Sendable {
         }
     }
 
-    /// The position of a pattern as it was received: the JSON text of `pattern`, valid UTF-8. Nil when it is not there.
+    /// The position of a pattern as it was received: the JSON text of `pattern`, valid UTF-8. Nil when it is not there, and
+    /// when it is longer than any way to write a key, without a look at it.
+    ///
+    /// A string is looked up as it is before it is taken for JSON: Nest reaches handlers of strings that read as JSON from
+    /// 12.4 on.
     public func lookUp(received pattern: UnsafeRawBufferPointer) -> Int? {
-        guard pattern.count > 0 else { return nil }
+        guard pattern.count > 0, pattern.count <= longest else { return nil }
         switch pattern[0] {
         case UInt8(ascii: "{"):
             // An object's normal form is JSON text of the same object, so equal bytes are the same pattern.
             if let position = exact(pattern) { return position }
         case UInt8(ascii: "\""):
             let text = UnsafeRawBufferPointer(rebasing: pattern[1..<(pattern.count - 1)])
-            if Self.isItsOwnNormalForm(text) { return exact(text) }
+            if !text.contains(UInt8(ascii: "\\")) {
+                if let position = exact(text) { return position }
+                if !Self.readsAsJSON(text) { return nil }
+            }
         default: break
         }
         var reader = ValueReader(pattern)
-        guard let value = try? reader.readValue(), var route = PatternNormalForm.route(ofReceived: value) else {
-            return nil
+        guard let value = try? reader.readValue() else { return nil }
+        if case .string(var text) = value, let position = text.withUTF8({ exact(UnsafeRawBufferPointer($0)) }) {
+            return position
         }
+        guard var route = PatternNormalForm.route(ofReceived: value) else { return nil }
         return route.withUTF8 { exact(UnsafeRawBufferPointer($0)) }
     }
 
-    /// Whether a string's content can be looked up as it stands: it starts like no JSON value and has no escape.
-    private static func isItsOwnNormalForm(_ text: UnsafeRawBufferPointer) -> Bool {
-        guard let first = text.first else { return true }
+    /// Whether a string's content could be JSON text, as far as its first byte tells; white space may come before it.
+    private static func readsAsJSON(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard let first = text.first else { return false }
         switch first {
-        case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"): return false
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): break
+        case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"), UInt8(ascii: "{"), UInt8(ascii: "["),
+            UInt8(ascii: "\""), UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"), 0x20:
+            return true
         default: return false
         }
-        return !text.contains(UInt8(ascii: "\\"))
     }
 
     private func exact(_ key: UnsafeRawBufferPointer) -> Int? {

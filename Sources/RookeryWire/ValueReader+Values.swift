@@ -1,22 +1,75 @@
 extension ValueReader {
     // MARK: Whole values
 
-    /// Passes over a value of any kind, checking that it is well formed.
+    /// Passes over a value of any kind, checking that it is well formed. Has no depth limit, because it builds nothing: a
+    /// message that is nested too deeply for its reader is still one whose pattern and id can be found.
     public mutating func skipValue() throws(MalformedValue) {
         guard isJSON else { return try messagePackSkip() }
-        switch try peek() {
-        case .other: throw failure("unexpected character")
-        case .null: try literal("null")
-        case .bool: _ = try readBool()
-        case .number: try skipNumber()
-        case .string: _ = try scanString()
-        case .array:
-            var members = try beginArray()
-            while try nextElement(&members) { try skipValue() }
-        case .object:
-            var members = try beginObject()
-            while try nextKey(&members) != nil { try skipValue() }
+        var nesting = Nesting()
+        while true {
+            if try skipScalarOrOpen(&nesting) { continue }
+            if try closeFinished(&nesting) { return }
         }
+    }
+
+    /// Passes over a scalar or an empty container, or enters a container; true when a value follows.
+    private mutating func skipScalarOrOpen(_ nesting: inout Nesting) throws(MalformedValue) -> Bool {
+        skipWhitespace()
+        guard index < end else { throw failure("unexpected end of text") }
+        switch base[index] {
+        case UInt8(ascii: "\""): _ = try scanString()
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try skipNumber()
+        case UInt8(ascii: "{"):
+            index &+= 1
+            if skips(UInt8(ascii: "}")) { return false }
+            nesting.push(.object)
+            try skipKey()
+            return true
+        case UInt8(ascii: "["):
+            index &+= 1
+            if skips(UInt8(ascii: "]")) { return false }
+            nesting.push(.array)
+            return true
+        case UInt8(ascii: "t"): try literal("true")
+        case UInt8(ascii: "f"): try literal("false")
+        case UInt8(ascii: "n"): try literal("null")
+        default: throw failure("unexpected character")
+        }
+        return false
+    }
+
+    /// After a value: leaves the containers that end here; true when the outermost value has ended, false when another
+    /// value follows.
+    private mutating func closeFinished(_ nesting: inout Nesting) throws(MalformedValue) -> Bool {
+        while let container = nesting.innermost {
+            switch container {
+            case .object:
+                if skips(UInt8(ascii: "}")) { break }
+                try expect(UInt8(ascii: ","))
+                try skipKey()
+                return false
+            case .array:
+                if skips(UInt8(ascii: "]")) { break }
+                try expect(UInt8(ascii: ","))
+                return false
+            }
+            nesting.pop()
+        }
+        return true
+    }
+
+    private mutating func skips(_ byte: UInt8) -> Bool {
+        skipWhitespace()
+        guard index < end, base[index] == byte else { return false }
+        index &+= 1
+        return true
+    }
+
+    private mutating func skipKey() throws(MalformedValue) {
+        skipWhitespace()
+        guard index < end, base[index] == UInt8(ascii: "\"") else { throw failure("expected a member's name") }
+        _ = try scanString()
+        try expect(UInt8(ascii: ":"))
     }
 
     private mutating func skipNumber() throws(MalformedValue) {
@@ -72,5 +125,33 @@ extension ValueReader {
             while let key = try nextKey(&members) { object[key.string] = try readValue() }
             return .object(object)
         }
+    }
+}
+
+/// The containers that a scan is inside of, one bit each: the first 64 take no memory beyond the value itself.
+private struct Nesting {
+    enum Container { case object, array }
+
+    private var depth = 0
+    /// The innermost containers; a set bit is an object.
+    private var inner: UInt64 = 0
+    /// The containers further out, in words of 64, innermost word last.
+    private var outer: [UInt64] = []
+
+    var innermost: Container? { depth == 0 ? nil : inner & 1 == 1 ? .object : .array }
+
+    mutating func push(_ container: Container) {
+        if depth > 0, depth % 64 == 0 {
+            outer.append(inner)
+            inner = 0
+        }
+        inner = inner << 1 | (container == .object ? 1 : 0)
+        depth += 1
+    }
+
+    mutating func pop() {
+        depth -= 1
+        inner >>= 1
+        if depth > 0, depth % 64 == 0 { inner = outer.popLast() ?? 0 }
     }
 }

@@ -113,7 +113,7 @@ public struct ValueReader {
         if depth > depthLimit { throw failure("nested deeper than \(depthLimit)") }
     }
 
-    private mutating func expect(_ byte: UInt8) throws(MalformedValue) {
+    mutating func expect(_ byte: UInt8) throws(MalformedValue) {
         if index < end, base[index] == byte {
             index &+= 1
             return

@@ -360,6 +360,11 @@ public struct ValueWriter: ~Copyable {
         surplus = mark.surplus
     }
 
+    /// Puts the compressed form of a payload in its place: all that was written from `start` on.
+    public mutating func replacePayload(from start: Int, with bytes: [UInt8]) {
+        bytes.withUnsafeBytes { replace(from: start, with: $0) }
+    }
+
     /// Puts other bytes in the place of all that was written from `start` on.
     mutating func replace(from start: Int, with bytes: UnsafeRawBufferPointer) {
         written = start

@@ -234,5 +234,6 @@ struct MoneyTests {
         #expect("\(Money(amountMinor: 4805, currency: .usd))" == "48.05 USD")
         #expect("\(Money(amountMinor: -5, currency: .eur))" == "-0.05 EUR")
         #expect("\(Money(amountMinor: 900, currency: .jpy))" == "900 JPY")
+        #expect("\(Money(amountMinor: .min, currency: .usd))" == "-92233720368547758.08 USD")
     }
 }

@@ -60,6 +60,8 @@ struct MessageDiagnosticTests {
         expectDiagnostics(
             "@Message struct A {\n    let a: Int = 1\n}",
             [("a constant with a value is never read from a message; make it static or a var", 2, 9)])
+        expectDiagnostics(
+            "@Message struct A {\n    var (a, b): (Int, Int)\n}", [("a message property must be a single name", 2, 9)])
     }
 
     @Test("an associated value without a label")

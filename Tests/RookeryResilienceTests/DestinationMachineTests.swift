@@ -1,4 +1,5 @@
 import NIOCore
+import RookeryCore
 import RookeryResilience
 import RookeryTesting
 import Testing
@@ -62,7 +63,7 @@ struct DestinationMachineTests {
             let attempt = try begin(&machine, at: 1)
             _ = end(&machine, attempt, attempt.instance == first ? .lost : .answered, at: 1)
         }
-        #expect(machine.breakerPosition == .closed)
+        #expect(machine.breakerPosition() == .closed)
         // The instance's own breaker has opened: all calls go to the other one.
         for _ in 0..<10 { #expect(try begin(&machine, at: 1).instance == second) }
     }
@@ -77,8 +78,8 @@ struct DestinationMachineTests {
             guard let attempt = try? begin(&machine, at: now) else { break }
             decisions += end(&machine, attempt, .lost, at: now)
         }
-        #expect(machine.breakerPosition == .open)
-        #expect(decisions.contains { if case .breaker(nil, let moved) = $0 { moved.to == .open } else { false } })
+        #expect(machine.breakerPosition() == .open)
+        #expect(decisions.contains { if case .breaker(.group, let moved) = $0 { moved.to == .open } else { false } })
         let refused = machine.attemptBegan(avoiding: [], at: .seconds(12.5)) { 0 }
         guard case .failure(.breaker(let wait)) = refused.result else {
             Issue.record("not refused")
@@ -86,6 +87,46 @@ struct DestinationMachineTests {
         }
         #expect(wait > .seconds(4))
         #expect(machine.attemptsInFlight == 0)
+    }
+
+    @Test("keeps its groups apart: neither the breaker nor the limit of one reaches the commands of another")
+    func bulkheads() throws {
+        var machine = machine([first]) {
+            $0.ejection.mode = .off
+            $0.concurrency.maximumCalls = 100
+            $0.groups["passwords"] = .init()
+            $0.groups["passwords"]?.maximumCalls = 3
+        }
+        func attempt(_ group: String) -> Result<DestinationMachine.Attempt, DestinationMachine.Refusal> {
+            machine.attemptBegan(group: group, avoiding: [], at: .seconds(1)) { 0 }.result
+        }
+        for _ in 0..<100 {
+            guard case .success(let began) = attempt("passwords") else { break }
+            _ = end(&machine, began, .timedOut, at: 1)
+        }
+        #expect(machine.breakerPosition(of: "passwords") == .open && machine.breakerPosition() == .closed)
+        guard case .failure(.breaker) = attempt("passwords") else {
+            Issue.record("the flooded group is still called")
+            return
+        }
+        for _ in 0..<50 { _ = end(&machine, try attempt(Command.defaultGroup).get(), .answered, at: 1) }
+        #expect(machine.breakerPosition() == .closed)
+
+        let calls = (0..<4).map { _ in machine.callBegan(group: "passwords", at: .seconds(1)) }
+        let other = machine.callBegan(at: .seconds(1))
+        #expect(calls == [true, true, true, false] && other)
+        #expect(machine.callsInFlight == 4)
+        let groups = machine.status(at: .seconds(1)).groups
+        #expect(groups.map(\.name) == ["default", "passwords"] && groups.map(\.callsInFlight) == [1, 3])
+
+        // What is isolated is isolated for groups that are called later, too.
+        _ = machine.isolate()
+        guard case .failure(.breaker) = attempt("later") else {
+            Issue.record("an isolated destination is called")
+            return
+        }
+        _ = machine.reset()
+        _ = end(&machine, try attempt("later").get(), .answered, at: 1)
     }
 
     @Test("leaves out an instance that fails, but never the last one, and none when most are bad")
@@ -119,7 +160,7 @@ struct DestinationMachineTests {
             decisions += end(&machine, try began.result.get(), .failed, at: 1)
         }
         #expect(decisions.contains { if case .observed(let text) = $0 { text.contains("rejected") } else { false } })
-        #expect(machine.callBegan(at: .seconds(1)) && machine.callBegan(at: .seconds(1)) && machine.isOverLimit)
+        #expect(machine.callBegan(at: .seconds(1)) && machine.callBegan(at: .seconds(1)) && machine.isOverLimit())
     }
 
     @Test("lets a new instance in slowly, and forgets one that is gone")

@@ -167,7 +167,7 @@ struct DestinationTests {
         time.pass(.seconds(6))
         #expect(booking.status.isAvailable)
         booking.reset()
-        #expect(booking.status.breaker == .closed)
+        #expect(booking.status.groups[0].breaker == .closed)
         booking.isolate()
         _ = await #expect(throws: CallError.self) { try await booking.request(outgoing(change, time)) }
         #expect(booking.gauges == (0, 0, 0))
@@ -181,7 +181,7 @@ struct DestinationTests {
         }
         let booking = try destination(time, [refuses])
         for _ in 0..<100 { _ = try? await booking.request(outgoing(change, time)) }
-        #expect(refuses.count == 100 && booking.status.breaker == .closed)
+        #expect(refuses.count == 100 && booking.status.groups[0].breaker == .closed)
     }
 
     @Test("tells its own caller not to try again when it was refused for overload itself")
@@ -243,7 +243,38 @@ struct DestinationTests {
         while booking.gauges.calls < 64 { await Task.yield() }
         for task in tasks { task.cancel() }
         for task in tasks { _ = await task.result }
-        #expect(booking.gauges == (0, 0, 0) && booking.status.breaker == .closed)
+        #expect(booking.gauges == (0, 0, 0) && booking.status.groups[0].breaker == .closed)
+    }
+
+    @Test("makes transports outside its lock, so that what makes them may look at the destination")
+    func connects() async throws {
+        let time = ManualTime()
+        let itself = Mutex<Destination?>(nil)
+        let good = FakeInstance { _, _ in .absent }
+        let destination = try Destination(
+            "booking", discovery: StaticDiscovery([Instance(host: "a", port: 1)]), environment: time.environment,
+            logger: quiet
+        ) { _ in
+            _ = itself.withLock { $0 }?.status
+            return good
+        }
+        itself.withLock { $0 = destination }
+        _ = try await destination.request(outgoing(read, time))
+        #expect(good.count == 1)
+        itself.withLock { $0 = nil }
+    }
+
+    @Test("does not repeat a keyed command that was sent without its key, and does repeat a read")
+    func withoutKey() async throws {
+        for (command, attempts) in [(write, 1), (read, 3)] {
+            let time = ManualTime()
+            let plain = FakeInstance { _, _ in
+                throw CallError(.connectionLost, "lost", wasWritten: true, isWithoutKey: true)
+            }
+            let booking = try destination(time, [plain])
+            _ = try? await booking.request(outgoing(command, time))
+            #expect(plain.count == attempts, "\(command.name)")
+        }
     }
 
     @Test("refuses more calls than may be under way")

@@ -84,7 +84,9 @@ struct NegotiationTests {
             _ = try? await client.send("x", 1, timeout: .milliseconds(50))
         }
         let all = try #require(received.withLock { $0.last })
-        let hello = Hello(serializers: ["json", "messagepack"], compressions: ["deflate"]).jsonValue.jsonText
+        let hello = Hello(
+            serializers: ["json", "messagepack"], compressions: ["deflate"], frameLimit: FrameDecoder.defaultFrameLimit
+        ).jsonValue.jsonText
         let expected =
             text(#"{"pattern":"$rookery.hello","data":\#(hello),"id":"2"}"#)
             + text(#"{"pattern":"echo","data":1,"id":"1"}"#)
@@ -184,7 +186,7 @@ struct NegotiationTests {
         }
     }
 
-    @Test("keep to what they agreed on: a second hello changes nothing, and what was not agreed on ends the connection")
+    @Test("keep to what they agreed on: a second hello is refused, and what was not agreed on ends the connection")
     func secondHello() async throws {
         try await withServer(Self.echo) { port, _ in
             try await RawSocket.connected(to: port) { socket in
@@ -198,9 +200,11 @@ struct NegotiationTests {
                 try await socket.write(Array(first.utf8) + frame(request, "\u{01}") + Array(second.utf8))
                 let start = String(decoding: try await socket.read(5), as: UTF8.self)
                 let hello = try start.split(separator: "#")[0].count + 1 + need(Int(start.split(separator: "#")[0]))
-                let answers = try await socket.read(2 * hello + 25)
-                #expect(answers[..<hello] == answers[hello..<(2 * hello)])
-                #expect(answers[2 * hello] == 0x83 && answers.last == 1)
+                let refusal = Array(
+                    self.text(#"{"id":"h","status":"error","err":"\#(RemoteError.noHandlerText)"}"#).utf8)
+                let answers = try await socket.read(hello + refusal.count + 25)
+                #expect(Array(answers[hello..<(hello + refusal.count)]) == refusal)
+                #expect(answers[hello + refusal.count] == 0x83 && answers.last == 1)
                 request.flags = .compressed
                 try await socket.write(frame(request, "12345678"))
                 let all = await socket.readToEnd()

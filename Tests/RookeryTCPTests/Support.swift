@@ -70,17 +70,17 @@ func slow(_ gate: Gate) -> Route {
     }
 }
 
-/// Opens, once, for everybody who waits.
+/// Opens, once, for everybody who waits; a task that is cancelled waits no longer.
 actor Gate {
     private var isOpen = false
-    private var waiting: [CheckedContinuation<Void, Never>] = []
+    private var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
     private(set) var arrivals = 0
     private var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
 
     func open() {
         isOpen = true
-        for continuation in waiting { continuation.resume() }
-        waiting = []
+        for continuation in waiting.values { continuation.resume() }
+        waiting = [:]
     }
 
     func pass() async {
@@ -88,8 +88,15 @@ actor Gate {
         for watcher in watchers where watcher.count <= arrivals { watcher.continuation.resume() }
         watchers.removeAll { $0.count <= arrivals }
         if isOpen { return }
-        await withCheckedContinuation { waiting.append($0) }
+        let id = arrivals
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { waiting[id] = $0 }
+        } onCancel: {
+            Task { await cancel(id) }
+        }
     }
+
+    private func cancel(_ id: Int) { waiting.removeValue(forKey: id)?.resume() }
 
     /// Returns when that many have arrived.
     func arrived(_ count: Int) async {

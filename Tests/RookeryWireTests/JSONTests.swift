@@ -149,8 +149,8 @@ struct RouteTableTests {
     private static let patterns: KeyValuePairs = [
         "echo": "echo", "7": "seven", "{\"cmd\":\"x\"}": "cmd x",
         "{\"a\":1,\"b\":{\"c\":\"d\\\"e\"}}": "nested",
-        "true": "unreachable", "1000": "thousand", "1e3": "unreachable", "line\nbreak": "newline",
-        "": "empty",
+        "true": "string true", "1000": "thousand", "1e3": "string 1e3", "line\nbreak": "newline",
+        "": "empty", "\"quoted\"": "quoted", "{\"b\":1,\"a\":2}": "string of an object",
     ]
     private let table = RouteTable(Self.patterns.map(\.key))
 
@@ -168,15 +168,33 @@ struct RouteTableTests {
         #expect(find("{\"cmd\":\"x\"}") == "cmd x" && find("{ \"cmd\" : \"x\" }") == "cmd x")
         #expect(find("\"{\\\"cmd\\\":\\\"x\\\"}\"") == "cmd x")
         #expect(find("{\"b\":{\"c\":\"d\\\"e\"},\"a\":1}") == "nested")
-        #expect(find("\"1e3\"") == "thousand")
+        #expect(find("\"1000\"") == "thousand" && find("1000") == "thousand" && find("1e3") == "thousand")
         #expect(find("\"line\\nbreak\"") == "newline")
         #expect(find("\"\"") == "empty")
     }
 
     @Test("matches neither parts nor null nor booleans")
     func misses() {
-        for pattern in ["\"ech\"", "{\"cmd\":\"x\",\"v\":2}", "{}", "null", "true", "\"true\"", "8", "[]"] {
+        for pattern in ["\"ech\"", "{\"cmd\":\"x\",\"v\":2}", "{}", "null", "true", "\"null\"", "8", "[]"] {
             #expect(find(pattern) == nil, "\(pattern)")
         }
+    }
+
+    @Test("finds a string as it stands before it takes it for JSON, as Nest does from 12.4 on")
+    func stringsThatReadAsJSON() {
+        #expect(find("\"true\"") == "string true")
+        #expect(find("\"1e3\"") == "string 1e3")
+        #expect(find("\"\\\"quoted\\\"\"") == "quoted")
+        #expect(find("\"{\\\"b\\\":1,\\\"a\\\":2}\"") == "string of an object")
+        // What no string handler is for is still read.
+        #expect(find("\"1.0e3\"") == "thousand")
+    }
+
+    @Test("has no match for a pattern longer than any way to write one of its own, or nested without end")
+    func longPatterns() {
+        let padded = "{\"cmd\":" + String(repeating: " ", count: 4096) + "\"x\"}"
+        #expect(find("{\"cmd\":" + String(repeating: " ", count: 3000) + "\"x\"}") == "cmd x")
+        #expect(find(padded) == nil)
+        #expect(find(String(repeating: "{\"a\":", count: 600) + "1" + String(repeating: "}", count: 600)) == nil)
     }
 }
