@@ -13,6 +13,9 @@ let settings: [SwiftSetting] = [
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -23,6 +26,7 @@ let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swi
 let jwt = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let metrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
@@ -42,6 +46,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -109,10 +114,13 @@ let package = Package(
             dependencies: ["RookeryWire", "RookeryCore", nioCore, nioPosix, logging, asyncAlgorithms],
             swiftSettings: settings
         ),
+        // What programs have in common.
+        .target(name: "CommandSupport", dependencies: ["Rookery", arguments], swiftSettings: settings),
         .executableTarget(
             name: "RookeryCommand",
             dependencies: [
-                "Rookery", "RookeryTesting", nioCore, nioPosix, arguments, logging, lifecycle, unixSignals, histogram,
+                "CommandSupport", "Rookery", "RookeryTesting", nioCore, nioPosix, arguments, logging, lifecycle,
+                unixSignals, histogram,
             ],
             swiftSettings: settings
         ),
@@ -127,46 +135,52 @@ let package = Package(
         .target(
             name: "AuthService",
             dependencies: [
-                "PetProContracts", "PetProStorage", "Rookery", grdb, jwt, crypto, cryptoExtras, logging, lifecycle,
+                "PetProContracts", "PetProStorage", "Rookery", jwt, crypto, cryptoExtras, logging, metrics, nioCore,
+                nioPosix,
             ],
             swiftSettings: settings
         ),
         .target(
-            name: "BookingService",
-            dependencies: ["PetProContracts", "PetProStorage", "Rookery", grdb, logging, lifecycle],
+            name: "BookingService", dependencies: ["PetProContracts", "PetProStorage", "Rookery"],
             swiftSettings: settings
         ),
         .target(
-            name: "VendorService",
-            dependencies: ["PetProContracts", "PetProStorage", "Rookery", grdb, logging, lifecycle],
+            name: "VendorService", dependencies: ["PetProContracts", "PetProStorage", "Rookery"],
             swiftSettings: settings
         ),
         .target(
-            name: "ProductService",
-            dependencies: ["PetProContracts", "PetProStorage", "Rookery", grdb, logging, lifecycle],
+            name: "ProductService", dependencies: ["PetProContracts", "PetProStorage", "Rookery"],
             swiftSettings: settings
         ),
         .target(
             name: "APIGateway",
-            dependencies: ["PetProContracts", "Rookery", hummingbird, httpTypes, crypto, logging, lifecycle, nioCore],
+            dependencies: [
+                "PetProContracts", "Rookery", hummingbird, hummingbirdCore, httpTypes, crypto, logging, lifecycle,
+                nioCore, nioHTTP1,
+                nioHTTPTypes, nioHTTPTypesHTTP1, configuration,
+            ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "PetProCommand",
             dependencies: [
-                "AuthService", "BookingService", "VendorService", "ProductService", "APIGateway", "PetProContracts",
-                "PetProStorage", "Rookery", arguments, logging, lifecycle, unixSignals, httpClient, nioCore,
-                configuration, system, .product(name: "NIOHTTP1", package: "swift-nio"),
+                "AuthService", "BookingService", "VendorService", "ProductService", "APIGateway", "CommandSupport",
+                "PetProContracts", "PetProStorage", "Rookery", arguments, logging, lifecycle, unixSignals, httpClient,
+                nioCore,
+                configuration, system, nioHTTP1,
             ],
             swiftSettings: settings
         ),
 
+        // What tests, the trial and the attack need of a platform; part of no product.
+        .target(
+            name: "PetProTesting", dependencies: ["Rookery", httpClient, nioCore, nioHTTP1], swiftSettings: settings),
         // A platform under load whose instances are killed: run by ./dev trial and by the gate, part of no product.
         .executableTarget(
             name: "PetProTrial",
             dependencies: [
-                "PetProStorage", "Rookery", "RookeryTesting", arguments, httpClient, nioCore, nioPosix,
-                .product(name: "NIOHTTP1", package: "swift-nio"),
+                "CommandSupport", "PetProStorage", "PetProTesting", "Rookery", "RookeryTesting", arguments, httpClient,
+                nioCore, nioHTTP1,
             ],
             swiftSettings: settings
         ),
@@ -202,7 +216,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "PetProStorageTests",
-            dependencies: ["PetProStorage", "PetProContracts", "RookeryTesting", "Rookery", logging],
+            dependencies: ["PetProStorage", "PetProContracts", "RookeryTesting", "Rookery", logging, nioCore],
             swiftSettings: settings),
         .testTarget(
             name: "AuthServiceTests",
@@ -210,20 +224,30 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "BookingServiceTests",
-            dependencies: ["BookingService", "PetProStorage", "PetProContracts", "Rookery", nioCore],
+            dependencies: ["BookingService", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting", nioCore],
             swiftSettings: settings),
         .testTarget(
-            name: "VendorServiceTests", dependencies: ["VendorService", "PetProStorage", "PetProContracts", "Rookery"],
+            name: "VendorServiceTests",
+            dependencies: ["VendorService", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting"],
             swiftSettings: settings),
         .testTarget(
             name: "ProductServiceTests",
-            dependencies: ["ProductService", "PetProStorage", "PetProContracts", "Rookery"],
+            dependencies: ["ProductService", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "APIGatewayTests",
+            dependencies: [
+                "APIGateway", "AuthService", "BookingService", "VendorService", "ProductService", "PetProStorage",
+                "PetProContracts", "PetProTesting", "Rookery", "RookeryTesting", hummingbird, httpTypes, httpClient,
+                nioCore, nioEmbedded, nioHTTP1, nioHTTPTypes, logging, lifecycle,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "PetProCommandTests",
             dependencies: [
-                "PetProCommand", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting", httpClient, nioCore,
-                nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"), logging, lifecycle,
+                "PetProCommand", "PetProStorage", "PetProContracts", "PetProTesting", "Rookery", "RookeryTesting",
+                httpClient, nioCore,
+                nioPosix, nioHTTP1, logging, lifecycle,
             ],
             swiftSettings: settings
         ),

@@ -1,9 +1,10 @@
 public import Rookery
 import Synchronization
 
-/// Which calls between services each HTTP request caused, by its trace: what the flows' diagrams show.
+/// Which calls between services each HTTP request caused, by its trace: what the flows' diagrams show. For demonstrations:
+/// it costs every call a lock.
 ///
-/// Keeps the last 1000 traces.
+/// Keeps the last 1000 traces, and of each the first 64 calls.
 public final class CallLog: Sendable {
     /// One call.
     public struct Entry: Sendable, Hashable, CustomStringConvertible {
@@ -18,9 +19,10 @@ public final class CallLog: Sendable {
         public var description: String { "\(caller)→\(callee).\(method)" }
     }
 
-    /// The metadata key under which a trace's id travels.
-    public static let traceKey = "traceId"
-    private static let limit = 1000
+    private static let traceLimit = 1000
+    private static let callLimit = 64
+    /// A trace's id comes from a peer, who may send anything: longer ones are not kept.
+    private static let idLimit = 64
 
     private struct State {
         var traces: [String: [Entry]] = [:]
@@ -36,12 +38,17 @@ public final class CallLog: Sendable {
         state.withLock { $0.traces[traceId] ?? [] }
     }
 
-    fileprivate func add(_ entry: Entry, to traceId: String) {
+    /// How many calls are kept, of all traces.
+    public var count: Int { state.withLock { $0.traces.values.reduce(0) { $0 + $1.count } } }
+
+    func add(_ entry: Entry, to traceId: String) {
+        guard traceId.utf8.count <= Self.idLimit else { return }
         state.withLock { state in
             if state.traces[traceId] == nil {
                 state.order.append(traceId)
-                if state.order.count > Self.limit { state.traces[state.order.removeFirst()] = nil }
+                if state.order.count > Self.traceLimit { state.traces[state.order.removeFirst()] = nil }
             }
+            guard state.traces[traceId, default: []].count < Self.callLimit else { return }
             state.traces[traceId, default: []].append(entry)
         }
     }
@@ -59,7 +66,7 @@ public final class CallLog: Sendable {
         func intercept(
             _ call: OutgoingCall, next: (OutgoingCall) async throws -> Payload
         ) async throws -> Payload {
-            if let traceId = call.metadata[CallLog.traceKey] {
+            if let traceId = call.metadata[MessageContext.requestIDKey] {
                 log.add(Entry(caller: caller, callee: callee, method: call.command.name), to: traceId)
             }
             return try await next(call)

@@ -5,9 +5,13 @@ import Rookery
 
 /// One operation of the HTTP API: what is documented and what is served are the same value.
 struct Endpoint: Sendable {
-    enum Access: Sendable {
+    /// Who may use an operation.
+    enum Access: Sendable, Hashable {
         case everybody
-        case roles([Role])
+        /// Everybody; a token, if there is one, says who it is, and must be good.
+        case everybodyOrKnown
+        /// Accounts in these roles, once they are active; with `evenPending`, before that too.
+        case roles([Role], evenPending: Bool = false)
     }
 
     let method: HTTPRequest.Method
@@ -59,63 +63,21 @@ struct Endpoint: Sendable {
 
     /// The path as Hummingbird's router takes it.
     var routerPath: RouterPath { RouterPath(path) }
+
+    /// Whether a request's path is this operation's.
+    func matches(_ segments: [Substring]) -> Bool {
+        let own = path.split(separator: "/")
+        return own.count == segments.count && zip(own, segments).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
+    }
 }
 
-/// A body whose schema is written beside it.
-protocol DescribedMessage: Message {
-    static var schema: Schema { get }
-}
-
-/// A JSON schema, as OpenAPI 3.1 takes it.
-struct Schema: Sendable {
-    let json: JSONValue
-
-    static func string(min: Int? = nil, max: Int? = nil, format: String? = nil, pattern: String? = nil) -> Schema {
-        var object: JSONObject = ["type": "string"]
-        object["minLength"] = min.map { .int(Int64($0)) }
-        object["maxLength"] = max.map { .int(Int64($0)) }
-        object["format"] = format.map { .string($0) }
-        object["pattern"] = pattern.map { .string($0) }
-        return Schema(json: .object(object))
+extension [Endpoint] {
+    /// The methods that a path has, for an `Allow` header field; nil when there is no such path.
+    func methods(at path: String) -> String? {
+        let segments = path.split(separator: "/")
+        let methods = filter { $0.matches(segments) }.map(\.method)
+        if methods.isEmpty { return nil }
+        let others: [HTTPRequest.Method] = methods.contains(.get) ? [.head, .options] : [.options]
+        return (methods + others).map(\.rawValue).joined(separator: ", ")
     }
-
-    static func integer(_ range: ClosedRange<Int>? = nil) -> Schema {
-        var object: JSONObject = ["type": "integer"]
-        object["minimum"] = range.map { .int(Int64($0.lowerBound)) }
-        object["maximum"] = range.map { .int(Int64($0.upperBound)) }
-        return Schema(json: .object(object))
-    }
-
-    static let boolean = Schema(json: ["type": "boolean"])
-
-    static func oneOf<Value: CaseIterable & RawRepresentable<String>>(_: Value.Type) -> Schema {
-        Schema(json: ["type": "string", "enum": .array(Value.allCases.map { .string($0.rawValue) })])
-    }
-
-    static func array(_ element: Schema, _ count: ClosedRange<Int>) -> Schema {
-        Schema(json: [
-            "type": "array", "items": element.json, "minItems": .int(Int64(count.lowerBound)),
-            "maxItems": .int(Int64(count.upperBound)),
-        ])
-    }
-
-    /// An object; members whose name ends in `?` are optional.
-    static func object(_ members: KeyValuePairs<String, Schema>) -> Schema {
-        var properties = JSONObject()
-        var required: [JSONValue] = []
-        for (name, schema) in members {
-            if name.hasSuffix("?") {
-                properties[String(name.dropLast())] = schema.json
-            } else {
-                properties[name] = schema.json
-                required.append(.string(name))
-            }
-        }
-        return Schema(json: ["type": "object", "properties": .object(properties), "required": .array(required)])
-    }
-
-    static let email = string(max: 254, format: "email")
-    static let instant = string(format: "date-time")
-    static let date = string(format: "date")
-    static let money = object(["amountMinor": integer(), "currency": oneOf(Currency.self)])
 }

@@ -8,7 +8,7 @@ extension Endpoints {
         [
             Endpoint(
                 .get, "/api/products", "Products in the shop.",
-                query: Self.page + [("vendorId", .integer()), ("species", .oneOf(Species.self))],
+                query: Self.page + [("vendorId", .id), ("species", .oneOf(Species.self))],
                 statuses: [200, 400, 503, 504]
             ) { call in
                 let request: ListProducts = try call.query(
@@ -22,71 +22,90 @@ extension Endpoints {
                 .get, "/api/products/{id}/availability", "Whether a product can be had, and how many.",
                 statuses: [200, 404, 503, 504]
             ) { call in
-                .json(try await availability(call), headers: [.cacheControl: "no-store"])
+                .privateJSON(try await availability(call))
             },
             Endpoint(
                 .get, "/api/products/{id}/inventory/stream", "A product's stock, live, as Server-Sent Events.",
-                statuses: [200, 404, 503, 504]
+                statuses: [200, 404, 429, 503, 504]
             ) { call in
-                try await EventStream.response(await hub.subscribe(to: .product(try call.id())))
+                try await EventStream.response(call, hub, .product(try await activeProduct(call).id))
             },
             Endpoint(
                 .get, "/api/inventory/stream", "The stock of a vendor's products, live, as Server-Sent Events.",
-                query: [("vendorId", .integer())], statuses: [200, 400, 503, 504]
+                query: [("vendorId", .id)], statuses: [200, 400, 404, 429, 503, 504]
             ) { call in
                 let query: StreamQuery = try call.query(["vendorId"], numbers: ["vendorId"])
-                return try await EventStream.response(await hub.subscribe(to: .vendor(query.vendorId)))
+                return try await EventStream.response(call, hub, .vendor(try await shownVendor(query.vendorId).id))
             },
             Endpoint(
                 .post, "/api/products", "Enters a product.", Self.vendorOwners, body: ProductBody.self,
                 statuses: [201, 400, 401, 403, 404, 409, 503, 504]
             ) { call, body in
-                let own = try await services.vendors.getVendorByUser(GetVendorByUser(userId: try call.caller.id))
+                let vendor = try await seller(call, body.vendorId)
                 let product = try await services.products.createProduct(
                     CreateProduct(
-                        vendorId: own.id, sku: body.sku, name: body.name, price: body.price, species: body.species,
-                        quantity: body.quantity, lowStockThreshold: body.lowStockThreshold))
+                        vendorId: vendor.id, sku: body.sku, name: body.name, price: body.price,
+                        currency: vendor.currency, species: body.species, quantity: body.quantity,
+                        lowStockThreshold: body.lowStockThreshold))
                 return .json(product, status: .created, headers: [.location: "/api/products/\(product.id)"])
             },
             Endpoint(
                 .post, "/api/products/{id}/inventory", "Changes what is on the shelf.", Self.vendorOwners,
                 body: InventoryBody.self, statuses: [200, 400, 401, 403, 404, 409, 422, 503, 504]
             ) { call, body in
-                let product = try await services.products.getProduct(GetProduct(id: try call.id()))
-                _ = try await ownVendor(call, product.vendorId)
-                return .json(
+                let product = try await services.products.getProduct(GetProduct(id: try call.id(orElse: .noProduct)))
+                _ = try await vendor(call, product.vendorId, for: .keepStock, orElse: .noProduct)
+                return .privateJSON(
                     try await services.products.adjustInventory(
                         AdjustInventory(
                             productId: product.id, delta: body.delta, reason: body.reason,
-                            key: try call.idempotencyKey() ?? newKey())))
+                            actorId: try call.caller.id, key: try call.idempotencyKey() ?? newKey())))
             },
             Endpoint(
                 .post, "/api/products/{id}/reservations", "Holds pieces for 15 minutes.", Self.customers,
                 body: ReservationBody.self, statuses: [201, 400, 401, 403, 404, 409, 422, 503, 504]
             ) { call, body in
+                let product = try await activeProduct(call)
+                try await services.vendors.getVendorById(GetVendorById(id: product.vendorId)).status.require(.sell)
                 let reservation = try await services.products.reserveInventory(
                     ReserveInventory(
-                        productId: try call.id(), quantity: body.quantity, customerId: try call.caller.id,
+                        productId: product.id, quantity: body.quantity, customerId: try call.caller.id,
                         key: try call.idempotencyKey() ?? newKey()))
-                return .json(reservation, status: .created)
+                return .privateJSON(reservation, status: .created)
             },
             Endpoint(
                 .delete, "/api/reservations/{id}", "Gives held pieces back.", Self.customers,
                 statuses: [204, 401, 403, 404, 409, 503, 504]
             ) { call in
                 let caller = try call.caller
+                let id = try call.id(orElse: .noReservation)
                 _ = try await services.products.releaseReservation(
-                    ReleaseReservation(id: try call.id(), customerId: caller.role == .admin ? nil : caller.id))
+                    ReleaseReservation(id: id, customerId: caller.role == .admin ? nil : caller.id))
                 return Response(status: .noContent)
             },
         ]
     }
 
-    private func activeProduct(_ call: GatewayCall) async throws -> Product {
-        let product = try await services.products.getProduct(GetProduct(id: try call.id()))
-        guard product.status == .active else {
-            throw Problem(.notFound, RemoteError.Code.productNotFound.rawValue, "There is no such product.")
+    /// The vendor that a product is to be of: the caller's own, or for an admin the one that is named.
+    private func seller(_ call: GatewayCall, _ named: Int?) async throws -> Vendor {
+        let caller = try call.caller
+        if caller.role == .admin {
+            guard let named else {
+                throw Problem.invalid([
+                    Violation(path: "vendorId", constraint: "required", message: "is required for an admin")
+                ])
+            }
+            return try await vendor(call, named, for: .sell)
         }
+        let own = try await services.vendors.getVendorByUser(GetVendorByUser(userId: caller.id))
+        guard named == nil || named == own.id else { throw Problem.noVendor }
+        try own.status.require(.sell)
+        return own
+    }
+
+    private func activeProduct(_ call: GatewayCall) async throws -> Product {
+        let product = try await services.products.getProduct(GetProduct(id: try call.id(orElse: .noProduct)))
+        guard product.status == .active else { throw Problem.noProduct }
         return product
     }
 
@@ -108,7 +127,7 @@ extension Endpoints {
         let reason: String? =
             vendor == nil
             ? "vendor_not_found"
-            : vendor?.status != .active
+            : vendor?.status.allows(.sell) != true
                 ? "vendor_not_active"
                 : inventory == nil ? "untracked" : inventory?.available == 0 ? "out_of_stock" : nil
         return ProductAvailability(
@@ -117,29 +136,4 @@ extension Endpoints {
             vendor: vendor.map { VendorSummary(id: $0.id, businessName: $0.businessName, status: $0.status) },
             asOf: inventory?.asOf, version: inventory?.version)
     }
-}
-
-@Message
-struct StreamQuery {
-    var vendorId: Int
-}
-
-@Message
-struct ProductAvailability {
-    var product: Product
-    var available: Bool
-    /// Why not: `out_of_stock`, `untracked`, `vendor_not_active` or `vendor_not_found`.
-    var reason: String?
-    var quantityAvailable: Int
-    var status: StockStatus
-    var vendor: VendorSummary?
-    var asOf: Instant?
-    var version: Int?
-}
-
-@Message
-struct VendorSummary {
-    var id: Int
-    var businessName: String
-    var status: VendorStatus
 }

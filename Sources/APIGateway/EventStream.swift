@@ -8,59 +8,62 @@ import Rookery
 enum EventStream {
     /// A comment keeps proxies from closing a stream on which nothing happens.
     private static let keepAlive: Duration = .seconds(15)
+    private static let headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store"]
 
-    /// Answers with the stream. What goes wrong before its first value is an ordinary error; afterwards it is an event,
-    /// `stream-error`.
-    static func response(_ subscription: InventoryHub.Subscription, clock: ContinuousClock = ContinuousClock())
-        async throws
-        -> Response
+    /// Answers with the stream of a topic. What goes wrong before its first value is an ordinary error; afterwards it is an
+    /// event, `stream-error`. A `HEAD` request subscribes to nothing.
+    static func response(_ call: GatewayCall, _ hub: InventoryHub, _ topic: InventoryHub.Topic) async throws -> Response
     {
+        if call.request.method == .head { return Response(status: .ok, headers: headers, body: ResponseBody { _ in }) }
+        let subscription = try await hub.subscribe(to: topic, from: call.context.peer)
+        call.context.onClose { subscription.end() }
         let reader = Reader(subscription)
         guard let first = try await reader.next() else { throw Problem.notFound }
+        let clock = ContinuousClock()
         let body = ResponseBody { writer in
-            try await writer.write(ByteBuffer(string: "retry: 3000\n\n" + event(first)))
+            var text = ByteBuffer(string: "retry: 3000\n\n")
+            text.writeImmutableBuffer(first.text)
+            try await writer.write(text)
             var lastWrite = clock.now
             do {
                 while let item = try await reader.next() {
-                    if case .heartbeat = item.chunk {
+                    if item.isHeartbeat {
                         guard clock.now - lastWrite >= keepAlive else { continue }
                         try await writer.write(ByteBuffer(string: ": keep-alive\n\n"))
                     } else {
-                        try await writer.write(ByteBuffer(string: event(item)))
+                        try await writer.write(item.text)
                     }
                     lastWrite = clock.now
                 }
-            } catch let error where error is RemoteError || error is CallError {
+            } catch let error where error is RemoteError || error is CallError || error is Problem {
                 let problem = Problem(answering: error)
                 let data: JSONValue = ["code": .string(problem.code), "detail": .string(problem.detail)]
                 try await writer.write(ByteBuffer(string: "event: stream-error\ndata: \(data.jsonText)\n\n"))
             }
             try await writer.finish(nil)
         }
-        return Response(
-            status: .ok,
-            headers: [
-                .contentType: "text/event-stream", .cacheControl: "no-store",
-            ], body: body)
+        return Response(status: .ok, headers: headers, body: body)
     }
 
-    private static func event(_ item: InventoryHub.Item) -> String {
+    /// Writes a chunk as an event; with a cursor, the stream can be resumed behind it.
+    static func write(_ chunk: InventoryChunk, cursor: String?, to text: inout ByteBuffer) {
         let name =
-            switch item.chunk {
+            switch chunk {
             case .snapshot: "snapshot"
             case .snapshotEnd: "snapshot-end"
             case .change: "change"
             case .heartbeat: "heartbeat"
             case .reset: "reset"
             }
-        let id = item.cursor.map { "id: \($0)\n" } ?? ""
-        return "event: \(name)\n\(id)data: \(item.chunk.json)\n\n"
+        text.writeString("event: \(name)\n")
+        if let cursor { text.writeString("id: \(cursor)\n") }
+        text.writeString("data: \(chunk.json)\n\n")
     }
 
     /// One reader, first for the first value and then for the rest.
     private actor Reader {
-        private var iterator: InventoryHub.Subscription.Iterator
-        init(_ subscription: InventoryHub.Subscription) { iterator = subscription.makeAsyncIterator() }
+        private var iterator: AsyncThrowingStream<InventoryHub.Item, any Error>.Iterator
+        init(_ subscription: InventoryHub.Subscription) { iterator = subscription.items.makeAsyncIterator() }
 
         func next() async throws -> InventoryHub.Item? {
             var iterator = self.iterator

@@ -1,6 +1,6 @@
-import Foundation
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 public import Logging
 import NIOCore
 public import PetProContracts
@@ -15,10 +15,10 @@ public struct Gateway: Service {
         public var host: String
         /// The port; 0 for any free one. Default 8080.
         public var port: Int
-        /// The largest request body, in bytes. Default 256 KiB.
-        public var maximumBodySize = 256 * 1024
-        /// Whether responses say which calls they caused, in `X-PetPro-Calls`. For demonstrations. Default off.
-        public var exposesCalls = false
+        /// What clients may ask for.
+        public var limits = HTTPLimits()
+        /// How long a stop waits for requests under way. Default 15 s.
+        public var drainTimeout: Duration = .seconds(15)
 
         /// The defaults, at an address.
         public init(host: String = "127.0.0.1", port: Int = 8080) {
@@ -51,57 +51,116 @@ public struct Gateway: Service {
 
     private let configuration: Configuration
     private let services: Services
-    private let endpoints: [Endpoint]
-    private let hub: InventoryHub
-    private let callLog: CallLog
+    let endpoints: [Endpoint]
+    let hub: InventoryHub
+    let listener: HTTPListener
+    private let health: HealthReporter
+    private let callLog: CallLog?
     private let traceId: @Sendable () -> String
     private let onRunning: @Sendable (Int) async -> Void
     private let logger: Logger
 
-    /// Makes a gateway. `onRunning` is told the port once it listens.
+    /// Makes a gateway. With a `callLog`, responses say which calls they caused, in `X-PetPro-Calls`. `onRunning` is told
+    /// the port once it listens. Throws ``HTTPLimits/Invalid``.
     public init(
-        configuration: Configuration, services: Services, callLog: CallLog = CallLog(),
+        configuration: Configuration, services: Services, callLog: CallLog? = nil,
         traceId: @escaping @Sendable () -> String, logger: Logger,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
-    ) {
+    ) throws {
+        try configuration.limits.validate()
         self.configuration = configuration
         self.services = services
         self.callLog = callLog
         self.traceId = traceId
         self.logger = logger
         self.onRunning = onRunning
-        let hub = InventoryHub(products: services.products, logger: logger)
-        self.hub = hub
-        endpoints = Endpoints(services: services, hub: hub, logger: logger, newKey: traceId).all
+        let listener = HTTPListener(configuration.limits, logger: logger)
+        self.listener = listener
+        hub = InventoryHub(products: services.products, limits: configuration.limits, logger: logger)
+        health = HealthReporter(
+            service: "gateway", instance: "gateway",
+            checks: ServiceName.allCases.map { service in
+                HealthCheck(service.rawValue) {
+                    if await !services.health(service).isUsable { throw HealthCheck.Failed("it cannot be used") }
+                }
+            },
+            logger: logger
+        ) { listener.table.isStopping }
+        endpoints =
+            Endpoints(services: services, hub: hub, health: health, logger: logger, newKey: traceId).all
     }
 
-    /// Serves until graceful shutdown or cancellation; requests under way are finished.
+    /// Serves until graceful shutdown or cancellation. A stop finishes the requests that are under way, for at most
+    /// ``Configuration/drainTimeout``; connections without a complete request are closed at once. Throws
+    /// ``RookeryTCP/CannotListen`` when the address cannot be bound.
     public func run() async throws {
-        let router = Router(context: BasicRequestContext.self)
+        let hub = self.hub
+        let listener = self.listener
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await self.health.run() }
+            group.addTask {
+                try await withGracefulShutdownHandler {
+                    try await self.serve()
+                } onGracefulShutdown: {
+                    listener.table.stop()
+                    hub.stop()
+                }
+            }
+            group.addTask {
+                // Ended by the end of the server as well; whatever clients do, this is when it stops.
+                try? await gracefulShutdown()
+                try? await Task.sleep(for: self.configuration.drainTimeout)
+                if Task.isCancelled { return }
+                self.logger.warning(
+                    "closing connections that did not finish in time", metadata: ["count": "\(listener.table.count)"])
+                listener.table.closeAll()
+            }
+            defer { group.cancelAll() }
+            // Health ends only when it is cancelled: first comes the server, or the end of the time to drain.
+            try await group.next()
+        }
+    }
+
+    private func serve() async throws {
+        let router = Router(context: GatewayContext.self)
         for endpoint in endpoints {
-            router.on(endpoint.routerPath, method: endpoint.method) { request, context in
-                await answer(endpoint, request, context)
+            for method in endpoint.method == .get ? [.get, .head] : [endpoint.method] {
+                router.on(endpoint.routerPath, method: method) { request, context in
+                    await answer(endpoint, request, context)
+                }
             }
         }
-        router.add(middleware: NotFoundMiddleware(traceId: traceId))
+        let endpoints = self.endpoints
+        let traceId = self.traceId
+        router.add(middleware: NoRouteMiddleware(endpoints: endpoints, traceId: traceId))
+        let listener = self.listener
+        let isListening = Flag()
         let application = Application(
             router: router,
+            server: HTTPServerBuilder { responder in
+                HTTPChildChannel(listener: listener, responder: responder) { $0.response(traceId: traceId()) }
+            },
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port), serverName: "PetPro"),
+                address: .hostname(configuration.host, port: configuration.port), serverName: "PetPro",
+                backlog: 1024),
             services: [hub],
-            onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? configuration.port) },
+            onServerRunning: { channel in
+                isListening.raise()
+                await onRunning(channel.localAddress?.port ?? configuration.port)
+            },
             logger: logger)
-        try await withGracefulShutdownHandler {
+        do {
             try await application.run()
-        } onGracefulShutdown: {
-            hub.stop()
+        } catch {
+            if isListening.isRaised { throw error }
+            throw CannotListen(host: configuration.host, port: configuration.port, cause: "\(error)")
         }
     }
 
     /// The description of the API.
     public var openAPI: JSONValue { OpenAPI.document(endpoints) }
 
-    private func answer(_ endpoint: Endpoint, _ request: Request, _ context: BasicRequestContext) async -> Response {
+    private func answer(_ endpoint: Endpoint, _ request: Request, _ context: GatewayContext) async -> Response {
         let traceId = self.traceId()
         let began = NIODeadline.now()
         let trace = CallTrace(at: began)
@@ -124,11 +183,11 @@ public struct Gateway: Service {
             response = problem.response(traceId: traceId)
         }
         response.headers[.traceId] = traceId
-        if configuration.exposesCalls {
+        if let callLog {
             let calls = callLog.calls(of: traceId).map { "\($0.caller)>\($0.callee).\($0.method)" }
             if !calls.isEmpty { response.headers[.petProCalls] = calls.joined(separator: ", ") }
         }
-        return response
+        return request.method == .head ? response.createHeadResponse() : response
     }
 
     /// Requests that took longer are logged, with all that was decided about their calls. 1 s.
@@ -146,33 +205,29 @@ public struct Gateway: Service {
     }
 
     private func perform(
-        _ endpoint: Endpoint, _ request: Request, _ context: BasicRequestContext, _ traceId: String
+        _ endpoint: Endpoint, _ request: Request, _ context: GatewayContext, _ traceId: String
     ) async throws -> Response {
         // First what needs no call: a token that is missing, a body that is wrong.
         let token: String? =
             switch endpoint.access {
             case .everybody: nil
+            case .everybodyOrKnown: request.headers[.authorization] == nil ? nil : try Self.bearerToken(request)
             case .roles: try Self.bearerToken(request)
             }
-        let body: ByteBuffer
-        do {
-            body = try await request.body.collect(upTo: configuration.maximumBodySize)
-        } catch {
-            throw Problem(
-                .contentTooLarge, "TOO_LARGE", "The body is over \(configuration.maximumBodySize) bytes.")
-        }
-        var call = GatewayCall(
-            request: request, parameters: context.parameters, body: body, traceId: traceId)
+        // The connection has collected it already, within its limits.
+        let body = try await request.body.collect(upTo: .max)
+        var call = GatewayCall(request: request, context: context, body: body, traceId: traceId)
         try endpoint.check(call)
         let surroundings = MessageContext(
-            pattern: "http", metadata: [CallLog.traceKey: traceId], peer: "gateway")
+            pattern: "http", metadata: [MessageContext.requestIDKey: traceId], peer: "gateway")
         return try await MessageContext.$source.withValue(surroundings) {
-            if case .roles(let roles) = endpoint.access, let token {
-                call.user = try await authenticate(token, roles)
-            }
+            if let token { call.user = try await authenticate(token, endpoint.access) }
             return try await endpoint.handle(call)
         }
     }
+
+    /// What is longer is no token of ours, and Auth need not be asked.
+    private static let longestToken = 4096
 
     private static func bearerToken(_ request: Request) throws -> String {
         guard let header = request.headers[.authorization] else {
@@ -182,36 +237,52 @@ public struct Gateway: Service {
         guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             throw Problem.unauthenticated("The Authorization header must be: Bearer <token>.")
         }
+        guard parts[1].utf8.count <= longestToken else {
+            throw Problem.unauthenticated("The token is not good: malformed.")
+        }
         return String(parts[1])
     }
 
     /// Asks Auth each time: a revoked account is out at once. That Auth cannot be reached is 503, never 401, which would
     /// sign everybody out.
-    private func authenticate(_ token: String, _ roles: [Role]) async throws -> TokenUser {
+    private func authenticate(_ token: String, _ access: Endpoint.Access) async throws -> TokenUser {
         let validation = try await services.auth.validateToken(ValidateToken(token: token))
         guard validation.valid, let user = validation.user else {
             throw Problem.unauthenticated("The token is not good: \(validation.reason ?? "unknown").")
         }
+        guard case .roles(let roles, let evenPending) = access else { return user }
         guard roles.contains(user.role) else {
-            throw Problem(.forbidden, "FORBIDDEN", "The role \(user.role.rawValue) may not do this.")
+            throw Problem.forbidden("The role \(user.role.rawValue) may not do this.")
         }
-        if user.state == .pendingVendor {
+        if user.state == .pendingVendor, !evenPending {
             throw Problem(.forbidden, "ACCOUNT_PENDING", "The account is not active yet.")
         }
         return user
     }
 }
 
-/// Paths that do not exist get a problem like everything else.
-private struct NotFoundMiddleware<Context: RequestContext>: RouterMiddleware {
+/// Paths that do not exist get a problem like everything else; those that exist say which methods they have.
+private struct NoRouteMiddleware: RouterMiddleware {
+    let endpoints: [Endpoint]
     let traceId: @Sendable () -> String
 
     @concurrent
     func handle(
-        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+        _ request: Request, context: GatewayContext,
+        next: @concurrent (Request, GatewayContext) async throws -> Response
     ) async throws -> Response {
         do {
             return try await next(request, context)
+        } catch let error as HTTPError where error.status == .notFound {
+            guard let methods = endpoints.methods(at: request.uri.path) else {
+                let response = Problem.notFound.response(traceId: traceId())
+                return request.method == .head ? response.createHeadResponse() : response
+            }
+            guard request.method == .options else {
+                let response = Problem.methodNotAllowed(methods).response(traceId: traceId())
+                return request.method == .head ? response.createHeadResponse() : response
+            }
+            return Response(status: .noContent, headers: [.allow: methods, .traceId: traceId()])
         } catch {
             return Problem(answering: error).response(traceId: traceId())
         }

@@ -7,10 +7,10 @@ import Rookery
 /// One HTTP request, as an endpoint sees it.
 struct GatewayCall: Sendable {
     let request: Request
-    let parameters: Parameters
+    let context: GatewayContext
     let body: ByteBuffer
     let traceId: String
-    /// Who calls; nil at public endpoints.
+    /// Who calls; nil at public endpoints, and where no token is needed and none was sent.
     var user: TokenUser?
 
     /// The caller, at an endpoint that is not public.
@@ -21,15 +21,10 @@ struct GatewayCall: Sendable {
         }
     }
 
-    /// A number in the path. One that is none names nothing: 404.
-    func id(_ name: String = "id") throws -> Int {
-        guard let text = parameters.get(name), let id = Int(text), id > 0 else { throw Problem.notFound }
+    /// The number in the path. One that is none names nothing, like one that nothing has.
+    func id(orElse missing: Problem) throws -> Int {
+        guard let text = context.parameters.get("id"), let id = Int(text), ID.range.contains(id) else { throw missing }
         return id
-    }
-
-    /// A parameter of the query.
-    func query(_ name: String) -> String? {
-        request.uri.queryParameters.get(name)
     }
 
     /// A message made of parameters of the query: numbers and booleans as such, everything else as text. Throws
@@ -39,7 +34,7 @@ struct GatewayCall: Sendable {
     {
         var object = JSONObject()
         for name in names {
-            guard let text = query(name) else { continue }
+            guard let text = request.uri.queryParameters.get(name) else { continue }
             object[name] = numbers.contains(name) ? Int64(text).map { .int($0) } ?? .string(text) : .string(text)
         }
         return try Value.decode(json: JSONValue.object(object).jsonText)
@@ -54,7 +49,7 @@ struct GatewayCall: Sendable {
         }
     }
 
-    /// The `Idempotency-Key` header; a request without one gets a key of its own, good for this request only.
+    /// The `Idempotency-Key` header field; nil when there is none.
     func idempotencyKey() throws -> String? {
         guard let key = request.headers[.idempotencyKey] else { return nil }
         guard (1...128).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
@@ -86,5 +81,10 @@ extension Response {
         headers[.contentType] = "application/json"
         return Response(
             status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: value.json)))
+    }
+
+    /// A message as JSON that concerns one account, or one moment: nothing keeps it.
+    static func privateJSON(_ value: some MessageValue, status: HTTPResponse.Status = .ok) -> Response {
+        json(value, status: status, headers: [.cacheControl: "no-store"])
     }
 }

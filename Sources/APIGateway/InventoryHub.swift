@@ -1,10 +1,14 @@
+import HTTPTypes
 import Logging
+import NIOCore
 import PetProContracts
 import Rookery
 import ServiceLifecycle
-import Synchronization
 
-/// What one browser is shown; one upstream watch serves all that watch the same.
+/// Shows inventory to browsers; one upstream watch serves all that watch the same.
+///
+/// How many browsers there are is bounded, of each address and in all, and how many upstream watches; a browser that does
+/// not keep up is let go. So whatever browsers do, calls to Product and memory stay within their limits.
 actor InventoryHub: Service {
     /// What is watched.
     enum Topic: Hashable, Sendable {
@@ -19,46 +23,75 @@ actor InventoryHub: Service {
         }
     }
 
-    /// A chunk and the cursor behind it.
+    /// What a browser is sent next, as text.
     struct Item: Sendable {
-        let chunk: InventoryChunk
-        let cursor: String?
+        let text: ByteBuffer
+        let isHeartbeat: Bool
     }
 
-    typealias Subscription = AsyncThrowingStream<Item, any Error>
+    /// One browser's subscription: the whole snapshot, as one item, then changes and heartbeats.
+    struct Subscription: Sendable {
+        let items: AsyncThrowingStream<Item, any Error>
+        fileprivate let continuation: AsyncThrowingStream<Item, any Error>.Continuation
 
-    /// Chunks kept for a browser that does not keep up; then it is told so, and let go.
+        /// Ends it; the iteration ends too.
+        func end() { continuation.finish() }
+    }
+
+    /// Changes kept for a browser that does not keep up; then it is told so, and let go.
     private static let bufferLimit = 256
 
+    private struct Subscriber {
+        let continuation: AsyncThrowingStream<Item, any Error>.Continuation
+        let peer: String
+        /// Whether it has been sent the snapshot.
+        var isCurrent = false
+    }
+
     private struct Upstream {
-        var subscribers: [Int: Subscription.Continuation] = [:]
-        /// The newest state of each product, for those who come later.
+        /// Tells this watch from an earlier one of the same topic.
+        let generation: Int
+        /// Finished to end the watch.
+        let stop: AsyncStream<Void>.Continuation
+        var subscribers: [Int: Subscriber] = [:]
+        /// The newest state of each product.
         var current: [Int: InventoryChunk] = [:]
-        var cursor: String?
+        var cursor = ""
         /// Whether the snapshot is complete.
         var isReady = false
-        var pump: CheckedContinuation<Void, Never>?
+        /// The snapshot as text, while nothing changes.
+        var snapshot: ByteBuffer?
     }
 
     private let products: any ProductAPI
+    private let limits: HTTPLimits
     private let logger: Logger
     private var upstreams: [Topic: Upstream] = [:]
+    private var peers: [String: Int] = [:]
     private var nextID = 0
     private var isStopping = false
     private let requests: AsyncStream<Request>
     private nonisolated let request: AsyncStream<Request>.Continuation
 
     private enum Request: Sendable {
-        case open(Topic)
+        case open(Topic, generation: Int, stop: AsyncStream<Void>)
         case leave(Int, Topic)
         case stop
     }
 
-    init(products: any ProductAPI, logger: Logger) {
+    init(products: any ProductAPI, limits: HTTPLimits, logger: Logger) {
         self.products = products
+        self.limits = limits
         self.logger = logger
         (requests, request) = AsyncStream.makeStream(of: Request.self)
     }
+
+    /// How many upstream watches there are.
+    var upstreamCount: Int { upstreams.count }
+    /// How many browsers there are.
+    var streamCount: Int { peers.values.reduce(0, +) }
+
+    // MARK: Life
 
     /// Watches what is asked for, until ``stop()``, graceful shutdown or cancellation; then all subscriptions end.
     func run() async throws {
@@ -66,7 +99,8 @@ actor InventoryHub: Service {
             await withDiscardingTaskGroup { group in
                 for await request in self.requests {
                     switch request {
-                    case .open(let topic): group.addTask { await self.watch(topic) }
+                    case .open(let topic, let generation, let stop):
+                        group.addTask { await self.watch(topic, generation, until: stop) }
                     case .leave(let id, let topic): await self.unsubscribe(id, from: topic)
                     case .stop:
                         await self.finishAll()
@@ -83,71 +117,107 @@ actor InventoryHub: Service {
         request.yield(.stop)
     }
 
-    private static let shuttingDown = RemoteError(.shuttingDown, "The gateway is shutting down.")
+    private static let shuttingDown = Problem(
+        .serviceUnavailable, "SHUTTING_DOWN", "The gateway is shutting down.", retryAfterSeconds: 1)
 
     private func finishAll() {
         isStopping = true
-        for topic in upstreams.keys { finish(topic, Self.shuttingDown) }
+        for (topic, upstream) in upstreams { finish(topic, upstream.generation, Self.shuttingDown) }
     }
 
-    /// Subscribes. Ending the iteration unsubscribes; the last one to leave ends the upstream watch.
-    func subscribe(to topic: Topic) -> Subscription {
+    // MARK: Browsers
+
+    /// Subscribes a browser at an address; ending the iteration unsubscribes. Throws a 429 when there are too many.
+    func subscribe(to topic: Topic, from peer: String) throws -> Subscription {
+        if isStopping { throw Self.shuttingDown }
+        guard peers[peer, default: 0] < limits.streamsPerPeer else {
+            throw Problem.tooManyStreams("streams from this address")
+        }
+        guard streamCount < limits.streams else { throw Problem.tooManyStreams("streams") }
+        if upstreams[topic] == nil {
+            guard upstreams.count < limits.streamTopics else { throw Problem.tooManyStreams("watches") }
+            open(topic)
+        }
         nextID += 1
         let id = nextID
-        let (stream, continuation) = AsyncThrowingStream.makeStream(
+        let (items, continuation) = AsyncThrowingStream.makeStream(
             of: Item.self, throwing: (any Error).self, bufferingPolicy: .bufferingOldest(Self.bufferLimit))
-        if isStopping {
-            continuation.finish(throwing: Self.shuttingDown)
-            return stream
-        }
-        let isFirst = upstreams[topic] == nil
-        var upstream = upstreams[topic] ?? Upstream()
-        upstream.subscribers[id] = continuation
-        upstreams[topic] = upstream
         continuation.onTermination = { [request] _ in request.yield(.leave(id, topic)) }
-        if upstream.isReady {
-            for (_, chunk) in upstream.current.sorted(by: { $0.key < $1.key }) {
-                continuation.yield(Item(chunk: chunk, cursor: nil))
-            }
-            let cursor = upstream.cursor ?? ""
-            continuation.yield(Item(chunk: .snapshotEnd(cursor: cursor), cursor: cursor))
-        } else {
-            // It sees the snapshot as it comes; what came before it did, it is given now.
-            for (_, chunk) in upstream.current.sorted(by: { $0.key < $1.key }) {
-                continuation.yield(Item(chunk: chunk, cursor: nil))
-            }
-        }
-        if isFirst { request.yield(.open(topic)) }
-        return stream
+        peers[peer, default: 0] += 1
+        upstreams[topic]?.subscribers[id] = Subscriber(continuation: continuation, peer: peer)
+        if upstreams[topic]?.isReady == true { sendSnapshot(topic) }
+        return Subscription(items: items, continuation: continuation)
     }
 
-    /// How many upstream watches there are.
-    var upstreamCount: Int { upstreams.count }
+    private func open(_ topic: Topic) {
+        nextID += 1
+        let (stop, continuation) = AsyncStream.makeStream(of: Void.self)
+        upstreams[topic] = Upstream(generation: nextID, stop: continuation)
+        request.yield(.open(topic, generation: nextID, stop: stop))
+    }
 
     private func unsubscribe(_ id: Int, from topic: Topic) {
-        upstreams[topic]?.subscribers[id] = nil
-    }
-
-    private func watch(_ topic: Topic) async {
-        do {
-            let chunks = try await products.watchInventoryChanges(topic.request)
-            // The heartbeat comes every 2 s: an upstream that nobody listens to any more ends by then.
-            for try await chunk in chunks {
-                guard deliver(chunk, topic) else { return }
-            }
-            finish(topic, CallError(.connectionLost, "The inventory stream ended.", wasWritten: true))
-        } catch {
-            finish(topic, error)
-        }
-    }
-
-    /// Hands a chunk to all subscribers; false when there are none left.
-    private func deliver(_ chunk: InventoryChunk, _ topic: Topic) -> Bool {
-        guard var upstream = upstreams[topic] else { return false }
-        if upstream.subscribers.isEmpty {
+        guard let subscriber = upstreams[topic]?.subscribers.removeValue(forKey: id) else { return }
+        forget(subscriber)
+        if let upstream = upstreams[topic], upstream.subscribers.isEmpty {
             upstreams[topic] = nil
-            return false
+            upstream.stop.finish()
         }
+    }
+
+    private func forget(_ subscriber: Subscriber) {
+        let left = peers[subscriber.peer, default: 1] - 1
+        peers[subscriber.peer] = left > 0 ? left : nil
+    }
+
+    /// Sends the snapshot to those who have not seen it.
+    private func sendSnapshot(_ topic: Topic) {
+        guard var upstream = upstreams[topic] else { return }
+        let text = upstream.snapshot ?? Self.snapshot(upstream)
+        upstream.snapshot = text
+        for (id, subscriber) in upstream.subscribers where !subscriber.isCurrent {
+            upstream.subscribers[id]?.isCurrent = true
+            subscriber.continuation.yield(Item(text: text, isHeartbeat: false))
+        }
+        upstreams[topic] = upstream
+    }
+
+    private static func snapshot(_ upstream: Upstream) -> ByteBuffer {
+        var text = ByteBuffer()
+        for (_, chunk) in upstream.current.sorted(by: { $0.key < $1.key }) {
+            EventStream.write(chunk, cursor: nil, to: &text)
+        }
+        EventStream.write(.snapshotEnd(cursor: upstream.cursor), cursor: upstream.cursor, to: &text)
+        return text
+    }
+
+    // MARK: Upstream
+
+    /// One upstream watch, until it fails, or until `stop` is finished.
+    private func watch(_ topic: Topic, _ generation: Int, until stop: AsyncStream<Void>) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in stop {} }
+            group.addTask { await self.follow(topic, generation) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func follow(_ topic: Topic, _ generation: Int) async {
+        do {
+            for try await chunk in try await products.watchInventoryChanges(topic.request) {
+                guard upstreams[topic]?.generation == generation else { return }
+                deliver(chunk, topic)
+            }
+            finish(topic, generation, CallError(.connectionLost, "The inventory stream ended.", wasWritten: true))
+        } catch {
+            finish(topic, generation, error)
+        }
+    }
+
+    /// Notes a chunk, and hands it to all who have seen the snapshot.
+    private func deliver(_ chunk: InventoryChunk, _ topic: Topic) {
+        guard var upstream = upstreams[topic] else { return }
         switch chunk {
         case .snapshot(let productId, _, _, _, _, _): upstream.current[productId] = chunk
         case .snapshotEnd(let cursor):
@@ -157,28 +227,47 @@ actor InventoryHub: Service {
             upstream.current[productId] = .snapshot(
                 productId: productId, quantity: after.quantity, reserved: after.reserved, available: after.available,
                 status: after.status, version: version)
-            let epoch = upstream.cursor?.prefix { $0 != ":" } ?? ""
-            upstream.cursor = "\(epoch):\(seq)"
+            upstream.cursor = "\(upstream.cursor.prefix { $0 != ":" }):\(seq)"
         case .heartbeat(let cursor, _): upstream.cursor = cursor
         case .reset:
             upstream.current = [:]
             upstream.isReady = false
         }
-        var cursor: String?
-        if case .snapshot = chunk {} else { cursor = upstream.cursor }
-        for (id, subscriber) in upstream.subscribers {
-            if case .dropped = subscriber.yield(Item(chunk: chunk, cursor: cursor)) {
-                upstream.subscribers[id] = nil
-                subscriber.finish(throwing: RemoteError("SLOW_CONSUMER", "The stream was not read fast enough."))
-            }
-        }
+        upstream.snapshot = nil
         upstreams[topic] = upstream
-        return true
+        switch chunk {
+        case .snapshot: break
+        case .snapshotEnd: sendSnapshot(topic)
+        case .change, .heartbeat: send(chunk, topic)
+        case .reset:
+            send(chunk, topic)
+            // What follows is a snapshot, which is for everybody.
+            for id in upstream.subscribers.keys { upstreams[topic]?.subscribers[id]?.isCurrent = false }
+        }
     }
 
-    private func finish(_ topic: Topic, _ error: any Error) {
-        guard let upstream = upstreams.removeValue(forKey: topic) else { return }
+    private func send(_ chunk: InventoryChunk, _ topic: Topic) {
+        guard let upstream = upstreams[topic] else { return }
+        var text = ByteBuffer()
+        EventStream.write(chunk, cursor: upstream.cursor, to: &text)
+        var isHeartbeat = false
+        if case .heartbeat = chunk { isHeartbeat = true }
+        let item = Item(text: text, isHeartbeat: isHeartbeat)
+        for subscriber in upstream.subscribers.values where subscriber.isCurrent {
+            guard case .dropped = subscriber.continuation.yield(item) else { continue }
+            subscriber.continuation.finish(
+                throwing: RemoteError("SLOW_CONSUMER", "The stream was not read fast enough."))
+        }
+    }
+
+    private func finish(_ topic: Topic, _ generation: Int, _ error: any Error) {
+        guard let upstream = upstreams[topic], upstream.generation == generation else { return }
+        upstreams[topic] = nil
+        upstream.stop.finish()
         logger.info("an inventory watch ended", metadata: ["topic": "\(topic)", "error": "\(error)"])
-        for subscriber in upstream.subscribers.values { subscriber.finish(throwing: error) }
+        for subscriber in upstream.subscribers.values {
+            forget(subscriber)
+            subscriber.continuation.finish(throwing: error)
+        }
     }
 }

@@ -29,7 +29,7 @@ enum OpenAPI {
         var operation: JSONObject = ["summary": .string(endpoint.summary)]
         let names = endpoint.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { $0.dropFirst().dropLast() }
         var parameters: [JSONValue] = names.map { name in
-            ["name": .string(String(name)), "in": "path", "required": true, "schema": ["type": "integer"]]
+            ["name": .string(String(name)), "in": "path", "required": true, "schema": Schema.id.json]
         }
         for (name, schema) in endpoint.query {
             parameters.append(["name": .string(name), "in": "query", "schema": schema.json])
@@ -53,7 +53,10 @@ enum OpenAPI {
             responses[String(status)] = .object(response)
         }
         operation["responses"] = .object(responses)
-        if case .roles(let roles) = endpoint.access {
+        switch endpoint.access {
+        case .everybody: break
+        case .everybodyOrKnown: operation["security"] = [["bearer": []], [:]]
+        case .roles(let roles, _):
             operation["security"] = [["bearer": []]]
             operation["x-roles"] = .array(roles.map { .string($0.rawValue) })
         }

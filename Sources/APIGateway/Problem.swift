@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NIOHTTP1
 import PetProContracts
 import Rookery
 
@@ -14,6 +15,8 @@ struct Problem: Error, Sendable {
     /// Further particulars, such as the reason and the alternatives of a refused booking.
     var details: JSONValue?
     var retryAfterSeconds: Int?
+    /// The methods that a path has, when the one that was used is not among them.
+    var allowed: String?
 
     init(
         _ status: HTTPResponse.Status, _ code: String, _ detail: String, violations: [Violation] = [],
@@ -27,12 +30,56 @@ struct Problem: Error, Sendable {
         self.retryAfterSeconds = retryAfterSeconds
     }
 
+    // MARK: What the gateway itself says
+
     static func unauthenticated(_ detail: String) -> Problem { Problem(.unauthorized, "UNAUTHENTICATED", detail) }
-    static let notFound = Problem(.notFound, "NOT_FOUND", "There is no such resource.")
+    static func forbidden(_ detail: String) -> Problem { Problem(.forbidden, "FORBIDDEN", detail) }
+    static let notFound = Problem(.notFound, "NOT_FOUND", "There is no such path.")
+    static let noVendor = Problem(.notFound, RemoteError.Code.vendorNotFound.rawValue, "There is no such vendor.")
+    static let noBooking = Problem(.notFound, RemoteError.Code.bookingNotFound.rawValue, "There is no such booking.")
+    static let noProduct = Problem(.notFound, RemoteError.Code.productNotFound.rawValue, "There is no such product.")
+    static let noReservation = Problem(
+        .notFound, RemoteError.Code.reservationNotFound.rawValue, "There is no such reservation.")
 
     static func invalid(_ violations: [Violation]) -> Problem {
         Problem(.badRequest, "INVALID_REQUEST", "Some fields are missing or wrong.", violations: violations)
     }
+
+    static func methodNotAllowed(_ allowed: String) -> Problem {
+        var problem = Problem(.methodNotAllowed, "METHOD_NOT_ALLOWED", "This path has only \(allowed).")
+        problem.allowed = allowed
+        return problem
+    }
+
+    static func badRequest(_ detail: String) -> Problem { Problem(.badRequest, "BAD_REQUEST", detail) }
+    static func tooLarge(limit: Int) -> Problem {
+        Problem(.contentTooLarge, "TOO_LARGE", "The body is over \(limit) bytes.")
+    }
+    static let requestTimeout = Problem(.requestTimeout, "REQUEST_TIMEOUT", "The request did not arrive in time.")
+    static let versionNotSupported = Problem(
+        HTTPResponse.Status(code: 505, reasonPhrase: "HTTP Version Not Supported"), "VERSION_NOT_SUPPORTED",
+        "Only HTTP/1.1 and HTTP/1.0 are understood.")
+    static let outOfMemory = Problem(
+        .serviceUnavailable, "OVERLOADED", "There is no memory for this request now.", retryAfterSeconds: 1)
+    static func tooManyStreams(_ what: String) -> Problem {
+        Problem(
+            .tooManyRequests, "TOO_MANY_STREAMS", "There are as many \(what) as there may be.", retryAfterSeconds: 5)
+    }
+
+    /// A request that the parser does not understand.
+    init(parsing error: HTTPParserError) {
+        switch error {
+        case .headerOverflow:
+            self.init(
+                .requestHeaderFieldsTooLarge, "HEADERS_TOO_LARGE",
+                "The request's target and header fields are too large.")
+        case .invalidVersion: self = .versionNotSupported
+        case .invalidMethod: self.init(.notImplemented, "NOT_IMPLEMENTED", "The request's method is not known.")
+        default: self = .badRequest("The request is not HTTP: \(error).")
+        }
+    }
+
+    // MARK: What services and calls say
 
     /// The one place that decides which status a failure has.
     init(answering error: any Error) {
@@ -42,9 +89,10 @@ struct Problem: Error, Sendable {
         case let error as CallError: self.init(error)
         case let error as InvalidPayload: self = .invalid(error.violations)
         case let error as HTTPError:
-            // Hummingbird's own: no such route, a body that is too large.
-            self.init(
-                error.status, error.status == .notFound ? "NOT_FOUND" : "HTTP", error.body ?? error.status.reasonPhrase)
+            // Hummingbird's own: no such route.
+            self =
+                error.status == .notFound
+                ? .notFound : Problem(error.status, "HTTP", error.body ?? error.status.reasonPhrase)
         default: self.init(.internalServerError, "INTERNAL", "Something went wrong here.")
         }
     }
@@ -63,8 +111,9 @@ struct Problem: Error, Sendable {
         case .userNotFound, .vendorNotFound, .bookingNotFound, .petNotFound, .serviceNotFound, .productNotFound,
             .reservationNotFound:
             self.init(.notFound, code.rawValue, detail)
-        case .emailTaken, .vendorExists, .vendorUnavailable, .petBusy, .priceChanged, .invalidTransition, .staleVersion,
-            .skuTaken, .belowReserved, .insufficientStock, .reservationExpired, .userNotPending:
+        case .emailTaken, .vendorExists, .vendorUnavailable, .vendorNotActive, .petBusy, .priceChanged,
+            .invalidTransition, .staleVersion, .skuTaken, .belowReserved, .insufficientStock, .reservationExpired,
+            .userNotPending, .limitReached:
             self.init(.conflict, code.rawValue, detail, details: error.details)
         case .startInPast, .speciesNotServed, .cancellationNotAllowed, .keyReused:
             self.init(.unprocessableContent, code.rawValue, detail)
@@ -72,8 +121,12 @@ struct Problem: Error, Sendable {
             self.init(
                 .gatewayTimeout, "OUTCOME_UNKNOWN", "A service stopped before it answered; the outcome is unknown.")
         case .dependencyUnavailable, .overloaded:
-            self.init(.serviceUnavailable, code.rawValue, detail, retryAfterSeconds: 1)
+            // Clamped before anything is added to it: a service may say any number.
+            let milliseconds = min(60_000, max(1, error.details?["retryAfterMs"]?.intValue ?? 1))
+            self.init(
+                .serviceUnavailable, code.rawValue, detail, retryAfterSeconds: Int((milliseconds + 999) / 1000))
         case .deadlineExceeded: self.init(.gatewayTimeout, code.rawValue, detail)
+        case .replyTooLarge: self.init(.badGateway, code.rawValue, "A service's answer was too large.")
         default: self.init(.internalServerError, "INTERNAL", "A service failed.")
         }
     }
@@ -89,7 +142,7 @@ struct Problem: Error, Sendable {
             self.init(.badGateway, "BAD_REPLY", "A service gave an answer that makes no sense here.")
         case .invalidCall: self.init(.contentTooLarge, "TOO_LARGE", "The request is too large.")
         default:
-            // Rounded up: who comes sooner is refused again.
+            // Rounded up: a client that comes sooner is refused again.
             let seconds = error.retryAfter.map { Int(($0.nanoseconds + 999_999_999) / 1_000_000_000) } ?? 1
             self.init(
                 .serviceUnavailable, "SERVICE_UNAVAILABLE", "A service cannot be reached.",
@@ -114,10 +167,13 @@ struct Problem: Error, Sendable {
         if case .object(let details)? = details {
             for (key, value) in details { body[key] = value }
         }
-        var headers: HTTPFields = [.contentType: "application/problem+json", .cacheControl: "no-store"]
+        var headers: HTTPFields = [
+            .contentType: "application/problem+json", .cacheControl: "no-store", .traceId: traceId,
+        ]
         if status == .unauthorized {
             headers[.wwwAuthenticate] = "Bearer realm=\"petpro\", error=\"invalid_token\""
         }
+        if let allowed { headers[.allow] = allowed }
         if let retryAfterSeconds { headers[.retryAfter] = String(retryAfterSeconds) }
         return Response(
             status: status, headers: headers,

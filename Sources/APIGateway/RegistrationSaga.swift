@@ -1,78 +1,117 @@
-import HTTPTypes
-import Logging
 import PetProContracts
 import Rookery
 
-/// Registers a vendor: an account, then the vendor. If the second step fails for good, the first is taken back; if nobody
-/// knows whether it happened, nothing is taken back.
-struct RegistrationSaga: Sendable {
-    let auth: any AuthAPI
-    let vendors: any VendorAPI
-    let logger: Logger
+/// The registration of a vendor as a value: an account, then the vendor. It is told what came of each step, and says
+/// which comes next; `docs/platform.md` draws it.
+///
+/// Only what this attempt made is taken back, and only when the vendor was refused for good. A service that cannot be
+/// reached, or is overloaded, has refused nothing: the same registration goes on from there, and if none comes, Auth's
+/// sweeper takes the account back.
+struct RegistrationSaga: Sendable, Hashable {
+    enum State: Sendable, Hashable {
+        case creatingUser
+        case creatingVendor(userId: Int)
+        /// Whether the first call did it is unknown: making a vendor is idempotent, and another answer may be known.
+        case creatingVendorAgain(userId: Int)
+        case takingBack(userId: Int)
+        case done
+    }
 
-    /// `key` makes it resumable: the same registration again goes on where it stopped.
-    func register(_ body: RegisterVendorBody, key: String, hash: String) async throws -> Vendor {
-        let user = try await auth.createUser(
-            CreateUser(
-                email: body.user.email, password: body.user.password, name: body.user.name, role: .vendor,
-                registrationKey: key, registrationHash: hash))
-        let request = CreateVendor(
-            userId: user.id, businessName: body.vendor.businessName, type: body.vendor.type,
-            email: body.vendor.email ?? body.user.email, phone: body.vendor.phone, address: body.vendor.address,
-            timeZone: body.vendor.timeZone, currency: body.vendor.currency, capacity: body.vendor.capacity,
-            leadTimeMinutes: body.vendor.leadTimeMinutes, horizonDays: body.vendor.horizonDays)
-        do {
-            return try await vendors.createVendor(request)
-        } catch let error as RemoteError where error.isRefusal {
-            await takeBack(user, key)
-            throw error
-        } catch let error as CallError where !error.wasWritten {
-            // It never reached the service.
-            await takeBack(user, key)
-            throw error
-        } catch {
-            return try await resolveUnknown(request, error)
+    /// What is to be done next.
+    enum Step: Sendable, Hashable {
+        case createUser
+        case createVendor(userId: Int)
+        case deleteUser(userId: Int)
+        case finish(Outcome)
+    }
+
+    enum Outcome: Sendable, Hashable {
+        /// The vendor is there.
+        case registered
+        /// The last failure is the answer: of the step before an account was taken back, that is.
+        case failed
+        case unknown
+        /// The account was taken back in the meantime.
+        case expired
+    }
+
+    /// What came of a step.
+    enum Result: Sendable, Hashable {
+        case user(id: Int)
+        case vendor
+        case deleted
+        case failure(Failure)
+    }
+
+    /// What a failure means for what was asked for.
+    enum Failure: Sendable, Hashable {
+        /// It was not done, and never will be.
+        case refused
+        /// It was not done this time.
+        case notDone
+        /// The account that it was for is gone.
+        case accountGone
+        /// It may have been done.
+        case unknown
+    }
+
+    private(set) var state = State.creatingUser
+
+    var first: Step { .createUser }
+
+    mutating func next(after result: Result) -> Step {
+        switch (state, result) {
+        case (.creatingUser, .user(let id)):
+            state = .creatingVendor(userId: id)
+            return .createVendor(userId: id)
+        case (.creatingUser, .failure(let failure)):
+            return finish(failure == .unknown ? .unknown : .failed)
+
+        case (.creatingVendor, .vendor), (.creatingVendorAgain, .vendor): return finish(.registered)
+        case (.creatingVendor, .failure(.accountGone)), (.creatingVendorAgain, .failure(.accountGone)):
+            return finish(.expired)
+        case (.creatingVendor(let id), .failure(.refused)):
+            state = .takingBack(userId: id)
+            return .deleteUser(userId: id)
+        case (.creatingVendor, .failure(.notDone)): return finish(.failed)
+        // The first call may have been taken all the same: the sweeper, which asks Vendor, takes the account back.
+        case (.creatingVendorAgain, .failure(.refused)): return finish(.failed)
+        case (.creatingVendor(let id), .failure(.unknown)):
+            state = .creatingVendorAgain(userId: id)
+            return .createVendor(userId: id)
+        case (.creatingVendorAgain, .failure(.notDone)), (.creatingVendorAgain, .failure(.unknown)):
+            // That the second call was not done says nothing about the first.
+            return finish(.unknown)
+
+        // If it was not taken back, the sweeper does it.
+        case (.takingBack, .deleted), (.takingBack, .failure): return finish(.failed)
+
+        // A step's result that is none of its own.
+        case (.creatingUser, _), (.creatingVendor, _), (.creatingVendorAgain, _), (.takingBack, _), (.done, _):
+            return finish(.unknown)
         }
     }
 
-    /// The vendor may exist: ask, and if it does not, try once more. Both are idempotent per user.
-    private func resolveUnknown(_ request: CreateVendor, _ failure: any Error) async throws -> Vendor {
-        logger.warning("the outcome of create-vendor is unknown", metadata: ["userId": "\(request.userId)"])
-        do {
-            return try await vendors.getVendorByUser(GetVendorByUser(userId: request.userId))
-        } catch let error as RemoteError where error.code == .vendorNotFound {
-            do {
-                return try await vendors.createVendor(request)
-            } catch {
-                throw Self.stillUnknown
-            }
-        } catch {
-            throw Self.stillUnknown
-        }
-    }
-
-    private static let stillUnknown = Problem(
-        .gatewayTimeout, "OUTCOME_UNKNOWN",
-        "Whether the vendor was made is unknown. The same request with the same Idempotency-Key goes on from here.")
-
-    /// If this fails, Auth's sweeper does it after a while.
-    private func takeBack(_ user: User, _ key: String) async {
-        do {
-            try await auth.deleteUser(DeleteUser(id: user.id, registrationKey: key))
-        } catch {
-            logger.warning(
-                "taking back an account failed; the sweeper will",
-                metadata: ["userId": "\(user.id)", "error": "\(error)"])
-        }
+    private mutating func finish(_ outcome: Outcome) -> Step {
+        state = .done
+        return .finish(outcome)
     }
 }
 
-extension RemoteError {
-    /// Whether the service decided against it. A fault of its own, or its end in the middle of it, decides nothing.
-    fileprivate var isRefusal: Bool {
-        switch code {
-        case nil, .internal, .shuttingDown, .deadlineExceeded: false
-        default: true
+extension RegistrationSaga.Failure {
+    /// Reads a failure. Only what is known to be a refusal is one: everything else is not done, or unknown.
+    init(_ error: any Error) {
+        switch error {
+        case let error as RemoteError:
+            switch error.code {
+            case .invalidPayload: self = .refused
+            case .userNotFound: self = .accountGone
+            case .vendorExists, .emailTaken, .keyReused, .overloaded, .dependencyUnavailable, .forbidden:
+                self = .notDone
+            default: self = .unknown
+            }
+        case let error as CallError: self = error.wasWritten ? .unknown : .notDone
+        default: self = .unknown
         }
     }
 }

@@ -12,6 +12,9 @@ public struct ServiceHealth: Sendable {
         ServiceHealth(isUsable: false, json: ["status": "down", "error": .string(reason)])
     }
 
+    /// A service that is known to be well.
+    public static let up = ServiceHealth(isUsable: true, json: ["status": "ready"])
+
     private init(isUsable: Bool, json: JSONValue) {
         self.isUsable = isUsable
         self.json = json

@@ -1,6 +1,7 @@
+import CoreMetrics
 import Crypto
 import Foundation
-
+public import Logging
 public import PetProContracts
 public import PetProStorage
 import Rookery
@@ -11,25 +12,38 @@ public struct AuthController: AuthAPI {
     let environment: ServiceEnvironment
     private let hasher: PasswordHasher
     private let tokens: AccessTokens
+    private let logger: Logger
+    private let reuses = Counter(label: "petpro_auth_refresh_token_reuses_total")
 
     /// The schema of the service's database.
     public static var migrations: [Migration] { AuthSchema.migrations }
 
-    /// Makes the service. `passwordCost` is the logarithm of scrypt's N; only tests make it cheap.
+    /// Makes the service. `signingKeys` is the file of the keys that sign tokens, which is made if need be; nil keeps one in
+    /// memory. `passwordCost` is the logarithm of scrypt's N; only tests make it cheap.
     public init(
-        database: Database, environment: ServiceEnvironment = ServiceEnvironment(), passwordCost: Int = 17
+        database: Database, signingKeys path: String?, environment: ServiceEnvironment = ServiceEnvironment(),
+        passwordCost: Int = 17, logger: Logger = Logger(label: "petpro.auth")
     ) async throws {
         self.database = database
         self.environment = environment
+        self.logger = logger
         hasher = try PasswordHasher(cost: PasswordHash.Cost(logRounds: passwordCost))
-        let seed = try await database.write { transaction in
-            try transaction.signingSeed { SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) } }
-        }
-        tokens = try await AccessTokens(seed: seed)
+        tokens = try await AccessTokens(try await Self.signingKeys(path, database))
     }
 
-    /// Ends the hashing threads; no command may be under way.
-    public func shutDown() async throws { try await hasher.shutDown() }
+    /// Earlier versions kept the key in the database: it moves to the file, and tokens that it signed stay good.
+    private static func signingKeys(_ path: String?, _ database: Database) async throws -> SigningKeys {
+        guard let path else {
+            return SigningKeys([.init(id: "memory", seed: SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) })])
+        }
+        let former = try await database.read { try $0.formerSigningSeed() }
+        let keys = try SigningKeys.load(path, inherited: former.map { .init(id: "auth-1", seed: $0) })
+        if former != nil {
+            try await database.write { try $0.forgetFormerSigningSeed() }
+            try await database.checkpoint()
+        }
+        return keys
+    }
 
     func hashedDemoPassword() async throws -> String { try await hasher.hash(Self.demoPassword).phc }
 
@@ -55,29 +69,60 @@ public struct AuthController: AuthAPI {
             expiresAt: expiresAt)
     }
 
+    // MARK: Registration
+
     /// Makes an account; the same registration again gets the same account.
     public func createUser(_ request: CreateUser) async throws -> User {
         if request.role == .admin || request.role == .ops {
             throw RemoteError(.forbidden, "Nobody can register as \(request.role.rawValue).")
         }
-        if request.role == .vendor, request.registrationKey == nil {
+        if request.role == .vendor, request.attempt == nil {
             throw RemoteError(
                 InvalidPayload(violations: [
-                    Violation(path: "registrationKey", constraint: "required", message: "is required for a vendor")
+                    Violation(path: "attempt", constraint: "required", message: "is required for a vendor")
                 ]))
         }
         var request = request
         // A customer's registration is known again by the key of its call, should the reply be lost.
         request.registrationKey = request.registrationKey ?? MessageContext.current?.idempotencyKey
-        if let known = try await registered(request) { return known }
+        // Another attempt may be quicker between a look and the write: it is looked at again then.
+        for _ in 0..<3 {
+            if let user = try await step(request) { return user }
+        }
+        throw Self.busy
+    }
+
+    /// Nil when what was decided on changed in between.
+    private func step(_ request: CreateUser) async throws -> User? {
+        let known = try await database.read { try $0.user(email: request.email) }
+        switch Registration.decide(request, known?.existing, at: environment.now()) {
+        case .taken: throw Self.emailTaken
+        case .keyReused: throw Self.keyReused
+        case .busy: throw Self.busy
+        case .make: return try await make(request)
+        case .resumeIfSamePassword:
+            guard let known else { return nil }
+            guard try await hasher.verify(request.password, against: PasswordHash(phc: known.password)) else {
+                throw known.registrationKey == request.registrationKey ? Self.keyReused : Self.emailTaken
+            }
+            return try await resume(request, known)
+        }
+    }
+
+    private static let emailTaken = RemoteError(.emailTaken, "An account with this email address exists.")
+    private static let keyReused = RemoteError(
+        .keyReused, "This registration key was used for another registration.")
+    private static let busy = RemoteError(
+        .overloaded, "This registration is being taken back, or made by another request.",
+        details: ["retryAfterMs": 1000])
+
+    private func make(_ request: CreateUser) async throws -> User? {
         let password = try await hasher.hash(request.password).phc
-        try MessageContext.current?.checkDeadline()
         let now = environment.now()
         let eventId = environment.uniqueID()
-        return try await database.write { [request] transaction in
-            if let key = request.registrationKey, let record = try transaction.user(registrationKey: key) {
-                return try Self.same(record, request)
-            }
+        return try await database.write { transaction in
+            // Another attempt of the same registration may have been first: then it is gone on with.
+            if try transaction.user(email: request.email) != nil { return nil }
             let state: UserState = request.role == .vendor ? .pendingVendor : .active
             let user = try transaction.insertUser(request, state: state, password: password, at: now)
             try transaction.publish(.userCreated, UserCreated(userId: user.id, role: user.role), at: now, id: eventId)
@@ -85,24 +130,17 @@ public struct AuthController: AuthAPI {
         }
     }
 
-    private func registered(_ request: CreateUser) async throws -> User? {
-        try await database.read { transaction in
-            if let key = request.registrationKey, let record = try transaction.user(registrationKey: key) {
-                return try Self.same(record, request)
-            }
-            if try transaction.user(email: request.email) != nil {
-                throw RemoteError(.emailTaken, "An account with this email address exists.")
-            }
-            return nil
+    private func resume(_ request: CreateUser, _ known: UserRecord) async throws -> User? {
+        if known.user.state != .pendingVendor { return known.user }
+        let now = environment.now()
+        return try await database.write { transaction in
+            guard let record = try transaction.user(id: known.user.id), record.password == known.password,
+                case .resumeIfSamePassword = Registration.decide(request, record.existing, at: now)
+            else { return nil }
+            guard record.user.state == .pendingVendor else { return record.user }
+            try transaction.touch(record.user.id, by: request, at: now)
+            return try transaction.user(id: record.user.id)?.user
         }
-    }
-
-    private static func same(_ record: UserRecord, _ request: CreateUser) throws -> User {
-        let sameEmail = Transaction.emailKey(record.user.email) == Transaction.emailKey(request.email)
-        guard sameEmail, record.registrationHash == request.registrationHash else {
-            throw RemoteError(.keyReused, "This registration key was used for another registration.")
-        }
-        return record.user
     }
 
     /// Takes a pending account back.
@@ -111,13 +149,19 @@ public struct AuthController: AuthAPI {
         let eventId = environment.uniqueID()
         try await database.write { transaction in
             guard let record = try transaction.user(id: request.id) else { return }
-            guard record.user.state == .pendingVendor, record.registrationKey == request.registrationKey else {
-                throw RemoteError(.userNotPending, "Only the pending account of this registration can be taken back.")
+            guard
+                Registration.mayTakeBack(
+                    request.attempt, state: record.user.state, madeBy: record.madeBy, touchedBy: record.touchedBy)
+            else {
+                throw RemoteError(
+                    .userNotPending, "Only a pending account that this attempt made, and no other went on with.")
             }
             try transaction.execute("DELETE FROM users WHERE id = ?", request.id)
             try transaction.publish(.userDeleted, UserDeleted(userId: request.id), at: now, id: eventId)
         }
     }
+
+    // MARK: Sessions
 
     /// Trades email and password for tokens.
     public func login(_ request: Login) async throws -> TokenPair {
@@ -135,46 +179,58 @@ public struct AuthController: AuthAPI {
                 try $0.execute("UPDATE users SET password = ? WHERE id = ?", renewed, record.user.id)
             }
         }
-        return try await issue(to: record.user, family: environment.uniqueID())
-    }
-
-    private func issue(to user: User, family: String) async throws -> TokenPair {
         let now = environment.now()
-        // 256 bits.
-        let refresh = environment.uniqueID() + environment.uniqueID()
-        let access = try await tokens.issue(to: user, at: now)
+        let refresh = newRefreshToken()
+        let family = environment.uniqueID()
+        let access = try await tokens.issue(to: record.user, at: now)
         try await database.write {
-            try $0.insertRefreshToken(refresh, user: user.id, family: family, at: now)
+            try $0.insertRefreshToken(refresh, user: record.user.id, family: family, at: now)
         }
-        return TokenPair(accessToken: access.token, refreshToken: refresh, expiresAt: access.expiresAt, user: user)
+        return TokenPair(
+            accessToken: access.token, refreshToken: refresh, expiresAt: access.expiresAt, user: record.user)
     }
 
-    /// Trades a refresh token for new tokens.
+    /// 256 bits.
+    private func newRefreshToken() -> String { environment.uniqueID() + environment.uniqueID() }
+
+    /// Trades a refresh token for new tokens: one transaction looks at it, revokes it, and enters its successor.
     public func refreshToken(_ request: RefreshToken) async throws -> TokenPair {
         let now = environment.now()
-        let found: (UserRecord, String)? = try await database.write { transaction in
-            guard
-                case .rotated(let userId, let family) = try transaction.rotateRefreshToken(
-                    request.refreshToken, at: now),
-                let record = try transaction.user(id: userId),
-                record.user.state == .active || record.user.state == .pendingVendor
-            else { return nil }
-            return (record, family)
+        let successor = newRefreshToken()
+        let (rotation, record) = try await database.write { transaction in
+            let rotation = try transaction.rotateRefreshToken(request.refreshToken, successor: successor, at: now)
+            guard case .rotated(let userId) = rotation, let record = try transaction.user(id: userId) else {
+                return (rotation, UserRecord?.none)
+            }
+            return (rotation, record)
         }
-        guard let (record, family) = found else {
+        if case .reused(let userId) = rotation {
+            reuses.increment()
+            logger.warning(
+                "a refresh token was used twice: all tokens of its session are revoked",
+                metadata: ["userId": "\(userId)"])
+        }
+        guard let user = record?.user, user.state == .active || user.state == .pendingVendor else {
             throw RemoteError(.tokenRevoked, "This refresh token is not, or no longer, good. Sign in again.")
         }
-        return try await issue(to: record.user, family: family)
+        let access = try await tokens.issue(to: user, at: now)
+        return TokenPair(accessToken: access.token, refreshToken: successor, expiresAt: access.expiresAt, user: user)
     }
 
     /// Revokes a session.
     public func logout(_ request: Logout) async throws {
         let now = environment.now()
-        try await database.write { transaction in
-            guard let family = try transaction.family(ofRefreshToken: request.refreshToken) else { return }
+        let userId = try await database.write { transaction -> Int? in
+            guard let (family, userId) = try transaction.family(ofRefreshToken: request.refreshToken) else {
+                return nil
+            }
             try transaction.revokeFamily(family, at: now)
+            return userId
         }
+        if let userId { logger.info("a session was ended", metadata: ["userId": "\(userId)"]) }
     }
+
+    // MARK: Accounts
 
     /// An account.
     public func getUser(_ request: GetUser) async throws -> User {
@@ -184,15 +240,37 @@ public struct AuthController: AuthAPI {
         return record.user
     }
 
+    /// Makes an administrator's account, for the operator who has the database: nobody can register as one. Throws
+    /// `EMAIL_TAKEN`, and `INVALID_PAYLOAD` when a field does not fit.
+    public func createAdmin(email: String, name: String, password: String) async throws -> User {
+        // Through the message's own rules, as a registration would be.
+        let request = try CreateUser.decode(
+            json: CreateUser(email: email, password: password, name: name, role: .admin).json)
+        let hash = try await hasher.hash(request.password).phc
+        let now = environment.now()
+        let eventId = environment.uniqueID()
+        let user = try await database.write { transaction in
+            let user = try transaction.insertUser(request, state: .active, password: hash, at: now)
+            try transaction.publish(.userCreated, UserCreated(userId: user.id, role: user.role), at: now, id: eventId)
+            return user
+        }
+        logger.notice("an administrator was made", metadata: ["userId": "\(user.id)"])
+        return user
+    }
+
     /// Activates the pending account of a new vendor.
     public func vendorCreated(_ event: VendorCreatedEvent) async throws {
         let now = environment.now()
-        try await database.write { transaction in
-            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
-            guard let record = try transaction.user(id: event.data.userId), record.user.state == .pendingVendor else {
-                return
-            }
-            try transaction.setState(.active, ofUser: event.data.userId)
+        let isMissing = try await database.write { transaction in
+            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return false }
+            guard let record = try transaction.user(id: event.data.userId) else { return true }
+            if record.user.state == .pendingVendor { try transaction.setState(.active, ofUser: event.data.userId) }
+            return false
+        }
+        if isMissing {
+            logger.error(
+                "a vendor has no account",
+                metadata: ["vendorId": "\(event.data.vendorId)", "userId": "\(event.data.userId)"])
         }
     }
 }

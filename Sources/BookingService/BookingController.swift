@@ -47,12 +47,16 @@ public struct BookingController: BookingAPI {
         }
         guard request.start > now else { throw RemoteError(.startInPast, "A booking must start in the future.") }
 
-        let availability = try await askVendor(
-            GetVendorAvailability(vendorId: request.vendorId, at: request.start))
+        // The days that vendors and JavaScript can speak of end somewhere; no horizon reaches that far.
+        let start = min(request.start, now + Self.farthestHorizon)
+        let availability = try await askVendor(GetVendorAvailability(vendorId: request.vendorId, at: start))
         let wish = try self.wish(request, availability, for: pet)
         if let reason = wish.refusal(at: now) { throw try await unavailable(reason, wish, at: now) }
         return try await save(wish, request, key, at: now)
     }
+
+    /// Beyond every vendor's horizon, which is 730 days at most.
+    private static let farthestHorizon: Duration = .seconds(732 * 24 * 3600)
 
     private static func idempotencyKey(of request: CreateBooking) -> IdempotencyKey? {
         // Without a key of its customer's, that of the call: a repetition of a call whose reply was lost is no second booking.
@@ -81,13 +85,18 @@ public struct BookingController: BookingAPI {
     }
 
     /// The one call to Vendor. Its refusals are the caller's to know; that it cannot be reached is not the caller's fault,
-    /// and nothing has been saved.
+    /// and nothing has been saved. A vendor that is not shown is not there.
     private func askVendor(_ request: GetVendorAvailability) async throws -> VendorAvailability {
+        let availability: VendorAvailability
         do {
-            return try await vendors.getVendorAvailability(request)
+            availability = try await vendors.getVendorAvailability(request)
         } catch is CallError {
             throw RemoteError(.dependencyUnavailable, "The vendor service cannot be reached; nothing was booked.")
         }
+        guard availability.status.allows(.show) else {
+            throw RemoteError(.vendorNotFound, "There is no such vendor.")
+        }
+        return availability
     }
 
     private func unavailable(_ reason: Unavailability, _ wish: BookingWish, at now: Instant) async throws -> RemoteError
@@ -116,9 +125,8 @@ public struct BookingController: BookingAPI {
     private func save(
         _ wish: BookingWish, _ request: CreateBooking, _ key: IdempotencyKey?, at now: Instant
     ) async throws -> Booking {
-        // Too late is too late: the caller has been told that the outcome is unknown, or will be.
-        try MessageContext.current?.checkDeadline()
-        let reference = "PP-" + environment.uniqueID().prefix(10).uppercased()
+        // 64 random bits, and others should they be taken.
+        let references = (0..<3).map { _ in "PP-" + environment.uniqueID().prefix(16).uppercased() }
         let eventId = environment.uniqueID()
         return try await database.write { transaction in
             if let kept: Booking = try key?.reply(in: transaction, at: now) { return kept }
@@ -131,7 +139,10 @@ public struct BookingController: BookingAPI {
             guard concurrency < wish.availability.capacity else {
                 throw Self.unavailable(.full, wish, taken: try Self.takenOfDay(wish, in: transaction), at: now)
             }
-            let booking = try transaction.insertBooking(wish, request, reference: reference, at: now)
+            guard try transaction.openBookings(ofCustomer: request.customerId) < Holdings.openBookings else {
+                throw Self.limitReached(Holdings.openBookings, "bookings that are not over yet")
+            }
+            let booking = try transaction.insertBooking(wish, request, references: references, at: now)
             try key?.keep(booking, in: transaction, at: now)
             try transaction.publish(
                 .bookingCreated,
@@ -211,12 +222,30 @@ public struct BookingController: BookingAPI {
 
     /// Enters a pet.
     public func createPet(_ request: CreatePet) async throws -> Pet {
-        try await database.write { try $0.insertPet(request) }
+        // Where the day is the farthest on, it is 14 hours later than in UTC.
+        let today = Int((environment.now() + .seconds(14 * 3600)).milliseconds / 86_400_000)
+        if let date = request.birthDate, date.daysSinceEpoch > today {
+            throw RemoteError(
+                InvalidPayload(violations: [
+                    Violation(path: "birthDate", constraint: "range", message: "must not be in the future")
+                ]))
+        }
+        return try await database.write { transaction in
+            guard try transaction.petCount(ofOwner: request.ownerId) < Holdings.pets else {
+                throw Self.limitReached(Holdings.pets, "pets")
+            }
+            return try transaction.insertPet(request)
+        }
     }
 
-    /// An owner's pets.
-    public func listPets(_ request: ListPets) async throws -> PetList {
-        PetList(items: try await database.read { try $0.pets(ofOwner: request.ownerId) })
+    private static func limitReached(_ limit: Int, _ what: String) -> RemoteError {
+        RemoteError(.limitReached, "An account has at most \(limit) \(what).", details: ["limit": .int(Int64(limit))])
+    }
+
+    /// An owner's pets, by id.
+    public func listPets(_ request: ListPets) async throws -> PetPage {
+        let items = try await database.read { try $0.pets(request) }
+        return PetPage(items: items, next: items.count == request.limit ? items.last?.id : nil)
     }
 
     // MARK: Events
@@ -226,7 +255,9 @@ public struct BookingController: BookingAPI {
         let now = environment.now()
         try await database.write { transaction in
             guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
-            try transaction.execute("UPDATE bookings SET notes = NULL WHERE customer_id = ?", event.data.userId)
+            try transaction.execute(
+                "UPDATE bookings SET notes = NULL, cancel = json_set(cancel, '$.reason', '') WHERE customer_id = ?",
+                event.data.userId)
             // Replies that were kept have the notes in them too.
             try IdempotencyKey.forget(scope: Self.scope(ofCustomer: event.data.userId), in: transaction)
             try transaction.execute(

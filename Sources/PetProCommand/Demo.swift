@@ -1,5 +1,6 @@
 import ArgumentParser
 import AsyncHTTPClient
+import CommandSupport
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -41,7 +42,7 @@ struct Demo: AsyncParsableCommand {
                     "currency": "EUR", "capacity": 1,
                 ],
             ], headers: [("Idempotency-Key", "demo-\(run)")])
-        guard let vendorId = vendor["id"]?.intValue else { throw CommandFailure(message: "the vendor has no id") }
+        guard let vendorId = vendor["id"]?.intValue else { throw CommandFailure("the vendor has no id") }
         let login: JSONValue = ["email": .string("vendor-\(run)@petpro.example"), "password": "correct horse"]
         let vendorToken = try await client.signIn("sign in as the vendor", login)
         try await client.untilActive(vendorToken)
@@ -132,7 +133,7 @@ struct DemoClient: Sendable {
             bytes = try await response.body.collect(upTo: 1 << 20)
         } catch {
             throw CommandFailure(
-                message: "\(url) does not answer (\(error)).\nStart a platform first: petpro up --demo")
+                "\(url) does not answer (\(error)).\nStart a platform first: petpro up --demo")
         }
         let value = bytes.readableBytes == 0 ? JSONValue.null : try JSONValue(parsing: bytes.readableBytesView)
         return Answer(
@@ -149,7 +150,7 @@ struct DemoClient: Sendable {
         Terminal.line("  \(padded)\(method.rawValue) \(path) → \(answer.status)")
         if let calls = answer.calls { Terminal.line("      \(calls)") }
         guard answer.status == status else {
-            throw CommandFailure(message: "expected status \(status), got \(answer.status): \(answer.body.jsonText)")
+            throw CommandFailure("expected status \(status), got \(answer.status): \(answer.body.jsonText)")
         }
         return answer.body
     }
@@ -157,7 +158,7 @@ struct DemoClient: Sendable {
     func signIn(_ name: String, _ credentials: JSONValue) async throws -> String {
         let tokens = try await step(name, .POST, "/api/auth/login", expecting: 200, body: credentials)
         guard let token = tokens["accessToken"]?.stringValue else {
-            throw CommandFailure(message: "the answer has no token")
+            throw CommandFailure("the answer has no token")
         }
         return token
     }
@@ -166,9 +167,9 @@ struct DemoClient: Sendable {
     func untilActive(_ token: String) async throws {
         for _ in 0..<100 {
             let answer = try await send(.GET, "/api/me", body: nil, token: token, headers: [])
-            if answer.status == 200 { return }
+            if answer.body["state"] == "active" { return }
             try await Task.sleep(for: .milliseconds(50))
         }
-        throw CommandFailure(message: "the vendor's account did not become active in 5 s")
+        throw CommandFailure("the vendor's account did not become active in 5 s")
     }
 }

@@ -1,7 +1,7 @@
-public import ArgumentParser
-import Foundation
+import ArgumentParser
+import CommandSupport
 import Logging
-public import Rookery
+import Rookery
 
 @main
 struct PetProCommand: AsyncParsableCommand {
@@ -12,73 +12,27 @@ struct PetProCommand: AsyncParsableCommand {
             Examples:
               petpro up --demo                    everything in one process, with demo data
               petpro demo                         the three flows against a running platform
+              petpro up --print-config            every setting, and where it came from
               petpro up --instances booking=2,vendor=2
               petpro serve booking --vendor 10.0.0.7:4003,10.0.0.8:4003
+              petpro users create-admin --email admin@example.com --name Admin
+
+            Exit codes: 0 done, 1 failed, 2 wrong usage.
             """,
         version: "0.1.0",
-        subcommands: [Up.self, Serve.self, Demo.self])
+        subcommands: [Up.self, Serve.self, Demo.self, Users.self])
 
     static func main() async {
-        do {
-            var command = try parseAsRoot()
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
+        await Program.run(Self.self, name: "petpro") { error in
+            switch error {
+            case let error as CannotListen:
+                Terminal.note(
+                    "petpro: \(error)\nIs another platform running? Choose other ports with --http and --base-port.")
+                return 1
+            default: return nil
             }
-        } catch let error as CannotListen {
-            Terminal.note(
-                "petpro: \(error)\nIs another platform running? Choose other ports with --http and --base-port.")
-            Foundation.exit(1)
-        } catch let error as InvalidSetting {
-            Terminal.note("petpro: \(error)")
-            Foundation.exit(1)
-        } catch let error as ServerConfiguration.Invalid {
-            Terminal.note("petpro: \(error)")
-            Foundation.exit(1)
-        } catch let error as CommandFailure {
-            Terminal.note("petpro: \(error.message)")
-            Foundation.exit(1)
-        } catch {
-            exit(withError: error)
         }
     }
-}
-
-/// A failure with its next step.
-struct CommandFailure: Error {
-    let message: String
-}
-
-/// Output for people, and for whoever reads it from a pipe.
-enum Terminal {
-    static func line(_ text: String) {
-        FileHandle.standardOutput.write(Data((text + "\n").utf8))
-    }
-
-    static func note(_ text: String) {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
-    }
-
-    /// Bold on a terminal, plain elsewhere.
-    static func strong(_ text: String) -> String {
-        isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
-            ? "\u{1B}[1m\(text)\u{1B}[0m" : text
-    }
-}
-
-extension Instance: ExpressibleByArgument {
-    /// `HOST:PORT`
-    public init?(argument: String) { self.init(argument) }
-    /// What `--help` shows for a default.
-    public var defaultValueDescription: String { description }
-}
-
-extension InstanceSource: ExpressibleByArgument {
-    /// `HOST:PORT`, several with commas, `file:PATH` or `dns:HOST:PORT`.
-    public init?(argument: String) { self.init(argument) }
-    /// What `--help` shows for a default.
-    public var defaultValueDescription: String { description }
 }
 
 struct PasswordOptions: ParsableArguments {

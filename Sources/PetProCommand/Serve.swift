@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import NIOCore
 import PetProContracts
@@ -37,10 +38,7 @@ struct Serve: AsyncParsableCommand {
     var listen: Instance?
     @Option(help: "The address of the HTTP gateway.")
     var http = Instance(host: "127.0.0.1", port: 8080)
-    @Option(help: "The folder of the database; it is made if need be.")
-    var data = "data"
-    @Flag(help: "Enter demo data into an empty database.")
-    var demo = false
+    @OptionGroup var store: StoreOptions
     @Flag(help: "New vendors wait for an admin before they can be booked.")
     var vendorsNeedApproval = false
     @OptionGroup var settings: SettingsOptions
@@ -52,44 +50,51 @@ struct Serve: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let logger = logging.logger()
+        DescriptorLimit.raise()
+        var settings = try await self.settings.read()
+        settings.share(
+            .current, gateway: part == .gateway, instances: part.service.map { [$0: 1] } ?? [:])
         let sources = try self.sources()
-        let reader = try await settings.reader()
         let platform = Platform(
-            sources: sources, settings: try await SettingsOptions.destinations(reader),
-            servers: try await SettingsOptions.servers(reader), dataFolder: data, isDemo: demo,
-            passwordCost: passwords.passwordCost,
-            vendorsNeedApproval: vendorsNeedApproval, logger: logger)
-        var services: [any Service]
-        var close: @Sendable () async throws -> Void = {}
-        var server: RookeryServer?
-        if let service = part.service {
-            let parts = try await platform.parts(of: service, at: try ownAddress(service, sources))
-            services = [parts.server] + parts.others
-            server = parts.server
-            close = parts.close
-        } else {
+            sources: sources, settings: settings, store: store, passwordCost: passwords.passwordCost,
+            vendorsNeedApproval: vendorsNeedApproval, logger: logging.logger())
+        guard let service = part.service else {
+            try store.check([http])
             let http = self.http
-            services = try platform.gateway(http) { Terminal.line("ready http://\(http.host):\($0)") }
+            return try await run(
+                try platform.gateway(http) { Terminal.line("ready http://\(http.host):\($0)") }, platform)
         }
-        let group = ServiceGroup(
-            configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        let listening = server
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
-            tasks.addTask {
-                guard let address = try await listening?.boundAddress else { return }
-                Terminal.line("ready \(address.ipAddress ?? ""):\(address.port ?? 0)")
+        let address = try ownAddress(service, sources)
+        try store.check([address])
+        let parts = try await ServiceParts(service, at: address, platform)
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try await run([parts.server] + parts.others, platform) }
+                tasks.addTask {
+                    let address = try await parts.server.boundAddress
+                    Terminal.line("ready \(address.ipAddress ?? ""):\(address.port ?? 0)")
+                }
+                try await tasks.waitForAll()
             }
-            try await tasks.waitForAll()
+        } catch {
+            // What is open is closed, whatever else was wrong.
+            try? await parts.close()
+            throw error
         }
-        try await close()
+        try await parts.close()
+    }
+
+    private func run(_ services: [any Service], _ platform: Platform) async throws {
+        let group = ServiceGroup(
+            configuration: .init(
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: platform.logger))
+        try await group.run()
     }
 
     private func ownAddress(_ service: ServiceName, _ sources: [ServiceName: InstanceSource]) throws -> Instance {
         if let listen { return listen }
         if case .list(let instances)? = sources[service], instances.count == 1 { return instances[0] }
-        throw CommandFailure(message: "\(service.rawValue) has several instances: say with --listen which this is")
+        throw CommandFailure("\(service.rawValue) has several instances: say with --listen which this is")
     }
 
     private func sources() throws -> [ServiceName: InstanceSource] {
@@ -107,8 +112,7 @@ struct Serve: AsyncParsableCommand {
             if let text = ProcessInfo.processInfo.environment[key] {
                 guard let source = InstanceSource(text) else {
                     throw CommandFailure(
-                        message:
-                            "\(key) must be HOST:PORT, several with commas, file:PATH or dns:HOST:PORT, not \(text)")
+                        "\(key) must be HOST:PORT, several with commas, file:PATH or dns:HOST:PORT, not \(text)")
                 }
                 sources[service] = source
                 continue

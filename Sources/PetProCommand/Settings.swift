@@ -1,11 +1,13 @@
+import APIGateway
 import ArgumentParser
+import CommandSupport
 import Configuration
 import Foundation
 import PetProContracts
 import Rookery
 import SystemPackage
 
-/// The settings of the services, and of their calls to each other: from the environment, then from a file.
+/// The settings of the services, of their calls to each other, and of the gateway: from the environment, then from a file.
 struct SettingsOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -13,51 +15,121 @@ struct SettingsOptions: ParsableArguments {
             valueName: "file"))
     var config: String?
 
-    /// What the settings are read from.
-    func reader() async throws -> ConfigReader {
+    /// Reads the settings. Throws an error that names the setting that is wrong, or that does not exist.
+    func read() async throws -> Settings {
+        let log = SettingsLog()
         var providers: [any ConfigProvider] = [EnvironmentVariablesProvider()]
+        var keys: [String] = []
         if let config {
+            keys = Self.keys(of: try Self.object(config), under: "")
             do {
                 providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(config)))
             } catch {
-                throw CommandFailure(message: "--config: cannot read \(config): \(error)")
+                throw CommandFailure("--config \(config): \(error)")
             }
         }
-        return ConfigReader(providers: providers)
+        let reader = ConfigReader(providers: providers, accessReporter: log)
+        var settings: Settings
+        do {
+            settings = try await Settings(reader, log)
+        } catch let error as InvalidSetting {
+            throw CommandFailure("\(error)")
+        } catch let error as ServerConfiguration.Invalid {
+            throw CommandFailure("\(error)")
+        } catch let error as HTTPLimits.Invalid {
+            throw CommandFailure("\(error)")
+        }
+        let variables = ProcessInfo.processInfo.environment.keys.filter { name in
+            (name.hasPrefix("ROOKERY_") || name.hasPrefix("PETPRO_")) && !Self.otherVariables.contains(name)
+        }
+        let unknown =
+            log.unknown(keys).map { ($0.key, $0.like, " in \(config ?? "")") }
+            + log.unknown(variables: variables.sorted()).map { ($0.key, $0.like, " in the environment") }
+        if let (name, like, place) = unknown.first {
+            throw CommandFailure(
+                "there is no setting \(name)\(place)" + (like.map { "; did you mean \($0)?" } ?? "")
+                    + "\n`petpro up --print-config` shows all there are.")
+        }
+        return settings
     }
 
-    /// Reads the settings of every service's destination. Throws an error that names the setting that is wrong.
-    static func destinations(_ reader: ConfigReader) async throws -> [ServiceName: DestinationConfiguration] {
+    /// Variables that are no settings, but stand for options.
+    private static let otherVariables = Set(
+        ServiceName.allCases.map { "PETPRO_\($0.rawValue.uppercased())" } + [Users.CreateAdmin.passwordVariable])
+
+    private static func object(_ path: String) throws -> JSONObject {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw CommandFailure("--config \(path): there is no such file, or it cannot be read")
+        }
+        do {
+            guard case .object(let object) = try JSONValue(parsing: data) else {
+                throw CommandFailure("--config \(path): must be a JSON object")
+            }
+            return object
+        } catch let error as MalformedValue {
+            throw CommandFailure("--config \(path): is not JSON: \(error)")
+        }
+    }
+
+    /// The keys of everything in an object that is no object itself: `rookery.client.timeout`.
+    private static func keys(of object: JSONObject, under prefix: String) -> [String] {
+        object.flatMap { key, value -> [String] in
+            if case .object(let inner) = value { return keys(of: inner, under: prefix + key + ".") }
+            return [prefix + key]
+        }
+    }
+}
+
+/// Every setting as it is in force.
+struct Settings: Sendable {
+    /// How each service is called.
+    var destinations: [ServiceName: DestinationConfiguration] = [:]
+    /// How each service serves.
+    var servers: [ServiceName: ServerConfiguration] = [:]
+    var gateway = Gateway.Configuration()
+    private let log: SettingsLog
+
+    init(_ reader: ConfigReader, _ log: SettingsLog) async throws {
+        self.log = log
+        for service in ServiceName.allCases {
+            let commands = Self.commands(of: service)
+            destinations[service] = try await DestinationConfiguration(
+                reader, destination: service.rawValue, groups: Set(commands.map(\.group)).sorted(),
+                commands: commands.map(\.wireName), defaults: Self.destination(service))
+            var own = Self.server
+            own.name = service.rawValue
+            servers[service] = try await ServerConfiguration(reader, service: service.rawValue, defaults: own)
+        }
+        try await gateway.read(reader)
+    }
+
+    private static func destination(_ service: ServiceName) -> DestinationConfiguration {
         var defaults = DestinationConfiguration()
         // A write may wait for another instance that was stopped in the middle of its own, and is not done sooner for being
         // sent again: an attempt gets half of the time there is.
         defaults.retry.attemptTimeout = defaults.timeout / 2
         // As many as are done in that time.
         defaults.concurrency.maximumCalls = 4096
-        var destinations: [ServiceName: DestinationConfiguration] = [:]
-        for service in ServiceName.allCases {
-            destinations[service] = try await DestinationConfiguration(
-                reader, destination: service.rawValue, commands: Self.commands(of: service).map(\.wireName),
-                defaults: defaults)
-        }
-        return destinations
+        // Hashes that are done in that time, on a large machine.
+        if service == .auth { defaults.groups[AuthGroups.passwords, default: .init()].maximumCalls = 256 }
+        // More than the gateway watches, so that a second gateway has room.
+        if service == .product { defaults.groups[ProductGroups.watches, default: .init()].maximumCalls = 512 }
+        return defaults
     }
 
-    /// Reads the settings of every service's server. Throws an error that names the setting that is wrong.
-    static func servers(_ reader: ConfigReader) async throws -> [ServiceName: ServerConfiguration] {
+    /// Five listeners share a machine: together they keep well below 400 MiB, whatever peers do.
+    private static var server: ServerConfiguration {
         var defaults = ServerConfiguration()
         // A write waits for the disk, a login for its hash, and everybody for a writer that was stopped with the database's
         // lock in its hand. Two thousand at once are done within their five seconds; more are not.
         defaults.shedding.floor = .milliseconds(250)
         defaults.shedding.minimum = 2000
         defaults.shedding.initial = 2000
-        var servers: [ServiceName: ServerConfiguration] = [:]
-        for service in ServiceName.allCases {
-            var own = defaults
-            own.name = service.rawValue
-            servers[service] = try await ServerConfiguration(reader, service: service.rawValue, defaults: own)
-        }
-        return servers
+        defaults.limits.frame = 2 * 1024 * 1024
+        defaults.limits.memory = 24 * 1024 * 1024
+        defaults.limits.connectionMemory = 12 * 1024 * 1024
+        defaults.drainTimeout = .seconds(15)
+        return defaults
     }
 
     private static func commands(of service: ServiceName) -> [Command] {
@@ -66,6 +138,42 @@ struct SettingsOptions: ParsableArguments {
         case .booking: BookingAPIContract.commands
         case .vendor: VendorAPIContract.commands
         case .product: ProductAPIContract.commands
+        }
+    }
+
+    /// Shares the process's open files between the listeners of `parts`, of which each service has so many.
+    mutating func share(_ descriptors: DescriptorLimit, gateway: Bool, instances: [ServiceName: Int]) {
+        // A browser has a connection of its own, a service's peers are few: half is the gateway's where there is one.
+        let all = descriptors.connections
+        if gateway { self.gateway.limits.connections = min(self.gateway.limits.connections, max(1, all / 2)) }
+        let rest = gateway ? all / 2 : all
+        let count = instances.values.reduce(0, +)
+        let share = max(1, rest / max(1, count))
+        for service in instances.keys {
+            guard let limit = servers[service]?.limits.connections else { continue }
+            servers[service]?.limits.connections = min(limit, share)
+        }
+    }
+
+    /// A setting with where its value came from, for people.
+    struct Line: Sendable {
+        let key: String
+        let value: String
+        let origin: String
+    }
+
+    /// Every setting, its value, and where that came from.
+    var lines: [Line] {
+        var shown: [ShownSetting] = gateway.shownSettings
+        for service in ServiceName.allCases {
+            shown += servers[service]?.shownSettings(service.rawValue) ?? []
+            shown += destinations[service]?.shownSettings(service.rawValue) ?? []
+        }
+        return shown.map { setting in
+            let found = log.origin(setting.keys)
+            return Line(
+                key: setting.keys[0], value: setting.value,
+                origin: found.map { $0.key == setting.keys[0] ? $0.origin : "\($0.origin), \($0.key)" } ?? "default")
         }
     }
 }

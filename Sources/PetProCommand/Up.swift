@@ -1,8 +1,7 @@
 import ArgumentParser
 import AuthService
-import Foundation
+import CommandSupport
 import Logging
-import NIOCore
 import PetProContracts
 import Rookery
 import ServiceLifecycle
@@ -17,18 +16,22 @@ struct Up: AsyncParsableCommand {
             them. Ctrl-C finishes what is under way and stops.
             """)
 
-    @Flag(help: "Enter demo data into an empty platform, and say in each response which calls it caused.")
-    var demo = false
+    private static let defaultHTTP = Instance(host: "127.0.0.1", port: 8080)
+    private static let defaultBasePort = 4001
+
     @Option(help: "The address of the HTTP gateway.")
-    var http = Instance(host: "127.0.0.1", port: 8080)
+    var http = defaultHTTP
     @Option(help: "The port of the first service.")
-    var basePort = 4001
-    @Option(help: "The folder of the databases; it is made if need be.")
-    var data = "data"
+    var basePort = defaultBasePort
+    @OptionGroup var store: StoreOptions
     @Flag(help: "New vendors wait for an admin before they can be booked.")
     var vendorsNeedApproval = false
     @Option(help: "How many instances of a service run, such as booking=2,vendor=2.")
     var instances = InstanceCounts()
+    @Flag(help: "Print every setting, its value and where that came from, and start nothing.")
+    var printConfig = false
+    @Flag(help: "With --print-config: as JSON.")
+    var json = false
     @OptionGroup var settings: SettingsOptions
     @OptionGroup var passwords: PasswordOptions
     @OptionGroup var logging: LoggingOptions
@@ -36,42 +39,53 @@ struct Up: AsyncParsableCommand {
     func validate() throws {
         let last = 65_536 - instances.total
         if !(1...last).contains(basePort) { throw ValidationError("--base-port must be 1 to \(last)") }
+        if json, !printConfig { throw ValidationError("--json goes with --print-config") }
     }
 
     func run() async throws {
+        DescriptorLimit.raise()
+        var settings = try await self.settings.read()
+        settings.share(.current, gateway: true, instances: instances.counts)
+        if printConfig { return show(settings) }
+        try store.check([http])
         let addresses = instances.addresses(from: basePort)
-        let logger = logging.logger()
-        let reader = try await settings.reader()
         let platform = Platform(
             sources: Dictionary(grouping: addresses, by: \.service).mapValues { .list($0.map(\.address)) },
-            settings: try await SettingsOptions.destinations(reader),
-            servers: try await SettingsOptions.servers(reader), dataFolder: data, isDemo: demo,
-            passwordCost: passwords.passwordCost, vendorsNeedApproval: vendorsNeedApproval, logger: logger)
-        var parts: [Platform.ServiceParts] = []
-        for (service, address) in addresses {
-            Terminal.line("starting \(service.rawValue) on \(address)")
-            parts.append(try await platform.parts(of: service, at: address))
+            settings: settings, store: store, passwordCost: passwords.passwordCost,
+            vendorsNeedApproval: vendorsNeedApproval, logger: logging.logger())
+        var parts: [ServiceParts] = []
+        do {
+            for (service, address) in addresses {
+                Terminal.line("starting \(service.rawValue) on \(address)")
+                parts.append(try await ServiceParts(service, at: address, platform))
+            }
+            try await serve(parts, platform)
+        } catch {
+            // What is open is closed, whatever else was wrong.
+            for part in parts { try? await part.close() }
+            throw error
         }
-        let servers = parts.map(\.server)
-        let http = self.http
-        let demo = self.demo
-        Terminal.line("starting gateway on \(http)")
-        let gateway = try platform.gateway(http) { port in
-            // The gateway must not say ready before the services listen. A failure to listen ends the whole group.
-            for server in servers { _ = try? await server.boundAddress }
-            Self.ready("http://\(http.host):\(port)", demo: demo)
-        }
-        // They stop in the opposite order: first the gateway, then what sends events, then the servers.
-        let services: [any Service] = servers + parts.flatMap(\.others) + gateway
-        let group = ServiceGroup(
-            configuration: .init(
-                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await group.run()
         for part in parts { try await part.close() }
         Terminal.line("stopped")
     }
 
-    private static func ready(_ url: String, demo: Bool) {
+    private func serve(_ parts: [ServiceParts], _ platform: Platform) async throws {
+        let servers = Servers(servers: parts.map(\.server))
+        Terminal.line("starting gateway on \(http)")
+        let gateway = try platform.gateway(http) { port in
+            // Ready is what listens. That one does not ends everything, with its own message.
+            guard (try? await servers.listening()) != nil else { return }
+            ready("http://\(http.host):\(port)")
+        }
+        // They stop in the opposite order: first the gateway, then what sends events, then the servers.
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [servers] + parts.flatMap(\.others) + gateway, gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: platform.logger))
+        try await group.run()
+    }
+
+    private func ready(_ url: String) {
         Terminal.line(
             """
 
@@ -82,7 +96,7 @@ struct Up: AsyncParsableCommand {
               curl \(url)/api/products/9001/availability
               petpro demo --url \(url)       the three flows, step by step
             """)
-        if demo {
+        if store.demo {
             Terminal.line(
                 """
                 Demo accounts, all with the password \(AuthController.demoPassword):
@@ -91,36 +105,32 @@ struct Up: AsyncParsableCommand {
         }
         Terminal.line("Ctrl-C stops.")
     }
-}
 
-/// How many instances of each service run: `booking=2,vendor=2`, the others once.
-struct InstanceCounts: ExpressibleByArgument, Sendable {
-    private static let order: [ServiceName] = [.auth, .booking, .vendor, .product]
-    private var counts: [ServiceName: Int] = [:]
-
-    init() {}
-
-    init?(argument: String) {
-        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            let sides = part.split(separator: "=", omittingEmptySubsequences: false)
-            guard sides.count == 2, let service = ServiceName(rawValue: String(sides[0])), counts[service] == nil,
-                let count = Int(sides[1]), (1...16).contains(count)
-            else { return nil }
-            counts[service] = count
+    private func show(_ settings: Settings) {
+        func option(_ name: String, _ value: String, _ isDefault: Bool) -> Settings.Line {
+            Settings.Line(key: name, value: value, origin: isDefault ? "default" : "option")
         }
-    }
-
-    var defaultValueDescription: String { "one of each" }
-
-    private func count(_ service: ServiceName) -> Int { counts[service] ?? 1 }
-    var total: Int { Self.order.reduce(0) { $0 + count($1) } }
-
-    /// The first instances in their order, then the others.
-    func addresses(from port: Int) -> [(service: ServiceName, address: Instance)] {
-        let first = Self.order.map { ($0, 0) }
-        let others = Self.order.flatMap { service in (1..<max(1, count(service))).map { (service, $0) } }
-        return (first + others).enumerated().map { at, item in
-            (item.0, Instance(host: "127.0.0.1", port: port + at))
+        let options = [
+            option("--http", "\(http)", http == Self.defaultHTTP),
+            option("--base-port", "\(basePort)", basePort == Self.defaultBasePort),
+            option("--data", store.data, store.data == StoreOptions.defaultFolder),
+            option("--signing-keys", store.signingKeysPath, store.signingKeys == nil),
+            option("--demo", "\(store.demo)", !store.demo),
+            option("--public-demo", "\(store.publicDemo)", !store.publicDemo),
+            option("--vendors-need-approval", "\(vendorsNeedApproval)", !vendorsNeedApproval),
+            option("--password-cost", "\(passwords.passwordCost)", passwords.passwordCost == 17),
+            option("--log-level", logging.logLevel, logging.logLevel == "notice"),
+        ]
+        let instances = self.instances.counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { service, count in
+            option("--instances \(service.rawValue)", "\(count)", count == 1)
         }
+        let lines = options + instances + settings.lines
+        if json {
+            let values: [JSONValue] = lines.map {
+                ["key": .string($0.key), "value": .string($0.value), "origin": .string($0.origin)]
+            }
+            return Terminal.line(JSONValue.array(values).jsonText)
+        }
+        for line in lines { Terminal.line("\(line.key) = \(line.value)  (\(line.origin))") }
     }
 }

@@ -7,16 +7,18 @@ public protocol AuthAPI: Sendable {
     @MessagePattern(cmd: "validate-token", .safe)
     func validateToken(_ request: ValidateToken) async throws -> TokenValidation
 
-    /// Makes an account. Idempotent by registration key. `EMAIL_TAKEN`, `KEY_REUSED`.
-    @MessagePattern(cmd: "create-user", .keyed)
+    /// Makes an account. The same registration again gets the same account: by its key, and while the account is pending
+    /// by its content. `EMAIL_TAKEN`, `KEY_REUSED`.
+    @MessagePattern(cmd: "create-user", .keyed, group: AuthGroups.passwords)
     func createUser(_ request: CreateUser) async throws -> User
 
-    /// Takes a pending account back; done already is done. `USER_NOT_PENDING`.
+    /// Takes a pending account back that the same attempt made, unless another attempt has gone on with it; done already is
+    /// done. `USER_NOT_PENDING`.
     @MessagePattern(cmd: "delete-user", .keyed)
     func deleteUser(_ request: DeleteUser) async throws
 
     /// Trades email and password for tokens. `BAD_CREDENTIALS`, `ACCOUNT_DISABLED`.
-    @MessagePattern(cmd: "login")
+    @MessagePattern(cmd: "login", group: AuthGroups.passwords)
     func login(_ request: Login) async throws -> TokenPair
 
     /// Trades a refresh token for new tokens; each is good once. `TOKEN_REVOKED`.
@@ -34,6 +36,12 @@ public protocol AuthAPI: Sendable {
     /// Activates the pending account of a new vendor.
     @EventPattern("vendor.created")
     func vendorCreated(_ event: VendorCreatedEvent) async throws
+}
+
+/// The bulkheads of Auth.
+public enum AuthGroups {
+    /// Commands that hash a password: a flood of them must not keep tokens from being checked.
+    public static let passwords = "passwords"
 }
 
 /// What an account may do.
@@ -99,19 +107,21 @@ public struct TokenUser: Hashable {
 @Message
 public struct CreateUser {
     @Email @PII(.email) public var email: String
-    @Length(8...128) @Sensitive public var password: String
-    @Length(1...100) @PII(.name) public var name: String
+    @Length(8...128) @NotBlank @Sensitive public var password: String
+    @Line(1...100) @PII(.name) public var name: String
     public var role: Role
-    /// Ties the account to one registration, so that it can be resumed or taken back.
-    @Length(1...128) public var registrationKey: String?
-    /// A digest of the whole registration: the key with another one is refused.
-    @Length(1...128) public var registrationHash: String?
+    /// Ties the account to one registration of its email address, so that it can be resumed.
+    @Line(1...128) public var registrationKey: String?
+    /// A digest of the registration without its password: the key with another one is refused.
+    @Line(1...128) public var registrationDigest: String?
+    /// Which attempt to register this is: only the one that made an account may take it back.
+    @Line(1...128) public var attempt: String?
 }
 
 @Message
 public struct DeleteUser {
-    public var id: Int
-    @Length(1...128) public var registrationKey: String
+    @InRange(ID.range) public var id: Int
+    @Line(1...128) public var attempt: String
 }
 
 @Message
@@ -132,7 +142,7 @@ public struct Logout {
 
 @Message
 public struct GetUser {
-    public var id: Int
+    @InRange(ID.range) public var id: Int
 }
 
 /// Tokens for one session.

@@ -9,7 +9,7 @@ public protocol BookingAPI: Sendable {
 
     /// Books, or says why not: `VENDOR_UNAVAILABLE` with a reason and alternatives, `PET_BUSY`, `PET_NOT_FOUND`,
     /// `SERVICE_NOT_FOUND`, `VENDOR_NOT_FOUND`, `SPECIES_NOT_SERVED`, `PRICE_CHANGED`, `START_IN_PAST`, `KEY_REUSED`,
-    /// `DEPENDENCY_UNAVAILABLE`.
+    /// `LIMIT_REACHED`, `DEPENDENCY_UNAVAILABLE`.
     @MessagePattern(cmd: "create-booking", .keyed)
     func createBooking(_ request: CreateBooking) async throws -> Booking
 
@@ -20,15 +20,17 @@ public protocol BookingAPI: Sendable {
     @MessagePattern(cmd: "list-bookings", .safe)
     func listBookings(_ request: ListBookings) async throws -> BookingPage
 
-    /// `BOOKING_NOT_FOUND`, `INVALID_TRANSITION`, `STALE_VERSION`, `FORBIDDEN`, `CANCELLATION_NOT_ALLOWED`.
+    /// Whether the vendor's own state allows it is the caller's to know. `BOOKING_NOT_FOUND`, `INVALID_TRANSITION`,
+    /// `STALE_VERSION`, `FORBIDDEN`, `CANCELLATION_NOT_ALLOWED`.
     @MessagePattern(cmd: "update-booking-status")
     func updateBookingStatus(_ request: UpdateBookingStatus) async throws -> Booking
 
+    /// `LIMIT_REACHED`.
     @MessagePattern(cmd: "create-pet")
     func createPet(_ request: CreatePet) async throws -> Pet
 
     @MessagePattern(cmd: "list-pets", .safe)
-    func listPets(_ request: ListPets) async throws -> PetList
+    func listPets(_ request: ListPets) async throws -> PetPage
 
     /// Takes the person out of the bookings that stay.
     @EventPattern("user.deleted")
@@ -93,7 +95,7 @@ public struct Booking: Hashable {
 public struct Cancellation: Hashable {
     /// `customer`, `vendor`, `admin` or `system`.
     public var by: String
-    public var reason: String
+    @PII(.notes) public var reason: String
 }
 
 /// One state a booking has had.
@@ -106,27 +108,27 @@ public struct BookingStep: Hashable {
 
 @Message
 public struct GetBooking {
-    public var id: Int
+    @InRange(ID.range) public var id: Int
 }
 
 @Message
 public struct CreateBooking {
-    public var customerId: Int
-    public var vendorId: Int
-    public var serviceId: Int
-    public var petId: Int
-    public var start: Instant
-    @Length(0...500) @PII(.notes) public var notes: String?
+    @InRange(ID.range) public var customerId: Int
+    @InRange(ID.range) public var vendorId: Int
+    @InRange(ID.range) public var serviceId: Int
+    @InRange(ID.range) public var petId: Int
+    @WholeMinutes(Grid.minutes) public var start: Instant
+    @Text(0...500) @PII(.notes) public var notes: String?
     /// Refused when the price is another by now.
-    public var expectedPrice: Money?
+    @Amount(Price.range) public var expectedPrice: Money?
     /// The same key with the same request gets the same booking, for 24 hours.
-    @Length(1...128) public var idempotencyKey: String?
+    @Line(1...128) public var idempotencyKey: String?
 }
 
 @Message
 public struct CheckAvailability {
-    public var vendorId: Int
-    public var serviceId: Int
+    @InRange(ID.range) public var vendorId: Int
+    @InRange(ID.range) public var serviceId: Int
     public var date: LocalDate
 }
 
@@ -150,12 +152,12 @@ public struct Slot: Hashable {
 /// Exactly one of the two owners, or neither for all.
 @Message
 public struct ListBookings {
-    public var customerId: Int?
-    public var vendorId: Int?
+    @InRange(ID.range) public var customerId: Int?
+    @InRange(ID.range) public var vendorId: Int?
     public var status: BookingStatus?
     @InRange(1...100) public var limit: Int = 50
     /// Only ids below this one: newest first.
-    public var before: Int?
+    @InRange(ID.range) public var before: Int?
 }
 
 @Message
@@ -173,29 +175,41 @@ public enum BookingActor: String, CaseIterable {
 
 @Message
 public struct UpdateBookingStatus {
-    public var id: Int
+    @InRange(ID.range) public var id: Int
     public var to: BookingStatus
-    public var expectedVersion: Int?
+    @InRange(ID.range) public var expectedVersion: Int?
     public var actor: BookingActor
-    @Length(0...500) public var reason: String?
+    @Text(0...500) @PII(.notes) public var reason: String?
+}
+
+/// When pets are born.
+public enum PetBirth {
+    /// 1900-01-01.
+    public static let earliest = LocalDate(daysSinceEpoch: -25_567)
 }
 
 @Message
 public struct CreatePet {
-    public var ownerId: Int
-    @Length(1...60) public var name: String
+    @InRange(ID.range) public var ownerId: Int
+    @Line(1...60) public var name: String
     public var species: Species
-    @Length(1...60) public var breed: String?
-    public var birthDate: LocalDate?
-    @Length(0...500) @PII(.notes) public var notes: String?
+    @Line(1...60) public var breed: String?
+    /// Not before 1900, and not after today.
+    @InRange(PetBirth.earliest...) public var birthDate: LocalDate?
+    @Text(0...500) @PII(.notes) public var notes: String?
 }
 
 @Message
 public struct ListPets {
-    public var ownerId: Int
+    @InRange(ID.range) public var ownerId: Int
+    @InRange(1...100) public var limit: Int = 50
+    /// Only ids above this one.
+    @InRange(ID.range) public var after: Int?
 }
 
 @Message
-public struct PetList {
+public struct PetPage {
     public var items: [Pet]
+    /// Pass as `after` for the next page.
+    public var next: Int?
 }

@@ -14,6 +14,8 @@ extension RemoteError.Code {
     public static let vendorNotFound: Self = "VENDOR_NOT_FOUND"
     public static let invalidTransition: Self = "INVALID_TRANSITION"
     public static let staleVersion: Self = "STALE_VERSION"
+    public static let vendorNotActive: Self = "VENDOR_NOT_ACTIVE"
+    public static let limitReached: Self = "LIMIT_REACHED"
 
     public static let bookingNotFound: Self = "BOOKING_NOT_FOUND"
     public static let vendorUnavailable: Self = "VENDOR_UNAVAILABLE"

@@ -33,7 +33,7 @@ public enum EventType: String, Sendable, CaseIterable {
     /// The services that are told.
     public var subscribers: [ServiceName] {
         switch self {
-        case .userDeleted: [.booking]
+        case .userDeleted: [.booking, .vendor]
         case .vendorCreated: [.auth]
         case .vendorStatusChanged: [.booking, .product]
         case .bookingCreated, .bookingStatusChanged: [.vendor]

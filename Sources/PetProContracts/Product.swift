@@ -14,7 +14,7 @@ public protocol ProductAPI: Sendable {
     @MessagePattern(cmd: "list-products", .safe)
     func listProducts(_ request: ListProducts) async throws -> ProductPage
 
-    /// `SKU_TAKEN`.
+    /// Whether the vendor's state allows it is the caller's to know. `SKU_TAKEN`, `LIMIT_REACHED`.
     @MessagePattern(cmd: "create-product")
     func createProduct(_ request: CreateProduct) async throws -> Product
 
@@ -22,7 +22,7 @@ public protocol ProductAPI: Sendable {
     @MessagePattern(cmd: "adjust-inventory", .keyed)
     func adjustInventory(_ request: AdjustInventory) async throws -> Inventory
 
-    /// Idempotent by its key. `PRODUCT_NOT_FOUND`, `INSUFFICIENT_STOCK`, `KEY_REUSED`.
+    /// Idempotent by its key. `PRODUCT_NOT_FOUND`, `INSUFFICIENT_STOCK`, `KEY_REUSED`, `LIMIT_REACHED`.
     @MessagePattern(cmd: "reserve-inventory", .keyed)
     func reserveInventory(_ request: ReserveInventory) async throws -> Reservation
 
@@ -34,13 +34,19 @@ public protocol ProductAPI: Sendable {
     @MessagePattern(cmd: "release-reservation", .keyed)
     func releaseReservation(_ request: ReleaseReservation) async throws -> Reservation
 
-    /// The stock of some products as it is, then every change, in the order of their commits.
-    @StreamPattern(cmd: "watch-inventory-changes")
+    /// The stock of some products as it is, then every change, in the order of their commits. `PRODUCT_NOT_FOUND`.
+    @StreamPattern(cmd: "watch-inventory-changes", group: ProductGroups.watches)
     func watchInventoryChanges(_ request: WatchInventoryChanges) async throws -> MessageStream<InventoryChunk>
 
     /// Takes the products of a vendor that is no longer active out of the shop.
     @EventPattern("vendor.status-changed")
     func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws
+}
+
+/// The bulkheads of Product.
+public enum ProductGroups {
+    /// Watches of inventory: however many there are, everything else can still be called.
+    public static let watches = "watches"
 }
 
 @Message
@@ -110,20 +116,20 @@ public enum InventoryReason: String, CaseIterable {
 
 @Message
 public struct GetProduct {
-    public var id: Int
+    @InRange(ID.range) public var id: Int
 }
 
 @Message
 public struct CheckInventory {
-    public var productId: Int
+    @InRange(ID.range) public var productId: Int
 }
 
 @Message
 public struct ListProducts {
-    public var vendorId: Int?
+    @InRange(ID.range) public var vendorId: Int?
     public var species: Species?
     @InRange(1...100) public var limit: Int = 50
-    public var after: Int?
+    @InRange(ID.range) public var after: Int?
 }
 
 @Message
@@ -134,50 +140,55 @@ public struct ProductPage {
 
 @Message
 public struct CreateProduct {
-    public var vendorId: Int
-    @Length(1...64) public var sku: String
-    @Length(1...120) public var name: String
-    public var price: Money
-    @Items(1...5) public var species: [Species]
+    @InRange(ID.range) public var vendorId: Int
+    @Line(1...64) public var sku: String
+    @Line(1...120) public var name: String
+    @Amount(Price.range) public var price: Money
+    /// The vendor's currency, which the price must have.
+    public var currency: Currency
+    @Items(1...5) @Distinct public var species: [Species]
     @InRange(0...1_000_000) public var quantity: Int = 0
     @InRange(0...1_000_000) public var lowStockThreshold: Int = 0
 }
 
 @Message
 public struct AdjustInventory {
-    public var productId: Int
+    @InRange(ID.range) public var productId: Int
+    /// Not 0, and above 0 for a restock.
     @InRange(-1_000_000...1_000_000) public var delta: Int
     public var reason: InventoryReason
-    @Length(1...128) public var key: String
+    /// The account that changes it: keys of different accounts are different keys.
+    @InRange(ID.range) public var actorId: Int
+    @Line(1...128) public var key: String
 }
 
 @Message
 public struct ReserveInventory {
-    public var productId: Int
+    @InRange(ID.range) public var productId: Int
     @InRange(1...10_000) public var quantity: Int
-    public var customerId: Int?
-    @Length(1...128) public var key: String
+    @InRange(ID.range) public var customerId: Int
+    @Line(1...128) public var key: String
 }
 
 @Message
 public struct CommitReservation {
-    public var id: Int
+    @InRange(ID.range) public var id: Int
     /// Only this customer's reservation; anyone's when absent.
-    public var customerId: Int?
+    @InRange(ID.range) public var customerId: Int?
 }
 
 @Message
 public struct ReleaseReservation {
-    public var id: Int
+    @InRange(ID.range) public var id: Int
     /// Only this customer's reservation; anyone's when absent.
-    public var customerId: Int?
+    @InRange(ID.range) public var customerId: Int?
 }
 
-/// Which products to watch: some, or all of a vendor.
+/// Which products to watch: either some, or all of a vendor.
 @Message
 public struct WatchInventoryChanges {
-    @Items(1...100) public var productIds: [Int]?
-    public var vendorId: Int?
+    @Items(1...100) @Distinct @InRange(ID.range) public var productIds: [Int]?
+    @InRange(ID.range) public var vendorId: Int?
 }
 
 /// What a watcher is sent: the stock as it is, the end of that, then changes, and a heartbeat when nothing happens.

@@ -3,7 +3,7 @@ public import Rookery
 /// Vendors, their services and their opening hours: the rules. Occupancy is Booking's.
 @Contract
 public protocol VendorAPI: Sendable {
-    /// Idempotent per user. `VENDOR_EXISTS`.
+    /// Idempotent per user. `VENDOR_EXISTS`, `USER_NOT_FOUND` when the account was taken back in the meantime.
     @MessagePattern(cmd: "create-vendor", .keyed)
     func createVendor(_ request: CreateVendor) async throws -> Vendor
 
@@ -15,6 +15,7 @@ public protocol VendorAPI: Sendable {
     @MessagePattern(cmd: "get-vendor-by-user", .safe)
     func getVendorByUser(_ request: GetVendorByUser) async throws -> Vendor
 
+    /// Without services and hours, of which one vendor may have many.
     @MessagePattern(cmd: "list-vendors", .safe)
     func listVendors(_ request: ListVendors) async throws -> VendorPage
 
@@ -22,19 +23,19 @@ public protocol VendorAPI: Sendable {
     @MessagePattern(cmd: "get-vendor-availability", .safe)
     func getVendorAvailability(_ request: GetVendorAvailability) async throws -> VendorAvailability
 
-    /// `VENDOR_NOT_FOUND`, `STALE_VERSION`.
+    /// `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE`, `STALE_VERSION`.
     @MessagePattern(cmd: "update-vendor")
     func updateVendor(_ request: UpdateVendor) async throws -> Vendor
 
-    /// `VENDOR_NOT_FOUND`.
+    /// `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE`.
     @MessagePattern(cmd: "set-vendor-hours")
     func setVendorHours(_ request: SetVendorHours) async throws -> Vendor
 
-    /// `VENDOR_NOT_FOUND`.
+    /// `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE`, `LIMIT_REACHED`.
     @MessagePattern(cmd: "add-service")
     func addService(_ request: AddService) async throws -> OfferedService
 
-    /// `VENDOR_NOT_FOUND`, `SERVICE_NOT_FOUND`.
+    /// `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE`, `SERVICE_NOT_FOUND`.
     @MessagePattern(cmd: "update-service")
     func updateService(_ request: UpdateService) async throws -> OfferedService
 
@@ -49,6 +50,10 @@ public protocol VendorAPI: Sendable {
     /// Keeps the agenda up to date.
     @EventPattern("booking.status-changed")
     func bookingStatusChanged(_ event: BookingStatusChangedEvent) async throws
+
+    /// Ends the vendor of an account that is gone, and makes none for it any more.
+    @EventPattern("user.deleted")
+    func userDeleted(_ event: UserDeletedEvent) async throws
 }
 
 /// What a vendor offers.
@@ -86,7 +91,8 @@ public struct Vendor: Hashable {
     public var userId: Int
     public var businessName: String
     public var type: VendorType
-    @PII(.email) public var email: String
+    /// The address that customers are told; nil when the vendor gave none of its own.
+    @PII(.email) public var email: String?
     @PII(.phone) public var phone: String?
     @PII(.address) public var address: String?
     public var timeZone: String
@@ -119,21 +125,20 @@ public struct OfferedService: Hashable {
 public struct OpeningHours: Hashable {
     /// 1 for Monday to 7 for Sunday.
     @InRange(1...7) public var weekday: Int
-    /// `HH:mm`
-    @Matches(/([01][0-9]|2[0-3]):[0-5][0-9]/) public var open: String
-    /// `HH:mm`, later than `open`; `24:00` for midnight.
-    @Matches(/([01][0-9]|2[0-3]):[0-5][0-9]|24:00/) public var close: String
+    public var open: LocalTime
+    /// Later than `open`; `24:00` for midnight.
+    public var close: LocalTime
 }
 
 @Message
 public struct CreateVendor {
-    public var userId: Int
-    @Length(2...120) public var businessName: String
+    @InRange(ID.range) public var userId: Int
+    @Line(2...120) public var businessName: String
     public var type: VendorType
-    @Email @PII(.email) public var email: String
-    @Length(3...40) @PII(.phone) public var phone: String?
-    @Length(3...300) @PII(.address) public var address: String?
-    @Length(1...64) public var timeZone: String
+    @Email @PII(.email) public var email: String?
+    @Line(3...40) @PII(.phone) public var phone: String?
+    @Text(3...300) @PII(.address) public var address: String?
+    public var timeZone: TimeZoneName
     public var currency: Currency
     @InRange(1...200) public var capacity: Int = 1
     @InRange(0...43_200) public var leadTimeMinutes: Int = 0
@@ -142,12 +147,12 @@ public struct CreateVendor {
 
 @Message
 public struct GetVendorById {
-    public var id: Int
+    @InRange(ID.range) public var id: Int
 }
 
 @Message
 public struct GetVendorByUser {
-    public var userId: Int
+    @InRange(ID.range) public var userId: Int
 }
 
 @Message
@@ -157,12 +162,26 @@ public struct ListVendors {
     public var status: VendorStatus?
     @InRange(1...100) public var limit: Int = 50
     /// Only ids above this one.
-    public var after: Int?
+    @InRange(ID.range) public var after: Int?
+}
+
+/// A vendor in a list.
+@Message
+public struct VendorListing: Hashable {
+    public var id: Int
+    public var businessName: String
+    public var type: VendorType
+    @PII(.email) public var email: String?
+    @PII(.phone) public var phone: String?
+    @PII(.address) public var address: String?
+    public var timeZone: String
+    public var currency: Currency
+    public var status: VendorStatus
 }
 
 @Message
 public struct VendorPage {
-    public var items: [Vendor]
+    public var items: [VendorListing]
     /// Pass as `after` for the next page.
     public var next: Int?
 }
@@ -171,7 +190,7 @@ public struct VendorPage {
 /// instant does not know the vendor's time zone yet.
 @Message
 public struct GetVendorAvailability {
-    public var vendorId: Int
+    @InRange(ID.range) public var vendorId: Int
     public var date: LocalDate?
     public var at: Instant?
 }
@@ -199,11 +218,12 @@ public struct TimeWindow: Hashable {
 
 @Message
 public struct UpdateVendor {
-    public var id: Int
-    public var expectedVersion: Int?
-    @Length(2...120) public var businessName: String?
-    @Length(3...40) @PII(.phone) public var phone: String?
-    @Length(3...300) @PII(.address) public var address: String?
+    @InRange(ID.range) public var id: Int
+    @InRange(ID.range) public var expectedVersion: Int?
+    @Line(2...120) public var businessName: String?
+    @Email @PII(.email) public var email: String?
+    @Line(3...40) @PII(.phone) public var phone: String?
+    @Text(3...300) @PII(.address) public var address: String?
     @InRange(1...200) public var capacity: Int?
     @InRange(0...43_200) public var leadTimeMinutes: Int?
     @InRange(1...730) public var horizonDays: Int?
@@ -212,7 +232,7 @@ public struct UpdateVendor {
 /// Replaces the weekly hours, and the special days when they are given.
 @Message
 public struct SetVendorHours {
-    public var vendorId: Int
+    @InRange(ID.range) public var vendorId: Int
     @Items(0...70) public var hours: [OpeningHours]
     @Items(0...366) public var specialDays: [SpecialDay]?
 }
@@ -222,35 +242,35 @@ public struct SetVendorHours {
 public struct SpecialDay: Hashable {
     public var date: LocalDate
     public var closed: Bool
-    @Matches(/([01][0-9]|2[0-3]):[0-5][0-9]/) public var open: String?
-    @Matches(/([01][0-9]|2[0-3]):[0-5][0-9]|24:00/) public var close: String?
-    @Length(0...200) public var note: String?
+    public var open: LocalTime?
+    public var close: LocalTime?
+    @Text(0...200) public var note: String?
 }
 
 @Message
 public struct AddService {
-    public var vendorId: Int
-    @Length(1...120) public var name: String
-    @InRange(5...720) public var durationMinutes: Int
-    public var price: Money
-    @Items(1...5) public var species: [Species]
-    @InRange(0...240) public var bufferMinutes: Int = 0
+    @InRange(ID.range) public var vendorId: Int
+    @Line(1...120) public var name: String
+    @InRange(5...720) @MultipleOf(Grid.minutes) public var durationMinutes: Int
+    @Amount(Price.range) public var price: Money
+    @Items(1...5) @Distinct public var species: [Species]
+    @InRange(0...240) @MultipleOf(Grid.minutes) public var bufferMinutes: Int = 0
 }
 
 @Message
 public struct UpdateService {
-    public var vendorId: Int
-    public var serviceId: Int
-    @Length(1...120) public var name: String?
-    @InRange(5...720) public var durationMinutes: Int?
-    public var price: Money?
-    @Items(1...5) public var species: [Species]?
-    @InRange(0...240) public var bufferMinutes: Int?
+    @InRange(ID.range) public var vendorId: Int
+    @InRange(ID.range) public var serviceId: Int
+    @Line(1...120) public var name: String?
+    @InRange(5...720) @MultipleOf(Grid.minutes) public var durationMinutes: Int?
+    @Amount(Price.range) public var price: Money?
+    @Items(1...5) @Distinct public var species: [Species]?
+    @InRange(0...240) @MultipleOf(Grid.minutes) public var bufferMinutes: Int?
     public var active: Bool?
 }
 
 @Message
 public struct SetVendorStatus {
-    public var id: Int
+    @InRange(ID.range) public var id: Int
     public var to: VendorStatus
 }

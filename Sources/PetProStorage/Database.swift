@@ -11,16 +11,25 @@ public final class Database: Sendable {
     /// Told after each commit that published events.
     public let outboxSignal = Signal()
 
-    /// Opens, and makes if need be, the database in a file, and brings its schema up to date.
+    /// Opens, and makes if need be, the database in a file, and brings its schema up to date. Only the owner of the process
+    /// may read the file.
     ///
-    /// - Throws: what SQLite says, for example when the file is no database.
+    /// - Throws: ``SchemaTooNew``, or what SQLite says, for example when the file is no database.
     public convenience init(path: String, migrations: [Migration]) throws {
-        var configuration = Self.configuration
-        // A commit that was acknowledged survives a power cut, not only a killed process.
-        configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-        }
-        try self.init(pool: DatabasePool(path: path, configuration: configuration), migrations: migrations)
+        try PrivateFiles.prepare(file: path)
+        let pool = try DatabasePool(path: path, configuration: Self.configuration)
+        // GRDB sets NORMAL when it turns the write-ahead log on, after whatever a configuration prepared. With FULL a
+        // commit that was acknowledged survives a power cut, not only a killed process.
+        try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        try self.init(pool: pool, migrations: migrations)
+    }
+
+    /// Opens a database that is there to look into it, whatever version of the program wrote it: nothing can be changed.
+    public init(inspecting path: String) throws {
+        var configuration = GRDB.Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(Self.busyTimeout)
+        pool = try DatabaseQueue(path: path, configuration: configuration)
     }
 
     /// A database in memory, gone with this object.
@@ -34,41 +43,91 @@ public final class Database: Sendable {
         for migration in Migration.common + migrations {
             migrator.registerMigration(migration.name) { try $0.execute(sql: migration.sql) }
         }
+        let isTooNew = try pool.read { [migrator] in try migrator.hasBeenSuperseded($0) }
+        if isTooNew { throw SchemaTooNew() }
+        let isChanged = try pool.read { [migrator] in try !migrator.hasCompletedMigrations($0) }
         do {
             try migrator.migrate(pool)
         } catch {
             // Another instance may have done the same step at the same moment; then there is nothing left to do.
             try migrator.migrate(pool)
         }
+        // What a migration overwrote is to go from the log of changes, too.
+        if isChanged, pool is DatabasePool {
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+        }
     }
+
+    /// A database that a newer version of the program has changed.
+    public struct SchemaTooNew: Error, CustomStringConvertible {
+        /// Says so.
+        public let description = "it was written by a newer version of petpro; use that one"
+    }
+
+    /// How long a statement waits for another process that writes. Well below the time that calls have, so that a caller
+    /// is told to come again while it still listens. 2 s.
+    private static let busyTimeout = 2.0
 
     private static var configuration: GRDB.Configuration {
         var configuration = GRDB.Configuration()
         configuration.foreignKeysEnabled = true
         // Another process of the same service may be writing.
-        configuration.busyMode = .timeout(5)
+        configuration.busyMode = .timeout(busyTimeout)
         configuration.maximumReaderCount = 4
+        // What is deleted is overwritten.
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA secure_delete = ON") }
         return configuration
     }
 
-    /// Reads from one consistent state.
+    /// Reads from one consistent state. Throws `OVERLOADED` when another process keeps the database locked.
     public func read<Result: Sendable>(_ body: @Sendable @escaping (Transaction) throws -> Result) async throws
         -> Result
     {
-        try await pool.read { try body(Transaction($0)) }
+        try await tellingBusy { try await pool.read { try body(Transaction($0)) } }
     }
 
-    /// Reads and writes in one transaction; throwing rolls it back.
+    /// Reads and writes in one transaction; throwing rolls it back. Throws `OVERLOADED` when another process keeps the
+    /// database locked, and `DEADLINE_EXCEEDED` when the message that is handled has no time left as it begins.
     @discardableResult
     public func write<Result: Sendable>(
         _ body: @Sendable @escaping (Transaction) throws -> Result
     ) async throws -> Result {
-        let (result, published) = try await pool.write { database in
-            let transaction = Transaction(database)
-            return (try body(transaction), transaction.hasPublished)
+        // Its own thread does not see the task's context.
+        let context = MessageContext.current
+        let (result, published) = try await tellingBusy {
+            try await pool.write { database in
+                // Others may have kept it waiting: too late is too late.
+                try context?.checkDeadline()
+                let transaction = Transaction(database)
+                return (try body(transaction), transaction.hasPublished)
+            }
         }
         if published { outboxSignal.send() }
         return result
+    }
+
+    /// A lock that another process holds is load, not a fault: nothing was done, and the caller may come again.
+    private func tellingBusy<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
+        do {
+            return try await body()
+        } catch let error as DatabaseError
+            where error.resultCode == .SQLITE_BUSY || error.resultCode == .SQLITE_LOCKED
+        {
+            throw RemoteError(.overloaded, "The database is busy.", details: ["retryAfterMs": 200])
+        }
+    }
+
+    /// How much of a commit is on disk when it is acknowledged: 2 is all of it (`PRAGMA synchronous`).
+    func synchronous() async throws -> Int? {
+        try await pool.write { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+    }
+
+    /// How SQLite would find the rows of a query.
+    package func plan(_ sql: String, _ values: [any SQLConvertible]) async throws -> String {
+        try await read { transaction in
+            try transaction.rows("EXPLAIN QUERY PLAN " + sql, values).map { try $0.text("detail") }.joined(
+                separator: "; ")
+        }
     }
 
     /// Whether a table has no rows. A service that starts beside others asks first, and so need not wait for a writer.
@@ -76,67 +135,16 @@ public final class Database: Sendable {
         try await read { try $0.row("SELECT 1 AS one FROM \(table) LIMIT 1") == nil }
     }
 
+    /// Writes the log of changes into the database file, so that bytes which were overwritten there are gone from the log
+    /// too. Does what it can while others read.
+    public func checkpoint() async throws {
+        try await pool.barrierWriteWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+    }
+
     /// Closes the files. Nothing may be under way.
     public func close() throws {
         try pool.close()
     }
-}
-
-/// A step of a schema. Once released it never changes; later steps change what it made.
-public struct Migration: Sendable {
-    /// The step's name, unique within a database.
-    public let name: String
-    /// Its statements.
-    public let sql: String
-
-    /// Names a step.
-    public init(_ name: String, _ sql: String) {
-        self.name = name
-        self.sql = sql
-    }
-
-    /// What every service's database has: events to deliver, events received, and replies kept by idempotency key.
-    static let common = [
-        Migration(
-            "common-1",
-            """
-            CREATE TABLE outbox (
-                id INTEGER PRIMARY KEY AUTOINCREMENT,
-                event_id TEXT NOT NULL,
-                subscriber TEXT NOT NULL,
-                type TEXT NOT NULL,
-                payload TEXT NOT NULL,
-                occurred_at INTEGER NOT NULL,
-                attempts INTEGER NOT NULL DEFAULT 0,
-                next_attempt_at INTEGER NOT NULL DEFAULT 0,
-                delivered_at INTEGER
-            );
-            CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE delivered_at IS NULL;
-            CREATE TABLE inbox (
-                event_id TEXT PRIMARY KEY,
-                received_at INTEGER NOT NULL
-            );
-            CREATE TABLE idempotency (
-                scope TEXT NOT NULL,
-                key TEXT NOT NULL,
-                digest TEXT NOT NULL,
-                reply TEXT NOT NULL,
-                created_at INTEGER NOT NULL,
-                PRIMARY KEY (scope, key)
-            );
-            """),
-        // Which instance of the service delivers its events: one at a time, or their order would be lost.
-        Migration(
-            "common-2",
-            """
-            CREATE TABLE relay_lease (
-                id INTEGER PRIMARY KEY CHECK (id = 1),
-                holder TEXT NOT NULL,
-                until INTEGER NOT NULL
-            );
-            CREATE INDEX idempotency_age ON idempotency (created_at);
-            """),
-    ]
 }
 
 /// Statements within one transaction. Only valid inside the closure that got it.
@@ -188,7 +196,10 @@ public final class Transaction {
     }
 
     /// The rows of a query.
-    public func rows(_ sql: String, _ values: any SQLConvertible...) throws -> [Row] {
+    public func rows(_ sql: String, _ values: any SQLConvertible...) throws -> [Row] { try rows(sql, values) }
+
+    /// The rows of a query whose values come in a list.
+    public func rows(_ sql: String, _ values: [any SQLConvertible]) throws -> [Row] {
         try GRDB.Row.fetchAll(database, sql: sql, arguments: arguments(values)).map(Self.row)
     }
 

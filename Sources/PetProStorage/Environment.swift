@@ -1,4 +1,10 @@
-import Foundation
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
 public import Rookery
 
 /// Where a service gets the time and its random names, so that a test can say what they are.

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
+import PetProTesting
 import Rookery
 import Synchronization
 
@@ -27,100 +28,49 @@ final class Load: Sendable {
         var isAnswered: Bool { status == 201 || isContested && status == 409 && code == "PET_BUSY" }
     }
 
-    private let url: String
-    private let token: String
+    /// One who books. An account may have only so many bookings that are not over yet, so there are many.
+    private struct Customer: Sendable {
+        let token: String
+        let pet: Int
+        /// Bookings that one makes, of the hundred that it may.
+        static let bookings = 80
+        /// Those who may wish for one and the same time; the vendor has room for more.
+        static let atOnce = 100
+    }
+
+    private let http: HTTP
     private let vendor: Int
     private let service: Int
-    private let pets: [Int]
+    private let customers: [Customer]
     private let outcomes = Mutex<[Outcome]>([])
 
-    private init(url: String, token: String, vendor: Int, service: Int, pets: [Int]) {
-        self.url = url
-        self.token = token
+    private init(http: HTTP, vendor: Int, service: Int, customers: [Customer]) {
+        self.http = http
         self.vendor = vendor
         self.service = service
-        self.pets = pets
+        self.customers = customers
     }
 
     var results: [Outcome] { outcomes.withLock { $0 } }
 
-    /// A request that had to be answered so and was not.
-    struct Unexpected: Error, CustomStringConvertible {
-        let description: String
-    }
-
-    /// A vendor with room for many, and pets to book for.
-    static func prepare(_ url: String) async throws -> Load {
-        func post(_ path: String, _ body: JSONValue, _ token: String? = nil, _ method: HTTPMethod = .POST) async throws
-            -> JSONValue
-        {
-            let (status, answer) = try await send(url + path, method, body, token: token, key: nil)
-            guard (200..<300).contains(status) else {
-                throw Unexpected(description: "\(path) was answered with \(status): \(answer.jsonText)")
-            }
-            return answer
+    /// A vendor with room for many, and customers with a pet each for so many bookings.
+    static func prepare(_ url: String, bookings: Int) async throws -> Load {
+        let http = HTTP(url: url, client: client)
+        let vendor = try await http.makeVendor(capacity: 150)
+        var customers: [Customer] = []
+        for number in 0..<max(40, (bookings + Customer.bookings - 1) / Customer.bookings) {
+            let token = try await http.makeCustomer()
+            customers.append(Customer(token: token, pet: try await http.makePet(token, name: "Dog \(number)")))
         }
-        func signIn(_ email: String, _ password: String) async throws -> String {
-            let answer = try await post(
-                "/api/auth/login", ["email": .string(email), "password": .string(password)])
-            return answer["accessToken"]?.stringValue ?? ""
-        }
-        let email = "\(UUID().uuidString)@petpro.example"
-        let vendor = try await post(
-            "/api/vendors",
-            [
-                "user": ["email": .string(email), "password": "correct horse", "name": "Trial"],
-                "vendor": [
-                    "businessName": "Trial", "type": "walking", "timeZone": "UTC", "currency": "EUR", "capacity": 150,
-                    "horizonDays": 365,
-                ],
-            ])
-        let id = vendor["id"]?.intValue ?? 0
-        let owner = try await signIn(email, "correct horse")
-        // The event that activates the account is on its way.
-        for _ in 0..<200 {
-            if try await send(url + "/api/me", .GET, nil, token: owner, key: nil).0 == 200 { break }
-            try await Task.sleep(for: .milliseconds(25))
-        }
-        let hours: [JSONValue] = (1...7).map { ["weekday": .int($0), "open": "00:00", "close": "24:00"] }
-        _ = try await post("/api/vendors/\(id)/hours", ["hours": .array(hours)], owner, .PUT)
-        let service = try await post(
-            "/api/vendors/\(id)/services",
-            [
-                "name": "Walk", "durationMinutes": 30, "price": ["amountMinor": 900, "currency": "EUR"],
-                "species": ["dog"],
-            ], owner)
-        let token = try await signIn("maya@petpro.example", "petpro-demo")
-        var pets: [Int] = []
-        for number in 0..<40 {
-            let pet = try await post("/api/pets", ["name": .string("Dog \(number)"), "species": "dog"], token)
-            pets.append(pet["id"]?.intValue ?? 0)
-        }
-        return Load(url: url, token: token, vendor: id, service: service["id"]?.intValue ?? 0, pets: pets)
+        return Load(http: http, vendor: vendor.id, service: vendor.service, customers: customers)
     }
 
     /// As many connections as there are callers who wait: it is the platform that is to be measured, not the queue here.
-    private static let http: HTTPClient = {
+    private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 512
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
-
-    private static func send(
-        _ url: String, _ method: HTTPMethod, _ body: JSONValue?, token: String?, key: String?
-    ) async throws -> (Int, JSONValue) {
-        var request = HTTPClientRequest(url: url)
-        request.method = method
-        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
-        if let key { request.headers.add(name: "Idempotency-Key", value: key) }
-        if let body { request.body = .bytes(ByteBuffer(string: body.jsonText)) }
-        let response = try await http.execute(request, timeout: .seconds(15))
-        let bytes = try await response.body.collect(upTo: 1 << 20)
-        return (
-            Int(response.status.code),
-            bytes.readableBytes == 0 ? .null : try JSONValue(parsing: bytes.readableBytesView)
-        )
-    }
 
     /// Books for that long. One of ten wishes for the time and the pet of the one before, and one of the
     /// two must be refused.
@@ -142,17 +92,21 @@ final class Load: Sendable {
                 }
                 // The time and the pet of the one before.
                 let wish = number % 10 == 9 ? number - 1 : number
-                let start = Instant(milliseconds: day * 86_400_000 + Int64(wish / pets.count) * 1_800_000)
-                let pet = pets[wish % pets.count]
-                group.addTask { await self.book(pet, start, number, since: begin) }
+                let customer = wish / 10 % customers.count
+                // Its own wishes follow one another; those of the next hundred customers come after all of these.
+                let slot =
+                    wish / 10 / customers.count * 10 + wish % 10 + customer / Customer.atOnce * Customer.atOnce
+                let start = Instant(milliseconds: day * 86_400_000 + Int64(slot) * 1_800_000)
+                group.addTask { await self.book(self.customers[customer], start, number, since: begin) }
             }
         }
     }
 
-    private func book(_ pet: Int, _ start: Instant, _ number: Int, since begin: ContinuousClock.Instant) async {
+    private func book(_ customer: Customer, _ start: Instant, _ number: Int, since begin: ContinuousClock.Instant) async
+    {
         let key = "trial-\(number)"
         let body: JSONValue = [
-            "vendorId": .int(Int64(vendor)), "serviceId": .int(Int64(service)), "petId": .int(Int64(pet)),
+            "vendorId": .int(Int64(vendor)), "serviceId": .int(Int64(service)), "petId": .int(Int64(customer.pet)),
             "start": .string(start.description),
         ]
         let began = ContinuousClock.now
@@ -160,10 +114,11 @@ final class Load: Sendable {
         var code: String?
         var id: Int?
         do {
-            let (answered, answer) = try await Self.send(url + "/api/bookings", .POST, body, token: token, key: key)
-            status = answered
-            code = answer["code"]?.stringValue
-            id = status == 201 ? answer["id"]?.intValue : nil
+            let answer = try await http.send(
+                .POST, "/api/bookings", body, token: customer.token, key: key, timeout: .seconds(15))
+            status = answer.status
+            code = answer.code
+            id = status == 201 ? answer.body["id"]?.intValue : nil
         } catch {
             code = "\(error)"
         }

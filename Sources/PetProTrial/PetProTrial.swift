@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import Rookery
 
@@ -51,14 +52,16 @@ struct PetProTrial: AsyncParsableCommand {
         }
         let data = NSTemporaryDirectory() + "petpro-trial-" + UUID().uuidString
         let fleet = try await Fleet.start(program, data: data)
-        note("platform \(fleet.url), data \(data)")
+        Terminal.note("platform \(fleet.url), data \(data)")
         let load: Load
         do {
-            load = try await Load.prepare(fleet.url)
+            load = try await Load.prepare(fleet.url, bookings: seconds * rate)
             let begin = ContinuousClock.now
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await load.run(seconds: seconds, rate: rate, since: begin) { note($0) } }
-                group.addTask { try await fleet.torment(seconds: seconds, every: every, since: begin) { note($0) } }
+                group.addTask { try await load.run(seconds: seconds, rate: rate, since: begin) { Terminal.note($0) } }
+                group.addTask {
+                    try await fleet.torment(seconds: seconds, every: every, since: begin) { Terminal.note($0) }
+                }
                 try await group.waitForAll()
             }
         } catch {
@@ -68,16 +71,14 @@ struct PetProTrial: AsyncParsableCommand {
         let graceful = await fleet.stop()
         let verdict = try await Verdict(
             load.results, fleet.torments, data: data, mustSucceed: success, stoppedWell: graceful)
-        print(json ? verdict.json.jsonText : verdict.text)
+        Terminal.line(json ? verdict.json.jsonText : verdict.text)
         if verdict.isGood {
             try FileManager.default.removeItem(atPath: data)
         } else {
-            note("the data and the logs stay in \(data)")
+            Terminal.note("the data and the logs stay in \(data)")
             throw ExitCode(1)
         }
     }
 
-    private func note(_ text: String) {
-        FileHandle.standardError.write(Data("\(text)\n".utf8))
-    }
+    static func main() async { await Program.run(Self.self, name: "petpro-trial") }
 }

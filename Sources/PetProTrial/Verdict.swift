@@ -21,7 +21,7 @@ struct Verdict {
     init(
         _ outcomes: [Load.Outcome], _ torments: [Fleet.Past], data: String, mustSucceed: Double, stoppedWell: Bool
     ) async throws {
-        let database = try Database(path: "\(data)/booking.sqlite", migrations: [])
+        let database = try Database(inspecting: "\(data)/booking.sqlite")
         let saved = try await database.read { transaction in
             try transaction.rows("SELECT id, pet_id, start_at FROM bookings").map {
                 (id: try $0.int("id"), pet: try $0.int("pet_id"), start: try $0.int("start_at"))

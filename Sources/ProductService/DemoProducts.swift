@@ -14,22 +14,25 @@ extension ProductController {
             id: 9001,
             product: CreateProduct(
                 vendorId: 1, sku: "KIB-SAL-2", name: "Salmon Kibble 2 kg",
-                price: Money(amountMinor: 2450, currency: .usd),
+                price: Money(amountMinor: 2450, currency: .usd), currency: .usd,
                 species: [.cat, .dog], quantity: 40, lowStockThreshold: 8), reserved: 3),
         DemoProduct(
             id: 9002,
             product: CreateProduct(
                 vendorId: 1, sku: "SHA-OAT", name: "Oatmeal Shampoo", price: Money(amountMinor: 1290, currency: .usd),
+                currency: .usd,
                 species: [.dog], quantity: 6, lowStockThreshold: 8)),
         DemoProduct(
             id: 9003,
             product: CreateProduct(
                 vendorId: 2, sku: "COMB-FLEA", name: "Flea Comb", price: Money(amountMinor: 4_500_000, currency: .idr),
+                currency: .idr,
                 species: [.cat, .dog], quantity: 0, lowStockThreshold: 5)),
         DemoProduct(
             id: 9004,
             product: CreateProduct(
                 vendorId: 3, sku: "WORM-TAB", name: "Worming Tablets", price: Money(amountMinor: 980, currency: .eur),
+                currency: .eur,
                 species: [.dog], quantity: 120, lowStockThreshold: 10)),
     ]
 

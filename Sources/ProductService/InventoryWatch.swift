@@ -6,29 +6,12 @@ import Rookery
 ///
 /// It reads the log that all instances of the service share, so it sees what another instance writes; and since the
 /// snapshot and the log's number come from one transaction, nothing is missed and nothing comes twice.
-final class InventoryWatch: Sendable {
-    /// A value at least this often, so that a silent stream is a broken one.
-    static let heartbeat: Duration = .seconds(2)
-    /// How often the log is looked at when nobody says that it has grown.
-    static let poll: Duration = .milliseconds(250)
-    private static let batch = 256
-
-    private let database: Database
-    private let request: WatchInventoryChanges
-    private let epoch: String
-    private let now: @Sendable () -> Instant
-    private let clock: any Clock<Duration>
-
-    init(
-        database: Database, request: WatchInventoryChanges, epoch: String, now: @escaping @Sendable () -> Instant,
-        clock: any Clock<Duration>
-    ) {
-        self.database = database
-        self.request = request
-        self.epoch = epoch
-        self.now = now
-        self.clock = clock
-    }
+struct InventoryWatch: Sendable {
+    let database: Database
+    let tail: InventoryTail
+    let request: WatchInventoryChanges
+    let epoch: String
+    let now: @Sendable () -> Instant
 
     /// The values. Throws `PRODUCT_NOT_FOUND` before the first one when a product does not exist.
     func stream() async throws -> MessageStream<InventoryChunk> {
@@ -40,29 +23,27 @@ final class InventoryWatch: Sendable {
                 available: record.stock.available, status: record.stock.status, version: record.version)
         }
         first.append(.snapshotEnd(cursor: cursor(seq)))
-        let position = WatchPosition(pending: first, seq: seq, lastValueAt: now())
+        let position = WatchPosition(pending: first, seq: seq)
         return MessageStream(unfolding: { try await self.next(position) })
     }
 
     private func cursor(_ seq: Int) -> String { "\(epoch):\(seq)" }
 
     private func next(_ position: WatchPosition) async throws -> InventoryChunk? {
-        let request = self.request
-        while !Task.isCancelled {
-            if let chunk = await position.takePending(at: now()) { return chunk }
+        let ids = request.productIds.map(Set.init)
+        let vendorId = request.vendorId
+        while true {
+            if let chunk = await position.takePending() { return chunk }
             let seq = await position.seq
-            let (chunks, readTo) = try await database.read {
-                try $0.changes(after: seq, request, limit: Self.batch)
+            let reading = try await tail.changes(after: seq)
+            let wanted = reading.entries.filter { entry in
+                ids?.contains(entry.productId) ?? (entry.vendorId == vendorId)
             }
-            await position.add(chunks, readTo: readTo)
-            if readTo > seq { continue }
-            if await position.isSilent(for: Self.heartbeat, at: now()) {
-                await position.add([.heartbeat(cursor: cursor(seq), at: now())], readTo: seq)
-                continue
+            let readTo = reading.entries.last?.seq ?? seq
+            if await position.add(wanted.map(\.chunk), readTo: readTo, round: reading.round) {
+                await position.add(.heartbeat(cursor: cursor(readTo), at: now()))
             }
-            try await clock.sleep(for: Self.poll)
         }
-        throw CancellationError()
     }
 }
 
@@ -70,24 +51,24 @@ final class InventoryWatch: Sendable {
 private actor WatchPosition {
     private var pending: ArraySlice<InventoryChunk>
     private(set) var seq: Int
-    private var lastValueAt: Instant
+    /// When the last value was sent; nil before the tail was first asked.
+    private var lastRound: Int?
 
-    init(pending: [InventoryChunk], seq: Int, lastValueAt: Instant) {
+    init(pending: [InventoryChunk], seq: Int) {
         self.pending = pending[...]
         self.seq = seq
-        self.lastValueAt = lastValueAt
     }
 
-    func takePending(at now: Instant) -> InventoryChunk? {
-        guard let chunk = pending.popFirst() else { return nil }
-        lastValueAt = now
-        return chunk
-    }
+    func takePending() -> InventoryChunk? { pending.popFirst() }
 
-    func add(_ chunks: [InventoryChunk], readTo seq: Int) {
+    func add(_ chunk: InventoryChunk) { pending.append(chunk) }
+
+    /// Adds what was read; true when nothing has been sent for so long that a heartbeat is due.
+    func add(_ chunks: [InventoryChunk], readTo seq: Int, round: Int) -> Bool {
         pending.append(contentsOf: chunks)
         self.seq = seq
+        let isSilent = chunks.isEmpty && round - (lastRound ?? round - 1) >= InventoryTail.silentRounds
+        if !chunks.isEmpty || isSilent || lastRound == nil { lastRound = round }
+        return isSilent
     }
-
-    func isSilent(for time: Duration, at now: Instant) -> Bool { now >= lastValueAt + time }
 }

@@ -9,7 +9,7 @@ public struct ProductController: ProductAPI {
 
     let database: Database
     let environment: ServiceEnvironment
-    private let clock: any Clock<Duration>
+    private let tail: InventoryTail
     private let epoch: String
 
     /// The schema of the service's database.
@@ -22,7 +22,9 @@ public struct ProductController: ProductAPI {
     ) async throws {
         self.database = database
         self.environment = environment
-        self.clock = clock
+        tail = InventoryTail(clock: clock) { seq, limit in
+            try await database.read { try $0.changes(after: seq, limit: limit) }
+        }
         let name = environment.uniqueID()
         epoch = try await database.write { try $0.epoch(orMake: name) }
     }
@@ -46,23 +48,27 @@ public struct ProductController: ProductAPI {
 
     /// Enters a product.
     public func createProduct(_ request: CreateProduct) async throws -> Product {
+        let violations = Price.violations(request.price, of: request.currency)
+        guard violations.isEmpty else { throw RemoteError(InvalidPayload(violations: violations)) }
         let now = environment.now()
-        return try await database.write { try $0.insertProduct(request, at: now) }
+        return try await database.write { transaction in
+            guard try transaction.productCount(ofVendor: request.vendorId) < Holdings.products else {
+                throw Self.limitReached(Holdings.products, "products")
+            }
+            return try transaction.insertProduct(request, at: now)
+        }
     }
 
     // MARK: Stock
 
     /// Changes what is on the shelf.
     public func adjustInventory(_ request: AdjustInventory) async throws -> Inventory {
-        guard [.restock, .adjustment, .returned].contains(request.reason) else {
-            throw RemoteError(
-                InvalidPayload(violations: [
-                    Violation(path: "reason", constraint: "enum", message: "must be one of restock, adjustment, return")
-                ]))
-        }
+        let violations = Stock.violations(request.delta, request.reason)
+        guard violations.isEmpty else { throw RemoteError(InvalidPayload(violations: violations)) }
         let now = environment.now()
         let ids = eventIds()
-        let key = IdempotencyKey(scope: "adjust-inventory", key: request.key, body: request.json)
+        let key = IdempotencyKey(
+            scope: "adjust-inventory:\(request.actorId)", key: request.key, body: request.json)
         return try await database.write { transaction in
             if let kept: Inventory = try key.reply(in: transaction, at: now) { return kept }
             let record = try transaction.change(
@@ -74,19 +80,26 @@ public struct ProductController: ProductAPI {
         }
     }
 
+    private static func limitReached(_ limit: Int, _ what: String) -> RemoteError {
+        RemoteError(.limitReached, "An account has at most \(limit) \(what).", details: ["limit": .int(Int64(limit))])
+    }
+
     private func eventIds() -> [String] { [environment.uniqueID(), environment.uniqueID()] }
 
     /// Promises pieces for a while.
     public func reserveInventory(_ request: ReserveInventory) async throws -> Reservation {
         let now = environment.now()
         let ids = eventIds()
-        let scope = "reserve-inventory:\(request.customerId.map(String.init) ?? "")"
-        let key = IdempotencyKey(scope: scope, key: request.key, body: request.json)
+        let key = IdempotencyKey(
+            scope: "reserve-inventory:\(request.customerId)", key: request.key, body: request.json)
         return try await database.write { transaction in
             if let kept: Reservation = try key.reply(in: transaction, at: now) { return kept }
             let product = try transaction.product(id: request.productId)
             guard product.status == .active else {
                 throw RemoteError(.productNotFound, "There is no such product.")
+            }
+            guard try transaction.heldReservations(ofCustomer: request.customerId) < Holdings.reservations else {
+                throw Self.limitReached(Holdings.reservations, "reservations")
             }
             _ = try transaction.change(product.id, .hold, by: "customer", at: now, eventIds: ids) {
                 try $0.hold(request.quantity)
@@ -149,15 +162,15 @@ public struct ProductController: ProductAPI {
     public func watchInventoryChanges(
         _ request: WatchInventoryChanges
     ) async throws -> MessageStream<InventoryChunk> {
-        if request.productIds != nil, request.vendorId != nil {
+        guard (request.productIds == nil) != (request.vendorId == nil) else {
             throw RemoteError(
                 InvalidPayload(violations: [
                     Violation(
-                        path: "vendorId", constraint: "exclusive", message: "cannot be given together with productIds")
+                        path: "vendorId", constraint: "exclusive", message: "must be given, unless productIds are")
                 ]))
         }
         return try await InventoryWatch(
-            database: database, request: request, epoch: epoch, now: environment.now, clock: clock
+            database: database, tail: tail, request: request, epoch: epoch, now: environment.now
         ).stream()
     }
 

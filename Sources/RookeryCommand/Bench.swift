@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import NIOCore
 import Rookery
@@ -71,6 +72,7 @@ struct Bench: AsyncParsableCommand {
         ] where value < 1 {
             throw ValidationError("--\(name) must be at least 1")
         }
+        try duration.requireSomeTime("--duration")
         if let rate, !(rate > 0 && rate <= 1e8) { throw ValidationError("--rate must be above 0 and at most 1e8") }
         if ramp, vs != nil || requests != nil || client {
             throw ValidationError("--ramp goes without --vs, --requests and --client")
@@ -98,7 +100,7 @@ struct Bench: AsyncParsableCommand {
             object["connections"] = .int(Int64(connections))
             object["inFlight"] = rate == nil ? .int(Int64(inFlight)) : .null
             object["pattern"] = target.pattern.value
-            Output.line(
+            Terminal.line(
                 json ? JSONValue.object(object).jsonText : (result.lines + bars(result)).joined(separator: "\n"))
             if result.recorder.calls == 0 { throw ExitCode(Failure.unreachable) }
         }
@@ -152,9 +154,9 @@ struct Bench: AsyncParsableCommand {
         let result = try await Load(target: address, connections: connections, loops: loops, plan: plan).run { total in
             guard shows else { return }
             let seconds = Double((NIODeadline.now() - begin).nanoseconds) / 1e9
-            Output.progress("\(total) calls, \(Int(Double(total) / max(0.1, seconds))) calls/s")
+            Terminal.progress("\(total) calls, \(Int(Double(total) / max(0.1, seconds))) calls/s")
         }
-        if shows { Output.progress("") }
+        if shows { Terminal.progress("") }
         return result
     }
 
@@ -170,7 +172,7 @@ struct Bench: AsyncParsableCommand {
             guard let first = byAddress[target.address], let second = byAddress[other] else { continue }
             results.append((first, second))
             if !json {
-                Output.line(
+                Terminal.line(
                     "round \(round)  \(Self.summary(first))  |  \(Self.summary(second))  "
                         + "ratio \(Self.twoDigits(first.rate / max(1, second.rate)))")
             }
@@ -184,9 +186,9 @@ struct Bench: AsyncParsableCommand {
                 "rateRatio": .double((rates * 1000).rounded() / 1000),
                 "p50Ratio": .double((halves * 1000).rounded() / 1000),
             ]
-            Output.line(JSONValue.object(object).jsonText)
+            Terminal.line(JSONValue.object(object).jsonText)
         } else {
-            Output.line("median  rate × \(Self.twoDigits(rates)), p50 × \(Self.twoDigits(halves))")
+            Terminal.line("median  rate × \(Self.twoDigits(rates)), p50 × \(Self.twoDigits(halves))")
         }
     }
 
@@ -206,7 +208,7 @@ struct Bench: AsyncParsableCommand {
             let result = try await measure(target.address, data, loops, rate: asked)
             steps.append((asked, result))
             if !json {
-                Output.line(
+                Terminal.line(
                     "\(padded("\(Int(asked)) asked", 16))\(padded("\(Int(result.rate)) answered", 18))"
                         + "p50 \(result.microseconds(50)) µs, p99 \(result.microseconds(99)) µs")
             }
@@ -227,9 +229,9 @@ struct Bench: AsyncParsableCommand {
                     }),
                 "knee": .double(knee),
             ]
-            Output.line(JSONValue.object(object).jsonText)
+            Terminal.line(JSONValue.object(object).jsonText)
         } else {
-            Output.line(
+            Terminal.line(
                 knee > 0
                     ? "keeps up to \(Int(knee)) calls/s" : "does not keep up with \(Int(asked)) calls/s: begin lower")
         }

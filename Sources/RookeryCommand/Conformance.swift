@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import Logging
 import NIOCore
@@ -45,7 +46,7 @@ struct Conformance: AsyncParsableCommand {
             tasks.addTask { try await group.run() }
             tasks.addTask {
                 let address = try await server.boundAddress
-                Output.line("listening \(address.ipAddress ?? listen.host):\(address.port ?? listen.port)")
+                Terminal.line("listening \(address.ipAddress ?? listen.host):\(address.port ?? listen.port)")
             }
             try await tasks.waitForAll()
         }

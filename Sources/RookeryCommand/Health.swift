@@ -1,5 +1,7 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
+import Logging
 import NIOCore
 import Rookery
 
@@ -25,32 +27,33 @@ struct Ping: AsyncParsableCommand {
 
     func validate() throws {
         if count < 1 { throw ValidationError("--count must be at least 1") }
+        try timeout.requireSomeTime("--timeout")
     }
 
     func run() async throws {
         var results: [JSONValue] = []
         var failure: CallError?
         for instance in try await address.instances() {
-            let transport = TCPTransport(TCPClientConfiguration(instance), logger: Output.silence)
+            let transport = TCPTransport(TCPClientConfiguration(instance), logger: Logger.silence)
             for round in 0..<count {
                 if round > 0 { try await Task.sleep(for: .seconds(1)) }
                 let began = NIODeadline.now()
                 do {
                     try await transport.ping(timeout: timeout)
                     let milliseconds = Double((NIODeadline.now() - began).nanoseconds / 1000) / 1000
-                    if !json { Output.line("\(instance)  \(milliseconds) ms") }
+                    if !json { Terminal.line("\(instance)  \(milliseconds) ms") }
                     results.append([
                         "address": .string(instance.description), "milliseconds": .double(milliseconds),
                     ])
                 } catch let error as CallError {
-                    if !json { Output.line("\(instance)  \(error.message)") }
+                    if !json { Terminal.line("\(instance)  \(error.message)") }
                     results.append(["address": .string(instance.description), "error": .string(error.message)])
                     failure = error
                 }
             }
             await transport.close()
         }
-        if json { Output.line(JSONValue.array(results).jsonText) }
+        if json { Terminal.line(JSONValue.array(results).jsonText) }
         if let failure { throw ExitCode(failure.code == .timeout ? Failure.timeout : Failure.unreachable) }
     }
 }
@@ -76,7 +79,7 @@ struct AskHealth: AsyncParsableCommand {
     func run() async throws {
         var code: Int32 = 0
         for instance in try await address.instances() {
-            let client = RookeryClient(host: instance.host, port: instance.port, logger: Output.silence)
+            let client = RookeryClient(host: instance.host, port: instance.port, logger: Logger.silence)
             do {
                 let report = try await client.send(Health.pattern, .null, timeout: timeout)
                 let status = report?["status"]?.stringValue.flatMap(Health.Status.init)
@@ -87,10 +90,10 @@ struct AskHealth: AsyncParsableCommand {
                 let text =
                     isPlain ? "answers, but tells nothing of its health: it is no Rookery service" : error.message
                 if json {
-                    Output.line(
+                    Terminal.line(
                         JSONValue.object(["address": .string(instance.description), "error": .string(text)]).jsonText)
                 } else {
-                    Output.line("\(instance)  \(text)")
+                    Terminal.line("\(instance)  \(text)")
                 }
                 code = max(
                     code,
@@ -102,13 +105,13 @@ struct AskHealth: AsyncParsableCommand {
     }
 
     private func show(_ report: JSONValue, of instance: Instance) {
-        if json { return Output.line(report.jsonText) }
+        if json { return Terminal.line(report.jsonText) }
         let (service, status) = (report["service"]?.stringValue ?? "?", report["status"]?.stringValue ?? "?")
-        Output.line("\(instance)  \(service)  \(status)")
+        Terminal.line("\(instance)  \(service)  \(status)")
         guard case .object(let checks)? = report["checks"] else { return }
         for (name, check) in checks {
             let error = check["error"]?.stringValue.map { ": \($0)" } ?? ""
-            Output.line("  \(padded(name, 12)) \(check["status"]?.stringValue ?? "?")\(error)")
+            Terminal.line("  \(padded(name, 12)) \(check["status"]?.stringValue ?? "?")\(error)")
         }
     }
 }
@@ -118,7 +121,7 @@ extension InstanceSource {
     func instances() async throws -> [Instance] {
         switch self {
         case .list(let instances): return instances
-        case .file: return try discovery(logger: Output.silence).initial
+        case .file: return try discovery(logger: Logger.silence).initial
         case .dns(let host, let port):
             do {
                 return try await DNSDiscovery.system(host).map { Instance(host: $0, port: port) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import NIOCore
 import Rookery
@@ -41,7 +42,7 @@ struct Proxy: AsyncParsableCommand {
             throw CallError(.cannotConnect, "Cannot listen on \(listen).", cause: "\(error)")
         }
         proxy.replyFaults = replyFault
-        Output.line("listening \(Instance(host: listen.host, port: proxy.port)), to \(to)")
+        Terminal.line("listening \(Instance(host: listen.host, port: proxy.port)), to \(to)")
         for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }
         try await proxy.close()
     }

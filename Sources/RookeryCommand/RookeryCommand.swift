@@ -1,5 +1,5 @@
 public import ArgumentParser
-import Foundation
+import CommandSupport
 import Logging
 public import Rookery
 public import RookeryTesting
@@ -28,87 +28,42 @@ struct RookeryCommand: AsyncParsableCommand {
         ])
 
     static func main() async {
-        do {
-            var command = try parseAsRoot()
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
-            }
-        } catch {
-            Foundation.exit(Failure.report(error))
-        }
+        await Program.run(Self.self, name: "rookery") { Failure.report($0) }
     }
 }
 
-/// How a failure is shown, and which exit code it has.
+/// The failures that calls have, how they are shown, and their exit codes.
 enum Failure {
     static let remote: Int32 = 1
-    static let usage: Int32 = 2
     static let unreachable: Int32 = 3
     static let timeout: Int32 = 4
 
-    /// Shows the failure where it belongs and gives the exit code.
-    static func report(_ error: any Error) -> Int32 {
+    /// Shows the failure where it belongs and gives the exit code; nil for one that is no call's.
+    static func report(_ error: any Error) -> Int32? {
         switch error {
         case let error as RemoteError:
             // For machines too: the error as the service sent it.
-            note(error.payload.jsonText)
+            Terminal.note(error.payload.jsonText)
             return remote
         case let error as CallError:
-            note("rookery: \(error.message)\(error.cause.map { " (\($0))" } ?? "")")
+            Terminal.note("rookery: \(error.message)\(error.cause.map { " (\($0))" } ?? "")")
             switch error.code {
             case .timeout, .streamTimeout: return timeout
             case .noHandler, .invalidReply: return remote
-            case .invalidCall: return usage
+            case .invalidCall: return Program.wrongUsage
             default: return unreachable
             }
         case let error as CannotListen:
-            note("rookery: \(error)")
+            Terminal.note("rookery: \(error)")
             return unreachable
-        // Said already, by the command itself.
-        case let error as ExitCode: return error.rawValue
-        case is CancellationError: return 130
-        default:
-            let code = RookeryCommand.exitCode(for: error)
-            let message = RookeryCommand.fullMessage(for: error)
-            if code == .success { print(message) } else { note(message) }
-            return code == .success ? 0 : usage
+        default: return nil
         }
     }
-
-    private static func note(_ text: String) {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
-    }
 }
 
-/// Standard output, a line at a time, at once: another program may be reading.
-enum Output {
-    static func line(_ text: String) {
-        FileHandle.standardOutput.write(Data((text + "\n").utf8))
-    }
-
+extension Logger {
     /// What goes wrong is said by the command, once, and not by a log as well.
     static let silence = Logger(label: "rookery") { _ in SwiftLogNoOpLogHandler() }
-
-    /// A line on the terminal that the next one replaces; an empty one takes it away.
-    static func progress(_ text: String) {
-        FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
-    }
-}
-
-extension Instance: ExpressibleByArgument {
-    /// `HOST:PORT`
-    public init?(argument: String) { self.init(argument) }
-    /// What `--help` shows for a default.
-    public var defaultValueDescription: String { description }
-}
-
-extension InstanceSource: ExpressibleByArgument {
-    /// `HOST:PORT`, several with commas, `file:PATH` or `dns:HOST:PORT`.
-    public init?(argument: String) { self.init(argument) }
-    /// What `--help` shows for a default.
-    public var defaultValueDescription: String { description }
 }
 
 extension Fault: ExpressibleByArgument {
@@ -139,6 +94,11 @@ extension JSONValue: ExpressibleByArgument {
 extension Duration: @retroactive ExpressibleByArgument {
     /// A number with `ms`, `s`, `m` or nothing, which means seconds.
     public init?(argument: String) { self.init(text: argument.last?.isNumber == true ? argument + "s" : argument) }
+
+    /// Throws unless it is longer than 0.
+    func requireSomeTime(_ option: String) throws {
+        if self <= .zero { throw ValidationError("\(option) must be longer than 0") }
+    }
 }
 
 /// What the commands that talk to a service have in common.
@@ -152,7 +112,7 @@ struct Target: ParsableArguments {
     @Argument(help: "The message: any JSON. Default: {}")
     var data: JSONValue = .object([:])
 
-    var client: RookeryClient { RookeryClient(host: address.host, port: address.port, logger: Output.silence) }
+    var client: RookeryClient { RookeryClient(host: address.host, port: address.port, logger: Logger.silence) }
 }
 
 extension JSONValue {
@@ -176,15 +136,17 @@ struct Call: AsyncParsableCommand {
     @Flag(help: "Say on standard error what was decided about the call.")
     var trace = false
 
+    func validate() throws { try timeout.requireSomeTime("--timeout") }
+
     func run() async throws {
         let decisions = CallTrace()
-        defer { if trace { FileHandle.standardError.write(Data("\(decisions)\n".utf8)) } }
+        defer { if trace { Terminal.note("\(decisions)") } }
         let reply = try await CallTrace.$current.withValue(decisions) {
             try await target.client.send(
                 target.pattern, target.data, timeout: timeout, idempotency: safe ? .safe : .unsafe)
         }
         // A reply without a value prints nothing, as it carries nothing.
-        if let reply { Output.line(reply.jsonText) }
+        if let reply { Terminal.line(reply.jsonText) }
     }
 }
 
@@ -210,9 +172,11 @@ struct Watch: AsyncParsableCommand {
     @Option(help: "How long the stream may be silent.")
     var timeout: Duration = .seconds(3600)
 
+    func validate() throws { try timeout.requireSomeTime("--timeout") }
+
     func run() async throws {
         for try await value in try await target.client.stream(target.pattern, target.data, timeout: timeout) {
-            Output.line((value ?? .null).jsonText)
+            Terminal.line((value ?? .null).jsonText)
         }
     }
 }

@@ -22,33 +22,48 @@ package struct ConfigSetting<Root> {
     private let key: String
     private let kind: ConfigValueKind
     private let apply: (inout Root, ConfigValueKind.Value, String) throws(InvalidSetting) -> Void
+    private let show: (Root) -> String
 
-    /// Reads it from the first of the scopes that has it; leaves it as it is when none has.
+    /// Reads it from the first of the scopes that has it; leaves it as it is when none has. All of them are looked at, so
+    /// that a reader's reporter gets to know every key there is.
     package func read(
         _ reader: ConfigReader, _ scopes: [[String]], into root: inout Root
     ) async throws(InvalidSetting) {
+        var found: (value: ConfigValueKind.Value, key: String)?
         for scope in scopes {
             let components = scope + key.split(separator: ".").map(String.init)
-            guard let value = try await kind.read(reader, components) else { continue }
-            return try apply(&root, value, components.joined(separator: "."))
+            guard let value = try await kind.read(reader, components), found == nil else { continue }
+            found = (value, components.joined(separator: "."))
         }
+        if let found { try apply(&root, found.value, found.key) }
+    }
+
+    /// Its value, and the keys under which it is looked for, the first one first.
+    package func shown(_ root: Root, _ scopes: [[String]]) -> ShownSetting {
+        ShownSetting(keys: scopes.map { ($0 + [key]).joined(separator: ".") }, value: show(root))
     }
 
     package static func integer(_ key: String, _ path: WritableKeyPath<Root, Int>) -> ConfigSetting {
         ConfigSetting(key: key, kind: .integer) { (root, value, _) throws(InvalidSetting) in
             if case .integer(let value) = value { root[keyPath: path] = value }
+        } show: {
+            String($0[keyPath: path])
         }
     }
 
     package static func real(_ key: String, _ path: WritableKeyPath<Root, Double>) -> ConfigSetting {
         ConfigSetting(key: key, kind: .real) { (root, value, _) throws(InvalidSetting) in
             if case .real(let value) = value { root[keyPath: path] = value }
+        } show: {
+            String($0[keyPath: path])
         }
     }
 
     package static func duration(_ key: String, _ path: WritableKeyPath<Root, Duration>) -> ConfigSetting {
         ConfigSetting(key: key, kind: .duration) { (root, value, _) throws(InvalidSetting) in
             if case .duration(let value) = value { root[keyPath: path] = value }
+        } show: {
+            $0[keyPath: path].text
         }
     }
 
@@ -62,7 +77,23 @@ package struct ConfigSetting<Root> {
                 throw InvalidSetting(name, "one of \(all), not \(text)")
             }
             root[keyPath: path] = choice
+        } show: {
+            $0[keyPath: path].rawValue
         }
+    }
+}
+
+/// A setting as it is in force.
+package struct ShownSetting: Sendable, Hashable {
+    /// The keys under which it is looked for: its own first, then those that are for several.
+    package let keys: [String]
+    /// As it would be written.
+    package let value: String
+
+    /// Names both.
+    package init(keys: [String], value: String) {
+        self.keys = keys
+        self.value = value
     }
 }
 
@@ -108,6 +139,17 @@ package enum ConfigValueKind {
 }
 
 extension Duration {
+    /// As a setting is written: `250ms`, `5s`, `2m`.
+    package var text: String {
+        let milliseconds = Double(components.seconds) * 1000 + Double(components.attoseconds) / 1e15
+        func number(_ value: Double) -> String { value == value.rounded() ? String(Int(value)) : String(value) }
+        if milliseconds >= 60_000, milliseconds.truncatingRemainder(dividingBy: 60_000) == 0 {
+            return number(milliseconds / 60_000) + "m"
+        }
+        if milliseconds >= 1000 || milliseconds == 0 { return number(milliseconds / 1000) + "s" }
+        return number(milliseconds) + "ms"
+    }
+
     /// Reads a number with `ms`, `s` or `m`; nil when it is none.
     public init?(text: String) {
         let digits = text.prefix { $0.isNumber || $0 == "." }

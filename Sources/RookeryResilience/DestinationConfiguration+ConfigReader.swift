@@ -15,7 +15,7 @@ extension DestinationConfiguration {
         defaults: DestinationConfiguration = DestinationConfiguration()
     ) async throws(Invalid) {
         self = defaults
-        let scopes = [["rookery", "destinations", destination], ["rookery", "client"]]
+        let scopes = Self.scopes(destination)
         for setting in Self.settings { try await setting.read(reader, scopes, into: &self) }
         for group in groups {
             let key = scopes[0] + ["groups", group, "maximumCalls"]
@@ -41,6 +41,28 @@ extension DestinationConfiguration {
         } catch {
             throw Invalid("rookery.destinations.\(destination).\(error.key)", error.requirement)
         }
+    }
+
+    private static func scopes(_ destination: String) -> [[String]] {
+        [["rookery", "destinations", destination], ["rookery", "client"]]
+    }
+
+    /// Every setting of a destination as it is in force; of groups and commands those that differ.
+    package func shownSettings(_ destination: String) -> [ShownSetting] {
+        let scopes = Self.scopes(destination)
+        var shown = Self.settings.map { $0.shown(self, scopes) }
+        func add(_ key: String, _ value: String?) {
+            guard let value else { return }
+            shown.append(ShownSetting(keys: ["rookery.destinations.\(destination).\(key)"], value: value))
+        }
+        for (name, group) in groups.sorted(by: { $0.key < $1.key }) {
+            add("groups.\(name).maximumCalls", group.maximumCalls.map { String($0) })
+        }
+        for (name, command) in commands.sorted(by: { $0.key < $1.key }) {
+            add("commands.\(name).timeout", command.timeout?.text)
+            add("commands.\(name).maximumAttempts", command.maximumAttempts.map { String($0) })
+        }
+        return shown
     }
 
     private static var settings: [ConfigSetting<DestinationConfiguration>] {

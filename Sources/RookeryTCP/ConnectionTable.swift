@@ -144,11 +144,16 @@ package final class ConnectionTable: Sendable {
         }
     }
 
+    /// Closes every connection, busy or not.
+    package func closeAll() {
+        for entry in state.withLock({ $0.entries }) { entry.giveWay() }
+    }
+
     /// Lets no more connections in.
     package func stop() { state.withLock { $0.isStopping = true } }
 
     /// An address without its port; of an IPv6 address the first 64 bits, which is what one subscriber gets.
-    static func peer(_ address: SocketAddress?) -> String {
+    package static func peer(_ address: SocketAddress?) -> String {
         guard let address else { return "unknown" }
         switch address {
         case .v4: return address.ipAddress ?? "unknown"

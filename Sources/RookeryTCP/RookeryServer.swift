@@ -235,6 +235,14 @@ public struct CannotListen: Error, CustomStringConvertible {
     /// The port.
     public let port: Int
     let cause: String
+
+    /// Names them.
+    package init(host: String, port: Int, cause: String) {
+        self.host = host
+        self.port = port
+        self.cause = cause
+    }
+
     /// Names address and cause.
     public var description: String { "cannot listen on \(host):\(port): \(cause)" }
 }

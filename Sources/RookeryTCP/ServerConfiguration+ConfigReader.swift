@@ -1,5 +1,5 @@
 public import Configuration
-import RookeryResilience
+package import RookeryResilience
 
 // The settings of a server, from the environment, a file, or whatever a `ConfigReader` reads: each under
 // `rookery.services.<name>`, then under `rookery.server`, which is for all of them.
@@ -10,13 +10,21 @@ extension ServerConfiguration {
     /// setting that cannot be read, and ``Invalid`` for one that cannot work.
     public init(_ reader: ConfigReader, service: String, defaults: ServerConfiguration) async throws {
         self = defaults
-        let scopes = [["rookery", "services", service], ["rookery", "server"]]
-        for setting in Self.settings { try await setting.read(reader, scopes, into: &self) }
+        for setting in Self.settings { try await setting.read(reader, Self.scopes(service), into: &self) }
         do {
             try validate()
         } catch {
             throw Invalid(description: "rookery.services.\(service).\(error.description)")
         }
+    }
+
+    private static func scopes(_ service: String) -> [[String]] {
+        [["rookery", "services", service], ["rookery", "server"]]
+    }
+
+    /// Every setting of a service's server as it is in force.
+    package func shownSettings(_ service: String) -> [ShownSetting] {
+        Self.settings.map { $0.shown(self, Self.scopes(service)) }
     }
 
     private static var settings: [ConfigSetting<ServerConfiguration>] {

@@ -33,14 +33,20 @@ public final class RunningProgram: @unchecked Sendable {
         var waiting: [(prefix: String, continuation: CheckedContinuation<String?, Never>)] = []
     }
 
-    /// Starts a program with its standard output watched; its errors go where the test's go.
-    public init(_ executable: URL, _ arguments: [String], environment: [String: String] = [:]) throws {
+    /// Starts a program with its standard output watched; its errors go into a file, or where the test's go.
+    public init(
+        _ executable: URL, _ arguments: [String], environment: [String: String] = [:], errorsTo file: String? = nil
+    ) throws {
         process = Process()
         process.executableURL = executable
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
         let pipe = Pipe()
         process.standardOutput = pipe
+        if let file {
+            _ = FileManager.default.createFile(atPath: file, contents: nil)
+            process.standardError = FileHandle(forWritingAtPath: file)
+        }
         pipe.fileHandleForReading.readabilityHandler = { [weak self] handle in
             let data = handle.availableData
             if data.isEmpty { handle.readabilityHandler = nil }
@@ -101,6 +107,9 @@ public final class RunningProgram: @unchecked Sendable {
 
     /// All that it has printed so far.
     public var printed: String { output.withLock { $0.text } }
+
+    /// The number of its process.
+    public var processID: Int32 { process.processIdentifier }
 
     /// Sends a signal: `SIGTERM`, `SIGKILL`.
     public func send(_ signal: Int32) { kill(process.processIdentifier, signal) }

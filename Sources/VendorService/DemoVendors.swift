@@ -11,14 +11,17 @@ extension VendorController {
     }
 
     private static func hours(_ days: ClosedRange<Int>, _ open: String, _ close: String) -> [OpeningHours] {
-        days.map { OpeningHours(weekday: $0, open: open, close: close) }
+        guard let open = LocalTime(open), let close = LocalTime(close) else { return [] }
+        return days.map { OpeningHours(weekday: $0, open: open, close: close) }
     }
+
+    private static func zone(_ name: String) -> TimeZoneName { TimeZoneName(name) ?? .utc }
 
     private static let demoVendors = [
         DemoVendor(
             vendor: CreateVendor(
                 userId: 1, businessName: "Marigold Grooming", type: .grooming, email: "marigold@petpro.example",
-                timeZone: "America/Los_Angeles", currency: .usd, capacity: 2),
+                timeZone: zone("America/Los_Angeles"), currency: .usd, capacity: 2),
             status: .active, hours: hours(2...6, "09:00", "17:00"),
             services: [
                 ("Bath & Brush", 45, 4800, [.dog, .cat]), ("Full Groom", 90, 8600, [.dog, .cat]),
@@ -27,7 +30,7 @@ extension VendorController {
         DemoVendor(
             vendor: CreateVendor(
                 userId: 2, businessName: "Klinik Hewan Melati", type: .veterinary, email: "melati@petpro.example",
-                timeZone: "Asia/Jakarta", currency: .idr, capacity: 3),
+                timeZone: zone("Asia/Jakarta"), currency: .idr, capacity: 3),
             status: .active,
             hours: hours(1...4, "08:00", "20:00") + hours(5...5, "08:00", "11:30") + hours(5...5, "13:00", "20:00")
                 + hours(6...6, "08:00", "20:00"),
@@ -37,13 +40,13 @@ extension VendorController {
         DemoVendor(
             vendor: CreateVendor(
                 userId: 3, businessName: "Pfotenhof", type: .daycare, email: "pfotenhof@petpro.example",
-                timeZone: "Europe/Berlin", currency: .eur, capacity: 12),
+                timeZone: zone("Europe/Berlin"), currency: .eur, capacity: 12),
             status: .active, hours: hours(1...5, "07:00", "18:30"),
             services: [("Halber Tag", 300, 2200, [.dog]), ("Ganzer Tag", 600, 3600, [.dog])]),
         DemoVendor(
             vendor: CreateVendor(
                 userId: 4, businessName: "Quiet Tails Training", type: .training, email: "quiettails@petpro.example",
-                timeZone: "America/Los_Angeles", currency: .usd, capacity: 1),
+                timeZone: zone("America/Los_Angeles"), currency: .usd, capacity: 1),
             status: .pendingApproval, hours: hours(1...5, "10:00", "18:00"),
             services: [("First Lesson", 60, 6000, [.dog])]),
     ]

@@ -23,30 +23,26 @@ public struct VendorController: VendorAPI {
 
     /// Makes a vendor; the same user's again is the same vendor.
     public func createVendor(_ request: CreateVendor) async throws -> Vendor {
-        guard TimeZone(identifier: request.timeZone) != nil else {
-            throw RemoteError(
-                InvalidPayload(violations: [
-                    Violation(
-                        path: "timeZone", constraint: "timeZone",
-                        message: "must be an IANA time zone, such as Europe/Berlin")
-                ]))
-        }
-        try MessageContext.current?.checkDeadline()
         let now = environment.now()
         let eventId = environment.uniqueID()
         let status = initialStatus
         return try await database.write { transaction in
-            if let vendor = try transaction.vendor(userId: request.userId) {
-                guard vendor.businessName == request.businessName else {
-                    throw RemoteError(.vendorExists, "This user has a vendor already.")
-                }
-                return vendor
+            let existing = try transaction.registration(ofUser: request.userId)
+            let isGone = try transaction.isGone(account: request.userId)
+            switch VendorRegistration.decide(request, existing, isGone: isGone) {
+            case .exists: throw RemoteError(.vendorExists, "This user has a vendor already.")
+            case .accountGone: throw RemoteError(.userNotFound, "This account was taken back.")
+            case .same: break
+            case .make:
+                let id = try transaction.insertVendor(request, status: status)
+                try transaction.publish(
+                    .vendorCreated, VendorCreated(vendorId: id, userId: request.userId, status: status), at: now,
+                    id: eventId)
             }
-            let id = try transaction.insertVendor(request, status: status)
-            try transaction.publish(
-                .vendorCreated, VendorCreated(vendorId: id, userId: request.userId, status: status), at: now,
-                id: eventId)
-            return try transaction.vendor(id: id)
+            guard let vendor = try transaction.vendor(userId: request.userId) else {
+                throw RemoteError(.vendorNotFound, "There is no such vendor.")
+            }
+            return vendor
         }
     }
 
@@ -91,7 +87,8 @@ public struct VendorController: VendorAPI {
             let windows = isInHorizon ? schedule.windows(on: date, in: zone) : []
             return VendorAvailability(
                 vendorId: vendor.id, date: date, timeZone: vendor.timeZone, status: vendor.status,
-                open: vendor.status == .active && !windows.isEmpty, windows: windows, capacity: vendor.capacity,
+                open: vendor.status.allows(.takeBookings) && !windows.isEmpty, windows: windows,
+                capacity: vendor.capacity,
                 leadTimeMinutes: vendor.leadTimeMinutes, services: vendor.services.filter(\.active),
                 version: vendor.version)
         }
@@ -106,10 +103,12 @@ public struct VendorController: VendorAPI {
             }
             try transaction.execute(
                 """
-                UPDATE vendors SET business_name = ?, phone = ?, address = ?, capacity = ?, lead_time_minutes = ?,
-                    horizon_days = ? WHERE id = ?
+                UPDATE vendors SET business_name = ?, email = ?, phone = ?, address = ?, capacity = ?,
+                    lead_time_minutes = ?, horizon_days = ?
+                WHERE id = ?
                 """,
-                request.businessName ?? vendor.businessName, request.phone ?? vendor.phone,
+                request.businessName ?? vendor.businessName, request.email ?? vendor.email,
+                request.phone ?? vendor.phone,
                 request.address ?? vendor.address, request.capacity ?? vendor.capacity,
                 request.leadTimeMinutes ?? vendor.leadTimeMinutes, request.horizonDays ?? vendor.horizonDays, vendor.id)
         }
@@ -131,7 +130,7 @@ public struct VendorController: VendorAPI {
         let now = environment.now()
         let eventId = environment.uniqueID()
         return try await database.write { transaction in
-            _ = try transaction.vendor(id: id)
+            try transaction.vendor(id: id).status.require(.edit)
             try change(transaction)
             try transaction.raiseVersion(ofVendor: id)
             let vendor = try transaction.vendor(id: id)
@@ -146,24 +145,21 @@ public struct VendorController: VendorAPI {
     public func addService(_ request: AddService) async throws -> OfferedService {
         try await database.write { transaction in
             let vendor = try transaction.vendor(id: request.vendorId)
-            try Self.checkPrice(request.price, of: vendor)
+            try vendor.status.require(.edit)
+            try Self.checkCurrency(of: request.price, vendor)
+            guard vendor.services.count < Holdings.services else {
+                throw RemoteError(
+                    .limitReached, "A vendor has at most \(Holdings.services) services.",
+                    details: ["limit": .int(Int64(Holdings.services))])
+            }
             let service = try transaction.insertService(request)
             try transaction.raiseVersion(ofVendor: vendor.id)
             return service
         }
     }
 
-    private static func checkPrice(_ price: Money, of vendor: Vendor) throws {
-        var violations: [Violation] = []
-        if price.currency != vendor.currency {
-            violations.append(
-                Violation(
-                    path: "price.currency", constraint: "currency",
-                    message: "must be the vendor's currency, \(vendor.currency.rawValue)"))
-        }
-        if price.amountMinor < 0 {
-            violations.append(Violation(path: "price.amountMinor", constraint: "range", message: "must be at least 0"))
-        }
+    private static func checkCurrency(of price: Money, _ vendor: Vendor) throws {
+        let violations = Price.violations(price, of: vendor.currency)
         if !violations.isEmpty { throw RemoteError(InvalidPayload(violations: violations)) }
     }
 
@@ -171,6 +167,7 @@ public struct VendorController: VendorAPI {
     public func updateService(_ request: UpdateService) async throws -> OfferedService {
         try await database.write { transaction in
             let vendor = try transaction.vendor(id: request.vendorId)
+            try vendor.status.require(.edit)
             guard var service = vendor.services.first(where: { $0.id == request.serviceId }) else {
                 throw RemoteError(.serviceNotFound, "This vendor has no such service.")
             }
@@ -180,7 +177,7 @@ public struct VendorController: VendorAPI {
             service.species = request.species ?? service.species
             service.bufferMinutes = request.bufferMinutes ?? service.bufferMinutes
             service.active = request.active ?? service.active
-            try Self.checkPrice(service.price, of: vendor)
+            try Self.checkCurrency(of: service.price, vendor)
             try transaction.update(service)
             try transaction.raiseVersion(ofVendor: vendor.id)
             return service
@@ -198,11 +195,7 @@ public struct VendorController: VendorAPI {
                     .invalidTransition,
                     "A vendor that is \(vendor.status.rawValue) cannot become \(request.to.rawValue).")
             }
-            try transaction.execute(
-                "UPDATE vendors SET status = ?, version = version + 1 WHERE id = ?", request.to.rawValue, vendor.id)
-            try transaction.publish(
-                .vendorStatusChanged,
-                VendorStatusChanged(vendorId: vendor.id, from: vendor.status, to: request.to), at: now, id: eventId)
+            try transaction.move(vendor, to: request.to, at: now, eventId: eventId)
             return try transaction.vendor(id: vendor.id)
         }
     }
@@ -223,5 +216,30 @@ public struct VendorController: VendorAPI {
             guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
             try transaction.setAgendaStatus(event.data)
         }
+    }
+
+    /// Ends the vendor of an account that is gone, and makes none for it any more.
+    public func userDeleted(_ event: UserDeletedEvent) async throws {
+        let now = environment.now()
+        let eventId = environment.uniqueID()
+        try await database.write { transaction in
+            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            try transaction.rememberGone(account: event.data.userId, at: now)
+            guard let vendor = try transaction.vendor(userId: event.data.userId), vendor.status != .inactive,
+                vendor.status != .rejected
+            else { return }
+            try transaction.move(vendor, to: .inactive, at: now, eventId: eventId)
+        }
+    }
+}
+
+extension Transaction {
+    /// Sets a vendor's status, and publishes that.
+    fileprivate func move(_ vendor: Vendor, to status: VendorStatus, at now: Instant, eventId: String) throws {
+        try execute(
+            "UPDATE vendors SET status = ?, version = version + 1 WHERE id = ?", status.rawValue, vendor.id)
+        try publish(
+            .vendorStatusChanged, VendorStatusChanged(vendorId: vendor.id, from: vendor.status, to: status), at: now,
+            id: eventId)
     }
 }

@@ -1,4 +1,3 @@
-import AuthService
 import PetProContracts
 import PetProStorage
 import Rookery
@@ -6,55 +5,122 @@ import RookeryTesting
 import Synchronization
 import Testing
 
+@testable import AuthService
+
 @Suite("The sweeper of pending accounts")
 struct SweeperTests {
-    /// Vendor, which knows the vendors of some users, or is out of reach.
-    private static func vendors(of users: Set<Int>, isDown: Bool = false) throws -> VendorAPIClient {
+    private let time = SettableTime()
+    private let database: Database
+
+    init() throws { database = try Database(inMemory: AuthController.migrations) }
+
+    /// Vendor, which knows the vendors of some users, and cannot say of others.
+    private static func vendors(
+        of users: Set<Int>, unsure: Set<Int> = [], asked: @escaping @Sendable (Int) async throws -> Void = { _ in }
+    ) throws -> VendorAPIClient {
         let route = Route.raw(Pattern(cmd: "get-vendor-by-user")) { value in
-            if isDown { throw RemoteError.internalServerError }
-            guard let id = value?["userId"]?.intValue, users.contains(id) else {
-                throw RemoteError(.vendorNotFound, "This user has no vendor.")
-            }
+            guard let id = value?["userId"]?.intValue else { throw RemoteError.internalServerError }
+            try await asked(id)
+            if unsure.contains(id) { throw RemoteError.internalServerError }
+            guard users.contains(id) else { throw RemoteError(.vendorNotFound, "This user has no vendor.") }
             return Vendor(
-                id: 1, userId: id, businessName: "V", type: .walking, email: "v@petpro.example", timeZone: "UTC",
-                currency: .eur, capacity: 1, leadTimeMinutes: 0, horizonDays: 90, status: .active, version: 1,
-                services: [], hours: [])
+                id: 1, userId: id, businessName: "V", type: .walking, timeZone: "UTC", currency: .eur, capacity: 1,
+                leadTimeMinutes: 0, horizonDays: 90, status: .active, version: 1, services: [], hours: [])
         }
         return VendorAPIClient(try InMemoryTransport([route]).client())
     }
 
-    @Test("takes back what never got its vendor, keeps what did, and touches nothing while Vendor cannot say")
-    func sweeps() async throws {
-        let now = Mutex(Instant(milliseconds: 1_800_000_000_000))
-        let environment = ServiceEnvironment(now: { now.withLock { $0 } })
-        let database = try Database(inMemory: AuthController.migrations)
-        let auth = try await AuthController(database: database, environment: environment, passwordCost: 10)
+    private var environment: ServiceEnvironment {
+        let time = self.time
+        return ServiceEnvironment(now: { time.now })
+    }
+
+    private func register(_ names: [String]) async throws -> [Int] {
+        let auth = try await AuthController(
+            database: database, signingKeys: nil, environment: environment, passwordCost: 4)
         var ids: [Int] = []
-        for name in ["left", "made"] {
+        for name in names {
             let user = try await auth.createUser(
                 CreateUser(
                     email: "\(name)@petpro.example", password: "correct horse", name: name, role: .vendor,
-                    registrationKey: name))
+                    registrationKey: name, attempt: name))
             ids.append(user.id)
         }
-        func states() async throws -> [String: String] {
-            try await database.read { transaction in
-                try transaction.rows("SELECT name, state FROM users").reduce(into: [:]) {
-                    $0[try $1.text("name")] = try $1.text("state")
-                }
+        return ids
+    }
+
+    private func states() async throws -> [String: String] {
+        try await database.read { transaction in
+            try transaction.rows("SELECT name, state FROM users").reduce(into: [:]) {
+                $0[try $1.text("name")] = try $1.text("state")
             }
         }
-        func sweep(_ vendors: VendorAPIClient) async throws {
-            try await PendingUserSweeper(database: database, vendors: vendors, environment: environment).sweep()
-        }
+    }
+
+    private func sweep(_ vendors: VendorAPIClient) async throws {
+        try await PendingUserSweeper(database: database, vendors: vendors, environment: environment).sweep()
+    }
+
+    @Test("takes back what never got its vendor, keeps what did, and what Vendor cannot say anything of")
+    func sweeps() async throws {
+        let ids = try await register(["unsure", "left", "made"])
         // A registration may still be under way.
         try await sweep(try Self.vendors(of: []))
-        #expect(try await states() == ["left": "pending_vendor", "made": "pending_vendor"])
-        now.withLock { $0 = $0 + PendingUserSweeper.age + .seconds(1) }
-        await #expect(throws: RemoteError.self) { try await sweep(try Self.vendors(of: [], isDown: true)) }
-        #expect(try await states().count == 2)
-        try await sweep(try Self.vendors(of: [ids[1]]))
-        #expect(try await states() == ["made": "active"])
-        try await auth.shutDown()
+        #expect(try await states().count == 3)
+        time.pass(Registration.patience)
+        // The first one fails, and the others are settled all the same.
+        try await sweep(try Self.vendors(of: [ids[2]], unsure: [ids[0]]))
+        #expect(try await states() == ["unsure": "pending_vendor", "made": "active"])
+        let published = try await database.read { transaction in
+            try transaction.rows("SELECT type, subscriber FROM outbox ORDER BY subscriber").map {
+                "\(try $0.text("type")) \(try $0.text("subscriber"))"
+            }
+        }
+        #expect(published == ["user.deleted booking", "user.deleted vendor"])
+    }
+
+    @Test("leaves an account alone that an attempt went on with while Vendor was asked")
+    func resumedMeanwhile() async throws {
+        let ids = try await register(["slow"])
+        time.pass(Registration.patience)
+        let database = self.database
+        let later = time.now + Registration.claimLifetime
+        let vendors = try Self.vendors(of: []) { id in
+            // The claim has stood for too long, so the attempt went on.
+            try await database.write { transaction in
+                try transaction.touch(
+                    id,
+                    by: CreateUser(
+                        email: "slow@petpro.example", password: "correct horse", name: "slow", role: .vendor),
+                    at: later)
+            }
+        }
+        try await sweep(vendors)
+        #expect(try await states() == ["slow": "pending_vendor"] && ids.count == 1)
+    }
+
+    @Test("keeps an attempt from going on while it asks Vendor")
+    func claimed() async throws {
+        _ = try await register(["claimed"])
+        time.pass(Registration.patience)
+        let auth = try await AuthController(
+            database: database, signingKeys: nil, environment: environment, passwordCost: 4)
+        let answers = Answers()
+        let vendors = try Self.vendors(of: []) { _ in
+            let error = try await refusal {
+                try await auth.createUser(
+                    CreateUser(
+                        email: "claimed@petpro.example", password: "correct horse", name: "claimed", role: .vendor,
+                        registrationKey: "claimed", attempt: "again"))
+            }
+            answers.codes.withLock { $0.append(error?.code) }
+        }
+        try await sweep(vendors)
+        #expect(answers.codes.withLock { $0 } == [.overloaded])
+        #expect(try await states().isEmpty)
+    }
+
+    private final class Answers: Sendable {
+        let codes = Mutex<[RemoteError.Code?]>([])
     }
 }

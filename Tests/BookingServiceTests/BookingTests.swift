@@ -2,6 +2,7 @@ import NIOCore
 import PetProContracts
 import PetProStorage
 import Rookery
+import RookeryTesting
 import Synchronization
 import Testing
 
@@ -69,15 +70,24 @@ struct TransitionTests {
         }
     }
 
-    @Test("let a customer cancel until the start, and nobody be missing before it")
+    @Test("let a customer cancel until the start, and begin, end or be missed only from then on")
     func time() throws {
         try BookingTransition.check(Self.booking(.confirmed), to: .cancelled, by: .customer, at: at(-1))
         let late = #expect(throws: RemoteError.self) {
             try BookingTransition.check(Self.booking(.confirmed), to: .cancelled, by: .customer, at: noon)
         }
         #expect(late?.code == .cancellationNotAllowed)
-        #expect(throws: RemoteError.self) {
-            try BookingTransition.check(Self.booking(.confirmed), to: .noShow, by: .vendor, at: at(-1))
+        for (from, to) in [
+            (BookingStatus.confirmed, BookingStatus.noShow), (.confirmed, .inProgress),
+            (.inProgress, .completed),
+        ] {
+            for actor in [BookingActor.vendor, .admin] {
+                let early = #expect(throws: RemoteError.self) {
+                    try BookingTransition.check(Self.booking(from), to: to, by: actor, at: noon - .milliseconds(1))
+                }
+                #expect(early?.code == .invalidTransition)
+                try BookingTransition.check(Self.booking(from), to: to, by: actor, at: noon)
+            }
         }
     }
 }
@@ -123,25 +133,35 @@ private final class FakeVendors: VendorAPI {
     func setVendorStatus(_ request: SetVendorStatus) async throws -> Vendor { throw NotAsked() }
     func bookingCreated(_ event: BookingCreatedEvent) async throws { throw NotAsked() }
     func bookingStatusChanged(_ event: BookingStatusChangedEvent) async throws { throw NotAsked() }
+    func userDeleted(_ event: UserDeletedEvent) async throws { throw NotAsked() }
 }
 
 @Suite("Booking")
 struct BookingTests {
     private let vendors: FakeVendors
     private let bookings: BookingController
-    private let time = TimeBox()
+    private let database: Database
+    private let time = SettableTime(at(-600))
+    /// The names that are given next, before random ones.
+    private let names = Names()
 
-    final class TimeBox: Sendable {
-        let now = Mutex(at(-600))
+    final class Names: Sendable {
+        let next = Mutex<[String]>([])
     }
 
     init() throws {
         let vendors = FakeVendors(capacity: 2)
         let time = self.time
         self.vendors = vendors
+        let names = self.names
+        database = try Database(inMemory: BookingController.migrations)
         bookings = BookingController(
-            database: try Database(inMemory: BookingController.migrations), vendors: vendors,
-            environment: ServiceEnvironment(now: { time.now.withLock { $0 } }))
+            database: database, vendors: vendors,
+            environment: ServiceEnvironment(
+                now: { time.now },
+                uniqueID: {
+                    names.next.withLock { $0.isEmpty ? nil : $0.removeFirst() } ?? ServiceEnvironment.randomID()
+                }))
     }
 
     private func pet(_ species: Species = .dog, owner: Int = 5) async throws -> Int {
@@ -158,15 +178,6 @@ struct BookingTests {
                 idempotencyKey: key))
     }
 
-    private func refusal(_ body: () async throws -> Booking) async -> RemoteError? {
-        do {
-            _ = try await body()
-            return nil
-        } catch {
-            return error as? RemoteError
-        }
-    }
-
     @Test("takes a snapshot of name, price and duration, and starts pending")
     func created() async throws {
         let booking = try await book(try await pet(), 0)
@@ -181,7 +192,7 @@ struct BookingTests {
         _ = try await book(pets[0], 0)
         _ = try await book(pets[1], 30)
         _ = try await book(pets[2], 0, service: 2)
-        let error = await refusal { try await book(pets[3], 0) }
+        let error = try await refusal { try await book(pets[3], 0) }
         #expect(error?.code == .vendorUnavailable && error?.details?["reason"] == "full")
         #expect(error?.details?["alternatives"]?.arrayValue?.count == 3)
     }
@@ -191,22 +202,22 @@ struct BookingTests {
         let dog = try await pet()
         let cat = try await pet(.cat)
         let strangers = try await pet(owner: 6)
-        #expect(await refusal { try await book(strangers, 0) }?.code == .petNotFound)
-        #expect(await refusal { try await book(dog, -700) }?.code == .startInPast)
-        #expect(await refusal { try await book(dog, 0, service: 9) }?.code == .serviceNotFound)
-        #expect(await refusal { try await book(cat, 0) }?.code == .speciesNotServed)
-        #expect(await refusal { try await book(dog, -60) }?.details?["reason"] == "outside_hours")
-        #expect(await refusal { try await book(dog, 290) }?.details?["reason"] == "outside_hours")
+        #expect(try await refusal { try await book(strangers, 0) }?.code == .petNotFound)
+        #expect(try await refusal { try await book(dog, -700) }?.code == .startInPast)
+        #expect(try await refusal { try await book(dog, 0, service: 9) }?.code == .serviceNotFound)
+        #expect(try await refusal { try await book(cat, 0) }?.code == .speciesNotServed)
+        #expect(try await refusal { try await book(dog, -60) }?.details?["reason"] == "outside_hours")
+        #expect(try await refusal { try await book(dog, 290) }?.details?["reason"] == "outside_hours")
         let price = Money(amountMinor: 1, currency: .eur)
-        #expect(await refusal { try await book(dog, 0, price: price) }?.code == .priceChanged)
+        #expect(try await refusal { try await book(dog, 0, price: price) }?.code == .priceChanged)
         vendors.availability.withLock { $0.leadTimeMinutes = 601 }
-        #expect(await refusal { try await book(dog, 0) }?.details?["reason"] == "lead_time")
+        #expect(try await refusal { try await book(dog, 0) }?.details?["reason"] == "lead_time")
         vendors.availability.withLock { $0.windows = [] }
-        #expect(await refusal { try await book(dog, 0) }?.details?["reason"] == "closed")
+        #expect(try await refusal { try await book(dog, 0) }?.details?["reason"] == "closed")
         vendors.availability.withLock { $0.status = .suspended }
-        #expect(await refusal { try await book(dog, 0) }?.details?["reason"] == "not_active")
+        #expect(try await refusal { try await book(dog, 0) }?.details?["reason"] == "not_active")
         vendors.isDown.withLock { $0 = true }
-        #expect(await refusal { try await book(dog, 0) }?.code == .dependencyUnavailable)
+        #expect(try await refusal { try await book(dog, 0) }?.code == .dependencyUnavailable)
         #expect(try await bookings.listBookings(ListBookings()).items.isEmpty)
     }
 
@@ -214,7 +225,7 @@ struct BookingTests {
     func petBusy() async throws {
         let dog = try await pet()
         _ = try await book(dog, 0)
-        #expect(await refusal { try await book(dog, 15) }?.code == .petBusy)
+        #expect(try await refusal { try await book(dog, 15) }?.code == .petBusy)
         _ = try await book(dog, 30)
     }
 
@@ -226,7 +237,7 @@ struct BookingTests {
         }
         _ = try await book(try await pet(), 0)
         let other = try await pet()
-        #expect(await refusal { try await book(other, 30) }?.details?["reason"] == "full")
+        #expect(try await refusal { try await book(other, 30) }?.details?["reason"] == "full")
         _ = try await book(other, 45)
     }
 
@@ -240,7 +251,9 @@ struct BookingTests {
         let again = try await MessageContext.$source.withValue(call("c1")) { try await book(dog, 0) }
         #expect(again == first)
         // Another call is another wish, and the pet is busy.
-        let other = await MessageContext.$source.withValue(call("c2")) { await refusal { try await book(dog, 0) } }
+        let other = try await MessageContext.$source.withValue(call("c2")) {
+            try await refusal { try await book(dog, 0) }
+        }
         #expect(other?.code == .petBusy)
     }
 
@@ -251,7 +264,7 @@ struct BookingTests {
         let asked = vendors.calls.withLock { $0 }
         #expect(try await book(dog, 0, key: "k1") == first)
         #expect(vendors.calls.withLock { $0 } == asked)
-        #expect(await refusal { try await book(dog, 60, key: "k1") }?.code == .keyReused)
+        #expect(try await refusal { try await book(dog, 60, key: "k1") }?.code == .keyReused)
         #expect(try await bookings.listBookings(ListBookings()).items.count == 1)
     }
 
@@ -259,21 +272,29 @@ struct BookingTests {
     func deadline() async throws {
         let dog = try await pet()
         let late = MessageContext(pattern: "p", peer: "test", deadline: .now() - .seconds(1))
-        let error = await refusal { try await MessageContext.$source.withValue(late) { try await book(dog, 0) } }
+        let error = try await refusal { try await MessageContext.$source.withValue(late) { try await book(dog, 0) } }
         #expect(error?.code == .deadlineExceeded)
         #expect(try await bookings.listBookings(ListBookings()).items.isEmpty)
     }
 
     @Test("that nobody confirmed is cancelled at its start, and its place is free")
     func expiry() async throws {
+        vendors.availability.withLock { $0.capacity = 1 }
         let dog = try await pet()
+        let other = try await pet()
         let booking = try await book(dog, 0)
+        #expect(try await refusal { try await book(other, 0) }?.details?["reason"] == "full")
+        time.set(noon - .milliseconds(1))
         #expect(try await bookings.cancelExpired() == 0)
-        time.now.withLock { $0 = noon }
+        time.set(noon)
         #expect(try await bookings.cancelExpired() == 1)
         let cancelled = try await bookings.getBooking(GetBooking(id: booking.id))
         #expect(cancelled.status == .cancelled && cancelled.cancel == Cancellation(by: "system", reason: "expired"))
         #expect(cancelled.version == 2 && cancelled.history.count == 2)
+        // Its place is free: nothing is taken of the vendor's time, and its pet may be elsewhere.
+        time.set(at(-600))
+        _ = try await book(other, 0)
+        #expect(try await refusal { try await book(dog, 0) }?.details?["reason"] == "full")
     }
 
     @Test("changes only at the version the caller saw")
@@ -282,7 +303,7 @@ struct BookingTests {
         let confirmed = try await bookings.updateBookingStatus(
             UpdateBookingStatus(id: booking.id, to: .confirmed, expectedVersion: 1, actor: .vendor))
         #expect(confirmed.status == .confirmed && confirmed.version == 2)
-        let error = await refusal {
+        let error = try await refusal {
             try await bookings.updateBookingStatus(
                 UpdateBookingStatus(id: booking.id, to: .cancelled, expectedVersion: 1, actor: .customer))
         }
@@ -319,11 +340,158 @@ struct BookingTests {
         let dog = try await bookings.createPet(
             CreatePet(ownerId: 5, name: "Biscuit", species: .dog, breed: "Beagle", notes: "bites"))
         _ = try await bookings.createBooking(
-            CreateBooking(customerId: 5, vendorId: 1, serviceId: 1, petId: dog.id, start: noon, notes: "ring twice"))
+            CreateBooking(
+                customerId: 5, vendorId: 1, serviceId: 1, petId: dog.id, start: noon, notes: "ring twice",
+                idempotencyKey: "k"))
+        let other = try await book(dog.id, 60)
+        _ = try await bookings.updateBookingStatus(
+            UpdateBookingStatus(id: other.id, to: .cancelled, actor: .customer, reason: "my dog died"))
         try await bookings.userDeleted(
             UserDeletedEvent(eventId: "e", type: "user.deleted", occurredAt: noon, data: UserDeleted(userId: 5)))
         let pet = try await bookings.listPets(ListPets(ownerId: 5)).items[0]
         #expect(pet.name == "-" && pet.breed == nil && pet.notes == nil)
-        #expect(try await bookings.listBookings(ListBookings(customerId: 5)).items[0].notes == nil)
+        let kept = try await bookings.listBookings(ListBookings(customerId: 5)).items
+        #expect(kept.allSatisfy { $0.notes == nil } && kept.map { $0.cancel?.reason } == ["", nil])
+        let rows = try await database.read { transaction in
+            "\(try transaction.rows("SELECT * FROM bookings")) \(try transaction.rows("SELECT * FROM idempotency"))"
+                + "\(try transaction.rows("SELECT * FROM pets"))"
+        }
+        for word in ["Biscuit", "Beagle", "bites", "ring twice", "my dog died"] { #expect(!rows.contains(word)) }
+    }
+
+    @Test(
+        "of a vendor that is hidden is refused as if there were none",
+        arguments: [VendorStatus.pendingApproval, .rejected])
+    func hidden(_ status: VendorStatus) async throws {
+        let dog = try await pet()
+        vendors.availability.withLock { $0.status = status }
+        #expect(try await refusal { try await book(dog, 0) }?.code == .vendorNotFound)
+        let asked = try await refusal {
+            try await bookings.checkAvailability(
+                CheckAvailability(vendorId: 1, serviceId: 1, date: LocalDate(daysSinceEpoch: 0)))
+        }
+        #expect(asked?.code == .vendorNotFound)
+    }
+
+    @Test(
+        "in a far future is refused like any that the vendor does not take",
+        arguments: [253_402_300_799_999, 253_402_387_140_000])
+    func farFuture(_ milliseconds: Int64) async throws {
+        let dog = try await pet()
+        let error = try await refusal {
+            try await bookings.createBooking(
+                CreateBooking(
+                    customerId: 5, vendorId: 1, serviceId: 1, petId: dog, start: Instant(milliseconds: milliseconds)))
+        }
+        #expect(error?.details?["reason"] == "outside_hours")
+    }
+
+    @Test("has a reference that no other has, another one should it be taken")
+    func references() async throws {
+        let (first, second) = (try await pet(), try await pet())
+        names.next.withLock { $0 = ["aaaaaaaaaaaaaaaaaaaa", "b", "c", "e1"] }
+        let one = try await book(first, 0)
+        names.next.withLock { $0 = ["aaaaaaaaaaaaaaaaaaaa", "dddddddddddddddddddd", "c", "e2"] }
+        let other = try await book(second, 0)
+        #expect(one.reference == "PP-AAAAAAAAAAAAAAAA" && other.reference == "PP-DDDDDDDDDDDDDDDD")
+        names.next.withLock { $0 = Array(repeating: "aaaaaaaaaaaaaaaaaaaa", count: 3) + ["e3"] }
+        #expect(try await refusal { try await book(first, 60) }?.code == .overloaded)
+        #expect(try await bookings.listBookings(ListBookings()).items.count == 2)
+    }
+
+    @Test("is one of at most 100 of a customer's that are not over yet")
+    func openBookings() async throws {
+        vendors.availability.withLock { $0.capacity = 200 }
+        var pets: [Int] = []
+        for _ in 0..<Holdings.pets { pets.append(try await pet()) }
+        for pet in pets {
+            _ = try await book(pet, 0)
+            _ = try await book(pet, 60)
+        }
+        #expect(try await refusal { try await book(pets[0], 120) }?.code == .limitReached)
+        let open = try await bookings.listBookings(ListBookings(customerId: 5, limit: 1)).items[0]
+        _ = try await bookings.updateBookingStatus(
+            UpdateBookingStatus(id: open.id, to: .cancelled, actor: .customer))
+        _ = try await book(pets[0], 120)
+    }
+
+    @Test("finds its rows by an index, however it is asked for")
+    func plans() async throws {
+        for request in [
+            ListBookings(customerId: 5), ListBookings(customerId: 5, status: .pending, before: 9),
+            ListBookings(vendorId: 1), ListBookings(vendorId: 1, before: 9), ListBookings(status: .pending),
+            ListBookings(before: 9),
+        ] {
+            let (sql, values) = Transaction.listing(request)
+            let plan = try await database.plan(sql, values)
+            #expect(plan.contains("SEARCH") && !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "\(plan)")
+        }
+        for sql in [Transaction.occupied, Transaction.petBusy] {
+            let plan = try await database.plan(sql, [1, 2, 3, 4])
+            #expect(plan.contains("SEARCH") && plan.contains("start_at>? AND start_at<?"), "\(plan)")
+        }
+        // An admin's whole list is read in its own order, from its end.
+        let (sql, values) = Transaction.listing(ListBookings())
+        #expect(try await database.plan(sql, values) == "SCAN bookings")
+    }
+
+    @Test("of the longest kind, which began hours ago, still takes its place")
+    func longestOccupation() async throws {
+        vendors.availability.withLock { availability in
+            availability.capacity = 1
+            availability.windows = [TimeWindow(start: at(-900), end: at(900))]
+            availability.services[0].durationMinutes = 720
+            availability.services[0].bufferMinutes = 240
+        }
+        time.set(at(-1000))
+        let (first, second) = (try await pet(), try await pet())
+        _ = try await book(first, -715)
+        #expect(try await refusal { try await book(second, 240, service: 2) }?.details?["reason"] == "full")
+        #expect(try await refusal { try await book(first, 0, service: 2) }?.code == .petBusy)
+        _ = try await book(second, 245, service: 2)
+    }
+}
+
+@Suite("A pet")
+struct PetTests {
+    private let time = SettableTime(noon)
+    private let bookings: BookingController
+
+    init() throws {
+        let time = self.time
+        bookings = BookingController(
+            database: try Database(inMemory: BookingController.migrations), vendors: FakeVendors(capacity: 1),
+            environment: ServiceEnvironment(now: { time.now }))
+    }
+
+    @Test("is born by today, wherever that is the latest, and not before 1900")
+    func birthDate() async throws {
+        func born(_ date: String) async throws -> Pet {
+            try await bookings.createPet(CreatePet(ownerId: 5, name: "B", species: .dog, birthDate: LocalDate(date)))
+        }
+        // It is 2027-06-01 noon in UTC, and 02:00 of the next day in Kiritimati.
+        _ = try await born("2027-06-02")
+        let error = try await refusal { try await born("2027-06-03") }
+        #expect(error?.code == .invalidPayload && error?.details?.arrayValue?[0]["path"] == "birthDate")
+        for date in ["0000-01-01", "1899-12-31"] {
+            let json = "{\"ownerId\":5,\"name\":\"B\",\"species\":\"dog\",\"birthDate\":\"\(date)\"}"
+            #expect(throws: InvalidPayload.self) { try CreatePet.decode(json: json) }
+        }
+    }
+
+    @Test("is one of at most 50 of its owner's, listed page by page")
+    func caps() async throws {
+        for number in 0..<Holdings.pets {
+            _ = try await bookings.createPet(CreatePet(ownerId: 5, name: "Pet \(number)", species: .cat))
+        }
+        let error = try await refusal {
+            try await bookings.createPet(CreatePet(ownerId: 5, name: "One more", species: .cat))
+        }
+        #expect(error?.code == .limitReached && error?.details?["limit"] == 50)
+        _ = try await bookings.createPet(CreatePet(ownerId: 6, name: "Another's", species: .cat))
+        let first = try await bookings.listPets(ListPets(ownerId: 5, limit: 30))
+        let rest = try await bookings.listPets(ListPets(ownerId: 5, limit: 30, after: first.next))
+        #expect(first.items.count == 30 && rest.items.count == 20 && rest.next == nil)
+        #expect((first.items + rest.items).map(\.name) == (0..<50).map { "Pet \($0)" })
     }
 }

@@ -119,6 +119,19 @@ struct OutboxTests {
         #expect(try await !database.write { try $0.isFirst(eventId: "e1", at: now) })
         #expect(try await database.write { try $0.isFirst(eventId: "e2", at: now) })
     }
+
+    @Test("comes for the first time again when its effect was rolled back")
+    func deduplicationRolledBack() async throws {
+        struct Failed: Error {}
+        let database = try Database(inMemory: [])
+        await #expect(throws: Failed.self) {
+            try await database.write { transaction in
+                #expect(try transaction.isFirst(eventId: "e1", at: now))
+                throw Failed()
+            }
+        }
+        #expect(try await database.write { try $0.isFirst(eventId: "e1", at: now) })
+    }
 }
 
 @Suite("An idempotency key")

@@ -1,6 +1,7 @@
 import PetProContracts
 import PetProStorage
 import Rookery
+import RookeryTesting
 import Synchronization
 import Testing
 
@@ -42,33 +43,23 @@ struct StockTests {
 
 @Suite("A product")
 struct ProductTests {
-    final class Clock: Sendable {
-        let now = Mutex(start)
-    }
-
-    private let clock: Clock
+    private let time = SettableTime(start)
     private let products: ProductController
     private let product: Product
 
     init() async throws {
-        let clock = Clock()
-        self.clock = clock
+        let time = self.time
         products = try await ProductController(
             database: try Database(inMemory: ProductController.migrations),
-            environment: ServiceEnvironment(now: { clock.now.withLock { $0 } }))
+            environment: ServiceEnvironment(now: { time.now }))
         product = try await products.createProduct(
             CreateProduct(
                 vendorId: 1, sku: "KIB", name: "Kibble", price: Money(amountMinor: 2450, currency: .usd),
-                species: [.cat], quantity: 10, lowStockThreshold: 3))
+                currency: .usd, species: [.cat], quantity: 10, lowStockThreshold: 3))
     }
 
-    private func code<Value>(_ body: () async throws -> Value) async -> RemoteError.Code? {
-        do {
-            _ = try await body()
-            return nil
-        } catch {
-            return (error as? RemoteError)?.code
-        }
+    private func code<Value>(_ body: () async throws -> Value) async throws -> RemoteError.Code? {
+        try await refusal(body)?.code
     }
 
     private func reserve(_ count: Int, key: String, customer: Int = 5) async throws -> Reservation {
@@ -83,28 +74,30 @@ struct ProductTests {
     @Test("has a SKU that is its vendor's only once")
     func sku() async throws {
         let again = CreateProduct(
-            vendorId: 1, sku: "KIB", name: "x", price: Money(amountMinor: 1, currency: .usd), species: [.cat])
-        #expect(await code { try await products.createProduct(again) } == .skuTaken)
-        #expect(await code { try await products.getProduct(GetProduct(id: 99)) } == .productNotFound)
-        #expect(await code { try await products.checkInventory(CheckInventory(productId: 99)) } == .productNotFound)
+            vendorId: 1, sku: "KIB", name: "x", price: Money(amountMinor: 1, currency: .usd), currency: .usd,
+            species: [.cat])
+        #expect(try await code { try await products.createProduct(again) } == .skuTaken)
+        #expect(try await code { try await products.getProduct(GetProduct(id: 99)) } == .productNotFound)
+        #expect(try await code { try await products.checkInventory(CheckInventory(productId: 99)) } == .productNotFound)
     }
 
     @Test("can be promised as far as there is some, for 15 minutes")
     func reservations() async throws {
         let first = try await reserve(8, key: "a")
         #expect(try await reserve(8, key: "a") == first)
-        #expect(await code { try await reserve(7, key: "a") } == .keyReused)
-        #expect(await code { try await reserve(3, key: "b") } == .insufficientStock)
+        #expect(try await code { try await reserve(7, key: "a") } == .keyReused)
+        #expect(try await code { try await reserve(3, key: "b") } == .insufficientStock)
         #expect(try await stock().available == 2)
         #expect(try await stock().status == .lowStock)
 
         #expect(
-            await code { try await products.releaseReservation(ReleaseReservation(id: first.id, customerId: 6)) }
+            try await code { try await products.releaseReservation(ReleaseReservation(id: first.id, customerId: 6)) }
                 == .reservationNotFound)
         #expect(try await products.expireReservations() == 0)
-        clock.now.withLock { $0 = $0 + .seconds(900) }
+        time.pass(.seconds(900))
         #expect(
-            await code { try await products.commitReservation(CommitReservation(id: first.id)) } == .reservationExpired)
+            try await code { try await products.commitReservation(CommitReservation(id: first.id)) }
+                == .reservationExpired)
         #expect(try await products.expireReservations() == 1)
         #expect(try await stock().available == 10)
     }
@@ -120,22 +113,88 @@ struct ProductTests {
         let now = try await stock()
         #expect(now.quantity == 6 && now.reserved == 0 && now.version == 5)
         #expect(
-            await code { try await products.releaseReservation(ReleaseReservation(id: first.id)) }
+            try await code { try await products.releaseReservation(ReleaseReservation(id: first.id)) }
                 == .reservationExpired)
     }
 
     @Test("is adjusted once per key, and not below what is promised")
     func adjustments() async throws {
-        func adjust(_ delta: Int, _ key: String, _ reason: InventoryReason = .restock) async throws -> Inventory {
+        func adjust(
+            _ delta: Int, _ key: String, _ reason: InventoryReason = .restock, by actor: Int = 3
+        ) async throws -> Inventory {
             try await products.adjustInventory(
-                AdjustInventory(productId: product.id, delta: delta, reason: reason, key: key))
+                AdjustInventory(productId: product.id, delta: delta, reason: reason, actorId: actor, key: key))
         }
         _ = try await reserve(5, key: "r")
         #expect(try await adjust(5, "a").quantity == 15)
         #expect(try await adjust(5, "a").quantity == 15)
-        #expect(await code { try await adjust(-11, "b", .adjustment) } == .belowReserved)
-        #expect(await code { try await adjust(1, "c", .hold) } == .invalidPayload)
+        #expect(try await code { try await adjust(-11, "b", .adjustment) } == .belowReserved)
+        #expect(try await code { try await adjust(1, "c", .hold) } == .invalidPayload)
         #expect(try await adjust(-10, "d", .adjustment).available == 0)
+        // Another's key is another key.
+        #expect(try await adjust(7, "a", by: 4).quantity == 12)
+    }
+
+    @Test("is changed by something, and upwards when it is restocked or comes back")
+    func deltas() {
+        let table: [(Int, InventoryReason, String?)] = [
+            (0, .restock, "delta"), (-5, .restock, "delta"), (1, .restock, nil), (0, .returned, "delta"),
+            (-1, .returned, "delta"), (1, .returned, nil), (0, .adjustment, "delta"), (-5, .adjustment, nil),
+            (5, .adjustment, nil), (1, .hold, "reason"), (1, .release, "reason"), (1, .commit, "reason"),
+            (1, .expiry, "reason"),
+        ]
+        for (delta, reason, path) in table {
+            #expect(Stock.violations(delta, reason).map(\.path) == (path.map { [$0] } ?? []), "\(delta) \(reason)")
+        }
+    }
+
+    @Test("has a price that is not negative, in its vendor's currency")
+    func price() async throws {
+        let wrong = CreateProduct(
+            vendorId: 1, sku: "X", name: "x", price: Money(amountMinor: 1, currency: .eur), currency: .usd,
+            species: [.cat])
+        let error = try await refusal { try await products.createProduct(wrong) }
+        #expect(error?.details?.arrayValue?.map { $0["path"] } == ["price.currency"])
+        for amount in [-1, 1_000_000_000_001, .max] {
+            var negative = wrong
+            negative.price = Money(amountMinor: amount, currency: .usd)
+            let refused = #expect(throws: InvalidPayload.self) { try CreateProduct.decode(json: negative.json) }
+            #expect(refused?.violations.map(\.path) == ["price.amountMinor"])
+        }
+    }
+
+    @Test("can be held 50 times by one customer")
+    func heldReservations() async throws {
+        _ = try await products.adjustInventory(
+            AdjustInventory(productId: product.id, delta: 100, reason: .restock, actorId: 3, key: "r"))
+        for number in 0..<Holdings.reservations { _ = try await reserve(1, key: "k\(number)") }
+        #expect(try await code { try await reserve(1, key: "more") } == .limitReached)
+        #expect(try await reserve(1, key: "k0").id == 1, "a repetition is none more")
+        _ = try await reserve(1, key: "k", customer: 6)
+        _ = try await products.releaseReservation(ReleaseReservation(id: 1, customerId: 5))
+        _ = try await reserve(1, key: "more")
+    }
+
+    @Test("is one of at most 1000 of its vendor's")
+    func products1000() async throws {
+        func create(_ number: Int, vendor: Int = 1) async throws -> Product {
+            try await products.createProduct(
+                CreateProduct(
+                    vendorId: vendor, sku: "S\(number)", name: "x", price: Money(amountMinor: 1, currency: .usd),
+                    currency: .usd, species: [.cat]))
+        }
+        for number in 1..<Holdings.products { _ = try await create(number) }
+        #expect(try await code { try await create(1000) } == .limitReached)
+        _ = try await create(1, vendor: 2)
+    }
+
+    @Test("is found by an index, however products are asked for")
+    func plans() async throws {
+        for request in [ListProducts(), ListProducts(vendorId: 1), ListProducts(species: .cat, after: 7)] {
+            let (sql, values) = Transaction.listing(request)
+            let plan = try await products.database.plan(sql, values)
+            #expect(plan.contains("SEARCH") && !plan.contains("SCAN"), "\(plan)")
+        }
     }
 
     @Test("is watched: its stock, then every change in the order of the commits, none twice")
@@ -163,13 +222,17 @@ struct ProductTests {
         #expect(seen == Array(1...10))
     }
 
-    @Test("that does not exist cannot be watched, nor two things at once")
+    @Test("that does not exist cannot be watched, nor two things at once, nor everything")
     func watchRefused() async throws {
         #expect(
-            await code { try await products.watchInventoryChanges(WatchInventoryChanges(productIds: [99])) }
+            try await code { try await products.watchInventoryChanges(WatchInventoryChanges()) } == .invalidPayload)
+        #expect(
+            try await code { try await products.watchInventoryChanges(WatchInventoryChanges(productIds: [99])) }
                 == .productNotFound)
         #expect(
-            await code { try await products.watchInventoryChanges(WatchInventoryChanges(productIds: [1], vendorId: 1)) }
+            try await code {
+                try await products.watchInventoryChanges(WatchInventoryChanges(productIds: [1], vendorId: 1))
+            }
                 == .invalidPayload)
     }
 
@@ -183,7 +246,7 @@ struct ProductTests {
         }
         try await tell("e1", .active, .suspended)
         #expect(try await products.listProducts(ListProducts()).items.isEmpty)
-        #expect(await code { try await reserve(1, key: "a") } == .productNotFound)
+        #expect(try await code { try await reserve(1, key: "a") } == .productNotFound)
         try await tell("e2", .suspended, .active)
         #expect(try await products.listProducts(ListProducts(species: .cat)).items.count == 1)
         #expect(try await products.listProducts(ListProducts(species: .dog)).items.isEmpty)

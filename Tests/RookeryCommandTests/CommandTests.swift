@@ -49,6 +49,32 @@ struct CommandTests {
         }
     }
 
+    @Test("ends quietly when what reads its output has had enough")
+    func brokenPipe() async throws {
+        try await withConformanceServer { port in
+            for command in ["watch 127.0.0.1:\(port) '{\"cmd\":\"endless\"}'", "ping 127.0.0.1:\(port) --count 3"] {
+                let rookery = RunningProgram.url("rookery").path
+                let file = NSTemporaryDirectory() + "errors-" + UUID().uuidString
+                defer { try? FileManager.default.removeItem(atPath: file) }
+                let shell = try RunningProgram(
+                    URL(filePath: "/bin/bash"), ["-c", "\(rookery) \(command) | head -n 1; exit ${PIPESTATUS[0]}"],
+                    errorsTo: file)
+                #expect(await shell.exitCode() == 0, "\(command)")
+                #expect(try String(contentsOfFile: file, encoding: .utf8).isEmpty)
+            }
+        }
+    }
+
+    @Test("takes no time that is none")
+    func noTime() async throws {
+        for arguments in [
+            ["bench", "127.0.0.1:1", "echo", "--duration", "0s"], ["ping", "127.0.0.1:1", "--timeout", "0ms"],
+            ["call", "127.0.0.1:1", "echo", "--timeout", "0s"], ["watch", "127.0.0.1:1", "echo", "--timeout", "0s"],
+        ] {
+            #expect(try await rookery(arguments).code == 2, "\(arguments)")
+        }
+    }
+
     @Test("finds out whether a service answers, whatever it speaks, and how it is")
     func health() async throws {
         try await withConformanceServer { port in

@@ -2,15 +2,18 @@ import Foundation
 import PetProContracts
 import PetProStorage
 import Rookery
+import RookeryTesting
 import Testing
 
 @testable import VendorService
+
+private func time(_ text: String) throws -> LocalTime { try #require(LocalTime(text)) }
 
 @Suite("Opening hours")
 struct ScheduleTests {
     private func windows(_ zone: String, _ date: String, _ open: String, _ close: String) throws -> [String] {
         let day = try #require(LocalDate(date))
-        let opening = try #require(Schedule.Opening(open: open, close: close))
+        let opening = try #require(Schedule.Opening(open: time(open), close: time(close)))
         let schedule = Schedule(weekly: [day.weekday: [opening]], special: [:])
         return schedule.windows(on: day, in: try #require(TimeZone(identifier: zone))).map { "\($0.start)/\($0.end)" }
     }
@@ -40,17 +43,34 @@ struct ScheduleTests {
                 == ["2027-03-26T06:00:00.000Z/2027-03-26T13:00:00.000Z"])
     }
 
-    @Test("that overlap or end before they begin are refused, each by its place")
-    func violations() {
-        let hours = [
-            OpeningHours(weekday: 1, open: "09:00", close: "12:00"),
-            OpeningHours(weekday: 1, open: "11:00", close: "13:00"),
-            OpeningHours(weekday: 2, open: "12:00", close: "09:00"),
-            OpeningHours(weekday: 1, open: "13:00", close: "14:00"),
+    @Test("that overlap, end before they begin, or come twice for a date are refused, each by its place")
+    func violations() throws {
+        func hours(_ weekday: Int, _ open: String, _ close: String) throws -> OpeningHours {
+            OpeningHours(weekday: weekday, open: try time(open), close: try time(close))
+        }
+        let weekly = [
+            try hours(1, "09:00", "12:00"), try hours(1, "11:00", "13:00"), try hours(2, "12:00", "09:00"),
+            try hours(1, "13:00", "14:00"), try hours(3, "00:00", "24:00"),
         ]
-        let days = [SpecialDay(date: LocalDate(daysSinceEpoch: 1), closed: false)]
+        func day(_ number: Int) -> LocalDate { LocalDate(daysSinceEpoch: number) }
+        let days = [
+            SpecialDay(date: day(1), closed: false), SpecialDay(date: day(2), closed: true),
+            SpecialDay(date: day(2), closed: true),
+            SpecialDay(date: day(3), closed: true, open: try time("09:00"), close: try time("10:00")),
+            SpecialDay(date: day(4), closed: false, open: try time("09:00"), close: try time("10:00")),
+        ]
         #expect(
-            Schedule.violations(hours, days).map(\.path) == ["hours[1]", "hours[2].close", "specialDays[0]"])
+            Schedule.violations(weekly, days).map(\.path)
+                == ["hours[1]", "hours[2].close", "specialDays[0]", "specialDays[2].date", "specialDays[3]"])
+    }
+
+    @Test("are asked for by instants as far as dates reach")
+    func farAway() throws {
+        let zone = try #require(TimeZone(identifier: "Pacific/Kiritimati"))
+        for milliseconds in [Int64(253_402_300_799_999), 8_640_000_000_000_000] {
+            #expect(zone.localDate(of: Instant(milliseconds: milliseconds)).description == "9999-12-31")
+        }
+        #expect(zone.localDate(of: Instant(milliseconds: 1_800_000_000_000)).description == "2027-01-15")
     }
 }
 
@@ -66,40 +86,111 @@ struct VendorTests {
             environment: ServiceEnvironment(now: { Self.now }))
     }
 
-    private func make(user: Int = 1, name: String = "Marigold") async throws -> Vendor {
+    private func make(user: Int = 1, name: String = "Marigold", capacity: Int = 2) async throws -> Vendor {
         try await vendors.createVendor(
             CreateVendor(
-                userId: user, businessName: name, type: .grooming, email: "a@b.cz", timeZone: "Europe/Berlin",
-                currency: .eur, capacity: 2))
-    }
-
-    private func refusal<Value>(_ body: () async throws -> Value) async -> RemoteError? {
-        do {
-            _ = try await body()
-            return nil
-        } catch {
-            return error as? RemoteError
-        }
+                userId: user, businessName: name, type: .grooming, email: "a@b.cz",
+                timeZone: try #require(TimeZoneName("Europe/Berlin")), currency: .eur, capacity: capacity))
     }
 
     @Test("is made once per user")
     func idempotent() async throws {
         let vendor = try await make()
         #expect(try await make() == vendor)
-        #expect(await refusal { try await make(name: "Another") }?.code == .vendorExists)
-        #expect(await refusal { try await vendors.getVendorById(GetVendorById(id: 99)) }?.code == .vendorNotFound)
+        #expect(try await refusal { try await make(name: "Another") }?.code == .vendorExists)
+        #expect(try await refusal { try await vendors.getVendorById(GetVendorById(id: 99)) }?.code == .vendorNotFound)
         #expect(try await vendors.getVendorByUser(GetVendorByUser(userId: 1)).id == vendor.id)
     }
 
-    @Test("needs a time zone that exists")
-    func timeZone() async throws {
-        let error = await refusal {
-            try await vendors.createVendor(
-                CreateVendor(
-                    userId: 2, businessName: "X Y", type: .walking, email: "a@b.cz", timeZone: "Mars/Base",
-                    currency: .eur))
+    @Test("has a time zone of the IANA database, which is said before anything is asked")
+    func timeZone() throws {
+        func decode(_ zone: String) throws -> CreateVendor {
+            let object: JSONValue = [
+                "userId": 1, "businessName": "X Y", "type": "walking", "timeZone": .string(zone), "currency": "EUR",
+            ]
+            return try CreateVendor.decode(json: object.jsonText)
         }
-        #expect(error?.code == .invalidPayload && error?.details?.arrayValue?[0]["path"] == "timeZone")
+        for zone in ["UTC", "Asia/Jakarta", "America/Argentina/Buenos_Aires"] {
+            #expect(try decode(zone).timeZone.rawValue == zone)
+        }
+        for zone in ["Mars/Base", "", "Europe/Berlin\u{0}", "+01:00", "europe/berlin"] {
+            let error = #expect(throws: InvalidPayload.self) { try decode(zone) }
+            #expect(error?.violations.map(\.path) == ["timeZone"])
+        }
+    }
+
+    @Test("is the same vendor by the same registration only, whatever has been changed since")
+    func sameRegistration() async throws {
+        let vendor = try await make()
+        _ = try await vendors.updateVendor(UpdateVendor(id: vendor.id, businessName: "Changed"))
+        #expect(try await make().id == vendor.id)
+        #expect(try await refusal { try await make(capacity: 3) }?.code == .vendorExists)
+    }
+
+    @Test("of an account that is gone ends, and none is made for it any more", arguments: [false, true])
+    func accountGone(_ isEarlier: Bool) async throws {
+        let event = UserDeletedEvent(
+            eventId: "e", type: "user.deleted", occurredAt: Self.now, data: UserDeleted(userId: 1))
+        if isEarlier {
+            try await vendors.userDeleted(event)
+            #expect(try await refusal { try await make() }?.code == .userNotFound)
+        } else {
+            let vendor = try await make()
+            try await vendors.userDeleted(event)
+            try await vendors.userDeleted(event)
+            let ended = try await vendors.getVendorById(GetVendorById(id: vendor.id))
+            #expect(ended.status == .inactive && ended.version == vendor.version + 1)
+            #expect(try await refusal { try await make() }?.code == .userNotFound)
+        }
+    }
+
+    @Test("shows no address but the one it was given for that")
+    func publicAddress() async throws {
+        let vendor = try await vendors.createVendor(
+            CreateVendor(userId: 1, businessName: "No Mail", type: .walking, timeZone: .utc, currency: .eur))
+        #expect(vendor.email == nil)
+        let changed = try await vendors.updateVendor(UpdateVendor(id: vendor.id, email: "shop@b.cz"))
+        #expect(changed.email == "shop@b.cz")
+        #expect(try await vendors.listVendors(ListVendors()).items[0].email == "shop@b.cz")
+    }
+
+    @Test("has at most 50 services, in whatever state")
+    func services() async throws {
+        let vendor = try await make()
+        func add(_ number: Int) async throws -> OfferedService {
+            try await vendors.addService(
+                AddService(
+                    vendorId: vendor.id, name: "Service \(number)", durationMinutes: 45,
+                    price: Money(amountMinor: 1, currency: .eur), species: [.dog]))
+        }
+        for number in 0..<Holdings.services {
+            let service = try await add(number)
+            _ = try await vendors.updateService(
+                UpdateService(vendorId: vendor.id, serviceId: service.id, active: false))
+        }
+        #expect(try await refusal { try await add(50) }?.code == .limitReached)
+    }
+
+    @Test("is listed by its state and its type, each by an index")
+    func listings() async throws {
+        _ = try await make()
+        let second = try await make(user: 2)
+        _ = try await vendors.setVendorStatus(SetVendorStatus(id: second.id, to: .suspended))
+        func ids(_ status: VendorStatus?, _ type: VendorType? = nil) async throws -> [Int] {
+            try await vendors.listVendors(ListVendors(type: type, status: status)).items.map(\.id)
+        }
+        #expect(try await ids(.suspended) == [second.id])
+        #expect(try await ids(nil) == [1, second.id])
+        #expect(try await ids(nil, .grooming).count == 2)
+        #expect(try await ids(nil, .walking).isEmpty)
+        for request in [
+            ListVendors(status: .active, after: 5), ListVendors(type: .walking),
+            ListVendors(type: .walking, status: .active),
+        ] {
+            let (sql, values) = Transaction.listing(request)
+            let plan = try await vendors.database.plan(sql, values)
+            #expect(plan.contains("SEARCH") && !plan.contains("SCAN"), "\(plan)")
+        }
     }
 
     @Test("answers all that a booking is decided on, for the day an instant falls on in its zone")
@@ -107,11 +198,13 @@ struct VendorTests {
         let vendor = try await make()
         _ = try await vendors.setVendorHours(
             SetVendorHours(
-                vendorId: vendor.id, hours: [OpeningHours(weekday: 1, open: "09:00", close: "17:00")],
+                vendorId: vendor.id,
+                hours: [OpeningHours(weekday: 1, open: try time("09:00"), close: try time("17:00"))],
                 specialDays: [
                     SpecialDay(date: try #require(LocalDate("2027-03-22")), closed: true),
                     SpecialDay(
-                        date: try #require(LocalDate("2027-03-23")), closed: false, open: "10:00", close: "12:00"),
+                        date: try #require(LocalDate("2027-03-23")), closed: false, open: try time("10:00"),
+                        close: try time("12:00")),
                 ]))
         let service = try await vendors.addService(
             AddService(
@@ -135,7 +228,8 @@ struct VendorTests {
             GetVendorAvailability(vendorId: vendor.id, at: Instant("2027-03-14T23:30:00Z")))
         #expect(byInstant.date.description == "2027-03-15")
         #expect(
-            await refusal { try await vendors.getVendorAvailability(GetVendorAvailability(vendorId: vendor.id)) }?.code
+            try await refusal { try await vendors.getVendorAvailability(GetVendorAvailability(vendorId: vendor.id)) }?
+                .code
                 == .invalidPayload)
     }
 
@@ -154,21 +248,66 @@ struct VendorTests {
         let suspended = try await vendors.setVendorStatus(SetVendorStatus(id: vendor.id, to: .suspended))
         #expect(suspended.status == .suspended && suspended.version == vendor.version + 1)
         #expect(
-            await refusal { try await vendors.setVendorStatus(SetVendorStatus(id: vendor.id, to: .rejected)) }?.code
+            try await refusal { try await vendors.setVendorStatus(SetVendorStatus(id: vendor.id, to: .rejected)) }?.code
                 == .invalidTransition)
+    }
+
+    @Test("allows what its state says, and refuses everything else, each operation")
+    func operations() async throws {
+        // One row for each state, in the order of the operations.
+        let columns: [VendorOperation] = [
+            .show, .takeBookings, .confirmBookings, .concludeBookings, .sell, .keepStock, .edit,
+        ]
+        #expect(columns == VendorOperation.allCases)
+        let table: [VendorStatus: String] = [
+            .pendingApproval: "------+", .active: "+++++++", .rejected: "-------", .suspended: "+--+-++",
+            .inactive: "+--+---",
+        ]
+        for status in VendorStatus.allCases {
+            let row = try #require(table[status])
+            for (operation, mark) in zip(columns, row) {
+                #expect(status.allows(operation) == (mark == "+"), "\(status) \(operation)")
+                let code = try await refusal { try status.require(operation) }?.code
+                #expect(code == (mark == "+" ? nil : .vendorNotActive))
+            }
+        }
+    }
+
+    @Test("can be edited only in a state that allows it")
+    func editing() async throws {
+        let vendor = try await make()
+        let service = try await vendors.addService(
+            AddService(
+                vendorId: vendor.id, name: "Bath", durationMinutes: 45, price: Money(amountMinor: 1, currency: .eur),
+                species: [.dog]))
+        _ = try await vendors.setVendorStatus(SetVendorStatus(id: vendor.id, to: .inactive))
+        let edits: [() async throws -> Void] = [
+            { _ = try await vendors.updateVendor(UpdateVendor(id: vendor.id, capacity: 3)) },
+            { _ = try await vendors.setVendorHours(SetVendorHours(vendorId: vendor.id, hours: [])) },
+            {
+                _ = try await vendors.addService(
+                    AddService(
+                        vendorId: vendor.id, name: "Bath", durationMinutes: 45,
+                        price: Money(amountMinor: 1, currency: .eur), species: [.dog]))
+            },
+            {
+                _ = try await vendors.updateService(
+                    UpdateService(vendorId: vendor.id, serviceId: service.id, name: "Other"))
+            },
+        ]
+        for edit in edits { #expect(try await refusal(edit)?.code == .vendorNotActive) }
     }
 
     @Test("keeps its prices in its own currency")
     func currency() async throws {
         let vendor = try await make()
-        let error = await refusal {
+        let error = try await refusal {
             try await vendors.addService(
                 AddService(
                     vendorId: vendor.id, name: "Bath", durationMinutes: 45,
-                    price: Money(amountMinor: -1, currency: .usd),
-                    species: [.dog]))
+                    price: Money(amountMinor: 1, currency: .usd), species: [.dog]))
         }
-        #expect(error?.details?.arrayValue?.map { $0["path"] } == ["price.currency", "price.amountMinor"])
+        #expect(error?.details?.arrayValue?.map { $0["path"] } == ["price.currency"])
     }
 
     @Test("has bookings in its agenda, whichever event comes first")
@@ -190,5 +329,44 @@ struct VendorTests {
             try transaction.rows("SELECT * FROM agenda").map { "\(try $0.int("service_id")) \(try $0.text("status"))" }
         }
         #expect(row == ["3 confirmed"])
+    }
+}
+
+@Suite("A database of vendors from before")
+struct VendorMigrationTests {
+    @Test("shows no address that may be the account's, and has its services on the grid")
+    func migrated() async throws {
+        let path = NSTemporaryDirectory() + "petpro-vendor-" + UUID().uuidString
+        defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + end) } }
+        let former = try Database(path: path, migrations: [VendorSchema.migrations[0]])
+        try await former.write { transaction in
+            try transaction.execute(
+                """
+                INSERT INTO vendors (id, user_id, business_name, type, email, time_zone, currency, capacity,
+                    lead_time_minutes, horizon_days, status)
+                VALUES (4, 8, ?, 'walking', 'login@b.cz', 'CET', 'EUR', 2, 0, 90, 'active')
+                """, String(repeating: "n", count: 130))
+            for (minutes, buffer, price) in [(42, 0, 5), (45, 3, 5), (720, 240, 2_000_000_000_000)] {
+                try transaction.execute(
+                    """
+                    INSERT INTO services (vendor_id, name, duration_minutes, price, species, buffer_minutes, active)
+                    VALUES (4, 'S', ?, ?, '["dog"]', ?, 1)
+                    """, minutes, "{\"amountMinor\":\(price),\"currency\":\"EUR\"}", buffer)
+            }
+            try transaction.execute("INSERT INTO hours VALUES (4, 1, '09:00', '24:00')")
+        }
+        try former.close()
+        let database = try Database(path: path, migrations: VendorSchema.migrations)
+        defer { try? database.close() }
+        let vendor = try await VendorController(database: database).getVendorById(GetVendorById(id: 4))
+        #expect(vendor.email == nil && vendor.businessName.count == 120 && vendor.timeZone == "CET")
+        #expect(vendor.services.map { [$0.durationMinutes, $0.bufferMinutes] } == [[45, 0], [45, 5], [720, 240]])
+        #expect(vendor.services.map(\.active) == [true, true, false])
+        #expect(vendor.hours.map(\.close.description) == ["24:00"])
+        // The same vendor is known again by its name, as before.
+        let again = try await VendorController(database: database).createVendor(
+            CreateVendor(
+                userId: 8, businessName: vendor.businessName, type: .walking, timeZone: .utc, currency: .eur))
+        #expect(again.id == 4)
     }
 }

@@ -16,7 +16,7 @@ struct AccessClaims: JWTPayload {
     func verify(using algorithm: some JWTAlgorithm) throws {}
 }
 
-/// Makes and checks access tokens: JWTs signed with EdDSA, by one key that all instances of the service share.
+/// Makes and checks access tokens: JWTs signed with EdDSA, by keys that all instances of the service share.
 struct AccessTokens: Sendable {
     static let issuer = "petpro-auth"
     static let audience = "petpro"
@@ -28,14 +28,18 @@ struct AccessTokens: Sendable {
         case malformed, expired
     }
 
-    private let keys: JWTKeyCollection
+    private let keys = JWTKeyCollection()
+    private let newest: JWKIdentifier
 
-    /// `seed` is the private key: 32 random bytes.
-    init(seed: [UInt8]) async throws {
-        keys = JWTKeyCollection()
-        let key = try EdDSA.PrivateKey(d: Data(seed).base64EncodedString(), curve: .ed25519)
-        // The collection knows no other key and no other algorithm: nothing else verifies.
-        await keys.add(eddsa: key, kid: "auth-1")
+    /// Every key verifies; the newest one signs.
+    init(_ signing: SigningKeys) async throws {
+        newest = JWKIdentifier(string: signing.newest.id)
+        for key in signing.keys {
+            // The collection knows no other key and no other algorithm: nothing else verifies.
+            await keys.add(
+                eddsa: try EdDSA.PrivateKey(d: Data(key.seed).base64EncodedString(), curve: .ed25519),
+                kid: JWKIdentifier(string: key.id))
+        }
     }
 
     func issue(to user: User, at now: Instant) async throws -> (token: String, expiresAt: Instant) {
@@ -43,7 +47,7 @@ struct AccessTokens: Sendable {
         let claims = AccessClaims(
             iss: .init(value: Self.issuer), aud: .init(value: Self.audience), sub: .init(value: String(user.id)),
             iat: .init(value: now.date), exp: .init(value: expiresAt.date), role: user.role.rawValue)
-        return (try await keys.sign(claims, kid: "auth-1"), expiresAt)
+        return (try await keys.sign(claims, kid: newest), expiresAt)
     }
 
     /// The user a token speaks for, and until when. Throws ``Rejection``.

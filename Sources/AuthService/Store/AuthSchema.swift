@@ -31,6 +31,46 @@ enum AuthSchema {
                 id INTEGER PRIMARY KEY CHECK (id = 1),
                 seed BLOB NOT NULL
             );
-            """)
+            """),
+        // registration_hash was a digest of the whole registration, password included: what is there is overwritten. Keys
+        // of registrations are an account's own, so that strangers do not share them. Accounts that are pending now can be
+        // resumed by their keys no more; they are taken back like any that got no vendor. Names that are longer than they
+        // may be now are shortened.
+        Migration(
+            "auth-2",
+            """
+            PRAGMA secure_delete = ON;
+            UPDATE users SET registration_hash = NULL;
+            CREATE TABLE accounts (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                email TEXT NOT NULL,
+                email_key TEXT NOT NULL UNIQUE,
+                password TEXT NOT NULL,
+                name TEXT NOT NULL,
+                role TEXT NOT NULL,
+                state TEXT NOT NULL,
+                registration_key TEXT,
+                registration_digest TEXT,
+                made_by TEXT,
+                touched_by TEXT,
+                touched_at INTEGER NOT NULL,
+                claim TEXT,
+                claimed_at INTEGER,
+                created_at INTEGER NOT NULL
+            );
+            INSERT INTO accounts (id, email, email_key, password, name, role, state, touched_at, created_at)
+                SELECT id, email, email_key, password, substr(name, 1, 100), role, state, created_at, created_at FROM users;
+            UPDATE sqlite_sequence SET seq = (SELECT seq FROM sqlite_sequence WHERE name = 'users')
+                WHERE name = 'accounts' AND EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'users');
+            DROP TABLE users;
+            ALTER TABLE accounts RENAME TO users;
+            CREATE INDEX users_pending ON users (touched_at) WHERE state = 'pending_vendor';
+            ALTER TABLE refresh_tokens ADD COLUMN successor TEXT;
+            ALTER TABLE refresh_tokens ADD COLUMN grace_used INTEGER NOT NULL DEFAULT 0;
+            INSERT INTO store_kind (id, kind)
+                SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM users WHERE email_key = 'admin@petpro.example')
+                    THEN 'demo' ELSE 'live' END
+                WHERE EXISTS (SELECT 1 FROM users);
+            """),
     ]
 }

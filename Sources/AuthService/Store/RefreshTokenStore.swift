@@ -18,34 +18,50 @@ extension Transaction {
 
     /// What became of a refresh token that was presented.
     enum Rotation {
-        /// A new one may be issued, in this family.
-        case rotated(userId: Int, family: String)
-        /// It is not, or no longer, good. If it had been used before, its whole family is revoked now: one of its two
-        /// users is a thief.
+        /// Its successor has been entered, in the same family.
+        case rotated(userId: Int)
+        /// It is not, or no longer, good.
         case refused
+        /// It had been used before: one of its two users is a thief, and its whole family is revoked now.
+        case reused(userId: Int)
     }
 
-    func rotateRefreshToken(_ token: String, at now: Instant) throws -> Rotation {
+    /// Trades a token for its successor. One that was used within the last seconds is traded once more if its successor
+    /// was never used, which is revoked then: of a family one token is good at any time.
+    func rotateRefreshToken(_ token: String, successor: String, at now: Instant) throws -> Rotation {
         let hash = IdempotencyKey.digest(token)
         guard let row = try row("SELECT * FROM refresh_tokens WHERE hash = ?", hash) else { return .refused }
-        let family = try row.text("family")
+        let (family, userId) = (try row.text("family"), try row.int("user_id"))
         guard try row.optionalInt("revoked_at") == nil, now < (try row.instant("expires_at")) else { return .refused }
+        let next = IdempotencyKey.digest(successor)
         if let rotatedAt = try row.optionalInt("rotated_at") {
-            if now > Instant(milliseconds: Int64(rotatedAt)) + Self.rotationGrace {
+            let isLate = now > Instant(milliseconds: Int64(rotatedAt)) + Self.rotationGrace
+            let former = try row.optionalText("successor")
+            guard !isLate, try !row.bool("grace_used"), let former, try isUnused(former) else {
                 try revokeFamily(family, at: now)
-                return .refused
+                return .reused(userId: userId)
             }
+            try execute("UPDATE refresh_tokens SET revoked_at = ? WHERE hash = ?", now, former)
+            try execute("UPDATE refresh_tokens SET grace_used = 1, successor = ? WHERE hash = ?", next, hash)
         } else {
-            try execute("UPDATE refresh_tokens SET rotated_at = ? WHERE hash = ?", now, hash)
+            try execute("UPDATE refresh_tokens SET rotated_at = ?, successor = ? WHERE hash = ?", now, next, hash)
         }
-        return .rotated(userId: try row.int("user_id"), family: family)
+        try insertRefreshToken(successor, user: userId, family: family, at: now)
+        return .rotated(userId: userId)
+    }
+
+    private func isUnused(_ hash: String) throws -> Bool {
+        let row = try row("SELECT rotated_at, revoked_at FROM refresh_tokens WHERE hash = ?", hash)
+        return try row.map { try $0.optionalInt("rotated_at") == nil && $0.optionalInt("revoked_at") == nil } ?? false
     }
 
     func revokeFamily(_ family: String, at now: Instant) throws {
         try execute("UPDATE refresh_tokens SET revoked_at = ? WHERE family = ? AND revoked_at IS NULL", now, family)
     }
 
-    func family(ofRefreshToken token: String) throws -> String? {
-        try row("SELECT family FROM refresh_tokens WHERE hash = ?", IdempotencyKey.digest(token))?.text("family")
+    func family(ofRefreshToken token: String) throws -> (family: String, userId: Int)? {
+        try row("SELECT family, user_id FROM refresh_tokens WHERE hash = ?", IdempotencyKey.digest(token)).map {
+            (try $0.text("family"), try $0.int("user_id"))
+        }
     }
 }

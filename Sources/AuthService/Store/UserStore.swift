@@ -8,7 +8,18 @@ struct UserRecord: Sendable {
     var user: User
     var password: String
     var registrationKey: String?
-    var registrationHash: String?
+    var registrationDigest: String?
+    /// The attempts that made it, and that last went on with it.
+    var madeBy: String?
+    var touchedBy: String?
+    var touchedAt: Instant
+    var claimedAt: Instant?
+
+    var existing: Registration.Existing {
+        Registration.Existing(
+            state: user.state, role: user.role, name: user.name, key: registrationKey, digest: registrationDigest,
+            claimedAt: claimedAt)
+    }
 }
 
 extension Transaction {
@@ -23,7 +34,10 @@ extension Transaction {
                 id: try row.int("id"), email: try row.text("email"), name: try row.text("name"),
                 role: try row.value("role"), state: try row.value("state"), createdAt: try row.instant("created_at")),
             password: try row.text("password"), registrationKey: try row.optionalText("registration_key"),
-            registrationHash: try row.optionalText("registration_hash"))
+            registrationDigest: try row.optionalText("registration_digest"),
+            madeBy: try row.optionalText("made_by"), touchedBy: try row.optionalText("touched_by"),
+            touchedAt: try row.instant("touched_at"),
+            claimedAt: try row.optionalInt("claimed_at").map { Instant(milliseconds: Int64($0)) })
     }
 
     func user(id: Int) throws -> UserRecord? {
@@ -34,26 +48,18 @@ extension Transaction {
         try row("SELECT * FROM users WHERE email_key = ?", Self.emailKey(email)).map(Self.record)
     }
 
-    func user(registrationKey: String) throws -> UserRecord? {
-        try row("SELECT * FROM users WHERE registration_key = ?", registrationKey).map(Self.record)
-    }
-
-    func pendingUsers(createdBefore instant: Instant) throws -> [UserRecord] {
-        try rows("SELECT * FROM users WHERE state = 'pending_vendor' AND created_at < ? ORDER BY id", instant)
-            .map(Self.record)
-    }
-
     /// Inserts an account. Throws `EMAIL_TAKEN`: the unique index decides, whatever was read before.
     func insertUser(_ request: CreateUser, state: UserState, password: String, at now: Instant) throws -> User {
         do {
             let id = try insert(
                 """
-                INSERT INTO users (email, email_key, password, name, role, state, registration_key, registration_hash,
-                    created_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO users (email, email_key, password, name, role, state, registration_key,
+                    registration_digest, made_by, touched_by, touched_at, created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
                 request.email, Self.emailKey(request.email), password, request.name, request.role.rawValue,
-                state.rawValue, request.registrationKey, request.registrationHash, now)
+                state.rawValue, request.registrationKey, request.registrationDigest, request.attempt, request.attempt,
+                now, now)
             return User(
                 id: id, email: request.email, name: request.name, role: request.role, state: state, createdAt: now)
         } catch let error as ConstraintViolated where error.message.contains("email_key") {
@@ -61,14 +67,56 @@ extension Transaction {
         }
     }
 
-    func setState(_ state: UserState, ofUser id: Int) throws {
-        try execute("UPDATE users SET state = ? WHERE id = ?", state.rawValue, id)
+    /// An attempt goes on with an account, which is this registration's from now on: the sweeper leaves it alone for a while.
+    func touch(_ id: Int, by request: CreateUser, at now: Instant) throws {
+        try execute(
+            """
+            UPDATE users SET name = ?, registration_key = ?, registration_digest = ?, touched_by = ?, touched_at = ?,
+                claim = NULL, claimed_at = NULL
+            WHERE id = ?
+            """,
+            request.name, request.registrationKey, request.registrationDigest, request.attempt, now, id)
     }
 
-    /// The seed of the key that signs tokens; made by whichever instance starts first.
-    func signingSeed(orMake make: () -> [UInt8]) throws -> [UInt8] {
-        try execute("INSERT OR IGNORE INTO signing_key (id, seed) VALUES (1, ?)", SQLValue.blob(make()))
-        guard let row = try row("SELECT seed FROM signing_key WHERE id = 1") else { return make() }
-        return try row.blob("seed")
+    func setState(_ state: UserState, ofUser id: Int) throws {
+        try execute("UPDATE users SET state = ?, claim = NULL, claimed_at = NULL WHERE id = ?", state.rawValue, id)
     }
+
+    // MARK: Accounts that never got their vendors
+
+    /// The ids of accounts that may be taken back, the oldest first, at most so many.
+    func forsakenUsers(at now: Instant, limit: Int) throws -> [Int] {
+        try rows(
+            "SELECT id FROM users WHERE state = 'pending_vendor' AND touched_at <= ? ORDER BY touched_at LIMIT ?",
+            now - Registration.patience, limit
+        ).map { try $0.int("id") }
+    }
+
+    /// Claims an account for the sweeper; false when it may not be, or no longer.
+    func claim(_ id: Int, as token: String, at now: Instant) throws -> Bool {
+        guard let record = try user(id: id),
+            Registration.mayClaim(
+                state: record.user.state, touchedAt: record.touchedAt, claimedAt: record.claimedAt, at: now)
+        else { return false }
+        return try execute("UPDATE users SET claim = ?, claimed_at = ? WHERE id = ?", token, now, id) == 1
+    }
+
+    /// Carries a claim out: activates the account of a vendor that exists, or deletes one without. False when the claim no
+    /// longer holds.
+    func settle(_ id: Int, claim token: String, hasVendor: Bool) throws -> Bool {
+        let sql =
+            hasVendor
+            ? "UPDATE users SET state = 'active', claim = NULL, claimed_at = NULL WHERE id = ? AND claim = ?"
+            : "DELETE FROM users WHERE id = ? AND claim = ?"
+        return try execute(sql, id, token) == 1
+    }
+
+    // MARK: The signing key of earlier versions
+
+    func formerSigningSeed() throws -> [UInt8]? {
+        try row("SELECT seed FROM signing_key WHERE id = 1")?.blob("seed")
+    }
+
+    /// Overwrites it: it is in a file of its own now.
+    func forgetFormerSigningSeed() throws { try execute("DELETE FROM signing_key") }
 }

@@ -30,7 +30,7 @@ struct BookingWish: Sendable {
 
     /// Why the vendor's rules do not allow it; nil when they do. Occupancy is another question.
     func refusal(at now: Instant) -> Unavailability? {
-        if availability.status != .active { return .notActive }
+        if !availability.status.allows(.takeBookings) { return .notActive }
         if availability.windows.isEmpty { return .closed }
         if start < now + .seconds(availability.leadTimeMinutes * 60) { return .leadTime }
         if !availability.windows.contains(where: { $0.start <= start && end <= $0.end }) { return .outsideHours }
@@ -41,7 +41,7 @@ struct BookingWish: Sendable {
     static func slots(_ availability: VendorAvailability, _ service: OfferedService, taken: [Interval], at now: Instant)
         -> [Slot]
     {
-        guard availability.status == .active else { return [] }
+        guard availability.status.allows(.takeBookings) else { return [] }
         let earliest = now + .seconds(availability.leadTimeMinutes * 60)
         var slots: [Slot] = []
         for window in availability.windows {
@@ -96,8 +96,8 @@ enum BookingTransition {
                 throw RemoteError(.cancellationNotAllowed, "A booking can be cancelled until its start.")
             }
         }
-        if next == .noShow, now < booking.start {
-            throw RemoteError(.invalidTransition, "Nobody can be missing before the start.")
+        if next == .inProgress || next == .completed || next == .noShow, now < booking.start {
+            throw RemoteError(.invalidTransition, "A booking cannot be \(next.rawValue) before its start.")
         }
     }
 }

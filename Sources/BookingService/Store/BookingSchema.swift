@@ -43,6 +43,25 @@ enum BookingSchema {
             CREATE INDEX bookings_pet ON bookings (pet_id, start_at)
                 WHERE status IN ('pending', 'confirmed', 'in_progress');
             CREATE INDEX bookings_pending ON bookings (start_at) WHERE status = 'pending';
-            """)
+            """),
+        // Texts that are longer than they may be now are shortened. Everything else stays as it was made: bookings off the
+        // grid, owners with more pets than fit today.
+        Migration(
+            "booking-2",
+            """
+            CREATE INDEX bookings_customer_open ON bookings (customer_id)
+                WHERE status IN ('pending', 'confirmed', 'in_progress');
+            CREATE INDEX bookings_status ON bookings (status, id);
+            UPDATE pets SET name = substr(name, 1, 60), breed = substr(breed, 1, 60), notes = substr(notes, 1, 500)
+                WHERE length(name) > 60 OR length(breed) > 60 OR length(notes) > 500;
+            UPDATE bookings SET notes = substr(notes, 1, 500), service_name = substr(service_name, 1, 120)
+                WHERE length(notes) > 500 OR length(service_name) > 120;
+            UPDATE bookings SET cancel = json_set(cancel, '$.reason', substr(json_extract(cancel, '$.reason'), 1, 500))
+                WHERE cancel IS NOT NULL AND length(json_extract(cancel, '$.reason')) > 500;
+            INSERT INTO store_kind (id, kind)
+                SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM pets WHERE name = 'Käthe 🐕' AND owner_id = 7)
+                    THEN 'demo' ELSE 'live' END
+                WHERE EXISTS (SELECT 1 FROM pets);
+            """),
     ]
 }

@@ -17,8 +17,15 @@ extension Transaction {
         try row("SELECT * FROM pets WHERE id = ?", id).map(Self.pet)
     }
 
-    func pets(ofOwner id: Int) throws -> [Pet] {
-        try rows("SELECT * FROM pets WHERE owner_id = ? ORDER BY id", id).map(Self.pet)
+    func pets(_ request: ListPets) throws -> [Pet] {
+        try rows(
+            "SELECT * FROM pets WHERE owner_id = ? AND id > ? ORDER BY id LIMIT ?", request.ownerId, request.after ?? 0,
+            request.limit
+        ).map(Self.pet)
+    }
+
+    func petCount(ofOwner id: Int) throws -> Int {
+        try row("SELECT COUNT(*) AS count FROM pets WHERE owner_id = ?", id)?.int("count") ?? 0
     }
 
     func insertPet(_ request: CreatePet) throws -> Pet {
@@ -53,51 +60,78 @@ extension Transaction {
     }
 
     func bookings(_ request: ListBookings) throws -> [Booking] {
-        try rows(
-            """
-            SELECT * FROM bookings
-            WHERE (? IS NULL OR customer_id = ?) AND (? IS NULL OR vendor_id = ?) AND (? IS NULL OR status = ?)
-                AND (? IS NULL OR id < ?)
-            ORDER BY id DESC LIMIT ?
-            """,
-            request.customerId, request.customerId, request.vendorId, request.vendorId, request.status?.rawValue,
-            request.status?.rawValue, request.before, request.before, request.limit
-        ).map(Self.booking)
+        let (sql, values) = Self.listing(request)
+        return try rows(sql, values).map(Self.booking)
     }
+
+    static func listing(_ request: ListBookings) -> (sql: String, values: [any SQLConvertible]) {
+        var conditions = Conditions()
+        conditions.add("customer_id = ?", request.customerId)
+        conditions.add("vendor_id = ?", request.vendorId)
+        conditions.add("status = ?", request.status?.rawValue)
+        conditions.add("id < ?", request.before)
+        return (
+            "SELECT * FROM bookings \(conditions.sql) ORDER BY id DESC LIMIT ?", conditions.values(and: request.limit)
+        )
+    }
+
+    /// No booking takes up its place for longer: the longest service and the time needed after it.
+    static let longestOccupation: Duration = .seconds((720 + 240) * 60)
+
+    static let occupied = """
+        SELECT start_at, occupied_until FROM bookings
+        WHERE vendor_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
+            AND start_at > ? AND start_at < ? AND occupied_until > ?
+        """
 
     /// What is taken of a vendor's places within a span.
     func occupied(ofVendor id: Int, within span: Interval) throws -> [Interval] {
-        try rows(
-            """
-            SELECT start_at, occupied_until FROM bookings
-            WHERE vendor_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
-                AND start_at < ? AND occupied_until > ?
-            """, id, span.end, span.start
-        ).map { Interval(start: try $0.instant("start_at"), end: try $0.instant("occupied_until")) }
+        try rows(Self.occupied, id, span.start - Self.longestOccupation, span.end, span.start).map {
+            Interval(start: try $0.instant("start_at"), end: try $0.instant("occupied_until"))
+        }
     }
 
-    func isPetBusy(_ id: Int, within span: Interval) throws -> Bool {
+    /// How many bookings of a customer's are not over yet.
+    func openBookings(ofCustomer id: Int) throws -> Int {
         try row(
             """
-            SELECT 1 AS one FROM bookings
-            WHERE pet_id = ? AND status IN ('pending', 'confirmed', 'in_progress') AND start_at < ? AND end_at > ? LIMIT 1
-            """, id, span.end, span.start) != nil
+            SELECT COUNT(*) AS count FROM bookings
+            WHERE customer_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
+            """, id)?.int("count") ?? 0
     }
 
-    func insertBooking(_ wish: BookingWish, _ request: CreateBooking, reference: String, at now: Instant) throws
+    static let petBusy = """
+        SELECT 1 AS one FROM bookings
+        WHERE pet_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
+            AND start_at > ? AND start_at < ? AND end_at > ? LIMIT 1
+        """
+
+    func isPetBusy(_ id: Int, within span: Interval) throws -> Bool {
+        try row(Self.petBusy, id, span.start - Self.longestOccupation, span.end, span.start) != nil
+    }
+
+    /// Inserts a booking under the first of the references that no other has.
+    func insertBooking(_ wish: BookingWish, _ request: CreateBooking, references: [String], at now: Instant) throws
         -> Booking
     {
         let history = [BookingStep(status: .pending, at: now, by: BookingActor.customer.rawValue)]
-        let id = try insert(
-            """
-            INSERT INTO bookings (reference, customer_id, vendor_id, service_id, pet_id, start_at, end_at,
-                occupied_until, service_name, price, duration_minutes, notes, status, history, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)
-            """,
-            reference, request.customerId, request.vendorId, request.serviceId, request.petId, wish.start, wish.end,
-            wish.occupied.end, wish.service.name, wish.service.price.json, wish.service.durationMinutes, request.notes,
-            history.json, now)
-        return try booking(id: id)
+        for reference in references {
+            do {
+                let id = try insert(
+                    """
+                    INSERT INTO bookings (reference, customer_id, vendor_id, service_id, pet_id, start_at, end_at,
+                        occupied_until, service_name, price, duration_minutes, notes, status, history, created_at)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)
+                    """,
+                    reference, request.customerId, request.vendorId, request.serviceId, request.petId, wish.start,
+                    wish.end, wish.occupied.end, wish.service.name, wish.service.price.json,
+                    wish.service.durationMinutes, request.notes, history.json, now)
+                return try booking(id: id)
+            } catch let error as ConstraintViolated where error.message.contains("reference") {
+                continue
+            }
+        }
+        throw RemoteError(.overloaded, "No reference is free.", details: ["retryAfterMs": 100])
     }
 
     /// Moves a booking on and notes it in its history; gives the booking as it is now.

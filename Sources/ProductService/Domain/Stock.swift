@@ -29,6 +29,24 @@ struct Stock: Sendable, Hashable {
         quantity += delta
     }
 
+    /// What is wrong with a change that a vendor wants to make.
+    static func violations(_ delta: Int, _ reason: InventoryReason) -> [Violation] {
+        switch reason {
+        case .adjustment:
+            delta == 0 ? [Violation(path: "delta", constraint: "range", message: "must not be 0")] : []
+        case .restock, .returned:
+            delta > 0
+                ? []
+                : [
+                    Violation(
+                        path: "delta", constraint: "range",
+                        message: "must be at least 1 for a \(reason.rawValue); an adjustment may take away")
+                ]
+        case .hold, .release, .commit, .expiry:
+            [Violation(path: "reason", constraint: "enum", message: "must be one of restock, adjustment, return")]
+        }
+    }
+
     /// Promises pieces. Throws `INSUFFICIENT_STOCK`.
     mutating func hold(_ count: Int) throws(RemoteError) {
         guard count <= available else {

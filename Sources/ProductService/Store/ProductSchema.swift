@@ -46,6 +46,24 @@ enum ProductSchema {
                 id INTEGER PRIMARY KEY CHECK (id = 1),
                 epoch TEXT NOT NULL
             );
-            """)
+            """),
+        // A product whose price could not be entered today, because it is negative or over the limit, leaves the shop for
+        // good. Whether a price is in its vendor's currency cannot be told here: such products stay. Texts that are longer
+        // than they may be now are shortened.
+        Migration(
+            "product-2",
+            """
+            UPDATE products SET status = 'discontinued'
+                WHERE json_extract(price, '$.amountMinor') NOT BETWEEN 0 AND 1000000000000;
+            UPDATE products SET name = substr(name, 1, 120) WHERE length(name) > 120;
+            UPDATE products SET sku = substr(sku, 1, 40) || '-' || id WHERE length(sku) > 64;
+            CREATE INDEX products_vendor ON products (vendor_id, id);
+            CREATE INDEX products_status ON products (status, id);
+            CREATE INDEX reservations_customer ON reservations (customer_id) WHERE status = 'held';
+            INSERT INTO store_kind (id, kind)
+                SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM products WHERE id = 9001 AND sku = 'KIB-SAL-2')
+                    THEN 'demo' ELSE 'live' END
+                WHERE EXISTS (SELECT 1 FROM products);
+            """),
     ]
 }

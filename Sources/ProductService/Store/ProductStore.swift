@@ -33,16 +33,21 @@ extension Transaction {
 
     /// Products in the shop, by id.
     func products(_ request: ListProducts) throws -> [Product] {
-        try rows(
-            """
-            SELECT * FROM products
-            WHERE id > ? AND status = 'active' AND (? IS NULL OR vendor_id = ?)
-                AND (? IS NULL OR species LIKE '%"' || ? || '"%')
-            ORDER BY id LIMIT ?
-            """,
-            request.after ?? 0, request.vendorId, request.vendorId, request.species?.rawValue,
-            request.species?.rawValue, request.limit
-        ).map(Self.product)
+        let (sql, values) = Self.listing(request)
+        return try rows(sql, values).map(Self.product)
+    }
+
+    static func listing(_ request: ListProducts) -> (sql: String, values: [any SQLConvertible]) {
+        var conditions = Conditions()
+        conditions.add("status = ?", ProductStatus.active.rawValue)
+        conditions.add("vendor_id = ?", request.vendorId)
+        conditions.add("species LIKE '%\"' || ? || '\"%'", request.species?.rawValue)
+        conditions.add("id > ?", request.after)
+        return ("SELECT * FROM products \(conditions.sql) ORDER BY id LIMIT ?", conditions.values(and: request.limit))
+    }
+
+    func productCount(ofVendor id: Int) throws -> Int {
+        try row("SELECT COUNT(*) AS count FROM products WHERE vendor_id = ?", id)?.int("count") ?? 0
     }
 
     /// Throws `SKU_TAKEN`.
@@ -135,6 +140,13 @@ extension Transaction {
             .map(Self.reservation)
     }
 
+    /// How many reservations a customer holds.
+    func heldReservations(ofCustomer id: Int) throws -> Int {
+        try row("SELECT COUNT(*) AS count FROM reservations WHERE customer_id = ? AND status = 'held'", id)?.int(
+            "count")
+            ?? 0
+    }
+
     func insertReservation(_ request: ReserveInventory, expiresAt: Instant) throws -> Reservation {
         let id = try insert(
             """
@@ -171,36 +183,28 @@ extension Transaction {
         }
         return try rows(
             """
-            SELECT inventory.* FROM inventory JOIN products ON products.id = inventory.product_id
-            WHERE ? IS NULL OR vendor_id = ? ORDER BY product_id
-            """, request.vendorId, request.vendorId
+            SELECT inventory.* FROM products JOIN inventory ON inventory.product_id = products.id
+            WHERE vendor_id = ? ORDER BY products.id
+            """, request.vendorId
         ).map(Self.record)
     }
 
-    /// The changes after a number, at most `limit` of the log, and the number up to which it was read.
-    func changes(after seq: Int, _ request: WatchInventoryChanges, limit: Int) throws -> (
-        chunks: [InventoryChunk], readTo: Int
-    ) {
-        let rows = try rows(
+    /// The changes after a number, at most `limit` of them.
+    func changes(after seq: Int, limit: Int) throws -> [InventoryTail.Entry] {
+        try rows(
             """
             SELECT inventory_changes.*, products.vendor_id FROM inventory_changes
             JOIN products ON products.id = inventory_changes.product_id
             WHERE seq > ? ORDER BY seq LIMIT ?
-            """, seq, limit)
-        let ids = request.productIds.map(Set.init)
-        var chunks: [InventoryChunk] = []
-        var readTo = seq
-        for row in rows {
-            readTo = try row.int("seq")
+            """, seq, limit
+        ).map { row in
+            let seq = try row.int("seq")
             let productId = try row.int("product_id")
-            if let ids, !ids.contains(productId) { continue }
-            if let vendorId = request.vendorId, try row.int("vendor_id") != vendorId { continue }
-            chunks.append(
-                .change(
-                    seq: readTo, productId: productId, version: try row.int("version"),
-                    reason: try row.value("reason"), before: try row.json("before"), after: try row.json("after"),
-                    at: try row.instant("at")))
+            return InventoryTail.Entry(
+                seq: seq, productId: productId, vendorId: try row.int("vendor_id"),
+                chunk: .change(
+                    seq: seq, productId: productId, version: try row.int("version"), reason: try row.value("reason"),
+                    before: try row.json("before"), after: try row.json("after"), at: try row.instant("at")))
         }
-        return (chunks, readTo)
     }
 }

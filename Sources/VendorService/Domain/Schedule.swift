@@ -12,17 +12,10 @@ struct Schedule: Sendable {
         static func < (left: Opening, right: Opening) -> Bool { (left.open, left.close) < (right.open, right.close) }
 
         /// Nil unless `open` comes before `close`.
-        init?(open: String, close: String) {
-            guard let open = Self.minutes(open), let close = Self.minutes(close), open < close else { return nil }
-            self.open = open
-            self.close = close
-        }
-
-        /// Minutes since midnight of `HH:mm`.
-        static func minutes(_ text: String) -> Int? {
-            let parts = text.split(separator: ":")
-            guard parts.count == 2, let hour = Int(parts[0]), let minute = Int(parts[1]) else { return nil }
-            return hour * 60 + minute
+        init?(open: LocalTime, close: LocalTime) {
+            guard open < close else { return nil }
+            self.open = open.minutes
+            self.close = close.minutes
         }
     }
 
@@ -41,7 +34,7 @@ struct Schedule: Sendable {
         }
     }
 
-    /// What is wrong with hours somebody wants to set.
+    /// What is wrong with hours that are to be set.
     static func violations(_ hours: [OpeningHours], _ specialDays: [SpecialDay]) -> [Violation] {
         var violations: [Violation] = []
         var byDay: [Int: [Opening]] = [:]
@@ -59,12 +52,20 @@ struct Schedule: Sendable {
             }
             byDay[hours.weekday, default: []].append(opening)
         }
-        for (at, day) in specialDays.enumerated() where !day.closed {
-            if let open = day.open, let close = day.close, Opening(open: open, close: close) != nil { continue }
-            violations.append(
-                Violation(
-                    path: "specialDays[\(at)]", constraint: "order",
-                    message: "must be closed, or have open and a later close"))
+        var dates: Set<LocalDate> = []
+        for (at, day) in specialDays.enumerated() {
+            if !dates.insert(day.date).inserted {
+                violations.append(
+                    Violation(path: "specialDays[\(at)].date", constraint: "distinct", message: "must not come twice"))
+            }
+            let isOpening = day.open.flatMap { open in day.close.map { open < $0 } } ?? false
+            let hasTimes = day.open != nil || day.close != nil
+            if day.closed ? hasTimes : !isOpening {
+                violations.append(
+                    Violation(
+                        path: "specialDays[\(at)]", constraint: "order",
+                        message: "must be closed, or have open and a later close"))
+            }
         }
         return violations
     }
@@ -85,11 +86,13 @@ extension TimeZone {
         }
     }
 
-    /// The local day of an instant.
+    /// The local day of an instant, as far as dates reach: the last one is 9999-12-31.
     func localDate(of instant: Instant) -> LocalDate {
-        let seconds = Int(instant.milliseconds / 1000)
+        let last = LocalDate(daysSinceEpoch: 2_932_896)
+        // A day more than that is beyond it in every zone, and its text would be none.
+        let seconds = min(Int(instant.milliseconds / 1000), (last.daysSinceEpoch + 2) * 86_400)
         let offset = secondsFromGMT(for: Date(timeIntervalSince1970: Double(seconds)))
         let days = Double(seconds + offset) / 86_400
-        return LocalDate(daysSinceEpoch: Int(days.rounded(.down)))
+        return min(last, LocalDate(daysSinceEpoch: Int(days.rounded(.down))))
     }
 }

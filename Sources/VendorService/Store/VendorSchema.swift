@@ -57,6 +57,59 @@ enum VendorSchema {
                 status TEXT NOT NULL
             );
             CREATE INDEX agenda_vendor ON agenda (vendor_id, start_at);
-            """)
+            """),
+        // email was the account's address when none was given, and nothing tells which: no address from before is shown any
+        // more, until its vendor sets one. Durations and buffers become multiples of five minutes, rounded up; bookings keep
+        // what they were made with. A service whose price is over the limit is no longer offered. Texts that are longer than
+        // they may be now are shortened.
+        Migration(
+            "vendor-2",
+            """
+            CREATE TABLE new_vendors (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                user_id INTEGER NOT NULL UNIQUE,
+                registration TEXT,
+                business_name TEXT NOT NULL,
+                type TEXT NOT NULL,
+                email TEXT,
+                former_email TEXT,
+                phone TEXT,
+                address TEXT,
+                time_zone TEXT NOT NULL,
+                currency TEXT NOT NULL,
+                capacity INTEGER NOT NULL CHECK (capacity BETWEEN 1 AND 200),
+                lead_time_minutes INTEGER NOT NULL,
+                horizon_days INTEGER NOT NULL,
+                status TEXT NOT NULL,
+                version INTEGER NOT NULL DEFAULT 1
+            );
+            INSERT INTO new_vendors (id, user_id, business_name, type, former_email, phone, address, time_zone, currency,
+                    capacity, lead_time_minutes, horizon_days, status, version)
+                SELECT id, user_id, business_name, type, email, phone, address, time_zone, currency, capacity,
+                    lead_time_minutes, horizon_days, status, version FROM vendors;
+            UPDATE sqlite_sequence SET seq = (SELECT seq FROM sqlite_sequence WHERE name = 'vendors')
+                WHERE name = 'new_vendors' AND EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'vendors');
+            INSERT INTO store_kind (id, kind)
+                SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM vendors WHERE email = 'marigold@petpro.example')
+                    THEN 'demo' ELSE 'live' END
+                WHERE EXISTS (SELECT 1 FROM vendors);
+            DROP TABLE vendors;
+            ALTER TABLE new_vendors RENAME TO vendors;
+            CREATE INDEX vendors_status ON vendors (status, id);
+            CREATE INDEX vendors_type ON vendors (type, id);
+            UPDATE vendors SET business_name = substr(business_name, 1, 120), phone = substr(phone, 1, 40),
+                    address = substr(address, 1, 300)
+                WHERE length(business_name) > 120 OR length(phone) > 40 OR length(address) > 300;
+            UPDATE services SET name = substr(name, 1, 120) WHERE length(name) > 120;
+            UPDATE special_days SET note = substr(note, 1, 200) WHERE length(note) > 200;
+            UPDATE services SET active = 0 WHERE json_extract(price, '$.amountMinor') > 1000000000000;
+            UPDATE services SET duration_minutes = (duration_minutes + 4) / 5 * 5, buffer_minutes = (buffer_minutes + 4) / 5 * 5
+                WHERE duration_minutes % 5 <> 0 OR buffer_minutes % 5 <> 0;
+            CREATE TABLE gone_accounts (
+                user_id INTEGER PRIMARY KEY,
+                deleted_at INTEGER NOT NULL
+            );
+            CREATE INDEX gone_accounts_age ON gone_accounts (deleted_at);
+            """),
     ]
 }

@@ -7,12 +7,20 @@ extension Transaction {
         let id = try row.int("id")
         return Vendor(
             id: id, userId: try row.int("user_id"), businessName: try row.text("business_name"),
-            type: try row.value("type"), email: try row.text("email"), phone: try row.optionalText("phone"),
+            type: try row.value("type"), email: try row.optionalText("email"), phone: try row.optionalText("phone"),
             address: try row.optionalText("address"), timeZone: try row.text("time_zone"),
             currency: try row.value("currency"), capacity: try row.int("capacity"),
             leadTimeMinutes: try row.int("lead_time_minutes"), horizonDays: try row.int("horizon_days"),
             status: try row.value("status"), version: try row.int("version"), services: try services(ofVendor: id),
             hours: try hours(ofVendor: id))
+    }
+
+    private static func listing(_ row: Row) throws -> VendorListing {
+        VendorListing(
+            id: try row.int("id"), businessName: try row.text("business_name"), type: try row.value("type"),
+            email: try row.optionalText("email"), phone: try row.optionalText("phone"),
+            address: try row.optionalText("address"), timeZone: try row.text("time_zone"),
+            currency: try row.value("currency"), status: try row.value("status"))
     }
 
     /// Throws `VENDOR_NOT_FOUND`.
@@ -27,27 +35,52 @@ extension Transaction {
         try row("SELECT * FROM vendors WHERE user_id = ?", userId).map(vendor)
     }
 
-    func vendors(_ request: ListVendors) throws -> [Vendor] {
-        try rows(
-            """
-            SELECT * FROM vendors
-            WHERE id > ? AND (? IS NULL OR type = ?) AND (? IS NULL OR status = ?) ORDER BY id LIMIT ?
-            """,
-            request.after ?? 0, request.type?.rawValue, request.type?.rawValue, request.status?.rawValue,
-            request.status?.rawValue, request.limit
-        ).map(vendor)
+    func vendors(_ request: ListVendors) throws -> [VendorListing] {
+        let (sql, values) = Self.listing(request)
+        return try rows(sql, values).map(Self.listing)
+    }
+
+    static func listing(_ request: ListVendors) -> (sql: String, values: [any SQLConvertible]) {
+        var conditions = Conditions()
+        conditions.add("status = ?", request.status?.rawValue)
+        conditions.add("type = ?", request.type?.rawValue)
+        conditions.add("id > ?", request.after)
+        return ("SELECT * FROM vendors \(conditions.sql) ORDER BY id LIMIT ?", conditions.values(and: request.limit))
+    }
+
+    /// The registration that made a user's vendor, if there is one.
+    func registration(ofUser id: Int) throws -> VendorRegistration.Existing? {
+        try row("SELECT registration, business_name FROM vendors WHERE user_id = ?", id).map { row in
+            VendorRegistration.Existing(
+                digest: try row.optionalText("registration"), businessName: try row.text("business_name"))
+        }
     }
 
     func insertVendor(_ request: CreateVendor, status: VendorStatus) throws -> Int {
         try insert(
             """
-            INSERT INTO vendors (user_id, business_name, type, email, phone, address, time_zone, currency, capacity,
-                lead_time_minutes, horizon_days, status)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO vendors (user_id, registration, business_name, type, email, phone, address, time_zone, currency,
+                capacity, lead_time_minutes, horizon_days, status)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
-            request.userId, request.businessName, request.type.rawValue, request.email, request.phone, request.address,
-            request.timeZone, request.currency.rawValue, request.capacity, request.leadTimeMinutes,
-            request.horizonDays, status.rawValue)
+            request.userId, VendorRegistration.digest(request), request.businessName, request.type.rawValue,
+            request.email, request.phone, request.address, request.timeZone.rawValue, request.currency.rawValue,
+            request.capacity, request.leadTimeMinutes, request.horizonDays, status.rawValue)
+    }
+
+    // MARK: Accounts that are gone
+
+    /// How long it is remembered that an account is gone. Every call that could still make a vendor for it ends within
+    /// seconds. 24 hours.
+    private static let memoryOfGoneAccounts: Duration = .seconds(24 * 3600)
+
+    func isGone(account id: Int) throws -> Bool {
+        try row("SELECT 1 AS one FROM gone_accounts WHERE user_id = ?", id) != nil
+    }
+
+    func rememberGone(account id: Int, at now: Instant) throws {
+        try execute("DELETE FROM gone_accounts WHERE deleted_at <= ?", now - Self.memoryOfGoneAccounts)
+        try execute("INSERT OR REPLACE INTO gone_accounts (user_id, deleted_at) VALUES (?, ?)", id, now)
     }
 
     /// Notes that the vendor differs from what callers saw.
@@ -65,8 +98,12 @@ extension Transaction {
             active: try row.bool("active"))
     }
 
+    /// Vendors from before ``Holdings/services`` may have more than that. Of more than so many the rest is not shown.
+    private static let shownServices = 500
+
     func services(ofVendor id: Int) throws -> [OfferedService] {
-        try rows("SELECT * FROM services WHERE vendor_id = ? ORDER BY id", id).map(Self.service)
+        try rows("SELECT * FROM services WHERE vendor_id = ? ORDER BY id LIMIT ?", id, Self.shownServices).map(
+            Self.service)
     }
 
     func insertService(_ request: AddService) throws -> OfferedService {
@@ -94,9 +131,17 @@ extension Transaction {
 
     // MARK: Hours
 
+    private static func time(_ row: Row, _ column: String) throws -> LocalTime {
+        guard let time = LocalTime(try row.text(column)) else {
+            throw SchemaMismatch(description: "column \(column) is not a time of day")
+        }
+        return time
+    }
+
     func hours(ofVendor id: Int) throws -> [OpeningHours] {
         try rows("SELECT * FROM hours WHERE vendor_id = ? ORDER BY weekday, open", id).map { row in
-            OpeningHours(weekday: try row.int("weekday"), open: try row.text("open"), close: try row.text("close"))
+            OpeningHours(
+                weekday: try row.int("weekday"), open: try Self.time(row, "open"), close: try Self.time(row, "close"))
         }
     }
 
@@ -105,7 +150,7 @@ extension Transaction {
         for hours in hours {
             try execute(
                 "INSERT INTO hours (vendor_id, weekday, open, close) VALUES (?, ?, ?, ?)", id, hours.weekday,
-                hours.open, hours.close)
+                hours.open.description, hours.close.description)
         }
     }
 
@@ -113,8 +158,8 @@ extension Transaction {
         try execute("DELETE FROM special_days WHERE vendor_id = ?", id)
         for day in days {
             try execute(
-                "INSERT OR REPLACE INTO special_days (vendor_id, date, closed, open, close, note) VALUES (?, ?, ?, ?, ?, ?)",
-                id, day.date, day.closed, day.open, day.close, day.note)
+                "INSERT INTO special_days (vendor_id, date, closed, open, close, note) VALUES (?, ?, ?, ?, ?, ?)",
+                id, day.date, day.closed, day.open?.description, day.close?.description, day.note)
         }
     }
 
@@ -127,9 +172,11 @@ extension Transaction {
             }
         }
         if let row = try row("SELECT * FROM special_days WHERE vendor_id = ? AND date = ?", id, date) {
-            let opening = try Schedule.Opening(
-                open: row.optionalText("open") ?? "", close: row.optionalText("close") ?? "")
-            schedule.special[date] = try row.bool("closed") ? [] : [opening].compactMap { $0 }
+            let isClosed = try row.bool("closed")
+            let opening =
+                isClosed
+                ? nil : Schedule.Opening(open: try Self.time(row, "open"), close: try Self.time(row, "close"))
+            schedule.special[date] = opening.map { [$0] } ?? []
         }
         return schedule
     }

@@ -1,0 +1,343 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+import Rookery
+
+/// The gateway's side of one HTTP connection: collects requests, one at a time, and keeps its time and its memory.
+///
+/// Everything runs on the connection's event loop. What may come next is ``HTTPExchange``'s to decide.
+final class HTTPConnection: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPInbound
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// Parts of further requests that are kept while one is answered: as many as one read brings.
+    private static let waitingLimit = 4096
+
+    private let listener: HTTPListener
+    private let entry: ConnectionTable.Entry
+    private var exchange: HTTPExchange
+    private var context: ChannelHandlerContext?
+    private var timer: (task: Scheduled<Void>, at: NIODeadline)?
+
+    private var head: HTTPRequestHead?
+    private var body = ByteBuffer()
+    /// Further requests, which came while one is answered.
+    private var waiting: CircularBuffer<HTTPServerRequestPart> = []
+    private var isReadDue = false
+    /// Bytes that are accounted for: of the request, of those that wait, and of what was not written.
+    private var held = 0
+    /// Of those, the ones of the request.
+    private var heldByRequest = 0
+    private var version = HTTPVersion.http1_1
+    /// Whether the response has no end that is known beforehand.
+    private var isStreaming = false
+    /// Whether the response was replaced, because there was no memory for it.
+    private var isSwallowing = false
+    private var isInputClosed = false
+    /// Whether something was thrown away that the client still sends.
+    private var leavesUnread = false
+
+    init(_ listener: HTTPListener, entry: ConnectionTable.Entry) {
+        self.listener = listener
+        self.entry = entry
+        exchange = HTTPExchange(listener.limits, at: listener.now())
+    }
+
+    // MARK: Life
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        watchTime(context)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        exchange.closed()
+        timer?.task.cancel()
+        timer = nil
+        account(-held)
+        listener.table.remove(entry)
+        waiting = []
+        body = ByteBuffer()
+        self.context = nil
+        context.fireChannelInactive()
+    }
+
+    private func close(_ context: ChannelHandlerContext) {
+        exchange.closed()
+        context.close(promise: nil)
+    }
+
+    private func account(_ bytes: Int) {
+        held += bytes
+        listener.memory.add(bytes)
+        entry.peer.add(bytes)
+    }
+
+    private func hasRoom(for bytes: Int) -> Bool {
+        listener.memory.allows(bytes, held: held, peerHeld: entry.peer.held)
+    }
+
+    // MARK: Requests
+
+    func bytesCame() {
+        exchange.bytesCame(at: listener.now())
+        if let context { watchTime(context) }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        switch exchange.phase {
+        case .idle, .head, .body: take(part, context)
+        case .responding: keep(part)
+        case .lingering, .closed: return
+        }
+        watchTime(context)
+    }
+
+    /// Keeps what came too early; what there is no room for ends the connection after the response.
+    private func keep(_ part: HTTPServerRequestPart) {
+        if leavesUnread { return }
+        let bytes = Self.size(part)
+        guard waiting.count < Self.waitingLimit, hasRoom(for: bytes) else {
+            leavesUnread = true
+            _ = exchange.stop()
+            return
+        }
+        account(bytes)
+        waiting.append(part)
+    }
+
+    /// What a part takes up here, roughly.
+    private static func size(_ part: HTTPServerRequestPart) -> Int {
+        switch part {
+        case .head(let head):
+            head.headers.reduce(512 + head.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count + 64 }
+        case .body(let body): body.readableBytes + 64
+        case .end: 64
+        }
+    }
+
+    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        let bytes = Self.size(part)
+        guard hasRoom(for: bytes) else { return refuse(.outOfMemory, context) }
+        account(bytes)
+        heldByRequest += bytes
+        switch part {
+        case .head(let head):
+            version = head.version
+            switch exchange.headCame(head, at: listener.now()) {
+            case .refuse(let problem): refuse(problem, context)
+            case .take(let tellContinue):
+                self.head = head
+                guard tellContinue else { return }
+                let interim = HTTPResponseHead(version: .http1_1, status: .continue)
+                context.writeAndFlush(wrapOutboundOut(.head(interim)), promise: nil)
+            }
+        case .body(var part):
+            if let problem = exchange.bodyCame(part.readableBytes) { return refuse(problem, context) }
+            body.writeBuffer(&part)
+        case .end: deliver(context)
+        }
+    }
+
+    private func deliver(_ context: ChannelHandlerContext) {
+        guard let head, let request = Self.request(head) else {
+            return refuse(.badRequest("The request's method or target is not understood."), context)
+        }
+        exchange.requestEnded(at: listener.now())
+        entry.messageCame(at: listener.now())
+        entry.setBusy(true)
+        let body = self.body
+        self.head = nil
+        self.body = ByteBuffer()
+        context.fireChannelRead(wrapInboundOut(.request(Request(head: request, body: RequestBody(buffer: body)))))
+    }
+
+    private static func request(_ head: HTTPRequestHead) -> HTTPRequest? {
+        if head.uri.hasPrefix("/"), let method = try? HTTPRequest.Method(head.method) {
+            return HTTPRequest(
+                method: method, scheme: "http", authority: head.headers["host"].first, path: head.uri,
+                headerFields: HTTPFields(head.headers, splitCookie: false))
+        }
+        return try? HTTPRequest(head, secure: false, splitCookie: false)
+    }
+
+    private func refuse(_ problem: Problem, _ context: ChannelHandlerContext) {
+        exchange.refused(at: listener.now())
+        entry.setBusy(true)
+        leavesUnread = true
+        head = nil
+        body = ByteBuffer()
+        context.fireChannelRead(wrapInboundOut(.refused(problem)))
+        // Also when it is time that refuses, and no read is under way.
+        context.fireChannelReadComplete()
+        watchTime(context)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        // What comes next waits in the network until the response has been taken.
+        if exchange.phase == .responding {
+            isReadDue = true
+        } else {
+            context.read()
+        }
+    }
+
+    private func readOn(_ context: ChannelHandlerContext) {
+        guard isReadDue, exchange.phase != .responding else { return }
+        isReadDue = false
+        context.read()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case let error as HTTPParserError:
+            switch exchange.phase {
+            case .idle, .head, .body: isInputClosed ? close(context) : refuse(.init(parsing: error), context)
+            case .responding:
+                leavesUnread = true
+                _ = exchange.stop()
+            case .lingering, .closed: break
+            }
+        case is ByteToMessageDecoderError: break
+        default: close(context)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is ChannelShouldQuiesceEvent:
+            if exchange.stop() { close(context) }
+        case ChannelEvent.inputClosed:
+            isInputClosed = true
+            // A response that has begun is finished; a stream has no end to wait for.
+            if exchange.inputEnded() || isStreaming { return close(context) }
+            context.fireUserInboundEventTriggered(event)
+        default: context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    // MARK: Responses
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head(let response):
+            let length = response.headerFields[.contentLength].flatMap { Int($0) }
+            isStreaming = length == nil
+            if let length, !hasRoom(for: length) {
+                isSwallowing = true
+                return writeOutOfMemory(context, promise)
+            }
+            var head = HTTPResponseHead(response)
+            head.version = version == .http1_0 ? .http1_0 : .http1_1
+            if !exchange.keepsAlive { head.headers.replaceOrAdd(name: "connection", value: "close") }
+            write(.head(head), bytes: 512, context, promise)
+        case .body(let body):
+            if isSwallowing { return promise?.succeed() ?? () }
+            if isStreaming, !hasRoom(for: body.readableBytes) {
+                promise?.fail(ChannelError.ioOnClosedChannel)
+                return close(context)
+            }
+            write(.body(.byteBuffer(body)), bytes: body.readableBytes, context, promise)
+        case .end(let trailers):
+            let wasSwallowing = isSwallowing
+            isSwallowing = false
+            if wasSwallowing { return promise?.succeed() ?? () }
+            end(trailers.map { HTTPHeaders($0) }, context, promise)
+        }
+        watchTime(context)
+    }
+
+    private func write(
+        _ part: HTTPServerResponsePart, bytes: Int, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?
+    ) {
+        account(bytes)
+        exchange.writes(bytes, at: listener.now())
+        let promise = promise ?? context.eventLoop.makePromise()
+        promise.futureResult.assumeIsolated().whenComplete { _ in self.wrote(bytes) }
+        context.write(wrapOutboundOut(part), promise: promise)
+    }
+
+    private func wrote(_ bytes: Int) {
+        // A connection that is gone has given everything back.
+        guard exchange.phase != .closed, let context else { return }
+        account(-bytes)
+        exchange.wrote(bytes, at: listener.now())
+        watchTime(context)
+    }
+
+    private func end(_ trailers: HTTPHeaders?, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
+        let promise = promise ?? context.eventLoop.makePromise()
+        promise.futureResult.assumeIsolated().whenSuccess { self.responseEnded() }
+        context.write(wrapOutboundOut(.end(trailers)), promise: promise)
+    }
+
+    /// Instead of a response that there is no room for.
+    private func writeOutOfMemory(_ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
+        let head = HTTPResponseHead(
+            version: version == .http1_0 ? .http1_0 : .http1_1, status: .serviceUnavailable,
+            headers: ["connection": "close", "content-length": "0", "retry-after": "1"])
+        _ = exchange.stop()
+        write(.head(head), bytes: 512, context, promise)
+        end(nil, context, nil)
+        context.flush()
+    }
+
+    private func responseEnded() {
+        guard let context, exchange.phase == .responding else { return }
+        isStreaming = false
+        entry.setBusy(false)
+        account(-heldByRequest)
+        heldByRequest = 0
+        if exchange.responseEnded(at: listener.now()) {
+            takeWaiting(context)
+        } else if leavesUnread, !isInputClosed {
+            // A reset, which closing would cause now, might reach the client before the response does.
+            waiting = []
+            context.close(mode: .output, promise: nil)
+        } else {
+            return close(context)
+        }
+        readOn(context)
+        watchTime(context)
+    }
+
+    private func takeWaiting(_ context: ChannelHandlerContext) {
+        var took = false
+        while exchange.phase != .responding, exchange.phase != .closed, let part = waiting.popFirst() {
+            account(-Self.size(part))
+            if !took { exchange.bytesCame(at: listener.now()) }
+            took = true
+            take(part, context)
+        }
+        if took { context.fireChannelReadComplete() }
+    }
+
+    // MARK: Time
+
+    /// Sees to it that the connection's deadline is looked at when it has come. A timer that runs is left to run: mostly
+    /// the deadline has moved on by then.
+    private func watchTime(_ context: ChannelHandlerContext) {
+        guard let deadline = exchange.deadline else { return }
+        if let timer, timer.at <= deadline { return }
+        timer?.task.cancel()
+        let wait = deadline - listener.now()
+        let task = context.eventLoop.assumeIsolated().scheduleTask(in: max(wait, .nanoseconds(0))) { self.timeCame() }
+        timer = (task, deadline)
+    }
+
+    private func timeCame() {
+        timer = nil
+        guard let context, let deadline = exchange.deadline else { return }
+        guard deadline <= listener.now() else { return watchTime(context) }
+        switch exchange.late() {
+        case .close: close(context)
+        case .refuse(let problem): refuse(problem, context)
+        }
+    }
+}

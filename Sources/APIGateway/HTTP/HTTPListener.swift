@@ -1,0 +1,45 @@
+import Hummingbird
+import Logging
+import NIOCore
+import Rookery
+
+/// What all connections of the gateway share.
+struct HTTPListener: Sendable {
+    let limits: HTTPLimits
+    let table: ConnectionTable
+    let memory: MemoryBudget
+    let now: @Sendable () -> NIODeadline
+    private let logger: Logger
+    /// Whose lines in the log are about connections that were not let in.
+    private let refusals = PeerAccount(address: "any")
+
+    init(
+        _ limits: HTTPLimits, descriptors: DescriptorLimit = .current, logger: Logger,
+        now: @escaping @Sendable () -> NIODeadline = { .now() }
+    ) {
+        self.limits = limits
+        table = ConnectionTable(
+            ConnectionTable.Limits(
+                connections: min(limits.connections, descriptors.connections),
+                connectionsPerPeer: limits.connectionsPerPeer))
+        memory = MemoryBudget(limit: limits.memory)
+        self.logger = logger
+        self.now = now
+    }
+
+    /// Lets a connection in, or throws why not; then the channel is closed.
+    func admit(_ channel: any Channel) throws -> ConnectionTable.Entry {
+        do throws(ConnectionTable.Refusal) {
+            return try table.admit(from: channel.remoteAddress, at: now()) { channel.close(promise: nil) }
+        } catch {
+            channel.close(promise: nil)
+            let second = Int(now().uptimeNanoseconds / 1_000_000_000)
+            if let suppressed = refusals.mayLog(second: second) {
+                logger.warning(
+                    "closing a new connection",
+                    metadata: ["reason": "\(error.rawValue)", "suppressed": "\(suppressed)"])
+            }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import PetProContracts
+import Rookery
+
+// What HTTP clients are shown, where it is not the services' own messages.
+
+/// A vendor, without its account.
+@Message
+struct VendorView {
+    var id: Int
+    var businessName: String
+    var type: VendorType
+    @PII(.email) var email: String?
+    @PII(.phone) var phone: String?
+    @PII(.address) var address: String?
+    var timeZone: String
+    var currency: Currency
+    var capacity: Int
+    var leadTimeMinutes: Int
+    var horizonDays: Int
+    var status: VendorStatus
+    var version: Int
+    var services: [OfferedService]
+    var hours: [OpeningHours]
+
+    /// With the services that are no longer offered, for owner and admins.
+    init(_ vendor: Vendor, withAllServices: Bool = false) {
+        self.init(
+            id: vendor.id, businessName: vendor.businessName, type: vendor.type, email: vendor.email,
+            phone: vendor.phone, address: vendor.address, timeZone: vendor.timeZone, currency: vendor.currency,
+            capacity: vendor.capacity, leadTimeMinutes: vendor.leadTimeMinutes, horizonDays: vendor.horizonDays,
+            status: vendor.status, version: vendor.version,
+            services: withAllServices ? vendor.services : vendor.services.filter(\.active), hours: vendor.hours)
+    }
+}
+
+@Message
+struct PageQuery {
+    @InRange(1...100) var limit: Int = 50
+    @InRange(ID.range) var after: Int?
+}
+
+@Message
+struct AvailabilityQuery {
+    @InRange(ID.range) var serviceId: Int
+    var date: LocalDate
+}
+
+@Message
+struct StreamQuery {
+    @InRange(ID.range) var vendorId: Int
+}
+
+@Message
+struct ProductAvailability {
+    var product: Product
+    var available: Bool
+    /// Why not: `out_of_stock`, `untracked`, `vendor_not_active` or `vendor_not_found`.
+    var reason: String?
+    var quantityAvailable: Int
+    var status: StockStatus
+    var vendor: VendorSummary?
+    var asOf: Instant?
+    var version: Int?
+}
+
+@Message
+struct VendorSummary {
+    var id: Int
+    var businessName: String
+    var status: VendorStatus
+}

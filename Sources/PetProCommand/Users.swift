@@ -1,0 +1,78 @@
+import ArgumentParser
+import AuthService
+import CommandSupport
+import Foundation
+import Logging
+import PetProContracts
+import PetProStorage
+import Rookery
+
+struct Users: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Manages accounts, in the database itself.", subcommands: [CreateAdmin.self])
+
+    struct CreateAdmin: AsyncParsableCommand {
+        /// Where the password may be, for scripts.
+        static let passwordVariable = "PETPRO_ADMIN_PASSWORD"
+
+        static let configuration = CommandConfiguration(
+            commandName: "create-admin",
+            abstract: "Makes an administrator's account; nobody can register as one.",
+            discussion: """
+                It writes to the Auth service's database in the folder given by --data, and may be used while the platform \
+                runs. The password is asked for, or taken from the environment's \(passwordVariable), or from the first \
+                line of --password-file.
+                """)
+
+        @Option(help: "The email address to sign in with.")
+        var email: String
+        @Option(help: "The administrator's name.")
+        var name: String
+        @Option(help: ArgumentHelp("A file whose first line is the password.", valueName: "file"))
+        var passwordFile: String?
+        @OptionGroup var store: StoreOptions
+        @OptionGroup var passwords: PasswordOptions
+
+        func run() async throws {
+            let password = try self.password()
+            try store.prepareFolder()
+            let path = store.data + "/auth.sqlite"
+            let database: Database
+            do {
+                database = try Database(path: path, migrations: AuthController.migrations)
+            } catch {
+                throw CommandFailure("cannot open the database \(path): \(error)")
+            }
+            defer { try? database.close() }
+            do {
+                try await database.claim(store.demo ? .demo : .live)
+                let auth = try await AuthController(
+                    database: database, signingKeys: store.signingKeysPath, passwordCost: passwords.passwordCost,
+                    logger: Logger(label: "petpro") { _ in SwiftLogNoOpLogHandler() })
+                let user = try await auth.createAdmin(email: email, name: name, password: password)
+                Terminal.line("made the administrator \(user.email), account \(user.id)")
+            } catch let error as StoreKind.Mismatch {
+                throw CommandFailure("\(path): \(error)")
+            } catch let error as InvalidPayload {
+                throw CommandFailure(error.violations.map { "\($0.path) \($0.message)" }.joined(separator: "\n"))
+            } catch let error as RemoteError {
+                throw CommandFailure(error.message ?? "\(error)")
+            }
+        }
+
+        private func password() throws -> String {
+            if let passwordFile {
+                guard let data = FileManager.default.contents(atPath: passwordFile) else {
+                    throw CommandFailure("cannot read --password-file \(passwordFile)")
+                }
+                let line = String(decoding: data, as: UTF8.self).split(separator: "\n", maxSplits: 1).first
+                return line.map { String($0) } ?? ""
+            }
+            if let password = ProcessInfo.processInfo.environment[Self.passwordVariable] { return password }
+            guard let password = Terminal.password("Password: ") else {
+                throw CommandFailure("no password: type one, or set \(Self.passwordVariable), or give --password-file")
+            }
+            return password
+        }
+    }
+}

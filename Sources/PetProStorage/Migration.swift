@@ -1,0 +1,65 @@
+/// A step of a schema. Once released it never changes; later steps change what it made.
+public struct Migration: Sendable {
+    /// The step's name, unique within a database.
+    public let name: String
+    /// Its statements.
+    public let sql: String
+
+    /// Names a step.
+    public init(_ name: String, _ sql: String) {
+        self.name = name
+        self.sql = sql
+    }
+
+    /// What every service's database has: events to deliver, events received, and replies kept by idempotency key.
+    static let common = [
+        Migration(
+            "common-1",
+            """
+            CREATE TABLE outbox (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                event_id TEXT NOT NULL,
+                subscriber TEXT NOT NULL,
+                type TEXT NOT NULL,
+                payload TEXT NOT NULL,
+                occurred_at INTEGER NOT NULL,
+                attempts INTEGER NOT NULL DEFAULT 0,
+                next_attempt_at INTEGER NOT NULL DEFAULT 0,
+                delivered_at INTEGER
+            );
+            CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE delivered_at IS NULL;
+            CREATE TABLE inbox (
+                event_id TEXT PRIMARY KEY,
+                received_at INTEGER NOT NULL
+            );
+            CREATE TABLE idempotency (
+                scope TEXT NOT NULL,
+                key TEXT NOT NULL,
+                digest TEXT NOT NULL,
+                reply TEXT NOT NULL,
+                created_at INTEGER NOT NULL,
+                PRIMARY KEY (scope, key)
+            );
+            """),
+        // Which instance of the service delivers its events: one at a time, or their order would be lost.
+        Migration(
+            "common-2",
+            """
+            CREATE TABLE relay_lease (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                holder TEXT NOT NULL,
+                until INTEGER NOT NULL
+            );
+            CREATE INDEX idempotency_age ON idempotency (created_at);
+            """),
+        // Whose data it is. What was there before is looked at by each service, which knows its demo data.
+        Migration(
+            "common-3",
+            """
+            CREATE TABLE store_kind (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                kind TEXT NOT NULL CHECK (kind IN ('demo', 'live'))
+            );
+            """),
+    ]
+}

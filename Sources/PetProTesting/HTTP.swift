@@ -1,0 +1,168 @@
+public import AsyncHTTPClient
+import Foundation
+public import NIOCore
+public import NIOHTTP1
+public import Rookery
+
+/// An answer over HTTP.
+public struct Answer: Sendable {
+    /// The status code.
+    public let status: Int
+    /// The header fields.
+    public let headers: HTTPHeaders
+    /// The body as JSON; null when there is none, text when it is no JSON.
+    public let body: JSONValue
+    /// The code of a problem.
+    public var code: String? { body["code"]?.stringValue }
+    /// The paths of the fields that a problem names.
+    public var wrongFields: [String] { body["errors"]?.arrayValue?.compactMap { $0["path"]?.stringValue } ?? [] }
+}
+
+/// A client of a platform's HTTP side.
+public struct HTTP: Sendable {
+    /// Where the platform is: `http://127.0.0.1:8080`.
+    public let url: String
+    private let client: HTTPClient
+
+    /// A client of the platform at a URL.
+    public init(url: String, client: HTTPClient = .shared) {
+        self.url = url
+        self.client = client
+    }
+
+    /// An answer that was not what the next step needs.
+    public struct Unexpected: Error, CustomStringConvertible {
+        /// What was asked for, and what was answered.
+        public let description: String
+
+        /// Says so.
+        public init(_ description: String) { self.description = description }
+    }
+
+    /// Sends a request and takes its answer.
+    public func send(
+        _ method: HTTPMethod, _ path: String, _ body: JSONValue? = nil, token: String? = nil, key: String? = nil,
+        timeout: TimeAmount = .seconds(60)
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: url + path)
+        request.method = method
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        if let key { request.headers.add(name: "Idempotency-Key", value: key) }
+        if let body { request.body = .bytes(ByteBuffer(string: body.jsonText)) }
+        let response = try await client.execute(request, timeout: timeout)
+        let bytes = try await response.body.collect(upTo: 1 << 24)
+        let value =
+            bytes.readableBytes == 0
+            ? JSONValue.null : (try? JSONValue(parsing: bytes.readableBytesView)) ?? .string(String(buffer: bytes))
+        return Answer(status: Int(response.status.code), headers: response.headers, body: value)
+    }
+
+    /// Sends a body.
+    public func post(_ path: String, _ body: JSONValue, token: String? = nil, key: String? = nil) async throws -> Answer
+    {
+        try await send(.POST, path, body, token: token, key: key)
+    }
+
+    /// Asks.
+    public func get(_ path: String, token: String? = nil) async throws -> Answer {
+        try await send(.GET, path, token: token)
+    }
+
+    /// Sends a body, and takes nothing but a success.
+    public func make(
+        _ path: String, _ body: JSONValue, token: String? = nil, method: HTTPMethod = .POST
+    ) async throws -> JSONValue {
+        let answer = try await send(method, path, body, token: token)
+        guard (200..<300).contains(answer.status) else {
+            throw Unexpected("\(method) \(path) was answered with \(answer.status): \(answer.body.jsonText)")
+        }
+        return answer.body
+    }
+
+    private func id(_ answer: JSONValue) throws -> Int {
+        guard let id = answer["id"]?.intValue else {
+            throw Unexpected("an answer has no id: \(answer.jsonText)")
+        }
+        return id
+    }
+
+    // MARK: What tests need of a platform
+
+    /// The password of the accounts made here.
+    public static let password = "correct horse"
+
+    /// Signs in and gives the access token.
+    public func signIn(_ email: String, _ password: String = "petpro-demo") async throws -> String {
+        let answer = try await make("/api/auth/login", ["email": .string(email), "password": .string(password)])
+        guard let token = answer["accessToken"]?.stringValue else {
+            throw Unexpected("the answer to a sign-in has no token")
+        }
+        return token
+    }
+
+    /// Registers a customer under a new address, and signs in.
+    public func makeCustomer() async throws -> String {
+        let email = "\(UUID().uuidString)@petpro.example"
+        _ = try await make(
+            "/api/auth/register", ["email": .string(email), "password": .string(Self.password), "name": "Carla"])
+        return try await signIn(email, Self.password)
+    }
+
+    /// The registration of a vendor.
+    public static func registration(
+        _ email: String, name: String = "Test", timeZone: String = "UTC", capacity: Int = 1
+    ) -> JSONValue {
+        [
+            "user": ["email": .string(email), "password": .string(password), "name": "Vera"],
+            "vendor": [
+                "businessName": .string(name), "type": "grooming", "timeZone": .string(timeZone), "currency": "EUR",
+                "capacity": .int(Int64(capacity)), "horizonDays": 365,
+            ],
+        ]
+    }
+
+    /// A vendor of its own that is always open, with one service of 30 minutes for dogs. `untilActive` returns when its
+    /// account is active.
+    public func makeVendor(
+        capacity: Int, untilActive: @Sendable (HTTP, String) async throws -> Void = HTTP.untilActive
+    ) async throws -> (id: Int, service: Int, token: String) {
+        let email = "\(UUID().uuidString)@petpro.example"
+        let id = try id(try await make("/api/vendors", Self.registration(email, capacity: capacity)))
+        let token = try await signIn(email, Self.password)
+        try await untilActive(self, token)
+        let hours: [JSONValue] = (1...7).map { ["weekday": .int($0), "open": "00:00", "close": "24:00"] }
+        _ = try await make("/api/vendors/\(id)/hours", ["hours": .array(hours)], token: token, method: .PUT)
+        let service = try await make(
+            "/api/vendors/\(id)/services",
+            [
+                "name": "Walk", "durationMinutes": 30, "price": ["amountMinor": 1000, "currency": "EUR"],
+                "species": ["dog"],
+            ], token: token)
+        return (id, try self.id(service), token)
+    }
+
+    /// Asks until an account is active: the event of its vendor is on its way.
+    public static func untilActive(_ http: HTTP, _ token: String) async throws {
+        try await eventually { try await http.get("/api/me", token: token).body["state"] == "active" }
+    }
+
+    /// Enters a dog.
+    public func makePet(_ token: String, name: String = "Bob") async throws -> Int {
+        try id(try await make("/api/pets", ["name": .string(name), "species": "dog"], token: token))
+    }
+}
+
+/// Asks again until it is so, for at most ten seconds. Throws when it never was.
+public func eventually(_ condition: () async throws -> Bool) async throws {
+    for _ in 0..<400 {
+        if try await condition() { return }
+        try await Task.sleep(for: .milliseconds(25))
+    }
+    throw HTTP.Unexpected("it never came to be")
+}
+
+/// The start of a half hour, in a few days, in UTC.
+public func start(_ slot: Int = 0) -> String {
+    let day = Int64(Date().timeIntervalSince1970) / 86_400 + 3
+    return Instant(milliseconds: day * 86_400_000 + Int64(slot) * 1_800_000).description
+}

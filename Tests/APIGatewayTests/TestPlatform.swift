@@ -1,0 +1,156 @@
+import AuthService
+import BookingService
+import Logging
+import PetProContracts
+import PetProStorage
+import PetProTesting
+import ProductService
+import Rookery
+import RookeryTesting
+import ServiceLifecycle
+import Synchronization
+import VendorService
+
+@testable import APIGateway
+
+/// A platform in this process: the real gateway over real sockets, and the real services with databases in memory, which
+/// the gateway calls directly.
+struct TestPlatform: Sendable {
+    let time = SettableTime(.current())
+    let databases: [ServiceName: Database]
+    let auth: AuthController
+    let vendors: VendorController
+    let bookings: BookingController
+    let products: ProductController
+    private let relays: [OutboxRelay]
+
+    /// Makes one with demo data.
+    init(needsApproval: Bool = false) async throws {
+        let time = self.time
+        let environment = ServiceEnvironment(now: { time.now })
+        let authData = try Database(inMemory: AuthController.migrations)
+        let vendorData = try Database(inMemory: VendorController.migrations)
+        let bookingData = try Database(inMemory: BookingController.migrations)
+        let productData = try Database(inMemory: ProductController.migrations)
+        let databases: [ServiceName: Database] = [
+            .auth: authData, .vendor: vendorData, .booking: bookingData, .product: productData,
+        ]
+        let auth = try await AuthController(
+            database: authData, signingKeys: nil, environment: environment, passwordCost: 4)
+        let vendors = VendorController(database: vendorData, environment: environment, needsApproval: needsApproval)
+        let bookings = BookingController(database: bookingData, vendors: vendors, environment: environment)
+        let products = try await ProductController(database: productData, environment: environment)
+        try await auth.enterDemoUsers()
+        try await vendors.enterDemoVendors()
+        try await bookings.enterDemoPets()
+        try await products.enterDemoProducts()
+        let clients: [ServiceName: RookeryClient] = [
+            .auth: try InMemoryTransport(AuthAPIContract.routes(for: auth)).client(),
+            .vendor: try InMemoryTransport(VendorAPIContract.routes(for: vendors)).client(),
+            .booking: try InMemoryTransport(BookingAPIContract.routes(for: bookings)).client(),
+            .product: try InMemoryTransport(ProductAPIContract.routes(for: products)).client(),
+        ]
+        relays = databases.values.map { database in
+            OutboxRelay(database: database, subscribers: clients, logger: .quiet, now: { time.now })
+        }
+        self.databases = databases
+        self.auth = auth
+        self.vendors = vendors
+        self.bookings = bookings
+        self.products = products
+    }
+
+    /// Delivers the events that are waiting.
+    func deliverEvents() async throws {
+        var delivered = 1
+        while delivered > 0 {
+            delivered = 0
+            for relay in relays { delivered += try await relay.deliverDue() }
+        }
+    }
+
+    /// The services as the gateway calls them.
+    var services: Gateway.Services {
+        Gateway.Services(auth: auth, bookings: bookings, vendors: vendors, products: products) { _ in
+            ServiceHealth.up
+        }
+    }
+
+    /// A gateway that runs for the length of `body`.
+    func serving<Result: Sendable>(
+        limits: HTTPLimits = HTTPLimits(), services: Gateway.Services? = nil, drainTimeout: Duration = .seconds(5),
+        logger: Logger = .quiet, _ body: @Sendable (RunningGateway) async throws -> Result
+    ) async throws -> Result {
+        var configuration = Gateway.Configuration(port: 0)
+        configuration.limits = limits
+        configuration.drainTimeout = drainTimeout
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        let gateway = try Gateway(
+            configuration: configuration, services: services ?? self.services,
+            traceId: { "trace-\(100_000 + Counter.shared.next())" }, logger: logger, onRunning: { port.yield($0) })
+        let group = ServiceGroup(configuration: .init(services: [gateway], logger: .quiet))
+        return try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                defer {
+                    port.finish()
+                    end.finish()
+                }
+                try await group.run()
+            }
+            var iterator = ports.makeAsyncIterator()
+            guard let port = await iterator.next() else { throw HTTP.Unexpected("the gateway did not start") }
+            let running = RunningGateway(platform: self, gateway: gateway, port: port, group: group, ends: ends)
+            let result = try await body(running)
+            tasks.cancelAll()
+            return result
+        }
+    }
+}
+
+/// Numbers for trace ids.
+private final class Counter: Sendable {
+    static let shared = Counter()
+    private let value = Mutex(0)
+    func next() -> Int {
+        value.withLock { value in
+            value += 1
+            return value
+        }
+    }
+}
+
+/// A gateway that listens.
+struct RunningGateway: Sendable {
+    let platform: TestPlatform
+    let gateway: Gateway
+    let port: Int
+    fileprivate let group: ServiceGroup
+    fileprivate let ends: AsyncStream<Void>
+
+    /// Asks it to stop.
+    func stop() async { await group.triggerGracefulShutdown() }
+
+    /// Returns when it has stopped.
+    func stopped() async { for await _ in ends {} }
+
+    var http: HTTP { HTTP(url: "http://127.0.0.1:\(port)") }
+
+    /// A vendor of its own, always open, whose account is active.
+    func makeVendor(capacity: Int = 1) async throws -> (id: Int, service: Int, token: String) {
+        try await http.makeVendor(capacity: capacity) { _, _ in try await platform.deliverEvents() }
+    }
+
+    /// What a plain socket gets back until the gateway closes, for what it sends.
+    func exchange(_ text: String, from address: String = "127.0.0.1") async throws -> String {
+        try await RawSocket.connected(to: port, from: address) { socket in
+            try await socket.write(text)
+            return String(decoding: await socket.readToEnd(), as: UTF8.self)
+        }
+    }
+}
+
+extension Logger {
+    /// Says nothing.
+    static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+}

@@ -1,0 +1,189 @@
+import Foundation
+import PetProTesting
+import Rookery
+import RookeryTesting
+import Testing
+
+/// Runs `petpro` to its end, and gives what it printed, what it complained of, and its exit code.
+func petpro(
+    _ arguments: [String], environment: [String: String] = [:]
+) async throws -> (output: String, errors: String, code: Int32) {
+    let file = NSTemporaryDirectory() + "errors-" + UUID().uuidString
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let program = try RunningProgram(
+        RunningProgram.url("petpro"), arguments, environment: environment, errorsTo: file)
+    let code = await program.exitCode()
+    // The pipe's end comes after the last line.
+    _ = await program.line("\u{0}")
+    return (program.printed, try String(contentsOfFile: file, encoding: .utf8), code)
+}
+
+/// A folder that is gone after `body`.
+func withFolder<Result: Sendable>(_ body: (String) async throws -> Result) async throws -> Result {
+    let path = NSTemporaryDirectory() + "petpro-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    return try await body(path)
+}
+
+@Suite("The petpro command", .serialized, .timeLimit(.minutes(3)))
+struct UseTests {
+    @Test("ends with 1 and says what is wrong with a value, with 2 when it was used wrongly, and never says ready")
+    func wrongUse() async throws {
+        try await withFolder { folder in
+            let file = folder + "/settings.json"
+            func wrong(
+                _ arguments: String..., environment: [String: String] = [:], code: Int32 = 1, says: String...,
+                line: Int = #line
+            ) async throws {
+                let result = try await petpro(arguments, environment: environment)
+                #expect(result.code == code, "line \(line): \(result.errors)")
+                for text in says { #expect(result.errors.contains(text), "line \(line): \(result.errors)") }
+                #expect(!result.output.contains("ready"), "line \(line)")
+            }
+            func settings(_ text: String) throws -> String {
+                try text.write(toFile: file, atomically: true, encoding: .utf8)
+                return file
+            }
+            try await wrong(
+                "serve", "booking", environment: ["PETPRO_VENDOR": "nowhere"], says: "PETPRO_VENDOR", "nowhere")
+            try await wrong("demo", "--url", "http://127.0.0.1:1", says: "http://127.0.0.1:1")
+            // Which of several is it to be?
+            try await wrong("serve", "booking", "--booking", "127.0.0.1:1,127.0.0.1:2", says: "--listen")
+            try await wrong("up", environment: ["ROOKERY_CLIENT_BREAKER_PROBES": "0"], says: "probes")
+            try await wrong(
+                "up", environment: ["ROOKERY_SERVICES_AUTH_LIMITS_IN_FLIGHT": "none"], says: "limits.inFlight")
+            try await wrong("up", environment: ["PETPRO_GATEWAY_LIMITS_BODY": "0"], says: "limits.body")
+            // Misspelt, with the one that was meant.
+            try await wrong(
+                "up", environment: ["ROOKERY_CLIENT_TIMEOUTS": "3s"], says: "ROOKERY_CLIENT_TIMEOUTS",
+                "did you mean ROOKERY_CLIENT_TIMEOUT?", "--print-config")
+            try await wrong(
+                "up", "--config", try settings(#"{"rookery":{"client":{"timout":"3s"}}}"#),
+                says: "rookery.client.timout", "did you mean rookery.client.timeout?", file)
+            try await wrong("up", "--config", "/nowhere.json", says: "--config /nowhere.json")
+            try await wrong("up", "--config", try settings("{"), says: "--config \(file)", "not JSON")
+            try await wrong("up", "--config", try settings("[]"), says: "--config \(file)", "object")
+            try await wrong("up", "--data", file + "/data", says: file + "/data", "--data")
+            try await wrong("up", "--instances", "booking=0", code: 2, says: "--instances")
+            try await wrong("up", "--instances", "billing=2", code: 2, says: "--instances")
+            try await wrong("up", "--base-port", "70000", code: 2, says: "--base-port")
+            try await wrong("up", "--json", code: 2, says: "--print-config")
+            try await wrong("serve", "billing", code: 2, says: "billing")
+        }
+    }
+
+    @Test("names the address that is taken, whether a service's or the gateway's, and is not ready")
+    func takenPorts() async throws {
+        try await withFolder { folder in
+            try await ScriptedPeer.running({ _ in .silence }) { peer in
+                let base = try await FreePorts.first(of: 8)
+                let taken = "127.0.0.1:\(peer.port)"
+                let cases = [
+                    ["up", "--data", folder, "--http", taken, "--base-port", "\(base)"],
+                    ["up", "--data", folder, "--http", "127.0.0.1:0", "--base-port", "\(peer.port)"],
+                    ["serve", "vendor", "--data", folder, "--listen", taken],
+                ]
+                for arguments in cases {
+                    let result = try await petpro(arguments)
+                    #expect(result.code == 1 && result.errors.contains(taken), "\(result.errors)")
+                    #expect(!result.output.contains("ready"), "\(arguments)")
+                }
+            }
+        }
+    }
+
+    @Test("names the file of a database that is damaged, and what is wrong with it")
+    func damaged() async throws {
+        for service in ["auth", "booking", "vendor", "product"] {
+            try await withFolder { folder in
+                let path = "\(folder)/\(service).sqlite"
+                try String(repeating: "not a database", count: 1000).write(
+                    toFile: path, atomically: true, encoding: .utf8)
+                let base = try await FreePorts.first(of: 8)
+                let result = try await petpro(
+                    ["up", "--data", folder, "--http", "127.0.0.1:0", "--base-port", "\(base)"])
+                #expect(result.code == 1 && result.errors.contains(path), "\(result.errors)")
+                #expect(result.errors.contains("not a database"), "\(result.errors)")
+            }
+        }
+    }
+
+    @Test("prints every setting with its value and where that came from")
+    func printedSettings() async throws {
+        try await withFolder { folder in
+            let file = folder + "/settings.json"
+            try #"{"rookery":{"client":{"timeout":"3s"}},"petpro":{"gateway":{"limits":{"body":100000}}}}"#.write(
+                toFile: file, atomically: true, encoding: .utf8)
+            let environment = ["ROOKERY_SERVICES_AUTH_LIMITS_IN_FLIGHT": "7", "ROOKERY_CLIENT_TIMEOUT": "4s"]
+            let arguments = ["up", "--print-config", "--config", file, "--data", folder]
+            let printed = try await petpro(arguments + ["--json"], environment: environment)
+            #expect(printed.code == 0)
+            func line(_ key: String) throws -> JSONValue {
+                try need(try JSONValue(parsing: printed.output).arrayValue?.first { $0["key"]?.stringValue == key })
+            }
+            // The environment goes before the file.
+            let timeout = try line("rookery.destinations.auth.timeout")
+            #expect(timeout["value"] == "4s")
+            #expect(timeout["origin"] == "environment ROOKERY_CLIENT_TIMEOUT, rookery.client.timeout")
+            let body = try line("petpro.gateway.limits.body")
+            #expect(body["value"] == "100000" && body["origin"] == "file")
+            let inFlight = try line("rookery.services.auth.limits.inFlight")
+            #expect(inFlight["value"] == "7")
+            #expect(inFlight["origin"] == "environment ROOKERY_SERVICES_AUTH_LIMITS_IN_FLIGHT")
+            #expect(try line("rookery.services.vendor.limits.inFlight")["origin"] == "default")
+            #expect(try line("--data")["origin"] == "option" && line("--http")["origin"] == "default")
+            let text = try await petpro(arguments, environment: environment)
+            #expect(text.output.contains("\npetpro.gateway.limits.body = 100000  (file)\n"))
+            // Nothing was started.
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["settings.json"])
+        }
+    }
+
+    @Test("does not serve a demo's data as its own, nor to other machines without being told so")
+    func demoData() async throws {
+        try await withFolder { folder in
+            let platform = try await RunningPlatform.start(data: folder)
+            platform.program.send(SIGTERM)
+            #expect(await platform.program.exitCode() == 0)
+            let base = try await FreePorts.first(of: 8)
+            let ports = ["--base-port", "\(base)", "--data", folder]
+            let own = try await petpro(["up", "--http", "127.0.0.1:0"] + ports)
+            #expect(own.code == 1 && own.errors.contains(folder) && own.errors.contains("--demo"), "\(own.errors)")
+            #expect(!own.output.contains("ready"))
+            let open = try await petpro(["up", "--demo", "--http", "0.0.0.0:0"] + ports)
+            #expect(open.code == 1 && open.errors.contains("--public-demo"), "\(open.errors)")
+        }
+    }
+
+    @Test("makes an administrator's account, which can sign in, and no second one with that address")
+    func administrators() async throws {
+        try await withFolder { folder in
+            let arguments = [
+                "users", "create-admin", "--email", "root@petpro.example", "--name", "Root", "--data", folder,
+                "--password-cost", "10",
+            ]
+            let environment = ["PETPRO_ADMIN_PASSWORD": "correct horse"]
+            let short = try await petpro(arguments, environment: ["PETPRO_ADMIN_PASSWORD": "short"])
+            #expect(short.code == 1 && short.errors.contains("password"), "\(short.errors)")
+            #expect(try await petpro(arguments, environment: environment).code == 0)
+            let again = try await petpro(arguments, environment: environment)
+            #expect(again.code == 1 && again.errors.contains("root@petpro.example"), "\(again.errors)")
+            let base = try await FreePorts.first(of: 8)
+            let program = try RunningProgram(
+                RunningProgram.url("petpro"),
+                [
+                    "up", "--data", folder, "--http", "127.0.0.1:0", "--base-port", "\(base)", "--password-cost", "10",
+                ])
+            let line = try need(await program.line("ready "))
+            let http = HTTP(url: String(line.dropFirst("ready ".count)))
+            let admin = try await http.signIn("root@petpro.example", "correct horse")
+            #expect(try await http.get("/api/me", token: admin).body["roles"] == ["admin"])
+            // No demo account is there.
+            let maya: JSONValue = ["email": "maya@petpro.example", "password": "petpro-demo"]
+            #expect(try await http.post("/api/auth/login", maya).status == 401)
+            program.send(SIGTERM)
+            #expect(await program.exitCode() == 0)
+        }
+    }
+}
