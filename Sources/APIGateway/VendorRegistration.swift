@@ -19,28 +19,33 @@ struct VendorRegistration: Sendable {
         var failure: (any Error)?
         while true {
             let result: RegistrationSaga.Result
-            do {
-                switch step {
-                case .createUser:
-                    let user = try await auth.createUser(Self.user(body, key, attempt))
-                    result = .user(id: user.id)
-                case .createVendor(let userId):
+            switch step {
+            // Outside of what is caught: the answer ends it, whatever it is.
+            case .finish(let outcome): return try Self.answer(outcome, vendor, failure)
+            case .createUser:
+                do {
+                    result = .user(id: try await auth.createUser(Self.user(body, key, attempt)).id)
+                } catch {
+                    failure = error
+                    result = .failure(.init(error))
+                }
+            case .createVendor(let userId):
+                do {
                     vendor = try await vendors.createVendor(Self.vendor(body.vendor, userId))
                     result = .vendor
-                case .deleteUser(let userId):
+                } catch {
+                    failure = error
+                    result = .failure(.init(error))
+                }
+            case .deleteUser(let userId):
+                do {
                     try await auth.deleteUser(DeleteUser(id: userId, attempt: attempt))
                     result = .deleted
-                case .finish(let outcome):
-                    return try Self.answer(outcome, vendor, failure)
-                }
-            } catch {
-                result = .failure(.init(error))
-                if case .deleteUser(let userId) = step {
+                } catch {
                     logger.warning(
                         "an account was not taken back; the sweeper will do it",
                         metadata: ["userId": "\(userId)", "error": "\(error)"])
-                } else {
-                    failure = error
+                    result = .failure(.init(error))
                 }
             }
             step = saga.next(after: result)
