@@ -184,6 +184,14 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // A platform under attack, and one who does nothing wrong: run by ./dev attack and by the gate, part of no product.
+        .executableTarget(
+            name: "PetProAttack",
+            dependencies: [
+                "CommandSupport", "PetProTesting", "Rookery", "RookeryTesting", arguments, nioCore, nioHTTP1,
+            ],
+            swiftSettings: settings
+        ),
 
         // MARK: Tests, a folder for each target.
         .testTarget(

@@ -68,13 +68,12 @@ struct Serve: AsyncParsableCommand {
         try store.check([address])
         let parts = try await ServiceParts(service, at: address, platform)
         do {
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
+            try await withThrowingDiscardingTaskGroup { tasks in
                 tasks.addTask { try await run([parts.server] + parts.others, platform) }
                 tasks.addTask {
                     let address = try await parts.server.boundAddress
                     Terminal.line("ready \(address.ipAddress ?? ""):\(address.port ?? 0)")
                 }
-                try await tasks.waitForAll()
             }
         } catch {
             // What is open is closed, whatever else was wrong.

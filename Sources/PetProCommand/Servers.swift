@@ -6,10 +6,9 @@ struct Servers: Service {
     let servers: [RookeryServer]
 
     func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        // Unlike `waitForAll()`, the first that fails ends all of them.
+        try await withThrowingDiscardingTaskGroup { group in
             for server in servers { group.addTask { try await server.run() } }
-            // The first that fails ends all of them.
-            try await group.waitForAll()
         }
     }
 

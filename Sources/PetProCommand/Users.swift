@@ -56,7 +56,7 @@ struct Users: AsyncParsableCommand {
             } catch let error as InvalidPayload {
                 throw CommandFailure(error.violations.map { "\($0.path) \($0.message)" }.joined(separator: "\n"))
             } catch let error as RemoteError {
-                throw CommandFailure(error.message ?? "\(error)")
+                throw CommandFailure("\(email): \(error.message ?? "\(error)")")
             }
         }
 

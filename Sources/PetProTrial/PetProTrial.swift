@@ -57,12 +57,11 @@ struct PetProTrial: AsyncParsableCommand {
         do {
             load = try await Load.prepare(fleet.url, bookings: seconds * rate)
             let begin = ContinuousClock.now
-            try await withThrowingTaskGroup(of: Void.self) { group in
+            try await withThrowingDiscardingTaskGroup { group in
                 group.addTask { try await load.run(seconds: seconds, rate: rate, since: begin) { Terminal.note($0) } }
                 group.addTask {
                     try await fleet.torment(seconds: seconds, every: every, since: begin) { Terminal.note($0) }
                 }
-                try await group.waitForAll()
             }
         } catch {
             fleet.kill()

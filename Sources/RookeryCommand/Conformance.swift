@@ -42,13 +42,12 @@ struct Conformance: AsyncParsableCommand {
         let group = ServiceGroup(
             configuration: .init(
                 services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
+        try await withThrowingDiscardingTaskGroup { tasks in
             tasks.addTask { try await group.run() }
             tasks.addTask {
                 let address = try await server.boundAddress
                 Terminal.line("listening \(address.ipAddress ?? listen.host):\(address.port ?? listen.port)")
             }
-            try await tasks.waitForAll()
         }
     }
 }

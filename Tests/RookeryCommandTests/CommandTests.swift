@@ -52,7 +52,10 @@ struct CommandTests {
     @Test("ends quietly when what reads its output has had enough")
     func brokenPipe() async throws {
         try await withConformanceServer { port in
-            for command in ["watch 127.0.0.1:\(port) '{\"cmd\":\"endless\"}'", "ping 127.0.0.1:\(port) --count 3"] {
+            for command in [
+                "watch 127.0.0.1:\(port) '{\"cmd\":\"count\"}' '{\"to\":1000000000}'",
+                "ping 127.0.0.1:\(port) --count 3",
+            ] {
                 let rookery = RunningProgram.url("rookery").path
                 let file = NSTemporaryDirectory() + "errors-" + UUID().uuidString
                 defer { try? FileManager.default.removeItem(atPath: file) }

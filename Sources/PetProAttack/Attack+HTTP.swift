@@ -1,0 +1,64 @@
+import Foundation
+import PetProTesting
+import Rookery
+import RookeryTesting
+
+extension Attack {
+    /// 300 who sign in at once, each with a password that has to be hashed to be found wrong.
+    static let logins = Attack("300 logins", atLeast: 300) { victim, tally in
+        await crowd(300) { number in
+            let body = #"{"email":"maya@petpro.example","password":"wrong \#(number)"}"#
+            let request =
+                "POST /api/auth/login HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n"
+                + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            try await ask(victim.port, from: address(1, number), request, tally)
+        }
+    }
+
+    /// 2 000 connections on which a request arrives a byte a second, half of them with a whole head.
+    static let slowClients = Attack("2000 slow clients", atLeast: 1000) { victim, tally in
+        await crowd(2000) { number in
+            try await RawSocket.connected(to: victim.port, from: address(2, number)) { socket in
+                tally.count("connected")
+                let head = "POST /api/auth/login HTTP/1.1\r\nHost: a\r\n"
+                try await socket.write(
+                    number.isMultiple(of: 2) ? "POST /api" : head + "Content-Length: 1000\r\n\r\n{")
+                while !Task.isCancelled {
+                    try await Task.sleep(for: .seconds(1))
+                    try await socket.write("a")
+                }
+            }
+        }
+    }
+
+    /// 2 000 who want to see stock live, of vendors and products that there are, and of others that there are not.
+    static let streams = Attack("2000 streams", atLeast: 1000) { victim, tally in
+        await crowd(2000) { number in
+            let path =
+                number.isMultiple(of: 2)
+                ? "/api/inventory/stream?vendorId=\(1 + number % 500)"
+                : "/api/products/\(9001 + number % 20)/inventory/stream"
+            try await RawSocket.connected(to: victim.port, from: address(3, number)) { socket in
+                try await socket.write("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+                let status = Attack.status(try await socket.read(12))
+                tally.count(status)
+                // An answer other than a stream is asked for again, a moment later.
+                try await Task.sleep(for: status == "200" ? .seconds(3600) : .milliseconds(500))
+            }
+        }
+    }
+
+    /// Sends a request on a connection of its own and counts the status it is answered with.
+    static func ask(_ port: Int, from address: String, _ request: String, _ tally: Tally) async throws {
+        let answer = try await RawSocket.connected(to: port, from: address) { socket in
+            try await socket.write(request)
+            return await socket.readToEnd()
+        }
+        tally.count(status(answer))
+    }
+
+    /// The status code of an answer; `closed` when there was none.
+    static func status(_ answer: [UInt8]) -> String {
+        answer.count < 12 ? "closed" : String(decoding: answer[9..<12], as: UTF8.self)
+    }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import Rookery
+import RookeryTesting
+
+/// Attackers that reach the services themselves.
+extension Attack {
+    /// 128 requests for large replies in one write, of each service and of the gateway; some read them, some do not.
+    static let pipelinedReplies = Attack("128 pipelined large replies", atLeast: 16) { victim, tally in
+        let description = String(repeating: "GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n", count: 128)
+        let vendors = (0..<128).map { frame(#"{"pattern":{"cmd":"list-vendors"},"data":{"limit":100},"id":"\#($0)"}"#) }
+            .joined()
+        await crowd(16) { number in
+            let isHTTP = number.isMultiple(of: 2)
+            let port = isHTTP ? victim.port : victim.servicePorts[2]
+            let text = isHTTP ? description : vendors
+            tally.count(isHTTP ? "over HTTP" : "over TCP")
+            if number % 4 < 2 {
+                try await RawSocket.connected(to: port, from: address(4, number)) { socket in
+                    try await socket.write(text)
+                    _ = try await socket.read(1 << 20)
+                }
+            } else {
+                try await SilentSocket.connected(to: port, from: address(4, number)) { socket in
+                    socket.write(text)
+                    try await Task.sleep(for: .seconds(2))
+                }
+            }
+        }
+    }
+
+    /// Frames just below the limit of 8 MiB in which everything is pattern, hello or metadata, and patterns that are
+    /// nested deeply.
+    static let hugeFrames = Attack("8 MiB patterns, hellos, metadata", atLeast: 16) { victim, tally in
+        let huge = String(repeating: "x", count: 8 * 1024 * 1024 - 200)
+        let deep = 20_000
+        let frames = [
+            frame(#"{"pattern":"\#(huge)","data":1,"id":"1"}"#),
+            frame(#"{"pattern":{"cmd":"\#(huge)"},"data":1,"id":"1"}"#),
+            frame(#"{"pattern":"rookery.hello","data":{"versions":["\#(huge)"]},"id":"1"}"#),
+            frame(#"{"pattern":{"cmd":"list-vendors"},"data":{},"metadata":{"x-request-id":"\#(huge)"},"id":"1"}"#),
+            frame(
+                #"{"pattern":"# + String(repeating: #"{"a":"#, count: deep) + "1" + String(repeating: "}", count: deep)
+                    + #","data":1,"id":"1"}"#),
+            frame(#"{"pattern":"# + String(repeating: "[", count: 4 * 1024 * 1024)),
+        ]
+        await crowd(8) { number in
+            for (kind, frame) in frames.enumerated() {
+                let port = victim.servicePorts[(number + kind) % 4]
+                let answer = try await RawSocket.connected(to: port, from: address(5, number)) { socket in
+                    try await socket.write(frame)
+                    return try await socket.read(1)
+                }
+                tally.count(answer.isEmpty ? "closed" : "answered")
+            }
+        }
+    }
+
+    /// Peers that ask without end and never read an answer, over HTTP and TCP.
+    static let neverReads = Attack("peers that never read", atLeast: 64) { victim, tally in
+        let http = String(repeating: "GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n", count: 16)
+        let wire = (0..<16).map { frame(#"{"pattern":{"cmd":"list-vendors"},"data":{"limit":100},"id":"\#($0)"}"#) }
+            .joined()
+        await crowd(64) { number in
+            let isHTTP = number.isMultiple(of: 2)
+            let port = isHTTP ? victim.port : victim.servicePorts[number / 2 % 4]
+            try await SilentSocket.connected(to: port, from: address(6, number)) { socket in
+                tally.count(isHTTP ? "over HTTP" : "over TCP")
+                for _ in 0..<100 {
+                    socket.write(isHTTP ? http : wire)
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+            }
+        }
+    }
+
+    /// A frame of the wire: the length in UTF-16 units, `#`, and the text.
+    private static func frame(_ text: String) -> String { "\(text.utf16.count)#\(text)" }
+}

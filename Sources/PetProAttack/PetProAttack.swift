@@ -1,0 +1,113 @@
+import ArgumentParser
+import CommandSupport
+import Foundation
+import PetProTesting
+import Rookery
+
+@main
+struct PetProAttack: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "petpro-attack",
+        abstract: "Attacks a platform as strangers and customers would, and says what a well-behaved client notices.",
+        discussion: """
+            It starts a platform of its own, in a folder of its own. With two processors the platform has one, and \
+            attackers and client share the other; the attackers come from addresses of 127.0.0.0/8. While each attack \
+            runs, a client looks, books, reads and cancels. None of its requests may fail, 99 of 100 must be as fast as \
+            --p99 or three times as slow as without attackers, and the platform's memory must stay below --memory.
+
+            Exit code 0: all of that held. 1: it did not; the table says where.
+            """)
+
+    @Option(help: "How long each attack lasts.")
+    var seconds = 10
+    @Option(help: "How often a second the well-behaved client comes; it makes five requests each time.")
+    var rate = 8
+    @Option(help: "The time that 99 of 100 of the client's requests must stay within, in milliseconds.")
+    var p99 = 50.0
+    @Option(help: "How much memory the platform may take, in MiB.")
+    var memory = 400
+    @Option(help: "The cost of the platform's password hashes, as in `petpro up`.")
+    var passwordCost = 17
+    @Option(help: "Run only attacks whose name contains this.")
+    var only: String?
+    @Option(help: "The petpro program. Default: the one beside this.")
+    var petpro: String?
+    @Flag(help: "Print the table as JSON.")
+    var json = false
+
+    private var attacks: [Attack] { Attack.all.filter { only.map($0.name.contains) ?? true } }
+
+    func validate() throws {
+        if seconds < 1 { throw ValidationError("--seconds must be at least 1") }
+        // A client that comes more often than that books times further away than a vendor takes bookings.
+        if !(1...50).contains(rate) { throw ValidationError("--rate must be 1 to 50") }
+        if seconds * (Attack.all.count + 1) > 500 {
+            throw ValidationError(
+                "--seconds is at most \(500 / (Attack.all.count + 1)): a token is good for ten minutes")
+        }
+        if attacks.isEmpty {
+            throw ValidationError(
+                "--only fits none of: " + Attack.all.map(\.name).joined(separator: "; "))
+        }
+    }
+
+    func run() async throws {
+        let program =
+            petpro.map { URL(filePath: $0) }
+            ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("petpro")
+        guard FileManager.default.isExecutableFile(atPath: program.path) else {
+            throw ValidationError("\(program.path) is no program: build it, or say with --petpro where it is")
+        }
+        DescriptorLimit.raise()
+        let cores = Cores.two()
+        try cores?.keepAttackers()
+        if cores == nil { Terminal.note("no second processor to be had: attackers take the platform's time too") }
+        let victim = try await Victim.start(program, core: cores?.platform, passwordCost: passwordCost)
+        Terminal.note("platform \(victim.http.url), its log \(victim.log)")
+        var report = Report(.init(p99: p99, memory: memory))
+        do {
+            try await attack(victim, &report)
+        } catch {
+            victim.kill()
+            throw error
+        }
+        let (took, code) = await victim.stop()
+        report.stopped(in: took, code: code)
+        Terminal.line(json ? report.json.jsonText : report.text)
+        guard report.isGood else {
+            Terminal.note("the log stays in \(victim.log)")
+            throw ExitCode(1)
+        }
+        victim.remove()
+    }
+
+    private func attack(_ victim: Victim, _ report: inout Report) async throws {
+        let visitor = try await Visitor.prepare(victim.http)
+        // What the first requests pay for is not what the others cost.
+        _ = await visitor.come(for: .seconds(1), perSecond: rate)
+        report.undisturbed(
+            await visitor.come(for: .seconds(seconds), perSecond: rate), memory: victim.peakMemory)
+        for attack in attacks {
+            Terminal.note(attack.name)
+            victim.resetPeak()
+            let tally = Tally()
+            let visits = try await withThrowingTaskGroup(of: Visitor.Visits?.self) { group in
+                group.addTask {
+                    try await attack.run(victim, tally)
+                    return nil
+                }
+                group.addTask { await visitor.come(for: .seconds(seconds), perSecond: rate) }
+                // The attack ends with the visits, or by a failure of its own.
+                while let visits = try await group.next() {
+                    guard let visits else { continue }
+                    group.cancelAll()
+                    return visits
+                }
+                throw HTTP.Unexpected("the client never came")
+            }
+            report.disturbed(attack, visits, memory: victim.peakMemory, tally)
+        }
+    }
+
+    static func main() async { await Program.run(Self.self, name: "petpro-attack") }
+}

@@ -1,0 +1,123 @@
+import NIOCore
+import NIOHTTP1
+import PetProTesting
+import Rookery
+import Synchronization
+
+/// One who does nothing wrong: looks, books, reads the booking and cancels it, again and again.
+final class Visitor: Sendable {
+    /// What became of the requests of a time.
+    struct Visits: Sendable {
+        fileprivate(set) var milliseconds: [Double] = []
+        fileprivate(set) var failures: [String: Int] = [:]
+
+        var failed: Int { failures.values.reduce(0, +) }
+
+        /// The time that this share of the requests stayed within, in milliseconds.
+        func percentile(_ share: Double) -> Double {
+            let sorted = milliseconds.sorted()
+            return sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))]
+        }
+    }
+
+    /// The visits so far.
+    private final class Record: Sendable {
+        private let visits = Mutex(Visits())
+
+        func add(_ milliseconds: Double, _ failure: String?) {
+            visits.withLock { visits in
+                visits.milliseconds.append(milliseconds)
+                if let failure { visits.failures[failure, default: 0] += 1 }
+            }
+        }
+
+        var all: Visits { visits.withLock { $0 } }
+    }
+
+    private struct Customer: Sendable {
+        let token: String
+        let pet: Int
+    }
+
+    private let http: HTTP
+    private let vendor: Int
+    private let service: Int
+    private let customers: [Customer]
+    private let turns = Mutex(0)
+
+    private init(http: HTTP, vendor: Int, service: Int, customers: [Customer]) {
+        self.http = http
+        self.vendor = vendor
+        self.service = service
+        self.customers = customers
+    }
+
+    static func prepare(_ http: HTTP) async throws -> Visitor {
+        let vendor = try await http.makeVendor(capacity: 1)
+        var customers: [Customer] = []
+        for number in 0..<4 {
+            let token = try await http.makeCustomer()
+            customers.append(Customer(token: token, pet: try await http.makePet(token, name: "Dog \(number)")))
+        }
+        return Visitor(http: http, vendor: vendor.id, service: vendor.service, customers: customers)
+    }
+
+    /// Comes so many times a second, for that long, whether or not the visits before are over; gives what became of
+    /// their requests when all are.
+    func come(for time: Duration, perSecond: Int) async -> Visits {
+        let visits = Record()
+        let clock = ContinuousClock()
+        let begin = clock.now
+        await withDiscardingTaskGroup { group in
+            for number in 0... {
+                let due = begin + .seconds(number) / perSecond
+                if due >= begin + time { return }
+                do { try await clock.sleep(until: due) } catch { return }
+                group.addTask { await self.visit(visits) }
+            }
+        }
+        return visits.all
+    }
+
+    private func visit(_ visits: Record) async {
+        let turn = turns.withLock { turns in
+            turns += 1
+            return turns
+        }
+        let customer = customers[turn % customers.count]
+        // A time of its own, so that no visit is in another's way.
+        let start = start(turn)
+        var booking: Int?
+        func step(
+            _ name: String, _ method: HTTPMethod, _ path: String, _ body: JSONValue? = nil, expect status: Int
+        ) async -> JSONValue? {
+            let begin = ContinuousClock.now
+            var failure: String?
+            var answered: JSONValue?
+            do {
+                let answer = try await http.send(method, path, body, token: customer.token, timeout: .seconds(15))
+                if answer.status == status {
+                    answered = answer.body
+                } else {
+                    failure = "\(name): \(answer.status) \(answer.code ?? "")"
+                }
+            } catch {
+                failure = "\(name): \(error)"
+            }
+            let took = begin.duration(to: .now) / .milliseconds(1)
+            visits.add(took, failure)
+            return answered
+        }
+        _ = await step("vendors", .GET, "/api/vendors", expect: 200)
+        _ = await step("stock", .GET, "/api/products/9001/availability", expect: 200)
+        booking = await step(
+            "book", .POST, "/api/bookings",
+            [
+                "vendorId": .int(Int64(vendor)), "serviceId": .int(Int64(service)),
+                "petId": .int(Int64(customer.pet)), "start": .string(start),
+            ], expect: 201)?["id"]?.intValue
+        guard let booking else { return }
+        _ = await step("read", .GET, "/api/bookings/\(booking)", expect: 200)
+        _ = await step("cancel", .POST, "/api/bookings/\(booking)/cancel", [:], expect: 200)
+    }
+}
