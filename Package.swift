@@ -115,7 +115,7 @@ let package = Package(
             swiftSettings: settings
         ),
         // What programs have in common.
-        .target(name: "CommandSupport", dependencies: ["Rookery", arguments], swiftSettings: settings),
+        .target(name: "CommandSupport", dependencies: ["Rookery", arguments, nioCore], swiftSettings: settings),
         .executableTarget(
             name: "RookeryCommand",
             dependencies: [
@@ -174,7 +174,8 @@ let package = Package(
 
         // What tests, the trial and the attack need of a platform; part of no product.
         .target(
-            name: "PetProTesting", dependencies: ["Rookery", httpClient, nioCore, nioHTTP1], swiftSettings: settings),
+            name: "PetProTesting", dependencies: ["Rookery", "RookeryTesting", httpClient, nioCore, nioHTTP1],
+            swiftSettings: settings),
         // A platform under load whose instances are killed: run by ./dev trial and by the gate, part of no product.
         .executableTarget(
             name: "PetProTrial",
@@ -248,6 +249,8 @@ let package = Package(
                 "APIGateway", "AuthService", "BookingService", "VendorService", "ProductService", "PetProStorage",
                 "PetProContracts", "PetProTesting", "Rookery", "RookeryTesting", hummingbird, httpTypes, httpClient,
                 nioCore, nioEmbedded, nioHTTP1, nioHTTPTypes, logging, lifecycle,
+                .product(name: "SwiftSyntax", package: "swift-syntax"),
+                .product(name: "SwiftParser", package: "swift-syntax"),
             ],
             swiftSettings: settings),
         .testTarget(

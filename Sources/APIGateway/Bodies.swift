@@ -55,7 +55,7 @@ struct VendorBody: DescribedMessage {
 
     static let schema = Schema.object([
         "businessName": .string(2...120), "type": .oneOf(VendorType.self), "email?": .email, "phone?": .string(3...40),
-        "address?": .string(3...300), "timeZone": .string(1...64), "currency": .oneOf(Currency.self),
+        "address?": .string(3...300), "timeZone": .timeZone, "currency": .oneOf(Currency.self),
         "capacity?": .integer(1...200), "leadTimeMinutes?": .integer(0...43_200), "horizonDays?": .integer(1...730),
     ])
 }

@@ -61,6 +61,9 @@ struct Endpoint: Sendable {
         self.handle = { try await handle($0, try $0.message(Body.self)) }
     }
 
+    /// Whether it is answered for as long as its client listens.
+    var isStream: Bool { path.hasSuffix("/stream") }
+
     /// The path as Hummingbird's router takes it.
     var routerPath: RouterPath { RouterPath(path) }
 

@@ -14,6 +14,7 @@ extension Gateway.Configuration {
         } catch {
             throw HTTPLimits.Invalid(description: "petpro.gateway.\(error.description)")
         }
+        if let problem = shedding.problem { throw HTTPLimits.Invalid(description: "petpro.gateway.\(problem)") }
     }
 
     /// Every setting as it is in force.
@@ -35,6 +36,6 @@ extension Gateway.Configuration {
             .integer("limits.streamsPerPeer", \.limits.streamsPerPeer),
             .integer("limits.streamTopics", \.limits.streamTopics),
             .duration("drainTimeout", \.drainTimeout),
-        ]
+        ] + ConfigSetting.shedding(\.shedding)
     }
 }

@@ -17,6 +17,8 @@ public struct Gateway: Service {
         public var port: Int
         /// What clients may ask for.
         public var limits = HTTPLimits()
+        /// How many requests of an operation are answered at once, and what becomes of the others.
+        public var shedding = AdaptiveLimit.Configuration()
         /// How long a stop waits for requests under way. Default 15 s.
         public var drainTimeout: Duration = .seconds(15)
 
@@ -124,9 +126,11 @@ public struct Gateway: Service {
     private func serve() async throws {
         let router = Router(context: GatewayContext.self)
         for endpoint in endpoints {
+            // Each operation has its own: one that takes long must not keep the others waiting.
+            let gate = LoadGate(configuration.shedding)
             for method in endpoint.method == .get ? [.get, .head] : [endpoint.method] {
                 router.on(endpoint.routerPath, method: method) { request, context in
-                    await answer(endpoint, request, context)
+                    await answer(endpoint, gate, request, context)
                 }
             }
         }
@@ -160,7 +164,9 @@ public struct Gateway: Service {
     /// The description of the API.
     public var openAPI: JSONValue { OpenAPI.document(endpoints) }
 
-    private func answer(_ endpoint: Endpoint, _ request: Request, _ context: GatewayContext) async -> Response {
+    private func answer(
+        _ endpoint: Endpoint, _ gate: LoadGate, _ request: Request, _ context: GatewayContext
+    ) async -> Response {
         let traceId = self.traceId()
         let began = NIODeadline.now()
         let trace = CallTrace(at: began)
@@ -168,7 +174,9 @@ public struct Gateway: Service {
         defer { tellWhySlow(endpoint, traceId, trace, since: began) }
         do {
             response = try await CallTrace.$current.withValue(trace) {
-                try await perform(endpoint, request, context, traceId)
+                try await gate.admitting(context.peer) {
+                    try await perform(endpoint, request, context, traceId)
+                }
             }
         } catch {
             let problem = Problem(answering: error)
@@ -195,7 +203,7 @@ public struct Gateway: Service {
 
     private func tellWhySlow(_ endpoint: Endpoint, _ traceId: String, _ trace: CallTrace, since began: NIODeadline) {
         let took = NIODeadline.now() - began
-        guard took > Self.slow, !endpoint.path.hasSuffix("/stream") else { return }
+        guard took > Self.slow, !endpoint.isStream else { return }
         logger.notice(
             "a request was slow",
             metadata: [

@@ -77,10 +77,16 @@ extension Response {
     static func json(
         _ value: some MessageValue, status: HTTPResponse.Status = .ok, headers: HTTPFields = HTTPFields()
     ) -> Response {
+        json(text: value.json, status: status, headers: headers)
+    }
+
+    /// Text that is JSON.
+    static func json(
+        text: String, status: HTTPResponse.Status = .ok, headers: HTTPFields = HTTPFields()
+    ) -> Response {
         var headers = headers
         headers[.contentType] = "application/json"
-        return Response(
-            status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: value.json)))
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
     }
 
     /// A message as JSON that concerns one account, or one moment: nothing keeps it.

@@ -61,5 +61,7 @@ struct Schema: Sendable {
     static let email = string(1...254, format: "email")
     static let instant = string(format: "date-time")
     static let date = string(format: "date")
+    /// A name of the IANA database.
+    static let timeZone = string(1...64, format: "time-zone")
     static let price = object(["amountMinor": integer(Price.range), "currency": oneOf(Currency.self)])
 }

@@ -12,6 +12,7 @@ public enum Program {
     public static func run<Root: AsyncParsableCommand>(
         _ root: Root.Type, name: String, report: (any Error) -> Int32? = { _ in nil }
     ) async -> Never {
+        Processors.fitEventLoops()
         do {
             var command = try root.parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

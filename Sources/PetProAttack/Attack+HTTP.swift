@@ -4,7 +4,8 @@ import Rookery
 import RookeryTesting
 
 extension Attack {
-    /// 300 who sign in at once, each with a password that has to be hashed to be found wrong.
+    /// 300 who sign in at once, each with a password that has to be hashed to be found wrong, and try again a moment after
+    /// each answer.
     static let logins = Attack("300 logins", atLeast: 300) { victim, tally in
         await crowd(300) { number in
             let body = #"{"email":"maya@petpro.example","password":"wrong \#(number)"}"#
@@ -12,12 +13,16 @@ extension Attack {
                 "POST /api/auth/login HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n"
                 + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
             try await ask(victim.port, from: address(1, number), request, tally)
+            try await Task.sleep(for: .milliseconds(250))
         }
     }
 
+    /// How soon a great many have come.
+    private static let arrival: Duration = .seconds(2)
+
     /// 2 000 connections on which a request arrives a byte a second, half of them with a whole head.
     static let slowClients = Attack("2000 slow clients", atLeast: 1000) { victim, tally in
-        await crowd(2000) { number in
+        await crowd(2000, within: arrival) { number in
             try await RawSocket.connected(to: victim.port, from: address(2, number)) { socket in
                 tally.count("connected")
                 let head = "POST /api/auth/login HTTP/1.1\r\nHost: a\r\n"
@@ -33,7 +38,7 @@ extension Attack {
 
     /// 2 000 who want to see stock live, of vendors and products that there are, and of others that there are not.
     static let streams = Attack("2000 streams", atLeast: 1000) { victim, tally in
-        await crowd(2000) { number in
+        await crowd(2000, within: arrival) { number in
             let path =
                 number.isMultiple(of: 2)
                 ? "/api/inventory/stream?vendorId=\(1 + number % 500)"
@@ -43,7 +48,7 @@ extension Attack {
                 let status = Attack.status(try await socket.read(12))
                 tally.count(status)
                 // An answer other than a stream is asked for again, a moment later.
-                try await Task.sleep(for: status == "200" ? .seconds(3600) : .milliseconds(500))
+                try await Task.sleep(for: status == "200" ? .seconds(3600) : .seconds(2))
             }
         }
     }

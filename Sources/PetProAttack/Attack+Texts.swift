@@ -52,58 +52,6 @@ private struct Operation: Sendable {
 
     /// A body with everything as large as it may be, then one for each field and each kind of too much.
     func bodies(unique: String) -> [JSONValue] {
-        [Self.largest(schema, unique)] + Self.excesses(schema, unique)
-    }
-
-    /// Letters of four bytes: as many bytes as a text of so many characters can have.
-    private static func fat(_ count: Int) -> String { String(repeating: "\u{1F43E}", count: count) }
-
-    private static func largest(_ schema: JSONValue, _ unique: String) -> JSONValue {
-        if case .array(let values)? = schema["enum"] { return values.first ?? .null }
-        switch schema["type"]?.stringValue {
-        case "object":
-            guard case .object(let properties)? = schema["properties"] else { return [:] }
-            return .object(
-                properties.reduce(into: JSONObject()) { object, property in
-                    object[property.0] = largest(property.1, "\(unique)\(property.0)")
-                })
-        case "array":
-            let count = schema["uniqueItems"] == true ? 1 : min(400, schema["maxItems"]?.intValue ?? 1)
-            let item = largest(schema["items"] ?? .null, unique)
-            return .array(Array(repeating: item, count: count))
-        case "integer": return schema["minimum"] ?? 1
-        case "boolean": return true
-        default:
-            switch schema["format"]?.stringValue {
-            case "email": return .string("\(unique)@petpro.example")
-            case "date": return "2020-02-29"
-            case "date-time": return "2030-01-01T10:00:00Z"
-            default:
-                if schema["pattern"] != nil { return "10:00" }
-                // Time zones are the one kind of text that is looked up.
-                if schema["maxLength"] == 64 { return "Europe/Prague" }
-                return .string(fat(schema["maxLength"]?.intValue ?? 100))
-            }
-        }
-    }
-
-    private static func excesses(_ schema: JSONValue, _ unique: String) -> [JSONValue] {
-        guard case .object(let properties)? = schema["properties"] else { return [] }
-        let base = largest(schema, unique)
-        return properties.flatMap { name, property -> [JSONValue] in
-            var values: [JSONValue] = excesses(property, unique)
-            if property["type"] == "array" {
-                values.append(.array(Array(repeating: largest(property["items"] ?? .null, unique), count: 20_000)))
-            } else if property["type"] == "string" {
-                // One character of 60 000 bytes, and many of four.
-                values.append(.string("e" + String(repeating: "\u{301}", count: 30_000)))
-                values.append(.string(fat(30_000)))
-            }
-            return values.compactMap { value in
-                guard case .object(var object) = base else { return nil }
-                object[name] = value
-                return .object(object)
-            }
-        }
+        [BodySample.largest(schema, unique: unique)] + BodySample.excesses(schema, unique: unique).map(\.body)
     }
 }

@@ -30,11 +30,15 @@ struct Attack: Sendable {
         "127.0.\(network).\(1 + number % 250)"
     }
 
-    /// Does something that many times at once, each over and over, until it is cancelled.
-    static func crowd(_ count: Int, _ body: @escaping @Sendable (_ number: Int) async throws -> Void) async {
+    /// Does something that many times at once, each over and over, until it is cancelled. They come within a time.
+    static func crowd(
+        _ count: Int, within time: Duration = .zero, _ body: @escaping @Sendable (_ number: Int) async throws -> Void
+    ) async {
         await withDiscardingTaskGroup { group in
             for number in 0..<count {
                 group.addTask {
+                    // Ended early only by cancellation, which the loop sees.
+                    try? await Task.sleep(for: time * number / count)
                     while !Task.isCancelled {
                         do {
                             try await body(number)

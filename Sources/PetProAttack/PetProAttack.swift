@@ -28,14 +28,16 @@ struct PetProAttack: AsyncParsableCommand {
     var memory = 400
     @Option(help: "The cost of the platform's password hashes, as in `petpro up`.")
     var passwordCost = 17
-    @Option(help: "Run only attacks whose name contains this.")
-    var only: String?
+    @Option(help: "Run only attacks whose name contains this; may be given several times.")
+    var only: [String] = []
     @Option(help: "The petpro program. Default: the one beside this.")
     var petpro: String?
     @Flag(help: "Print the table as JSON.")
     var json = false
 
-    private var attacks: [Attack] { Attack.all.filter { only.map($0.name.contains) ?? true } }
+    private var attacks: [Attack] {
+        Attack.all.filter { attack in only.isEmpty || only.contains { attack.name.contains($0) } }
+    }
 
     func validate() throws {
         if seconds < 1 { throw ValidationError("--seconds must be at least 1") }

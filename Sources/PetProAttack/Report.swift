@@ -34,7 +34,8 @@ struct Report: Sendable {
                 name.padded(to: 34), "\(visits.milliseconds.count)".padded(to: -8), "\(visits.failed)".padded(to: -7),
                 p50.short.padded(to: -8), p99.short.padded(to: -8), (memory.map { "\($0)" } ?? "?").padded(to: -7),
             ]
-            return cells.joined() + "  " + largest.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+            let steps = visits.steps.map { "\($0.name) \($0.median.short)" }.joined(separator: ", ")
+            return cells.joined() + "  (\(steps))  " + largest.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
         }
 
         fileprivate var json: JSONValue {

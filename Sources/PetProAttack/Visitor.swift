@@ -9,12 +9,21 @@ final class Visitor: Sendable {
     /// What became of the requests of a time.
     struct Visits: Sendable {
         fileprivate(set) var milliseconds: [Double] = []
+        /// The same by the step of the visit.
+        fileprivate(set) var bySteps: [String: [Double]] = [:]
         fileprivate(set) var failures: [String: Int] = [:]
 
         var failed: Int { failures.values.reduce(0, +) }
 
         /// The time that this share of the requests stayed within, in milliseconds.
-        func percentile(_ share: Double) -> Double {
+        func percentile(_ share: Double) -> Double { Self.percentile(share, of: milliseconds) }
+
+        /// The steps with their medians, the slowest first.
+        var steps: [(name: String, median: Double)] {
+            bySteps.map { ($0.key, Self.percentile(0.5, of: $0.value)) }.sorted { $0.median > $1.median }
+        }
+
+        private static func percentile(_ share: Double, of milliseconds: [Double]) -> Double {
             let sorted = milliseconds.sorted()
             return sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))]
         }
@@ -24,9 +33,10 @@ final class Visitor: Sendable {
     private final class Record: Sendable {
         private let visits = Mutex(Visits())
 
-        func add(_ milliseconds: Double, _ failure: String?) {
+        func add(_ step: String, _ milliseconds: Double, _ failure: String?) {
             visits.withLock { visits in
                 visits.milliseconds.append(milliseconds)
+                visits.bySteps[step, default: []].append(milliseconds)
                 if let failure { visits.failures[failure, default: 0] += 1 }
             }
         }
@@ -105,7 +115,7 @@ final class Visitor: Sendable {
                 failure = "\(name): \(error)"
             }
             let took = begin.duration(to: .now) / .milliseconds(1)
-            visits.add(took, failure)
+            visits.add(name, took, failure)
             return answered
         }
         _ = await step("vendors", .GET, "/api/vendors", expect: 200)

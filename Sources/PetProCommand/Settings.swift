@@ -97,9 +97,13 @@ struct Settings: Sendable {
                 reader, destination: service.rawValue, groups: Set(commands.map(\.group)).sorted(),
                 commands: commands.map(\.wireName), defaults: Self.destination(service))
             var own = Self.server
+            // It asks Vendor: what is held up by an instance of that must not hold up what is not.
+            if service == .booking { Self.admitMany(&own.shedding) }
             own.name = service.rawValue
             servers[service] = try await ServerConfiguration(reader, service: service.rawValue, defaults: own)
         }
+        Self.wait(&gateway.shedding)
+        Self.admitMany(&gateway.shedding)
         try await gateway.read(reader)
     }
 
@@ -120,16 +124,26 @@ struct Settings: Sendable {
     /// Five listeners share a machine: together they keep well below 400 MiB, whatever peers do.
     private static var server: ServerConfiguration {
         var defaults = ServerConfiguration()
-        // A write waits for the disk, a login for its hash, and everybody for a writer that was stopped with the database's
-        // lock in its hand. Two thousand at once are done within their five seconds; more are not.
-        defaults.shedding.floor = .milliseconds(250)
-        defaults.shedding.minimum = 2000
-        defaults.shedding.initial = 2000
+        wait(&defaults.shedding)
         defaults.limits.frame = 2 * 1024 * 1024
         defaults.limits.memory = 24 * 1024 * 1024
         defaults.limits.connectionMemory = 12 * 1024 * 1024
         defaults.drainTimeout = .seconds(15)
         return defaults
+    }
+
+    /// A write may wait for a writer that was stopped with the database's lock in its hand. It waits as long as its caller
+    /// does, and so does what comes behind it.
+    private static func wait(_ shedding: inout AdaptiveLimit.Configuration) {
+        shedding.patience = .seconds(4)
+        shedding.waiting = 4096
+    }
+
+    /// Two thousand at once are done within the five seconds that calls have; more are not. How long each takes says nothing
+    /// about that: mostly it waits for another service.
+    private static func admitMany(_ shedding: inout AdaptiveLimit.Configuration) {
+        shedding.minimum = 2000
+        shedding.initial = 2000
     }
 
     private static func commands(of service: ServiceName) -> [Command] {

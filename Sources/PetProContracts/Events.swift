@@ -44,8 +44,8 @@ public enum EventType: String, Sendable, CaseIterable {
 
 @Message
 public struct VendorCreatedEvent {
-    public var eventId: String
-    public var type: String
+    @Line(1...64) public var eventId: String
+    @Line(1...64) public var type: String
     public var occurredAt: Instant
     public var data: VendorCreated
 }
@@ -59,8 +59,8 @@ public struct VendorCreated {
 
 @Message
 public struct VendorStatusChangedEvent {
-    public var eventId: String
-    public var type: String
+    @Line(1...64) public var eventId: String
+    @Line(1...64) public var type: String
     public var occurredAt: Instant
     public var data: VendorStatusChanged
 }
@@ -86,8 +86,8 @@ public struct UserCreated {
 
 @Message
 public struct UserDeletedEvent {
-    public var eventId: String
-    public var type: String
+    @Line(1...64) public var eventId: String
+    @Line(1...64) public var type: String
     public var occurredAt: Instant
     public var data: UserDeleted
 }
@@ -99,8 +99,8 @@ public struct UserDeleted {
 
 @Message
 public struct BookingCreatedEvent {
-    public var eventId: String
-    public var type: String
+    @Line(1...64) public var eventId: String
+    @Line(1...64) public var type: String
     public var occurredAt: Instant
     public var data: BookingCreated
 }
@@ -117,8 +117,8 @@ public struct BookingCreated {
 
 @Message
 public struct BookingStatusChangedEvent {
-    public var eventId: String
-    public var type: String
+    @Line(1...64) public var eventId: String
+    @Line(1...64) public var type: String
     public var occurredAt: Instant
     public var data: BookingStatusChanged
 }

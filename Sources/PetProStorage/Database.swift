@@ -73,7 +73,8 @@ public final class Database: Sendable {
         configuration.foreignKeysEnabled = true
         // Another process of the same service may be writing.
         configuration.busyMode = .timeout(busyTimeout)
-        configuration.maximumReaderCount = 4
+        configuration.maximumReaderCount = max(2, min(4, ProcessInfo.processInfo.activeProcessorCount))
+        configuration.qos = .utility
         // What is deleted is overwritten.
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA secure_delete = ON") }
         return configuration

@@ -3,6 +3,7 @@ import Foundation
 public import NIOCore
 public import NIOHTTP1
 public import Rookery
+import RookeryTesting
 
 /// An answer over HTTP.
 public struct Answer: Sendable {
@@ -150,15 +151,6 @@ public struct HTTP: Sendable {
     public func makePet(_ token: String, name: String = "Bob") async throws -> Int {
         try id(try await make("/api/pets", ["name": .string(name), "species": "dog"], token: token))
     }
-}
-
-/// Asks again until it is so, for at most ten seconds. Throws when it never was.
-public func eventually(_ condition: () async throws -> Bool) async throws {
-    for _ in 0..<400 {
-        if try await condition() { return }
-        try await Task.sleep(for: .milliseconds(25))
-    }
-    throw HTTP.Unexpected("it never came to be")
 }
 
 /// The start of a half hour, in a few days, in UTC.

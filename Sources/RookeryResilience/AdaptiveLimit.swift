@@ -13,7 +13,8 @@ public enum Criticality: String, Sendable, Hashable, CaseIterable {
 /// How many messages may be handled at once, found out from how long they take.
 ///
 /// As Netflix's gradient limit: when latencies rise above the shortest ones seen, the limit falls in proportion, and it
-/// always reaches out a little, by the square root of itself, to see whether there is more room.
+/// always reaches out a little, by the square root of itself, to see whether there is more room. It begins low and doubles
+/// while it is used and latencies do not rise, as TCP's slow start (RFC 5681, 3.1).
 ///
 /// A value: the time is a parameter.
 public struct AdaptiveLimit: Sendable {
@@ -21,10 +22,10 @@ public struct AdaptiveLimit: Sendable {
     public struct Configuration: Sendable, Hashable {
         /// Default `.enforce`.
         public var mode = GuardMode.enforce
-        /// Where it begins. Default 500.
-        public var initial = 500
-        /// It never falls below. Default 10.
-        public var minimum = 10
+        /// Where it begins; from there it doubles, until latencies rise for the first time. Default 32.
+        public var initial = 32
+        /// It never falls below. Default 4.
+        public var minimum = 4
         /// It never rises above. Default 5000.
         public var maximum = 5000
         /// How often it adapts. Default 100 ms.
@@ -36,6 +37,11 @@ public struct AdaptiveLimit: Sendable {
         public var memory: Duration = .seconds(30)
         /// Latencies up to this one count as this one: who answers so soon has no queue worth a refusal. Default 10 ms.
         public var floor: Duration = .milliseconds(10)
+        /// How many messages may wait for their turn; a further one takes the place of the newest of the peer that has most
+        /// of them, or is refused. 0: what is beyond the limit is refused at once. Default 1024.
+        public var waiting = 1024
+        /// How long a message waits for its turn; then it is refused. Default 500 ms.
+        public var patience: Duration = .milliseconds(500)
 
         /// The defaults.
         public init() {}
@@ -51,6 +57,7 @@ public struct AdaptiveLimit: Sendable {
     private var mostInFlight = 0
     private var shortest = Double.infinity
     private var forgetAt: NIODeadline?
+    private var isStarting = true
     /// While the shortest latency is found out anew: the limit before that, and since when.
     private var measuring: (limit: Double, since: NIODeadline)?
 
@@ -82,6 +89,16 @@ public struct AdaptiveLimit: Sendable {
         shortestOfWindow = min(shortestOfWindow, seconds)
         mostInFlight = max(mostInFlight, inFlight)
         adaptIfDue(at: now)
+    }
+
+    /// Messages wait while `inFlight` are being handled. As long as the limit has not been found, and none of them is done,
+    /// nothing says that they are too many: they may just take long. Then the limit doubles each window.
+    public mutating func pressed(inFlight: Int, at now: NIODeadline) {
+        guard isStarting, measuring == nil else { return }
+        guard let end = windowEnd else { return adaptIfDue(at: now) }
+        guard now >= end, samples == 0, Double(inFlight) >= limit / 2 else { return }
+        limit = min(Double(configuration.maximum), 2 * limit)
+        nextWindow(from: now)
     }
 
     private mutating func adaptIfDue(at now: NIODeadline) {
@@ -121,7 +138,8 @@ public struct AdaptiveLimit: Sendable {
         }
         shortest = min(shortest, shortestOfWindow)
         let gradient = min(1, max(0.5, configuration.tolerance * shortest / (sum / Double(samples))))
-        let target = gradient * limit + limit.squareRoot()
+        if gradient < 1 { isStarting = false }
+        let target = isStarting ? 2 * limit : gradient * limit + limit.squareRoot()
         // What was not reached has not been tried, and says nothing about more.
         if target > limit, Double(mostInFlight) < limit / 2 { return }
         limit = min(Double(configuration.maximum), max(Double(configuration.minimum), target))

@@ -57,7 +57,7 @@ public final class RookeryServer: Service {
             router: router, pipeline: ServerPipeline(interceptors), configuration: configuration,
             eventLoops: eventLoops, logger: logger, registry: registry, instance: instance,
             memory: MemoryBudget(limit: limits.memory),
-            loads: router.commands.map { _ in RouteLoad(configuration.shedding) },
+            loads: router.commands.map { _ in LoadGate(configuration.shedding) },
             counters: ServerCounters(configuration.name))
     }
 
@@ -69,6 +69,9 @@ public final class RookeryServer: Service {
 
     /// Requests being handled, of all peers and commands.
     public var messagesInFlight: Int { shared.loads.reduce(0) { $0 + $1.count } }
+
+    /// Requests in line for their turn, of all peers and commands; among them those that were given up since.
+    var messagesWaiting: Int { shared.loads.reduce(0) { $0 + $1.waitingCount } }
 
     /// Bytes that are kept for all peers: requests, partial frames and replies.
     public var memoryInUse: Int { shared.memory.used }
@@ -168,7 +171,7 @@ struct ServerShared: Sendable {
     let instance: String
     let memory: MemoryBudget
     /// By the positions of the router's entries.
-    let loads: [RouteLoad]
+    let loads: [LoadGate]
     let counters: ServerCounters
     /// The position of the router's entry that tells of the server's health: the last one.
     var healthPosition: Int { loads.count - 1 }

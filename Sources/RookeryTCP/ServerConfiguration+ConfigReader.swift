@@ -41,16 +41,8 @@ extension ServerConfiguration {
             .duration("limits.idle", \.limits.idle),
             .integer("limits.unsentPause", \.limits.unsentPause),
             .duration("drainTimeout", \.drainTimeout),
-            .choice("shedding.mode", \.shedding.mode),
-            .integer("shedding.initial", \.shedding.initial),
-            .integer("shedding.minimum", \.shedding.minimum),
-            .integer("shedding.maximum", \.shedding.maximum),
-            .duration("shedding.window", \.shedding.window),
-            .real("shedding.tolerance", \.shedding.tolerance),
-            .duration("shedding.memory", \.shedding.memory),
-            .duration("shedding.floor", \.shedding.floor),
             .duration("connectionAge", \.ageOrNever),
-        ]
+        ] + ConfigSetting.shedding(\.shedding)
     }
 
     /// The age as a duration: 0 is for ever.

@@ -93,9 +93,6 @@ public struct ServerConfiguration: Sendable {
         if let connectionAge, connectionAge <= .zero {
             throw Invalid(description: "connectionAge must be longer than 0")
         }
-        if shedding.minimum < 1 || shedding.initial < shedding.minimum || shedding.maximum < shedding.initial {
-            throw Invalid(description: "shedding must have 1 <= minimum <= initial <= maximum")
-        }
-        if shedding.window <= .zero { throw Invalid(description: "shedding.window must be longer than 0") }
+        if let problem = shedding.problem { throw Invalid(description: problem) }
     }
 }

@@ -15,11 +15,9 @@ extension ServerConnection {
         memory.keep(request.size, shared.memory, entry.peer)
         lastMessageAt = request.cameAt
         entry.messageCame(at: request.cameAt)
-        // A stream is there for as long as somebody listens, and an event cannot be refused: neither is shed, nor counted.
-        if request.isShed { shared.loads[request.entry.position].began() }
-        queue.append(request)
         if let deadline = request.deadline, deadline < nextDeadline { watchDeadlines(from: deadline) }
         settleSoon()
+        queue.append(request)
         if queue.count - firstQueued >= Self.queueLimit {
             handleQueued()
             executor.drain()
@@ -30,16 +28,17 @@ extension ServerConnection {
 
     /// The message that is next to be handled; nil while the peer has to take answers first.
     func nextRequest() -> ServerRequest? {
-        if firstQueued == queue.count {
-            if firstQueued > 0 {
-                queue.removeAll(keepingCapacity: true)
-                firstQueued = 0
-            }
-            return nil
+        while firstQueued < queue.count {
+            if isFull { return nil }
+            firstQueued += 1
+            let request = queue[firstQueued - 1]
+            if mayBegin(request) { return request }
         }
-        if isFull { return nil }
-        firstQueued += 1
-        return queue[firstQueued - 1]
+        if firstQueued > 0 {
+            queue.removeAll(keepingCapacity: true)
+            firstQueued = 0
+        }
+        return nil
     }
 
     /// Has the queued messages handled: by a parked task, which begins when the executor comes to it, or by new ones.
@@ -70,6 +69,8 @@ extension ServerConnection {
     /// A message's handler has returned.
     func returned(_ request: ServerRequest) {
         request.handlerReturned()
+        // What its peer does not take is not the command's to wait for.
+        leaveGate(request)
         // One whose answer waits for room is done when that has been written.
         if !request.isPostponed { finished(request) }
     }
@@ -80,18 +81,7 @@ extension ServerConnection {
         inFlight -= 1
         if request.isStream { streams -= 1 }
         memory.keep(-request.size, shared.memory, entry.peer)
-        let load = shared.loads[request.entry.position]
-        // Done at once: its time says nothing, and is not worth a look at the clock.
-        let isDoneAtOnce = request.burst == executor.burst
-        if !isDoneAtOnce { load.noteWaited() }
-        if request.isShed {
-            if isDoneAtOnce {
-                load.ended(nil, at: .now())
-            } else {
-                let now = NIODeadline.now()
-                load.ended(now.since(request.cameAt), at: now)
-            }
-        }
+        leaveGate(request)
         guard inFlight == 0 else { return }
         entry.setBusy(false)
         switch state {
@@ -108,6 +98,7 @@ extension ServerConnection {
         queue = waiting.filter(\.isEvent)
         firstQueued = 0
         for request in waiting where !request.isEvent { finished(request) }
+        giveUpTurns()
         let postponed = self.postponed
         self.postponed = []
         for reply in postponed { finished(reply.request) }
@@ -135,6 +126,7 @@ extension ServerConnection {
             if case .binary(id, _) = request.sender { true } else { false }
         }
         if let queued = queue[firstQueued...].first(where: isMeant) { return queued.abandon() }
+        if let awaiting = awaiting.values.first(where: isMeant) { return giveUpTurn(awaiting) { $0.abandon() } }
         guard let task = tasks.values.first(where: { $0.current.map(isMeant) ?? false }) else { return }
         task.current?.abandon()
         task.cancel()

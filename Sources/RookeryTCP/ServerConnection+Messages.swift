@@ -102,19 +102,11 @@ extension ServerConnection {
             return refused(route, .tooManyInFlight, shared.counters.shed)
         }
         if isEvent || route.command.kind == .event { return nil }
-        let admission = shared.loads[route.position].admits {
-            metadata[MessageContext.criticalityKey].flatMap(Criticality.init) ?? .default
-        }
-        switch admission {
-        case .admitted: return nil
-        case .refused: return refused(route, .shed, shared.counters.shed)
-        case .wouldRefuse:
-            shared.counters.wouldShed.increment()
-            return nil
-        }
+        let isRefused = shared.loads[route.position].refuses { Criticality(of: metadata) }
+        return isRefused ? refused(route, .shed, shared.counters.shed) : nil
     }
 
-    private func refused(_ route: Router.Entry, _ error: RemoteError, _ counter: Counter) -> RemoteError {
+    func refused(_ route: Router.Entry, _ error: RemoteError, _ counter: Counter) -> RemoteError {
         counter.increment()
         shared.log(
             entry.peer, .info, "refused a message",

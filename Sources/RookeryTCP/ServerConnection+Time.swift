@@ -21,6 +21,7 @@ extension ServerConnection {
             guard let deadline = request.deadline else { continue }
             if deadline <= now { request.expire() } else { next = min(next, deadline) }
         }
+        next = min(next, turnsPassed(now))
         for task in Array(tasks.values) {
             guard let request = task.current, !request.isAbandoned, let deadline = request.deadline else { continue }
             if deadline > now {

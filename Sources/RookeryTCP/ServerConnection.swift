@@ -47,6 +47,8 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     /// Messages whose handlers have not begun, from `firstQueued` on.
     var queue: [ServerRequest] = []
     var firstQueued = 0
+    /// Messages whose turn has not come, because others of their command are being handled: +Turns.
+    var awaiting: [ObjectIdentifier: ServerRequest] = [:]
     var tasks: [ObjectIdentifier: HandlerTask] = [:]
     var parked: [HandlerTask] = []
     /// Calls that were answered with values of a stream, by their ids.

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import RookeryCore
+import RookeryResilience
 import RookeryWire
 import Synchronization
 
@@ -21,7 +22,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     /// Of a message of text, its body is the whole packet, which the id stands in too.
     let payload: Payload
     private var body: ByteBuffer { payload.body }
-    private let metadata: [String: String]
+    let metadata: [String: String]
     /// Bytes that are kept for it.
     let size: Int
     let deadline: NIODeadline?
@@ -33,6 +34,10 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     private var isAnswered = false
     /// The caller has said that it does not wait any longer.
     private(set) var isAbandoned = false
+    /// When its command's gate let it in; nil when it has no place there.
+    var hasPlaceSince: NIODeadline?
+    /// While it waits for its turn.
+    var turn: (turn: Turn, until: NIODeadline)?
     /// Its answer waits until the peer has taken others.
     var isPostponed = false
     private(set) var hasReturned = false
@@ -132,6 +137,12 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         case .binary(let id, let serializer):
             connection.write(error.payload, .init(.error, id: id, serializer))
         }
+    }
+
+    /// It is not handled, and its caller is told why. On the loop.
+    func refuse(_ error: RemoteError) {
+        if !isAnswered { sendError(error) }
+        abandon()
     }
 
     /// The caller's time is over: it is told so, and the handler has nobody to answer any more. On the loop.
@@ -296,13 +307,6 @@ extension ValueWriter {
 extension RemoteError {
     static let tooManyInFlight = RemoteError(
         .overloaded, "Too many messages are in flight on this connection.", details: ["retryAfterMs": 1000])
-
-    /// One more message of a command than can be handled; a retry comes at a time of its own.
-    static var shed: RemoteError {
-        RemoteError(
-            .overloaded, "The service has too much to do.",
-            details: ["retryAfterMs": .int(Int64.random(in: 100...300))])
-    }
 
     /// There is no memory to keep one more message for this peer, because others are kept for it, or for everybody.
     static let noMemory = RemoteError(

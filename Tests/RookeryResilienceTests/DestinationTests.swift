@@ -5,6 +5,7 @@ import RookeryCore
 import RookeryResilience
 import RookeryWire
 import Synchronization
+import RookeryTesting
 import Testing
 
 /// An instance that answers what it is told to.
@@ -240,7 +241,7 @@ struct DestinationTests {
         let booking = try destination(time, [never])
         let call = outgoing(read, time)
         let tasks = (0..<64).map { _ in Task { try await booking.request(call) } }
-        while booking.gauges.calls < 64 { await Task.yield() }
+        try await eventually { booking.gauges.calls >= 64 }
         for task in tasks { task.cancel() }
         for task in tasks { _ = await task.result }
         #expect(booking.gauges == (0, 0, 0) && booking.status.groups[0].breaker == .closed)
@@ -287,7 +288,7 @@ struct DestinationTests {
         let booking = try destination(time, [never]) { $0.concurrency.maximumCalls = 2 }
         let call = outgoing(read, time)
         let tasks = (0..<2).map { _ in Task { try await booking.request(call) } }
-        while booking.gauges.calls < 2 { await Task.yield() }
+        try await eventually { booking.gauges.calls >= 2 }
         let error = await #expect(throws: CallError.self) { try await booking.request(call) }
         #expect(error?.code == .tooManyCalls)
         for task in tasks { task.cancel() }
@@ -312,7 +313,7 @@ struct DestinationTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await booking.run() }
             continuation.yield([Instance(host: "i", port: 1)])
-            while booking.status.instances.first?.instance.port != 1 { await Task.yield() }
+            try await eventually { booking.status.instances.first?.instance.port == 1 }
             continuation.finish()
             try await group.waitForAll()
         }

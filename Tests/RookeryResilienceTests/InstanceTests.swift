@@ -238,8 +238,8 @@ struct AdaptiveLimitTests {
     @Test("refuses the least important first")
     func criticality() {
         let limit = AdaptiveLimit()
-        #expect(limit.room(for: .critical) == 500 && limit.room(for: .default) == 450)
-        #expect(limit.room(for: .sheddable) == 375)
+        #expect(limit.room(for: .critical) == 32 && limit.room(for: .default) == 28)
+        #expect(limit.room(for: .sheddable) == 24)
     }
 
     @Test("does not grow when it was never reached, nor shrink for latencies too short to matter")
@@ -249,7 +249,40 @@ struct AdaptiveLimitTests {
             limit.handled(
                 in: .microseconds(step % 2 == 0 ? 100 : 9000), inFlight: 3, at: .seconds(1 + Double(step) / 1000))
         }
-        #expect(limit.limit == 500)
+        #expect(limit.limit == 32)
+    }
+
+    @Test("doubles from its beginning while it is reached, until latencies rise for the first time")
+    func starts() {
+        var limit = AdaptiveLimit()
+        var seen: [Int] = []
+        for step in 0..<600 {
+            let inFlight = Int(limit.limit)
+            // 300 can be handled without a queue.
+            let latency = 0.02 * max(1, Double(inFlight) / 300)
+            limit.handled(
+                in: .microseconds(Int64(latency * 1e6)), inFlight: inFlight, at: .seconds(1 + Double(step) / 1000))
+            if seen.last != Int(limit.limit) { seen.append(Int(limit.limit)) }
+        }
+        #expect(Array(seen.prefix(5)) == [32, 64, 128, 256, 512])
+        #expect(seen.dropFirst(5).allSatisfy { $0 < 512 } && seen.count > 5, "\(seen)")
+    }
+
+    @Test("doubles each window while messages wait and none is done, because they may just take long")
+    func slowByNature() {
+        var limit = AdaptiveLimit()
+        for step in 0..<10 {
+            limit.pressed(inFlight: Int(limit.limit), at: .seconds(1 + Double(step) * 0.05))
+        }
+        #expect(limit.limit == 512)
+        // What is not all in use needs no more.
+        limit.pressed(inFlight: 200, at: .seconds(9))
+        #expect(limit.limit == 512)
+        // Once it has been found, only latencies change it.
+        overload(&limit, places: 40, from: 10, to: 60)
+        let found = limit.limit
+        limit.pressed(inFlight: 1000, at: .seconds(70))
+        #expect(found < 100 && limit.limit == found)
     }
 
     @Test("stays between its bounds in a million random steps")
@@ -262,7 +295,7 @@ struct AdaptiveLimitTests {
             now += random.unit() * 0.01
             let latency = Duration.microseconds(Int64(random.unit() * random.unit() * 1_000_000))
             limit.handled(in: latency, inFlight: random.below(6000), at: .seconds(now))
-            if !(limit.limit >= 10 && limit.limit <= 5000) { Issue.record("\(limit.limit); seed \(seed)") }
+            if !(limit.limit >= 4 && limit.limit <= 5000) { Issue.record("\(limit.limit); seed \(seed)") }
         }
     }
 }

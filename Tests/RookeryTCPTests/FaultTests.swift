@@ -84,7 +84,7 @@ struct FaultTests {
                 await client.close()
             }
             // What a lost connection left behind ends too.
-            while server.messagesInFlight > 0 { await Task.yield() }
+            try await eventually { server.messagesInFlight == 0 }
         }
     }
 
@@ -218,7 +218,7 @@ struct InstancesTests {
             }
             for _ in 0..<5 {
                 let before = answered.value
-                while answered.value < before + 200 { await Task.yield() }
+                try await eventually { answered.value >= before + 200 }
                 firstTask.cancel()
                 _ = await firstTask.result
                 (first, firstTask) = try await start(first)

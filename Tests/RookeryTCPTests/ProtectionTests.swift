@@ -54,7 +54,7 @@ struct ProtectionTests {
             }
             #expect(error?.code == .timeout)
             await cancelled.pass()
-            while server.messagesInFlight > 0 { await Task.yield() }
+            try await eventually { server.messagesInFlight == 0 }
         }
     }
 
@@ -66,6 +66,8 @@ struct ProtectionTests {
             {
                 $0.shedding.initial = 10
                 $0.shedding.minimum = 10
+                $0.shedding.maximum = 10
+                $0.shedding.patience = .milliseconds(50)
             }
         ) { port, server in
             // From the first call on, also before anybody knows what the server takes.
@@ -91,7 +93,7 @@ struct ProtectionTests {
                 await gate.open()
                 try await group.waitForAll()
             }
-            while server.messagesInFlight > 0 { await Task.yield() }
+            try await eventually { server.messagesInFlight == 0 }
         }
     }
 
@@ -107,7 +109,7 @@ struct ProtectionTests {
             await gate.open()
             let value = try await reply
             #expect(value == 1)
-            while server.connectionCount > 0 { await Task.yield() }
+            try await eventually { server.connectionCount == 0 }
         }
     }
 
@@ -287,7 +289,7 @@ struct PoolTests {
             let value = try await reply
             #expect(value == 1)
             await drained
-            while server.connectionCount > 0 { await Task.yield() }
+            try await eventually { server.connectionCount == 0 }
         }
     }
 }

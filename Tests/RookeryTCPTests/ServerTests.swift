@@ -134,13 +134,12 @@ struct ServerTests {
         await gate.arrived(1)
         run.cancel()
         // The listener is gone while the call is still under way.
-        while true {
+        try await eventually {
             do {
                 _ = try await RookeryClient(host: "127.0.0.1", port: port).send("slow", 1, timeout: .milliseconds(20))
-            } catch let error as CallError where error.code == .cannotConnect {
-                break
+                return false
             } catch {
-                await Task.yield()
+                return (error as? CallError)?.code == .cannotConnect
             }
         }
         await gate.open()
