@@ -61,6 +61,11 @@ struct Endpoint: Sendable {
         self.handle = { try await handle($0, try $0.message(Body.self)) }
     }
 
+    /// Whether it has a password hashed, which takes a core for a good part of a second.
+    var hashes: Bool {
+        method == .post && ["/api/auth/login", "/api/auth/register", "/api/vendors"].contains(path)
+    }
+
     /// Whether it is answered for as long as its client listens.
     var isStream: Bool { path.hasSuffix("/stream") }
 

@@ -14,6 +14,9 @@ extension Gateway.Configuration {
         } catch {
             throw HTTPLimits.Invalid(description: "petpro.gateway.\(error.description)")
         }
+        if hashes < 1 {
+            throw HTTPLimits.Invalid(description: "petpro.gateway.hashes must be at least 1, not \(hashes)")
+        }
         if let problem = shedding.problem { throw HTTPLimits.Invalid(description: "petpro.gateway.\(problem)") }
     }
 
@@ -35,6 +38,7 @@ extension Gateway.Configuration {
             .integer("limits.streams", \.limits.streams),
             .integer("limits.streamsPerPeer", \.limits.streamsPerPeer),
             .integer("limits.streamTopics", \.limits.streamTopics),
+            .integer("hashes", \.hashes),
             .duration("drainTimeout", \.drainTimeout),
         ] + ConfigSetting.shedding(\.shedding)
     }

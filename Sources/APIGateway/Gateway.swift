@@ -19,6 +19,9 @@ public struct Gateway: Service {
         public var limits = HTTPLimits()
         /// How many requests of an operation are answered at once, and what becomes of the others.
         public var shedding = AdaptiveLimit.Configuration()
+        /// How many requests that need a password hashed are answered at once, of each such operation; the others wait, each
+        /// client address in turn. Default 8.
+        public var hashes = 8
         /// How long a stop waits for requests under way. Default 15 s.
         public var drainTimeout: Duration = .seconds(15)
 
@@ -27,6 +30,15 @@ public struct Gateway: Service {
             self.host = host
             self.port = port
         }
+    }
+
+    /// A fixed limit: a hash takes what it takes, and how many there are at once is Auth's to say.
+    private static func hashing(_ configuration: Configuration) -> AdaptiveLimit.Configuration {
+        var shedding = configuration.shedding
+        shedding.initial = configuration.hashes
+        shedding.minimum = configuration.hashes
+        shedding.maximum = configuration.hashes
+        return shedding
     }
 
     /// Clients for the four services.
@@ -127,7 +139,7 @@ public struct Gateway: Service {
         let router = Router(context: GatewayContext.self)
         for endpoint in endpoints {
             // Each operation has its own: one that takes long must not keep the others waiting.
-            let gate = LoadGate(configuration.shedding)
+            let gate = LoadGate(endpoint.hashes ? Self.hashing(configuration) : configuration.shedding)
             for method in endpoint.method == .get ? [.get, .head] : [endpoint.method] {
                 router.on(endpoint.routerPath, method: method) { request, context in
                     await answer(endpoint, gate, request, context)
@@ -175,7 +187,9 @@ public struct Gateway: Service {
         do {
             response = try await CallTrace.$current.withValue(trace) {
                 try await gate.admitting(context.peer) {
-                    try await perform(endpoint, request, context, traceId)
+                    // It waited, and nobody is there any longer to be answered.
+                    guard context.isOpen else { throw CancellationError() }
+                    return try await perform(endpoint, request, context, traceId)
                 }
             }
         } catch {

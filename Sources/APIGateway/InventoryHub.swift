@@ -135,7 +135,7 @@ actor InventoryHub: Service {
         }
         guard streamCount < limits.streams else { throw Problem.tooManyStreams("streams") }
         if upstreams[topic] == nil {
-            guard upstreams.count < limits.streamTopics else { throw Problem.tooManyStreams("watches") }
+            if upstreams.count >= limits.streamTopics, !makeRoom(for: peer) { throw Problem.tooManyStreams("watches") }
             open(topic)
         }
         nextID += 1
@@ -147,6 +147,23 @@ actor InventoryHub: Service {
         upstreams[topic]?.subscribers[id] = Subscriber(continuation: continuation, peer: peer)
         if upstreams[topic]?.isReady == true { sendSnapshot(topic) }
         return Subscription(items: items, continuation: continuation)
+    }
+
+    /// Ends the newest watch of the address that has most to itself, so that no address keeps the others from theirs. False
+    /// when this one would then have as many.
+    private func makeRoom(for peer: String) -> Bool {
+        var own: [String: [(topic: Topic, generation: Int)]] = [:]
+        for (topic, upstream) in upstreams {
+            let peers = Set(upstream.subscribers.values.map(\.peer))
+            guard let only = peers.first, peers.count == 1 else { continue }
+            own[only, default: []].append((topic, upstream.generation))
+        }
+        guard let most = own.max(by: { $0.value.count < $1.value.count }),
+            most.value.count > (own[peer]?.count ?? 0) + 1,
+            let newest = most.value.max(by: { $0.generation < $1.generation })
+        else { return false }
+        finish(newest.topic, newest.generation, Problem.tooManyStreams("watches"))
+        return true
     }
 
     private func open(_ topic: Topic) {

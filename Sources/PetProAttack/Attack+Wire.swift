@@ -4,7 +4,7 @@ import RookeryTesting
 
 /// Attackers that reach the services themselves.
 extension Attack {
-    /// 128 requests for large replies in one write, of each service and of the gateway; some read them, some do not.
+    /// Sends 128 requests for large replies in one write, to Vendor and to the gateway. Half of the peers do not read.
     static let pipelinedReplies = Attack("128 pipelined large replies", atLeast: 4) { victim, tally in
         let description = String(repeating: "GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n", count: 128)
         let vendors = (0..<128).map { frame(#"{"pattern":{"cmd":"list-vendors"},"data":{"limit":100},"id":"\#($0)"}"#) }
@@ -28,21 +28,26 @@ extension Attack {
         }
     }
 
-    /// Frames just below the limit of 8 MiB in which everything is pattern, hello or metadata, and patterns that are
-    /// nested deeply.
+    /// Frames of almost 8 MiB, and such just below PetPro's own limit of 2 MiB, filled by a pattern, a hello or metadata; and
+    /// deeply nested patterns.
     static let hugeFrames = Attack("8 MiB patterns, hellos, metadata", atLeast: 16) { victim, tally in
-        let huge = String(repeating: "x", count: 8 * 1024 * 1024 - 200)
         let deep = 20_000
-        let frames = [
-            frame(#"{"pattern":"\#(huge)","data":1,"id":"1"}"#),
-            frame(#"{"pattern":{"cmd":"\#(huge)"},"data":1,"id":"1"}"#),
-            frame(#"{"pattern":"rookery.hello","data":{"versions":["\#(huge)"]},"id":"1"}"#),
-            frame(#"{"pattern":{"cmd":"list-vendors"},"data":{},"metadata":{"x-request-id":"\#(huge)"},"id":"1"}"#),
-            frame(
-                #"{"pattern":"# + String(repeating: #"{"a":"#, count: deep) + "1" + String(repeating: "}", count: deep)
-                    + #","data":1,"id":"1"}"#),
-            frame(#"{"pattern":"# + String(repeating: "[", count: 4 * 1024 * 1024)),
-        ]
+        let nested = frame(
+            #"{"pattern":"# + String(repeating: #"{"a":"#, count: deep) + "1" + String(repeating: "}", count: deep)
+                + #","data":1,"id":"1"}"#)
+        let frames =
+            [nested]
+            + [2, 8].flatMap { mebibytes in
+                let size = mebibytes * 1024 * 1024 - 200
+                let huge = String(repeating: "x", count: size)
+                return [
+                    frame(#"{"pattern":"\#(huge)","data":1,"id":"1"}"#),
+                    frame(#"{"pattern":{"cmd":"\#(huge)"},"data":1,"id":"1"}"#),
+                    frame(#"{"pattern":"$rookery.hello","data":{"version":1,"features":["\#(huge)"]},"id":"1"}"#),
+                    frame(#"{"pattern":{"cmd":"list-vendors"},"data":{},"metadata":{"a":"\#(huge)"},"id":"1"}"#),
+                    frame(#"{"pattern":"# + String(repeating: "[", count: size)),
+                ]
+            }
         await crowd(8) { number in
             for (kind, frame) in frames.enumerated() {
                 let port = victim.servicePorts[(number + kind) % 4]

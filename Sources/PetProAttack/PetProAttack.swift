@@ -12,10 +12,11 @@ struct PetProAttack: AsyncParsableCommand {
         discussion: """
             It starts a platform of its own, in a folder of its own. With two processors the platform has one, and \
             attackers and client share the other; the attackers come from addresses of 127.0.0.0/8. While each attack \
-            runs, a client looks, books, reads and cancels. None of its requests may fail, 99 of 100 must be as fast as \
-            --p99 or three times as slow as without attackers, and the platform's memory must stay below --memory.
+            runs, a client looks, books, reads and cancels. None of its requests may fail. Its p99 latency must not exceed \
+            --p99, or three times the p99 without attackers, whichever is larger. The platform's memory must not exceed \
+            --memory, attackers must get no 500, and the platform must stop within 30 s.
 
-            Exit code 0: all of that held. 1: it did not; the table says where.
+            Exit code 0: every bound held. 1: a bound did not hold; the table says which.
             """)
 
     @Option(help: "How long each attack lasts.")

@@ -35,13 +35,15 @@ public struct AdaptiveLimit: Sendable {
         /// How long the shortest latency is believed; the world may have become slower for good. Then it is measured anew,
         /// with the limit at its minimum for at most ten windows when there is load. Default 30 s.
         public var memory: Duration = .seconds(30)
-        /// Latencies up to this one count as this one: who answers so soon has no queue worth a refusal. Default 10 ms.
+        /// Shorter latencies count as this one: a handler this fast has no queue worth a refusal. Default 10 ms.
         public var floor: Duration = .milliseconds(10)
-        /// How many messages may wait for their turn; a further one takes the place of the newest of the peer that has most
-        /// of them, or is refused. 0: what is beyond the limit is refused at once. Default 1024.
+        /// How many messages may wait for their turn. When so many wait, a further one evicts the newest message of the
+        /// peer with most waiting, or is refused itself. 0 refuses every message over the limit at once. Default 1024.
         public var waiting = 1024
-        /// How long a message waits for its turn; then it is refused. Default 500 ms.
-        public var patience: Duration = .milliseconds(500)
+        /// How long a message waits for its turn; then it is refused, so that its caller can try another instance. Under
+        /// sustained overload, messages take up to this much longer. While the limit has not been found, five windows if that
+        /// is more: it may double in each. Default 100 ms.
+        public var patience: Duration = .milliseconds(100)
 
         /// The defaults.
         public init() {}
@@ -57,7 +59,8 @@ public struct AdaptiveLimit: Sendable {
     private var mostInFlight = 0
     private var shortest = Double.infinity
     private var forgetAt: NIODeadline?
-    private var isStarting = true
+    /// Whether the limit has not been found yet.
+    public private(set) var isStarting = true
     /// While the shortest latency is found out anew: the limit before that, and since when.
     private var measuring: (limit: Double, since: NIODeadline)?
 
@@ -79,14 +82,18 @@ public struct AdaptiveLimit: Sendable {
         return max(1, Int(limit * share))
     }
 
-    /// A message was handled in that time; `inFlight` counts it and those that are still being handled.
-    public mutating func handled(in latency: Duration, inFlight: Int, at now: NIODeadline) {
+    /// A message was handled in that time; `inFlight` counts it and those that are still being handled. One that failed may
+    /// have been cut short: it only says how long it took, not how short that can be.
+    public mutating func handled(
+        in latency: Duration, hasFailed: Bool = false, inFlight: Int, at now: NIODeadline
+    ) {
         // What began before the limit fell tells of the queue that was there then.
         if let measuring, now.since(measuring.since) < latency { return adaptIfDue(at: now) }
         let seconds = max(latency.inSeconds, configuration.floor.inSeconds)
+        if hasFailed, seconds <= shortest { return adaptIfDue(at: now) }
         sum += seconds
         samples += 1
-        shortestOfWindow = min(shortestOfWindow, seconds)
+        if !hasFailed { shortestOfWindow = min(shortestOfWindow, seconds) }
         mostInFlight = max(mostInFlight, inFlight)
         adaptIfDue(at: now)
     }

@@ -1,26 +1,33 @@
 import NIOCore
 
-/// What waits, and for whom: one of each peer is taken in turn, however many others have.
+/// A bounded queue that serves the peers round robin: one element each, however many a peer has waiting.
 ///
-/// A value. When it is full, the newest of the peer that has most gives way, so that no peer can keep another out.
+/// When the queue is full, `append` evicts the newest element of the peer with most, so that no peer can keep another out.
+/// An element that is not wanted any more takes nobody's turn: it is passed over, and goes first when the queue is full.
 package struct FairQueue<Element> {
     private let limit: Int
+    private let isWanted: (Element) -> Bool
     private var queues: [String: CircularBuffer<Element>] = [:]
     /// The peers with something waiting, the next one first.
     private var order: CircularBuffer<String> = []
-    /// How many wait.
+    /// How many elements there are, wanted or not.
     package private(set) var count = 0
 
-    /// An empty queue for at most so many.
-    package init(limit: Int) { self.limit = limit }
+    /// An empty queue for at most so many. `isWanted` is false once, and for good, for what nobody waits for any longer.
+    package init(limit: Int, isWanted: @escaping (Element) -> Bool = { _ in true }) {
+        self.limit = limit
+        self.isWanted = isWanted
+    }
 
-    /// How many of a peer's wait.
+    /// How many of a peer's there are.
     package func count(of peer: String) -> Int { queues[peer]?.count ?? 0 }
 
-    /// Adds one at the peer's end. Gives what had to give way: the newest of another peer, or the new one itself.
+    /// Adds an element behind the others of its peer. Returns the evicted element, or `element` itself when it was not
+    /// added: the queue is full, and no other peer would still have more waiting after an eviction.
     package mutating func append(_ element: Element, of peer: String) -> Element? {
         if limit < 1 { return element }
         var evicted: Element?
+        if count >= limit { removeUnwanted() }
         if count >= limit {
             // Only a full queue is searched, and each peer has one place in it.
             guard let longest = queues.max(by: { $0.value.count < $1.value.count })?.key,
@@ -37,9 +44,25 @@ package struct FairQueue<Element> {
 
     /// Takes the oldest of the peer whose turn it is.
     package mutating func popFirst() -> Element? {
-        guard let peer = order.popFirst(), let element = queues[peer]?.popFirst() else { return nil }
-        count -= 1
-        if queues[peer]?.isEmpty ?? true { queues[peer] = nil } else { order.append(peer) }
-        return element
+        while let peer = order.popFirst() {
+            var wanted: Element?
+            while wanted == nil, let element = queues[peer]?.popFirst() {
+                count -= 1
+                if isWanted(element) { wanted = element }
+            }
+            if queues[peer]?.isEmpty ?? true { queues[peer] = nil } else { order.append(peer) }
+            if let wanted { return wanted }
+        }
+        return nil
+    }
+
+    private mutating func removeUnwanted() {
+        for (peer, queue) in queues {
+            let wanted = queue.filter(isWanted)
+            guard wanted.count < queue.count else { continue }
+            count -= queue.count - wanted.count
+            queues[peer] = wanted.isEmpty ? nil : CircularBuffer(wanted)
+        }
+        order = CircularBuffer(order.filter { queues[$0] != nil })
     }
 }

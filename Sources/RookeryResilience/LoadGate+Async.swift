@@ -3,39 +3,42 @@ package import RookeryCore
 import RookeryWire
 
 extension LoadGate {
-    /// Runs `body` when there is a place for one more of a peer's, which may be after others'. Throws an overload when there
-    /// was none for ``AdaptiveLimit/Configuration/patience``, and `CancellationError` when the task is cancelled before.
+    /// Runs `body` once `peer` has a permit. Throws `RemoteError.shed` when no permit was free for
+    /// ``AdaptiveLimit/Configuration/patience``, or at once when the queue is full. Throws `CancellationError` when the task
+    /// is cancelled while it waits.
     ///
-    /// `sleep` waits for that time.
+    /// `sleep` and `now` replace the clock in tests.
     package func admitting<Result>(
         _ peer: String, sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
         now: () -> NIODeadline = { .now() }, _ body: () async throws -> Result
     ) async throws -> Result {
-        try await place(peer, sleep)
+        let permit = try await acquirePermit(peer, sleep)
         let began = now()
+        var hasFailed = true
         defer {
             let ended = now()
-            leave(after: ended.since(began), at: ended)
+            leave(permit, after: ended.since(began), hasFailed: hasFailed, at: ended)
         }
-        return try await body()
+        let result = try await body()
+        hasFailed = false
+        return result
     }
 
-    private func place(_ peer: String, _ sleep: @escaping @Sendable (Duration) async throws -> Void) async throws {
-        let (turns, told) = AsyncStream.makeStream(of: Bool.self)
-        let turn = Turn { came in
-            told.yield(came)
+    private func acquirePermit(_ peer: String, _ sleep: @escaping @Sendable (Duration) async throws -> Void)
+        async throws -> Permit
+    {
+        let (turns, told) = AsyncStream.makeStream(of: Turn.End.self)
+        let turn = Turn { end in
+            told.yield(end)
             told.finish()
         }
         switch enter(peer, { .default }, { turn }) {
-        case .admitted, .wouldRefuse: return
+        case .admitted(let permit), .wouldRefuse(let permit): return permit
         case .refused: throw RemoteError.shed
         case .waits: break
         }
-        let came = await withTaskGroup(of: Bool?.self) { group in
-            group.addTask {
-                for await came in turns { return came }
-                return nil
-            }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in turns { break } }
             group.addTask {
                 var left = self.patience
                 while left > .zero, !Task.isCancelled {
@@ -44,18 +47,18 @@ extension LoadGate {
                     left -= self.window
                     self.press(at: .now())
                 }
-                return nil
             }
-            defer { group.cancelAll() }
-            return await group.next() ?? nil
+            await group.next()
+            group.cancelAll()
         }
         // Its turn may have come in the moment in which it was given up.
-        let hasPlace = came ?? !turn.giveUp()
+        let hasCome = turn.giveUp() == .came
         if Task.isCancelled {
-            if hasPlace { leave(after: nil, at: .now()) }
+            if hasCome { leave(.ordinary, after: nil, at: .now()) }
             throw CancellationError()
         }
-        if !hasPlace { throw RemoteError.shed }
+        if !hasCome { throw RemoteError.shed }
+        return .ordinary
     }
 }
 

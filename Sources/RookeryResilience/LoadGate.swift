@@ -1,19 +1,23 @@
 package import NIOCore
 import Synchronization
 
-/// How much of one command is handled at once: what comes beyond that waits, and each peer's turn comes in the order of the
-/// peers, not of their messages.
+/// Limits how many messages of one command are handled at once. Messages over the limit wait in a ``FairQueue``, which
+/// serves the peers round robin.
 ///
-/// Each command has a gate of its own: one that takes long by its nature must not make a fast one look slow.
+/// Each command has its own gate, so that a slow command does not make a fast one look slow. A critical message that fits
+/// the limit does not wait behind others.
 package final class LoadGate: Sendable {
     private let configuration: AdaptiveLimit.Configuration
     private let inFlight = Atomic<Int>(0)
+    /// Critical messages among them that did not wait behind others.
+    private let critical = Atomic<Int>(0)
     private let waited = Atomic<Bool>(false)
     /// The room for a message of each criticality, so that a message that is let in needs no lock.
     private let criticalRoom: Atomic<Int>
     private let ordinaryRoom: Atomic<Int>
     private let sheddableRoom: Atomic<Int>
     private let limit: Mutex<AdaptiveLimit>
+    private let isFinding = Atomic<Bool>(true)
     private let queue: Mutex<FairQueue<Turn>>
     private let queued = Atomic<Int>(0)
 
@@ -25,11 +29,14 @@ package final class LoadGate: Sendable {
         ordinaryRoom = Atomic(limit.room(for: .default))
         sheddableRoom = Atomic(limit.room(for: .sheddable))
         self.limit = Mutex(limit)
-        queue = Mutex(FairQueue(limit: configuration.waiting))
+        queue = Mutex(FairQueue(limit: configuration.waiting) { $0.isWaiting })
     }
 
     /// How long a message waits for its turn.
-    package var patience: Duration { configuration.patience }
+    package var patience: Duration {
+        isFinding.load(ordering: .relaxed)
+            ? max(configuration.patience, configuration.window * 5) : configuration.patience
+    }
     /// How often one that waits should ``press(at:)``.
     package var window: Duration { configuration.window }
 
@@ -46,15 +53,23 @@ package final class LoadGate: Sendable {
     package func noteWaited() { if !hasWaited { waited.store(true, ordering: .relaxed) } }
 
     /// What becomes of a message.
-    package enum Admission: Sendable {
-        /// It has a place, and must ``leave(after:at:)``.
-        case admitted
+    package enum Admission: Sendable, Equatable {
+        /// The message has a permit; call ``leave(_:after:at:)`` when its handler has returned.
+        case admitted(Permit)
         /// It waits for its turn.
         case waits
-        /// There is no place, not even to wait.
+        /// The limit is reached, and the message may not wait or the queue is full.
         case refused
-        /// It has a place, which a gate that enforces would not have given it.
-        case wouldRefuse
+        /// The message has a permit although the limit is reached: the mode is `observe`. Call ``leave(_:after:at:)``.
+        case wouldRefuse(Permit)
+    }
+
+    /// The right to run a handler.
+    package enum Permit: Sendable, Equatable {
+        /// Of a message that waits for its turn when there are too many.
+        case ordinary
+        /// Of one that does not, as long as there are few like it.
+        case critical
     }
 
     private var isOpen: Bool {
@@ -65,14 +80,29 @@ package final class LoadGate: Sendable {
     package func refuses(_ criticality: () -> Criticality) -> Bool {
         if isOpen || configuration.mode != .enforce { return false }
         let criticality = criticality()
-        return !hasRoom(for: criticality) && (criticality == .sheddable || configuration.waiting == 0)
+        return permit(for: criticality) == nil && (criticality == .sheddable || configuration.waiting == 0)
     }
 
-    private func hasRoom(for criticality: Criticality) -> Bool {
+    /// What is kept for critical messages. Whoever claims to be critical gets no more than that before others.
+    private var reserve: Int {
+        max(1, criticalRoom.load(ordering: .relaxed) - ordinaryRoom.load(ordering: .relaxed))
+    }
+
+    /// How much of the room for ordinary messages is taken.
+    private var ordinaryCount: Int { count - min(critical.load(ordering: .relaxed), reserve) }
+
+    /// The permit that a message may have at once; nil when there is none.
+    private func permit(for criticality: Criticality) -> Permit? {
         switch criticality {
-        case .critical: count < criticalRoom.load(ordering: .relaxed)
-        case .default: waitingCount == 0 && count < ordinaryRoom.load(ordering: .relaxed)
-        case .sheddable: waitingCount == 0 && count < sheddableRoom.load(ordering: .relaxed)
+        case .critical:
+            if count < criticalRoom.load(ordering: .relaxed), critical.load(ordering: .relaxed) < reserve {
+                return .critical
+            }
+            return permit(for: .default)
+        case .default:
+            return waitingCount == 0 && ordinaryCount < ordinaryRoom.load(ordering: .relaxed) ? .ordinary : nil
+        case .sheddable:
+            return waitingCount == 0 && count < sheddableRoom.load(ordering: .relaxed) ? .ordinary : nil
         }
     }
 
@@ -81,18 +111,21 @@ package final class LoadGate: Sendable {
     package func enter(_ peer: String, _ criticality: () -> Criticality, _ turn: () -> Turn) -> Admission {
         if isOpen {
             inFlight.add(1, ordering: .relaxed)
-            return .admitted
+            return .admitted(.ordinary)
         }
         let criticality = criticality()
-        if hasRoom(for: criticality) {
+        if let permit = permit(for: criticality) {
             inFlight.add(1, ordering: .relaxed)
-            return .admitted
+            if permit == .critical { critical.add(1, ordering: .relaxed) }
+            return .admitted(permit)
         }
         guard configuration.mode == .enforce else {
             inFlight.add(1, ordering: .relaxed)
-            return .wouldRefuse
+            return .wouldRefuse(.ordinary)
         }
         if criticality == .sheddable || configuration.waiting == 0 { return .refused }
+        // From now on the window counts in which nothing may be done.
+        adapt { $0.pressed(inFlight: count, at: .now()) }
         let turn = turn()
         let evicted = queue.withLock { queue in
             let evicted = queue.append(turn, of: peer)
@@ -109,12 +142,15 @@ package final class LoadGate: Sendable {
         return .waits
     }
 
-    /// A message is done with. `latency`, since it was let in, is nil when it says nothing: a stream's, or that of a handler
-    /// that did not wait.
-    package func leave(after latency: Duration?, at now: @autoclosure () -> NIODeadline) {
+    /// A message is done with. `latency`, since it was let in, is nil when it says nothing: of a handler that did not wait, or
+    /// was never begun. One that failed, or was cancelled, may have taken long, but says nothing of how short it can be.
+    package func leave(
+        _ permit: Permit, after latency: Duration?, hasFailed: Bool = false, at now: @autoclosure () -> NIODeadline
+    ) {
         let before = inFlight.subtract(1, ordering: .relaxed).oldValue
+        if permit == .critical { critical.subtract(1, ordering: .relaxed) }
         if let latency, configuration.mode != .off {
-            adapt { $0.handled(in: latency, inFlight: before, at: now()) }
+            adapt { $0.handled(in: latency, hasFailed: hasFailed, inFlight: before, at: now()) }
         }
         next()
     }
@@ -128,6 +164,7 @@ package final class LoadGate: Sendable {
     private func adapt(_ change: (inout AdaptiveLimit) -> Void) {
         limit.withLock { limit in
             change(&limit)
+            isFinding.store(limit.isStarting, ordering: .relaxed)
             criticalRoom.store(limit.room(for: .critical), ordering: .relaxed)
             ordinaryRoom.store(limit.room(for: .default), ordering: .relaxed)
             sheddableRoom.store(limit.room(for: .sheddable), ordering: .relaxed)
@@ -136,7 +173,7 @@ package final class LoadGate: Sendable {
 
     /// Lets in those for whom there is room.
     private func next() {
-        while waitingCount > 0, count < ordinaryRoom.load(ordering: .relaxed) {
+        while waitingCount > 0, ordinaryCount < ordinaryRoom.load(ordering: .relaxed) {
             let turn = queue.withLock { queue in
                 defer { queued.store(queue.count, ordering: .relaxed) }
                 return queue.popFirst()

@@ -1,32 +1,57 @@
 import Synchronization
 
-/// One place in a queue. It comes once, or is given up before it has come.
+/// A message's wait for a permit. It ends once: the turn comes, is given up by the waiter, or is taken away by the gate.
 package final class Turn: Sendable {
-    private let action: Mutex<(@Sendable (_ came: Bool) -> Void)?>
+    /// How a wait ended.
+    package enum End: Sendable {
+        /// The message has a permit.
+        case came
+        /// The waiter gave it up: its action is not called.
+        case givenUp
+        /// The gate gave its place in the queue to another.
+        case takenAway
+    }
 
-    /// A turn; `action` is called once at most, from any thread: with true when it comes, with false when it is taken away.
-    package init(_ action: @escaping @Sendable (_ came: Bool) -> Void) { self.action = Mutex(action) }
+    private enum State {
+        case waiting(@Sendable (End) -> Void)
+        case over(End)
+    }
+    private let state: Mutex<State>
 
-    /// Gives it up: its action is not called any more. False when it was called before.
+    /// A turn; `action` is called at most once, from any thread: with `came`, or with `takenAway`.
+    package init(_ action: @escaping @Sendable (End) -> Void) { state = Mutex(.waiting(action)) }
+
+    /// Gives it up; gives how it has ended, which may have been otherwise before.
     @discardableResult
-    package func giveUp() -> Bool { take() != nil }
+    package func giveUp() -> End { end(.givenUp).end }
+
+    /// Whether it waits still.
+    var isWaiting: Bool {
+        state.withLock { state in
+            if case .waiting = state { true } else { false }
+        }
+    }
 
     /// It comes. False when it was given up.
-    func come() -> Bool { call(true) }
+    func come() -> Bool { call(.came) }
 
     /// It will not come.
-    func takeAway() { _ = call(false) }
+    func takeAway() { _ = call(.takenAway) }
 
-    private func call(_ came: Bool) -> Bool {
-        guard let action = take() else { return false }
-        action(came)
+    private func call(_ end: End) -> Bool {
+        guard let action = self.end(end).action else { return false }
+        action(end)
         return true
     }
 
-    private func take() -> (@Sendable (Bool) -> Void)? {
-        action.withLock { action in
-            defer { action = nil }
-            return action
+    private func end(_ end: End) -> (end: End, action: (@Sendable (End) -> Void)?) {
+        state.withLock { state in
+            switch state {
+            case .over(let end): return (end, nil)
+            case .waiting(let action):
+                state = .over(end)
+                return (end, action)
+            }
         }
     }
 }

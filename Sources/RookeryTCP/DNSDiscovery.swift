@@ -77,7 +77,11 @@ public final class DNSDiscovery: Discovery {
     public static func system(_ host: String) async throws -> [String] {
         try await NIOThreadPool.singleton.runIfActive {
             var hints = addrinfo()
+            #if canImport(Glibc)
             hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+            #else
+            hints.ai_socktype = SOCK_STREAM
+            #endif
             var first: UnsafeMutablePointer<addrinfo>?
             let status = getaddrinfo(host, nil, &hints, &first)
             guard status == 0 else { throw Unresolved(description: String(cString: gai_strerror(status))) }

@@ -31,6 +31,7 @@ final class HandlerTask: @unchecked Sendable {
             while let request = connection.nextRequest() {
                 current = request
                 if !request.isAbandoned {
+                    request.hasBegun = true
                     connection.executor.handlerBegins(request.entry.number)
                     // All of it here: each function in between that awaits would cost a look at the task's executor.
                     do {

@@ -32,13 +32,22 @@ extension ServerConnection {
             if isFull { return nil }
             firstQueued += 1
             let request = queue[firstQueued - 1]
+            forgetHandled()
             if mayBegin(request) { return request }
         }
-        if firstQueued > 0 {
-            queue.removeAll(keepingCapacity: true)
-            firstQueued = 0
-        }
         return nil
+    }
+
+    /// Lets go of what has been handed out: now and then, so that each costs little, and what is kept is bounded.
+    private func forgetHandled() {
+        if firstQueued == queue.count {
+            queue.removeAll(keepingCapacity: queue.count <= Self.queueLimit)
+        } else if firstQueued >= 64, 2 * firstQueued >= queue.count {
+            queue.removeFirst(firstQueued)
+        } else {
+            return
+        }
+        firstQueued = 0
     }
 
     /// Has the queued messages handled: by a parked task, which begins when the executor comes to it, or by new ones.

@@ -95,13 +95,15 @@ extension ServerConnection {
         // A server that has too much to do is still there, and says so.
         if route.position == shared.healthPosition, inFlight < 2 * limits.inFlight { return nil }
         guard mayKeep(bytes) else { return refused(route, .noMemory, shared.counters.shed) }
-        if route.command.kind == .stream, !isEvent {
+        if route.command.kind == .stream {
+            // Nobody could read it, nor end it.
+            if isEvent { return refused(route, .noReader, shared.counters.shed) }
             return streams < limits.streams ? nil : refused(route, .tooManyStreams, shared.counters.shed)
         }
         guard inFlight - streams < limits.inFlight else {
             return refused(route, .tooManyInFlight, shared.counters.shed)
         }
-        if isEvent || route.command.kind == .event { return nil }
+        if route.command.kind == .event { return nil }
         let isRefused = shared.loads[route.position].refuses { Criticality(of: metadata) }
         return isRefused ? refused(route, .shed, shared.counters.shed) : nil
     }

@@ -3,12 +3,12 @@ import NIOCore
 import RookeryCore
 import RookeryResilience
 
-// Messages whose command has as many in hand as it takes: each peer's turn comes, whatever the others send.
+// Requests that wait at their command's `LoadGate`, until their turn comes, their patience ends or their deadline passes.
 extension ServerConnection {
     /// Whether a request's handler may begin; if not it waits for its turn, or was refused.
     func mayBegin(_ request: ServerRequest) -> Bool {
         // A stream is there for as long as somebody listens, and an event cannot be refused: neither waits for a turn.
-        !request.isShed || request.isAbandoned || request.hasPlaceSince != nil || enterGate(request)
+        !request.isShed || request.isAbandoned || request.permit != nil || enterGate(request)
     }
 
     private func enterGate(_ request: ServerRequest) -> Bool {
@@ -18,11 +18,12 @@ extension ServerConnection {
             wait(for: request)
         }
         switch admission {
-        case .wouldRefuse:
+        case .wouldRefuse(let permit):
             shared.counters.wouldShed.increment()
-            fallthrough
-        case .admitted:
-            request.hasPlaceSince = request.burst == executor.burst ? request.cameAt : .now()
+            request.permit = (permit, .now())
+            return true
+        case .admitted(let permit):
+            request.permit = (permit, request.burst == executor.burst ? request.cameAt : .now())
             return true
         case .waits: return false
         case .refused:
@@ -34,10 +35,10 @@ extension ServerConnection {
     }
 
     private func wait(for request: ServerRequest) -> Turn {
-        let turn = Turn { came in
-            self.executor.eventLoop.execute { self.turnEnded(request, came: came) }
+        let turn = Turn { end in
+            self.executor.eventLoop.execute { self.turnEnded(request, end) }
         }
-        let until = NIODeadline.now() + TimeAmount(shared.configuration.shedding.patience)
+        let until = NIODeadline.now() + TimeAmount(shared.loads[request.entry.position].patience)
         request.turn = (turn, until)
         awaiting[ObjectIdentifier(request)] = request
         let pressAt = min(until, NIODeadline.now() + TimeAmount(shared.configuration.shedding.window))
@@ -56,44 +57,49 @@ extension ServerConnection {
     }
 
     /// A request's turn has come, or has been taken away. On the loop.
-    private func turnEnded(_ request: ServerRequest, came: Bool) {
+    private func turnEnded(_ request: ServerRequest, _ end: Turn.End) {
         forgetTurn(request)
-        if !came {
-            refuseShed(request)
-        } else {
-            request.hasPlaceSince = .now()
-            if case .closed = state { return finished(request) }
-            // Its peer takes no answers meanwhile: others go before it.
-            if isFull { leaveGate(request) }
+        switch end {
+        case .came:
+            request.permit = (.ordinary, .now())
+            if case .closed = state, !request.isEvent { return finished(request) }
             queue.append(request)
+        case .takenAway, .givenUp: refuseShed(request)
         }
         settleSoon()
     }
 
+    /// Gives back the permits of requests that cannot begin, because their peer takes no answers: they wait for the peer, and
+    /// then for their turn again.
+    func returnPermits() {
+        guard isFull else { return }
+        for request in queue[firstQueued...] { leaveGate(request) }
+    }
+
     /// A request's handler has returned, or will not begin.
     func leaveGate(_ request: ServerRequest) {
-        guard let since = request.hasPlaceSince else { return }
-        request.hasPlaceSince = nil
+        guard let (permit, since) = request.permit else { return }
+        request.permit = nil
         let gate = shared.loads[request.entry.position]
-        // Done at once: its time says nothing, and is not worth a look at the clock.
-        if request.burst == executor.burst { return gate.leave(after: nil, at: .now()) }
+        // Done at once: its time says nothing, and is not worth a look at the clock. Nor does that of what never began.
+        if request.burst == executor.burst || !request.hasBegun { return gate.leave(permit, after: nil, at: .now()) }
         gate.noteWaited()
         let now = NIODeadline.now()
-        gate.leave(after: now.since(since), at: now)
+        gate.leave(permit, after: now.since(since), hasFailed: request.hasFailed || request.isAbandoned, at: now)
     }
 
     /// Takes a request out of the line; `body` tells its caller. On the loop.
     func giveUpTurn(_ request: ServerRequest, _ body: (ServerRequest) -> Void) {
         body(request)
         // Its turn has come meanwhile, and is on its way here: then it is dropped there.
-        guard request.turn?.turn.giveUp() ?? false else { return }
+        guard let turn = request.turn?.turn, turn.giveUp() == .givenUp else { return }
         forgetTurn(request)
         finished(request)
     }
 
     /// The channel is gone.
     func giveUpTurns() {
-        for request in Array(awaiting.values) { giveUpTurn(request) { $0.abandon() } }
+        for request in Array(awaiting.values) where !request.isEvent { giveUpTurn(request) { $0.abandon() } }
     }
 
     /// Tells those whose time is over; gives when to look again.

@@ -193,6 +193,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         }
         // Left over when a handler waits: another task goes on.
         handleQueued()
+        returnPermits()
         guard let context else { return endIfDone() }
         flush(context)
         if inFlight == 0, case .closing = state, !isEnding {

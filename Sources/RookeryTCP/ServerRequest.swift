@@ -34,8 +34,12 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     private var isAnswered = false
     /// The caller has said that it does not wait any longer.
     private(set) var isAbandoned = false
-    /// When its command's gate let it in; nil when it has no place there.
-    var hasPlaceSince: NIODeadline?
+    /// When its command's gate let it in; nil without a permit.
+    var permit: (permit: LoadGate.Permit, since: NIODeadline)?
+    /// Its handler has been called.
+    var hasBegun = false
+    /// Its handler threw, or was cancelled.
+    private(set) var hasFailed = false
     /// While it waits for its turn.
     var turn: (turn: Turn, until: NIODeadline)?
     /// Its answer waits until the peer has taken others.
@@ -65,8 +69,8 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     }
 
     var isStream: Bool { entry.command.kind == .stream }
-    /// Whether it counts among what its command may have in hand at once.
-    var isShed: Bool { !isStream && !isEvent }
+    /// Whether it counts among what its command may have in hand at once, whether or not somebody waits for an answer.
+    var isShed: Bool { entry.command.kind == .request }
     var isEvent: Bool { if case .nobody = sender { true } else { false } }
 
     var messageContext: MessageContext {
@@ -100,6 +104,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
 
     /// Answers that the handler failed.
     func failed(_ error: any Error) {
+        hasFailed = true
         if error is CancellationError, connection.isCancelling(self) {
             // Its connection is gone, its caller does not wait, or the server is stopping.
             return fail(.shuttingDown)
@@ -311,6 +316,9 @@ extension RemoteError {
     /// There is no memory to keep one more message for this peer, because others are kept for it, or for everybody.
     static let noMemory = RemoteError(
         .overloaded, "There is no memory for this message now.", details: ["retryAfterMs": 1000])
+
+    /// A stream that was asked for without an id: its sender is not told, because it waits for nothing.
+    static let noReader = RemoteError(.invalidPayload, "A stream needs an id.")
 
     /// One more stream on a connection than there may be.
     static let tooManyStreams = RemoteError(

@@ -165,10 +165,10 @@ struct HubTests {
         try await Self.running(limits) { hub, product in
             // Kept: a subscription that is let go of is one that has ended.
             let first = try await hub.subscribe(to: .product(1), from: "a")
-            var others = [try await hub.subscribe(to: .product(2), from: "a")]
+            var others = [try await hub.subscribe(to: .product(1), from: "a")]
             #expect(await Self.refusal(hub, .product(1), "a") == 429, "the address")
+            others.append(try await hub.subscribe(to: .product(2), from: "b"))
             #expect(await Self.refusal(hub, .product(3), "b") == 429, "the topics")
-            others.append(try await hub.subscribe(to: .product(1), from: "b"))
             others.append(try await hub.subscribe(to: .product(2), from: "c"))
             #expect(await Self.refusal(hub, .product(1), "d") == 429, "all")
             #expect(await (hub.streamCount, hub.upstreamCount) == (4, 2), "what is refused leaves nothing behind")
@@ -176,6 +176,27 @@ struct HubTests {
             try await eventually { await hub.streamCount == 3 }
             #expect(await Self.refusal(hub, .product(1), "a") == nil)
             for subscription in others { subscription.end() }
+        }
+    }
+
+    @Test(
+        "ends the newest watch of the address with most, when there are as many as there may be and another wants one")
+    func topics() async throws {
+        var limits = HTTPLimits()
+        limits.streamTopics = 4
+        try await Self.running(limits) { hub, product in
+            var subscriptions: [InventoryHub.Subscription] = []
+            for id in 1...3 { subscriptions.append(try await hub.subscribe(to: .product(id), from: "a")) }
+            let newest = Browser(try await hub.subscribe(to: .product(4), from: "a"))
+            #expect(await Self.refusal(hub, .product(5), "a") == 429)
+            subscriptions.append(try await hub.subscribe(to: .product(5), from: "b"))
+            await #expect(throws: Problem.self) { try await newest.next() }
+            #expect(await (hub.streamCount, hub.upstreamCount) == (4, 4))
+            // Two of each is fair; what others watch too is nobody's alone.
+            subscriptions.append(try await hub.subscribe(to: .product(6), from: "b"))
+            #expect(await Self.refusal(hub, .product(7), "b") == 429)
+            #expect(await (hub.streamCount, hub.upstreamCount) == (4, 4))
+            for subscription in subscriptions { subscription.end() }
         }
     }
 

@@ -79,11 +79,13 @@ struct TestPlatform: Sendable {
     /// A gateway that runs for the length of `body`.
     func serving<Result: Sendable>(
         limits: HTTPLimits = HTTPLimits(), services: Gateway.Services? = nil, drainTimeout: Duration = .seconds(5),
-        logger: Logger = .quiet, _ body: @Sendable (RunningGateway) async throws -> Result
+        shedding: AdaptiveLimit.Configuration = .init(), logger: Logger = .quiet,
+        _ body: @Sendable (RunningGateway) async throws -> Result
     ) async throws -> Result {
         var configuration = Gateway.Configuration(port: 0)
         configuration.limits = limits
         configuration.drainTimeout = drainTimeout
+        configuration.shedding = shedding
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let (ends, end) = AsyncStream.makeStream(of: Void.self)
         let gateway = try Gateway(

@@ -46,6 +46,18 @@ struct BalancerTests {
         var random = SeededRandom(2)
         let all = candidates(2) { $0.latency = $0.index == 0 ? 0.1 : 0.01 }
         for _ in 0..<100 { #expect(balancer.choose(all, random: { random.unit() })?.index == 1) }
+        // The fast one promises more when twenty are before.
+        var busy = all
+        busy[1].inFlight = 20
+        for _ in 0..<100 { #expect(balancer.choose(busy, random: { random.unit() })?.index == 0) }
+        // What it promises is what it was last seen to take, forgotten in time.
+        var average = PeakEWMA(decay: .seconds(10))
+        average.observed(.milliseconds(100), at: .seconds(1))
+        #expect(average.value(at: .seconds(1)) == 0.1)
+        average.observed(.milliseconds(10), at: .seconds(11))
+        #expect(abs(average.value(at: .seconds(11)) - (0.01 + 0.09 / 2.718281828)) < 1e-6)
+        average.observed(.milliseconds(500), at: .seconds(12))
+        #expect(average.value(at: .seconds(12)) == 0.5, "a peak counts at once")
     }
 
     @Test("gives a new instance fewer turns")

@@ -35,6 +35,22 @@ struct FairQueueTests {
         #expect(none.append("a1", of: "a") == "a1" && none.popFirst() == nil)
     }
 
+    @Test("passes over what nobody waits for: it takes no turn, and goes first when the queue is full")
+    func unwanted() {
+        var dead: Set<String> = []
+        let unwanted = Mutex(dead)
+        var queue = FairQueue<String>(limit: 4) { element in unwanted.withLock { !$0.contains(element) } }
+        for element in ["a1", "a2", "a3", "b1"] { #expect(queue.append(element, of: String(element.prefix(1))) == nil) }
+        dead = ["a1", "a2"]
+        unwanted.withLock { $0 = dead }
+        #expect(queue.append("b2", of: "b") == nil)
+        #expect(queue.count == 3)
+        #expect(queue.append("a4", of: "a") == nil)
+        unwanted.withLock { $0 = ["a1", "a2", "a3"] }
+        #expect([queue.popFirst(), queue.popFirst(), queue.popFirst(), queue.popFirst()] == ["a4", "b1", "b2", nil])
+        #expect(queue.count == 0)
+    }
+
     @Test("serves every peer within one round, whatever the others do")
     func model() {
         let seed = Model.seed("fair queue")
@@ -74,7 +90,7 @@ struct LoadGateTests {
         var list: [String] { all.withLock { $0 } }
 
         func turn(_ name: String) -> Turn {
-            Turn { came in self.all.withLock { $0.append(came ? name : "-" + name) } }
+            Turn { end in self.all.withLock { $0.append(end == .came ? name : "-" + name) } }
         }
     }
 
@@ -85,8 +101,6 @@ struct LoadGateTests {
         configuration.minimum = limit
         configuration.maximum = limit
         configuration.waiting = waiting
-        // Who waits looks once.
-        configuration.window = configuration.patience
         return LoadGate(configuration)
     }
 
@@ -100,24 +114,61 @@ struct LoadGateTests {
     func turns() {
         let turns = Turns()
         let gate = Self.gate(10)
-        for _ in 0..<9 { #expect(Self.enter(gate, "a", turns) == .admitted) }
+        for _ in 0..<9 { #expect(Self.enter(gate, "a", turns) == .admitted(.ordinary)) }
         for name in ["a1", "a2", "a3", "b1"] {
             #expect(Self.enter(gate, String(name.prefix(1)), turns, name) == .waits)
         }
         let given = turns.turn("c1")
         #expect(gate.enter("c", { .default }, { given }) == .waits)
         #expect(gate.waitingCount == 5 && gate.count == 9 && turns.list == [])
-        #expect(given.giveUp() && !given.giveUp())
-        for _ in 0..<3 { gate.leave(after: nil, at: .now()) }
+        #expect(given.giveUp() == .givenUp)
+        for _ in 0..<3 { gate.leave(.ordinary, after: nil, at: .now()) }
         #expect(turns.list == ["a1", "b1", "a2"])
         #expect(gate.count == 9 && gate.waitingCount == 1)
         // One who comes while others wait does not go before them; one that is critical does, as long as there is room.
         #expect(Self.enter(gate, "d", turns, "d1") == .waits)
-        #expect(Self.enter(gate, "d", turns, "", .critical) == .admitted)
+        #expect(Self.enter(gate, "d", turns, "", .critical) == .admitted(.critical))
         #expect(gate.count == 10)
-        for _ in 0..<10 { gate.leave(after: nil, at: .now()) }
+        #expect(given.giveUp() == .givenUp, "it has ended already")
+        gate.leave(.critical, after: nil, at: .now())
+        for _ in 0..<9 { gate.leave(.ordinary, after: nil, at: .now()) }
         #expect(turns.list == ["a1", "b1", "a2", "a3", "d1"])
         #expect(gate.count == 2 && gate.waitingCount == 0)
+        #expect(given.giveUp() == .givenUp)
+    }
+
+    @Test("keeps a reserve for critical messages, and no more: who claims to be critical keeps nobody from their turn")
+    func critical() {
+        let turns = Turns()
+        let gate = Self.gate(20)
+        for _ in 0..<18 { #expect(Self.enter(gate, "a", turns) == .admitted(.ordinary)) }
+        #expect(Self.enter(gate, "b", turns, "b1") == .waits)
+        for _ in 0..<2 { #expect(Self.enter(gate, "c", turns, "", .critical) == .admitted(.critical)) }
+        #expect(Self.enter(gate, "c", turns, "c1", .critical) == .waits)
+        // The reserve is used again and again, and an ordinary permit that is given back goes to those who wait.
+        for _ in 0..<10 {
+            gate.leave(.critical, after: nil, at: .now())
+            #expect(Self.enter(gate, "c", turns, "", .critical) == .admitted(.critical))
+        }
+        #expect(turns.list == [])
+        gate.leave(.ordinary, after: nil, at: .now())
+        #expect(turns.list == ["b1"])
+        gate.leave(.ordinary, after: nil, at: .now())
+        #expect(turns.list == ["b1", "c1"] && gate.count == 20)
+    }
+
+    @Test("tells a turn that was taken away from one that came")
+    func takenAway() {
+        let turns = Turns()
+        let gate = Self.gate(10, waiting: 2)
+        for _ in 0..<9 { _ = Self.enter(gate, "a", turns) }
+        #expect(Self.enter(gate, "a", turns, "a1") == .waits)
+        let last = turns.turn("a2")
+        #expect(gate.enter("a", { .default }, { last }) == .waits)
+        #expect(Self.enter(gate, "b", turns, "b1") == .waits)
+        #expect(last.giveUp() == .takenAway)
+        gate.leave(.ordinary, after: nil, at: .now())
+        #expect(turns.list == ["-a2", "a1"] && gate.count == 9)
     }
 
     @Test("refuses what is sheddable rather than have it wait, and takes a place from the peer that has most")
@@ -140,10 +191,10 @@ struct LoadGateTests {
     func isOpen() {
         let turns = Turns()
         let off = Self.gate(10, .off)
-        for _ in 0..<100 { #expect(Self.enter(off, "a", turns) == .admitted) }
+        for _ in 0..<100 { #expect(Self.enter(off, "a", turns) == .admitted(.ordinary)) }
         let watching = Self.gate(10, .observe)
-        for _ in 0..<9 { #expect(Self.enter(watching, "a", turns) == .admitted) }
-        #expect(Self.enter(watching, "a", turns) == .wouldRefuse && watching.count == 10)
+        for _ in 0..<9 { #expect(Self.enter(watching, "a", turns) == .admitted(.ordinary)) }
+        #expect(Self.enter(watching, "a", turns) == .wouldRefuse(.ordinary) && watching.count == 10)
     }
 
     @Test("runs what it admits, has the others wait, and tells those whose patience ends")
@@ -167,7 +218,8 @@ struct LoadGateTests {
                 }
             }
             try await eventually { gate.waitingCount != 0 }
-            patience.yield()
+            // While the limit is not found: five windows.
+            for _ in 0..<5 { patience.yield() }
             #expect(try await group.next() == "OVERLOADED")
             group.addTask {
                 try await gate.admitting("c", sleep: { try await Task.sleep(for: $0 * 1000) }) { "second" }
@@ -185,7 +237,7 @@ struct LoadGateTests {
     func cancelled() async throws {
         let gate = Self.gate(1)
         for isWaiting in [false, true] {
-            if isWaiting { #expect(Self.enter(gate, "a", Turns()) == .admitted) }
+            if isWaiting { #expect(Self.enter(gate, "a", Turns()) == .admitted(.ordinary)) }
             let task = Task {
                 try await gate.admitting("b", sleep: { try await Task.sleep(for: $0 * 1000) }) {
                     try await Task.sleep(for: .seconds(1000))
@@ -194,7 +246,7 @@ struct LoadGateTests {
             try await eventually { gate.count + gate.waitingCount == (isWaiting ? 2 : 1) }
             task.cancel()
             await #expect(throws: CancellationError.self) { try await task.value }
-            if isWaiting { gate.leave(after: nil, at: .now()) }
+            if isWaiting { gate.leave(.ordinary, after: nil, at: .now()) }
             #expect(gate.count == 0 && gate.waitingCount == 0)
         }
     }

@@ -76,7 +76,8 @@ struct FaultTests {
                         }
                     }
                 }
-                #expect(latest.value < Self.deadline + .milliseconds(50), "\(text), of \(negotiates)")
+                // How late a loaded machine may be; what has no deadline hangs in a stall, or takes the default of 5 s.
+                #expect(latest.value < Self.deadline + .seconds(2), "\(text), of \(negotiates)")
                 if ["delay=30ms", "slice=16"].contains(text) {
                     #expect(answered.value == Self.callers * 4, "\(text) loses nothing")
                 }

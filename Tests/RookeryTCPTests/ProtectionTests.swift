@@ -1,4 +1,10 @@
+#if canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
 import NIOCore
 import Rookery
 import RookeryTesting
@@ -207,7 +213,12 @@ struct PoolTests {
 
     /// A port whose queue of connections nobody accepts is full.
     private static let unanswered: TCPClientConfiguration = {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        #if canImport(Glibc)
+        let stream = Int32(SOCK_STREAM.rawValue)
+        #else
+        let stream = SOCK_STREAM
+        #endif
+        let listener = socket(AF_INET, stream, 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -218,7 +229,8 @@ struct PoolTests {
                 _ = listen(listener, 0)
                 _ = getsockname(listener, pointer, &length)
                 for _ in 0..<2 {
-                    let filler = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+                    let filler = socket(AF_INET, stream, 0)
+                    _ = fcntl(filler, F_SETFL, O_NONBLOCK)
                     _ = connect(filler, pointer, length)
                 }
             }

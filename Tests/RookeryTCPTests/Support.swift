@@ -75,7 +75,8 @@ actor Gate {
     private var isOpen = false
     private var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
     private(set) var arrivals = 0
-    private var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    private var watchers: [(id: Int, count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    private var nextWatcher = 0
 
     func open() {
         isOpen = true
@@ -101,7 +102,19 @@ actor Gate {
     /// Returns when that many have arrived.
     func arrived(_ count: Int) async {
         if arrivals >= count { return }
-        await withCheckedContinuation { watchers.append((count, $0)) }
+        nextWatcher += 1
+        let id = nextWatcher
+        // A test whose time is over does not wait for ever.
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { watchers.append((id, count, $0)) }
+        } onCancel: {
+            Task { await forget(id) }
+        }
+    }
+
+    private func forget(_ id: Int) {
+        for watcher in watchers where watcher.id == id { watcher.continuation.resume() }
+        watchers.removeAll { $0.id == id }
     }
 }
 

@@ -99,4 +99,55 @@ struct TurnTests {
             try await eventually { server.messagesInFlight == 0 && server.messagesWaiting == 0 }
         }
     }
+
+    @Test("gives permits to those who read: a peer that takes no answers holds none")
+    func silentPeer() async throws {
+        let gate = Gate()
+        let big = Route.raw("slow") { data in
+            await gate.pass()
+            return String(repeating: "x", count: 400_000)
+        }
+        try await withServer([big], Self.limited) { port, server in
+            try await SilentSocket.connected(to: port, from: "127.0.0.2") { silent in
+                silent.write((0..<64).map(Self.frame).joined())
+                try await eventually { server.messagesInFlight == 9 && server.messagesWaiting == 55 }
+                await gate.open()
+                // Its handlers stop for want of room, which costs only itself.
+                try await eventually { server.messagesInFlight == 0 }
+                for number in 0..<20 {
+                    try await RawSocket.connected(to: port, from: "127.0.0.3") { good in
+                        try await good.write(Self.frame(number))
+                        #expect(try await good.read(400_000).count >= 400_000)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("counts what nobody waits for an answer of, and begins no stream that nobody could read")
+    func withoutId() async throws {
+        let order = Log()
+        let gate = Gate()
+        let streams = Log()
+        let endless = Route(Command("endless", pattern: "endless", kind: .stream)) { _, sink in
+            await streams.add(1)
+            while true { try await sink.value(1) }
+        }
+        try await withServer([Self.noting(order, gate), endless, .raw("echo") { $0 }], Self.limited) { port, server in
+            try await RawSocket.connected(to: port) { socket in
+                func anonymous(_ pattern: String, _ number: Int) -> String {
+                    let body = #"{"pattern":"\#(pattern)","data":\#(number)}"#
+                    return "\(body.utf8.count)#\(body)"
+                }
+                try await socket.write((0..<50).map { anonymous("endless", $0) }.joined())
+                try await socket.write((0..<20).map { anonymous("slow", $0) }.joined())
+                try await eventually { await order.all.count == 9 && server.messagesWaiting == 11 }
+                try await expect(client(port), "echo", 1, 1)
+                await gate.open()
+                try await eventually { await order.all.count == 20 }
+            }
+            try await eventually { server.connectionCount == 0 || server.messagesInFlight == 0 }
+            #expect(await streams.all.isEmpty)
+        }
+    }
 }

@@ -40,7 +40,9 @@ struct HTTPChildChannel: ServerChildChannel {
                     for try await item in inbound {
                         let writer = ResponseWriter(outbound: outbound)
                         switch item {
-                        case .request(let request): try await responder(request, writer, channel)
+                        case .request(let request, let hold):
+                            try await responder(request, writer, channel)
+                            withExtendedLifetime(hold) {}
                         case .refused(let problem):
                             let response = refuse(problem)
                             try await writer.write(response: response.head, body: response.body)

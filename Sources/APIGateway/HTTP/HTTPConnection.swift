@@ -155,7 +155,12 @@ final class HTTPConnection: ChannelDuplexHandler {
         let body = self.body
         self.head = nil
         self.body = ByteBuffer()
-        context.fireChannelRead(wrapInboundOut(.request(Request(head: request, body: RequestBody(buffer: body)))))
+        // From here on the request is its handler's, also when the client leaves.
+        let hold = RequestHold(bytes: heldByRequest, listener.memory, entry.peer)
+        held -= heldByRequest
+        heldByRequest = 0
+        context.fireChannelRead(
+            wrapInboundOut(.request(Request(head: request, body: RequestBody(buffer: body)), hold: hold)))
     }
 
     private static func request(_ head: HTTPRequestHead) -> HTTPRequest? {

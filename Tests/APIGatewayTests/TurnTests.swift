@@ -1,0 +1,49 @@
+import NIOHTTP1
+import PetProContracts
+import PetProTesting
+import Rookery
+import RookeryTesting
+import Testing
+
+@testable import APIGateway
+
+@Suite("An operation with much to do", .timeLimit(.minutes(1)))
+struct TurnTests {
+    @Test("has so many requests answered at once, refuses what waits too long, and holds up no other operation")
+    func refuses() async throws {
+        var shedding = AdaptiveLimit.Configuration()
+        shedding.initial = 4
+        shedding.minimum = 4
+        shedding.maximum = 4
+        shedding.patience = .milliseconds(20)
+        shedding.window = .milliseconds(20)
+        let platform = try await TestPlatform()
+        let (answers, answer) = AsyncStream.makeStream(of: Void.self)
+        let (asked, ask) = AsyncStream.makeStream(of: Void.self)
+        let services = Gateway.Services(
+            auth: platform.auth, bookings: platform.bookings, vendors: platform.vendors, products: platform.products
+        ) { _ in
+            ask.yield()
+            for await _ in answers { break }
+            return .up
+        }
+        try await platform.serving(services: services, shedding: shedding) { gateway in
+            let http = gateway.http
+            let admin = try await http.signIn("admin@petpro.example")
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                // Three permits for what is neither critical nor sheddable; each request asks about four services.
+                for _ in 0..<3 { group.addTask { try await http.get("/ops/health", token: admin).status } }
+                var iterator = asked.makeAsyncIterator()
+                for _ in 0..<12 { _ = await iterator.next() }
+                let refused = try await http.get("/ops/health", token: admin)
+                #expect(refused.status == 503 && refused.code == "OVERLOADED")
+                #expect(refused.headers.first(name: "Retry-After") != nil)
+                #expect(try await http.get("/api/vendors").status == 200)
+                for _ in 0..<12 { answer.yield() }
+                for _ in 0..<3 { #expect(try await group.next() == 200) }
+                for _ in 0..<4 { answer.yield() }
+                #expect(try await http.get("/ops/health", token: admin).status == 200)
+            }
+        }
+    }
+}
