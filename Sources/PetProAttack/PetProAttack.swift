@@ -55,12 +55,7 @@ struct PetProAttack: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let program =
-            petpro.map { URL(filePath: $0) }
-            ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("petpro")
-        guard FileManager.default.isExecutableFile(atPath: program.path) else {
-            throw ValidationError("\(program.path) is no program: build it, or say with --petpro where it is")
-        }
+        let program = try PetProProgram.url(petpro)
         DescriptorLimit.raise()
         let cores = Cores.two()
         try cores?.keepAttackers()

@@ -16,16 +16,11 @@ final class Visitor: Sendable {
         var failed: Int { failures.values.reduce(0, +) }
 
         /// The time that this share of the requests stayed within, in milliseconds.
-        func percentile(_ share: Double) -> Double { Self.percentile(share, of: milliseconds) }
+        func percentile(_ share: Double) -> Double { PetProTesting.percentile(share, of: milliseconds) }
 
         /// The steps with their medians, the slowest first.
         var steps: [(name: String, median: Double)] {
-            bySteps.map { ($0.key, Self.percentile(0.5, of: $0.value)) }.sorted { $0.median > $1.median }
-        }
-
-        private static func percentile(_ share: Double, of milliseconds: [Double]) -> Double {
-            let sorted = milliseconds.sorted()
-            return sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))]
+            bySteps.map { ($0.key, PetProTesting.percentile(0.5, of: $0.value)) }.sorted { $0.median > $1.median }
         }
     }
 

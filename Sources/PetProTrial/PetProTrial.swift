@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import Foundation
+import PetProTesting
 import Rookery
 
 @main
@@ -44,12 +45,7 @@ struct PetProTrial: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let program =
-            petpro.map { URL(filePath: $0) }
-            ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("petpro")
-        guard FileManager.default.isExecutableFile(atPath: program.path) else {
-            throw ValidationError("\(program.path) is no program: build it, or say with --petpro where it is")
-        }
+        let program = try PetProProgram.url(petpro)
         let data = NSTemporaryDirectory() + "petpro-trial-" + UUID().uuidString
         let fleet = try await Fleet.start(program, data: data)
         Terminal.note("platform \(fleet.url), data \(data)")

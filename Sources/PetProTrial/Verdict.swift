@@ -1,4 +1,5 @@
 import PetProStorage
+import PetProTesting
 import Rookery
 
 /// What the trial has shown.
@@ -64,9 +65,9 @@ struct Verdict {
         doubled = (saved.count - places.count) + (kept.count - Set(kept.map(\.booking)).count)
         bookings = saved.count
         keys = kept.count
-        let sorted = outcomes.map(\.milliseconds).sorted()
+        let milliseconds = outcomes.map(\.milliseconds)
         percentiles = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1)].map { name, share in
-            (name, sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))])
+            (name, percentile(share, of: milliseconds))
         }
         self.torments = torments
         self.mustSucceed = mustSucceed

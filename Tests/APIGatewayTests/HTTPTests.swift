@@ -209,9 +209,7 @@ struct HTTPTests {
     func slowAnswer() async throws {
         let platform = try await TestPlatform()
         let (answers, answer) = AsyncStream.makeStream(of: Void.self)
-        let services = Gateway.Services(
-            auth: platform.auth, bookings: platform.bookings, vendors: platform.vendors, products: platform.products
-        ) { _ in
+        let services = platform.services { _ in
             for await _ in answers { break }
             return .up
         }
@@ -345,9 +343,7 @@ struct HTTPTests {
     func stops() async throws {
         let platform = try await TestPlatform()
         let (answers, answer) = AsyncStream.makeStream(of: Void.self)
-        let services = Gateway.Services(
-            auth: platform.auth, bookings: platform.bookings, vendors: platform.vendors, products: platform.products
-        ) { _ in
+        let services = platform.services { _ in
             for await _ in answers { break }
             return .up
         }

@@ -69,11 +69,11 @@ struct TestPlatform: Sendable {
         }
     }
 
-    /// The services as the gateway calls them.
-    var services: Gateway.Services {
-        Gateway.Services(auth: auth, bookings: bookings, vendors: vendors, products: products) { _ in
-            ServiceHealth.up
-        }
+    /// The services as the gateway calls them; how each is, is what `health` finds out.
+    func services(
+        health: @escaping @Sendable (ServiceName) async -> ServiceHealth = { _ in .up }
+    ) -> Gateway.Services {
+        Gateway.Services(auth: auth, bookings: bookings, vendors: vendors, products: products, health: health)
     }
 
     /// A gateway that runs for the length of `body`.
@@ -89,7 +89,7 @@ struct TestPlatform: Sendable {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let (ends, end) = AsyncStream.makeStream(of: Void.self)
         let gateway = try Gateway(
-            configuration: configuration, services: services ?? self.services,
+            configuration: configuration, services: services ?? self.services(),
             traceId: { "trace-\(100_000 + Counter.shared.next())" }, logger: logger, onRunning: { port.yield($0) })
         let group = ServiceGroup(configuration: .init(services: [gateway], logger: .quiet))
         return try await withThrowingTaskGroup(of: Void.self) { tasks in

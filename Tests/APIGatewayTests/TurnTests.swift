@@ -20,9 +20,7 @@ struct TurnTests {
         let platform = try await TestPlatform()
         let (answers, answer) = AsyncStream.makeStream(of: Void.self)
         let (asked, ask) = AsyncStream.makeStream(of: Void.self)
-        let services = Gateway.Services(
-            auth: platform.auth, bookings: platform.bookings, vendors: platform.vendors, products: platform.products
-        ) { _ in
+        let services = platform.services { _ in
             ask.yield()
             for await _ in answers { break }
             return .up
@@ -44,6 +42,35 @@ struct TurnTests {
                 for _ in 0..<4 { answer.yield() }
                 #expect(try await http.get("/ops/health", token: admin).status == 200)
             }
+        }
+    }
+
+    @Test("accounts for a request until it is answered, though its connection is gone")
+    func held() async throws {
+        let platform = try await TestPlatform()
+        let (answers, answer) = AsyncStream.makeStream(of: Void.self)
+        let (asked, ask) = AsyncStream.makeStream(of: Void.self)
+        let services = platform.services { _ in
+            ask.yield()
+            for await _ in answers { break }
+            return .up
+        }
+        try await platform.serving(services: services) { gateway in
+            let listener = gateway.gateway.listener
+            let admin = try await gateway.http.signIn("admin@petpro.example")
+            let before = listener.memory.used
+            let padding = String(repeating: "x", count: 8000)
+            try await RawSocket.connected(to: gateway.port, from: "127.0.0.2") { socket in
+                try await socket.write(
+                    "GET /ops/health HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(admin)\r\nX: \(padding)\r\n\r\n")
+                for await _ in asked { break }
+                #expect(listener.memory.used > before + 8000)
+                listener.table.closeAll()
+                try await eventually { listener.table.count == 0 }
+            }
+            #expect(listener.memory.used > 8000)
+            for _ in 0..<4 { answer.yield() }
+            try await eventually { listener.memory.used == 0 }
         }
     }
 }
