@@ -29,7 +29,7 @@ struct Endpoints: Sendable {
         return endpoints
     }
 
-    /// The document is text already: it is large, and the same for all who ask.
+    /// The document is text already: it is large, and the same for every request.
     private static func openAPI(_ document: String) -> Endpoint {
         Endpoint(.get, "/openapi.json", "This description.", statuses: [200]) { _ in .json(text: document) }
     }

@@ -187,7 +187,7 @@ public struct Gateway: Service {
         do {
             response = try await CallTrace.$current.withValue(trace) {
                 try await gate.admitting(context.peer) {
-                    // It waited, and nobody is there any longer to be answered.
+                    // It waited, and its client has left meanwhile.
                     guard context.isOpen else { throw CancellationError() }
                     return try await perform(endpoint, request, context, traceId)
                 }

@@ -3,7 +3,7 @@ import NIOCore
 /// A bounded queue that serves the peers round robin: one element each, however many a peer has waiting.
 ///
 /// When the queue is full, `append` evicts the newest element of the peer with most, so that no peer can keep another out.
-/// An element that is not wanted any more takes nobody's turn: it is passed over, and goes first when the queue is full.
+/// An element that is not wanted any more takes no turn: it is passed over, and goes first when the queue is full.
 package struct FairQueue<Element> {
     private let limit: Int
     private let isWanted: (Element) -> Bool
@@ -13,7 +13,7 @@ package struct FairQueue<Element> {
     /// How many elements there are, wanted or not.
     package private(set) var count = 0
 
-    /// An empty queue for at most so many. `isWanted` is false once, and for good, for what nobody waits for any longer.
+    /// An empty queue for at most so many. `isWanted` is false, and stays so, for an element whose owner has given it up.
     package init(limit: Int, isWanted: @escaping (Element) -> Bool = { _ in true }) {
         self.limit = limit
         self.isWanted = isWanted

@@ -4,8 +4,8 @@ import Synchronization
 /// Limits how many messages of one command are handled at once. Messages over the limit wait in a ``FairQueue``, which
 /// serves the peers round robin.
 ///
-/// Each command has its own gate, so that a slow command does not make a fast one look slow. A critical message that fits
-/// the limit does not wait behind others.
+/// Each command has its own gate, so that a slow command does not make a fast one look slow. A few permits are
+/// kept for critical messages, which do not wait behind others for these.
 package final class LoadGate: Sendable {
     private let configuration: AdaptiveLimit.Configuration
     private let inFlight = Atomic<Int>(0)
@@ -83,7 +83,7 @@ package final class LoadGate: Sendable {
         return permit(for: criticality) == nil && (criticality == .sheddable || configuration.waiting == 0)
     }
 
-    /// What is kept for critical messages. Whoever claims to be critical gets no more than that before others.
+    /// Permits kept for critical messages: any peer may call its messages critical, and gets no more than these before others.
     private var reserve: Int {
         max(1, criticalRoom.load(ordering: .relaxed) - ordinaryRoom.load(ordering: .relaxed))
     }

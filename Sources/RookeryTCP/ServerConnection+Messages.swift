@@ -96,7 +96,7 @@ extension ServerConnection {
         if route.position == shared.healthPosition, inFlight < 2 * limits.inFlight { return nil }
         guard mayKeep(bytes) else { return refused(route, .noMemory, shared.counters.shed) }
         if route.command.kind == .stream {
-            // Nobody could read it, nor end it.
+            // Without an id it has no reader, and no way to end it.
             if isEvent { return refused(route, .noReader, shared.counters.shed) }
             return streams < limits.streams ? nil : refused(route, .tooManyStreams, shared.counters.shed)
         }

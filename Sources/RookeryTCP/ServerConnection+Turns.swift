@@ -7,7 +7,7 @@ import RookeryResilience
 extension ServerConnection {
     /// Whether a request's handler may begin; if not it waits for its turn, or was refused.
     func mayBegin(_ request: ServerRequest) -> Bool {
-        // A stream is there for as long as somebody listens, and an event cannot be refused: neither waits for a turn.
+        // A stream lasts as long as its reader listens, and an event cannot be refused: neither waits for a turn.
         !request.isShed || request.isAbandoned || request.permit != nil || enterGate(request)
     }
 

@@ -69,7 +69,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     }
 
     var isStream: Bool { entry.command.kind == .stream }
-    /// Whether it counts among what its command may have in hand at once, whether or not somebody waits for an answer.
+    /// Whether it counts among what its command may have in hand at once, with or without an id to answer to.
     var isShed: Bool { entry.command.kind == .request }
     var isEvent: Bool { if case .nobody = sender { true } else { false } }
 

@@ -192,7 +192,7 @@ struct HubTests {
             subscriptions.append(try await hub.subscribe(to: .product(5), from: "b"))
             await #expect(throws: Problem.self) { try await newest.next() }
             #expect(await (hub.streamCount, hub.upstreamCount) == (4, 4))
-            // Two of each is fair; what others watch too is nobody's alone.
+            // Two of each address is fair.
             subscriptions.append(try await hub.subscribe(to: .product(6), from: "b"))
             #expect(await Self.refusal(hub, .product(7), "b") == 429)
             #expect(await (hub.streamCount, hub.upstreamCount) == (4, 4))

@@ -7,6 +7,35 @@ import Testing
 
 @testable import APIGateway
 
+/// The health of services, which is told when a test says so.
+private struct HeldHealth: Sendable {
+    private let answers: AsyncStream<Void>
+    private let answering: AsyncStream<Void>.Continuation
+    private let asked: AsyncStream<Void>
+    private let asking: AsyncStream<Void>.Continuation
+
+    init() {
+        (answers, answering) = AsyncStream.makeStream(of: Void.self)
+        (asked, asking) = AsyncStream.makeStream(of: Void.self)
+    }
+
+    /// Waits for an answer.
+    func find() async -> ServiceHealth {
+        asking.yield()
+        for await _ in answers { break }
+        return .up
+    }
+
+    /// Returns when it has been asked so many times more.
+    func asked(_ count: Int) async {
+        var iterator = asked.makeAsyncIterator()
+        for _ in 0..<count { _ = await iterator.next() }
+    }
+
+    /// Answers so many.
+    func answer(_ count: Int) { for _ in 0..<count { answering.yield() } }
+}
+
 @Suite("An operation with much to do", .timeLimit(.minutes(1)))
 struct TurnTests {
     @Test("has so many requests answered at once, refuses what waits too long, and holds up no other operation")
@@ -18,28 +47,22 @@ struct TurnTests {
         shedding.patience = .milliseconds(20)
         shedding.window = .milliseconds(20)
         let platform = try await TestPlatform()
-        let (answers, answer) = AsyncStream.makeStream(of: Void.self)
-        let (asked, ask) = AsyncStream.makeStream(of: Void.self)
-        let services = platform.services { _ in
-            ask.yield()
-            for await _ in answers { break }
-            return .up
-        }
+        let health = HeldHealth()
+        let services = platform.services { _ in await health.find() }
         try await platform.serving(services: services, shedding: shedding) { gateway in
             let http = gateway.http
             let admin = try await http.signIn("admin@petpro.example")
             try await withThrowingTaskGroup(of: Int.self) { group in
                 // Three permits for what is neither critical nor sheddable; each request asks about four services.
                 for _ in 0..<3 { group.addTask { try await http.get("/ops/health", token: admin).status } }
-                var iterator = asked.makeAsyncIterator()
-                for _ in 0..<12 { _ = await iterator.next() }
+                await health.asked(12)
                 let refused = try await http.get("/ops/health", token: admin)
                 #expect(refused.status == 503 && refused.code == "OVERLOADED")
                 #expect(refused.headers.first(name: "Retry-After") != nil)
                 #expect(try await http.get("/api/vendors").status == 200)
-                for _ in 0..<12 { answer.yield() }
+                health.answer(12)
                 for _ in 0..<3 { #expect(try await group.next() == 200) }
-                for _ in 0..<4 { answer.yield() }
+                health.answer(4)
                 #expect(try await http.get("/ops/health", token: admin).status == 200)
             }
         }
@@ -48,13 +71,8 @@ struct TurnTests {
     @Test("accounts for a request until it is answered, though its connection is gone")
     func held() async throws {
         let platform = try await TestPlatform()
-        let (answers, answer) = AsyncStream.makeStream(of: Void.self)
-        let (asked, ask) = AsyncStream.makeStream(of: Void.self)
-        let services = platform.services { _ in
-            ask.yield()
-            for await _ in answers { break }
-            return .up
-        }
+        let health = HeldHealth()
+        let services = platform.services { _ in await health.find() }
         try await platform.serving(services: services) { gateway in
             let listener = gateway.gateway.listener
             let admin = try await gateway.http.signIn("admin@petpro.example")
@@ -63,13 +81,13 @@ struct TurnTests {
             try await RawSocket.connected(to: gateway.port, from: "127.0.0.2") { socket in
                 try await socket.write(
                     "GET /ops/health HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(admin)\r\nX: \(padding)\r\n\r\n")
-                for await _ in asked { break }
+                await health.asked(1)
                 #expect(listener.memory.used > before + 8000)
                 listener.table.closeAll()
                 try await eventually { listener.table.count == 0 }
             }
             #expect(listener.memory.used > 8000)
-            for _ in 0..<4 { answer.yield() }
+            health.answer(4)
             try await eventually { listener.memory.used == 0 }
         }
     }

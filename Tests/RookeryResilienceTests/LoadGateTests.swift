@@ -35,7 +35,7 @@ struct FairQueueTests {
         #expect(none.append("a1", of: "a") == "a1" && none.popFirst() == nil)
     }
 
-    @Test("passes over what nobody waits for: it takes no turn, and goes first when the queue is full")
+    @Test("passes over what was given up: it takes no turn, and goes first when the queue is full")
     func unwanted() {
         var dead: Set<String> = []
         let unwanted = Mutex(dead)
@@ -104,6 +104,14 @@ struct LoadGateTests {
         return LoadGate(configuration)
     }
 
+    /// A wait that only cancellation ends.
+    private static let forever: @Sendable (Duration) async throws -> Void = { _ in
+        let (nothing, end) = AsyncStream.makeStream(of: Void.self)
+        for await _ in nothing {}
+        end.finish()
+        try Task.checkCancellation()
+    }
+
     private static func enter(
         _ gate: LoadGate, _ peer: String, _ turns: Turns, _ name: String = "", _ criticality: Criticality = .default
     ) -> LoadGate.Admission {
@@ -137,7 +145,7 @@ struct LoadGateTests {
         #expect(given.giveUp() == .givenUp)
     }
 
-    @Test("keeps a reserve for critical messages, and no more: who claims to be critical keeps nobody from their turn")
+    @Test("keeps a reserve for critical messages, and no more: a flood of them leaves the others their turns")
     func critical() {
         let turns = Turns()
         let gate = Self.gate(20)
@@ -222,7 +230,7 @@ struct LoadGateTests {
             for _ in 0..<5 { patience.yield() }
             #expect(try await group.next() == "OVERLOADED")
             group.addTask {
-                try await gate.admitting("c", sleep: { try await Task.sleep(for: $0 * 1000) }) { "second" }
+                try await gate.admitting("c", sleep: Self.forever) { "second" }
             }
             // The place of the one that gave up counts no more.
             try await eventually { gate.waitingCount >= 2 }
@@ -239,8 +247,8 @@ struct LoadGateTests {
         for isWaiting in [false, true] {
             if isWaiting { #expect(Self.enter(gate, "a", Turns()) == .admitted(.ordinary)) }
             let task = Task {
-                try await gate.admitting("b", sleep: { try await Task.sleep(for: $0 * 1000) }) {
-                    try await Task.sleep(for: .seconds(1000))
+                try await gate.admitting("b", sleep: Self.forever) {
+                    try await Self.forever(.zero)
                 }
             }
             try await eventually { gate.count + gate.waitingCount == (isWaiting ? 2 : 1) }

@@ -124,7 +124,7 @@ struct TurnTests {
         }
     }
 
-    @Test("counts what nobody waits for an answer of, and begins no stream that nobody could read")
+    @Test("counts requests without an id like others, and begins no stream without one")
     func withoutId() async throws {
         let order = Log()
         let gate = Gate()

@@ -1,6 +1,6 @@
 import Rookery
 
-/// The memory that a request takes up: accounted for until nobody holds the request any longer, though its connection may be
+/// The memory that a request takes up: accounted for until its handler lets go of the request, even when the connection is
 /// gone by then.
 final class RequestHold: Sendable {
     private let bytes: Int
