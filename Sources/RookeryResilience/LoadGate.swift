@@ -102,7 +102,8 @@ package final class LoadGate: Sendable {
         case .default:
             return waitingCount == 0 && ordinaryCount < ordinaryRoom.load(ordering: .relaxed) ? .ordinary : nil
         case .sheddable:
-            return waitingCount == 0 && count < sheddableRoom.load(ordering: .relaxed) ? .ordinary : nil
+            // It may only come in while the gate is open.
+            return nil
         }
     }
 

@@ -27,7 +27,7 @@ extension ServerConnection {
             return true
         case .waits: return false
         case .refused:
-            // It may have waited already, for a place to wait.
+            // The queue is full, and did not take the turn that was made for it.
             forgetTurn(request)
             refuseShed(request)
             return false
@@ -112,7 +112,10 @@ extension ServerConnection {
             if let deadline = request.deadline, deadline <= now {
                 giveUpTurn(request) { $0.expire() }
             } else if until <= now {
-                giveUpTurn(request) { $0.refuse(refused($0.entry, .shed, shared.counters.shed)) }
+                // One whose turn has come in this moment is not refused.
+                guard request.turn?.turn.giveUp() == .givenUp else { continue }
+                forgetTurn(request)
+                refuseShed(request)
             } else {
                 next = min(next, until, request.deadline ?? until)
             }
