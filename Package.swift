@@ -25,6 +25,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let jwt = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -129,7 +130,7 @@ let package = Package(
         .target(name: "PetProContracts", dependencies: ["Rookery"], swiftSettings: settings),
         .target(
             name: "PetProStorage",
-            dependencies: ["PetProContracts", "Rookery", grdb, crypto, logging, lifecycle],
+            dependencies: ["PetProContracts", "Rookery", grdb, sqlite, crypto, logging, lifecycle, nioCore],
             swiftSettings: settings
         ),
         .target(
@@ -194,6 +195,15 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .executableTarget(
+            name: "PetProBench",
+            dependencies: [
+                "CommandSupport", "PetProTesting", "Rookery", "RookeryTesting", "AuthService", arguments, nioCore,
+                nioPosix, histogram, sqlite, httpClient,
+            ],
+            swiftSettings: settings
+        ),
+
         // MARK: Tests, a folder for each target.
         .testTarget(
             name: "RookeryWireTests", dependencies: ["RookeryWire", "RookeryTesting", nioCore], swiftSettings: settings),
@@ -225,7 +235,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "PetProStorageTests",
-            dependencies: ["PetProStorage", "PetProContracts", "RookeryTesting", "Rookery", logging, nioCore],
+            dependencies: ["PetProStorage", grdb, "PetProContracts", "RookeryTesting", "Rookery", logging, nioCore],
             swiftSettings: settings),
         .testTarget(
             name: "AuthServiceTests",

@@ -151,22 +151,28 @@ public struct Gateway: Service {
         router.add(middleware: NoRouteMiddleware(endpoints: endpoints, traceId: traceId))
         let listener = self.listener
         let isListening = Flag()
-        let application = Application(
-            router: router,
-            server: HTTPServerBuilder { responder in
-                HTTPChildChannel(listener: listener, responder: responder) { $0.response(traceId: traceId()) }
+        let responder = router.buildResponder()
+        let logger = self.logger
+        let server = Server(
+            childChannelSetup: HTTPChildChannel(listener: listener) { request, connection in
+                let context = GatewayContext(source: connection.source)
+                do {
+                    return try await responder.respond(to: request, context: context)
+                } catch {
+                    return Problem(answering: error).response(traceId: traceId())
+                }
+            } refuse: {
+                $0.response(traceId: traceId())
             },
-            configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port), serverName: "PetPro",
-                backlog: 1024),
-            services: [hub],
+            configuration: ServerConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), backlog: 1024),
             onServerRunning: { channel in
                 isListening.raise()
                 await onRunning(channel.localAddress?.port ?? configuration.port)
             },
-            logger: logger)
+            eventLoopGroup: EventLoops.shared.group, logger: logger)
         do {
-            try await application.run()
+            try await ServiceGroup(configuration: .init(services: [hub, server], logger: logger)).run()
         } catch {
             if isListening.isRaised { throw error }
             throw CannotListen(host: configuration.host, port: configuration.port, cause: "\(error)")

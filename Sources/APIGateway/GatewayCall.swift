@@ -43,7 +43,7 @@ struct GatewayCall: Sendable {
     /// The body as a message. Throws ``Rookery/InvalidPayload`` with every field that is wrong, or a 400.
     func message<Value: Message>(_: Value.Type = Value.self) throws -> Value {
         do {
-            return try body.withUnsafeReadableBytes { try Value.decode($0, format: .json, forbidUnknown: false) }
+            return try body.withUnsafeReadableBytes { try Value.decode($0, format: .json, rules: .all) }
         } catch let error as MalformedValue {
             throw Problem(.badRequest, "INVALID_JSON", "The body is not JSON: \(error).")
         }

@@ -1,18 +1,27 @@
 import Hummingbird
+import Logging
 import NIOCore
 import Rookery
 
 /// What a request's handler knows of its connection.
 struct GatewayContext: RequestContext {
+    /// Where a request comes from.
+    struct Source: RequestContextSource {
+        let logger: Logger
+        let channel: any Channel
+        /// See ``GatewayContext/peer``.
+        let peer: String
+    }
+
     var coreContext: CoreRequestContextStorage
     private let channel: any Channel
     /// The client's address, without a port: of IPv6 the /64. Known also when the client has left.
     let peer: String
 
-    init(source: ApplicationRequestContextSource) {
+    init(source: Source) {
         coreContext = CoreRequestContextStorage(source: source)
         channel = source.channel
-        peer = ConnectionTable.peer(source.channel.remoteAddress)
+        peer = source.peer
     }
 
     /// Whether the client is still there.

@@ -57,15 +57,15 @@ public struct AuthController: AuthAPI {
         } catch {
             return TokenValidation(valid: false, reason: error.rawValue)
         }
-        guard let record = try await database.read({ try $0.user(id: userId) }) else {
+        guard let standing = try await database.read({ try $0.standing(ofUser: userId) }) else {
             return TokenValidation(valid: false, reason: "unknown_user")
         }
-        switch record.user.state {
+        switch standing.state {
         case .disabled, .deleted: return TokenValidation(valid: false, reason: "disabled")
         case .active, .pendingVendor: break
         }
         return TokenValidation(
-            valid: true, user: TokenUser(id: userId, role: record.user.role, state: record.user.state),
+            valid: true, user: TokenUser(id: userId, role: standing.role, state: standing.state),
             expiresAt: expiresAt)
     }
 

@@ -24,7 +24,7 @@ extension AuthController {
         let password = try await hashedDemoPassword()
         let now = environment.now()
         try await database.write { transaction in
-            guard try transaction.row("SELECT id FROM users LIMIT 1") == nil else { return }
+            guard try !transaction.exists("SELECT 1 FROM users LIMIT 1") else { return }
             for account in accounts {
                 _ = try transaction.insertUser(
                     CreateUser(

@@ -13,7 +13,7 @@ extension BookingController {
             CreatePet(ownerId: 7, name: "Käthe 🐕", species: .dog, breed: "Dackel"),
         ]
         try await database.write { transaction in
-            guard try transaction.row("SELECT id FROM pets LIMIT 1") == nil else { return }
+            guard try !transaction.exists("SELECT 1 FROM pets LIMIT 1") else { return }
             for pet in pets { _ = try transaction.insertPet(pet) }
         }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import PetProTesting
 import Rookery
 import RookeryTesting
 

@@ -1,3 +1,4 @@
+import PetProTesting
 import Synchronization
 
 /// Something a client can do, and should not get far with.
@@ -8,11 +9,11 @@ struct Attack: Sendable {
     /// Whether what it got shows that something broke.
     let isHarm: @Sendable (_ kind: String) -> Bool
     /// Goes on until it is cancelled.
-    let run: @Sendable (Victim, Tally) async throws -> Void
+    let run: @Sendable (PlatformProcess, Tally) async throws -> Void
 
     init(
         _ name: String, atLeast: Int, isHarm: @escaping @Sendable (String) -> Bool = { $0.hasPrefix("500") },
-        run: @escaping @Sendable (Victim, Tally) async throws -> Void
+        run: @escaping @Sendable (PlatformProcess, Tally) async throws -> Void
     ) {
         self.name = name
         self.atLeast = atLeast

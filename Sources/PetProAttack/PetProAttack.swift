@@ -58,9 +58,10 @@ struct PetProAttack: AsyncParsableCommand {
         let program = try PetProProgram.url(petpro)
         DescriptorLimit.raise()
         let cores = Cores.two()
-        try cores?.keepAttackers()
+        try cores?.keepLoad()
         if cores == nil { Terminal.note("no second processor to be had: attackers take the platform's time too") }
-        let victim = try await Victim.start(program, core: cores?.platform, passwordCost: passwordCost)
+        let victim = try await PlatformProcess.start(
+            program, purpose: "attack", core: cores?.platform, passwordCost: passwordCost)
         Terminal.note("platform \(victim.http.url), its log \(victim.log)")
         var report = Report(.init(p99: p99, memory: memory))
         do {
@@ -79,7 +80,7 @@ struct PetProAttack: AsyncParsableCommand {
         victim.remove()
     }
 
-    private func attack(_ victim: Victim, _ report: inout Report) async throws {
+    private func attack(_ victim: PlatformProcess, _ report: inout Report) async throws {
         let visitor = try await Visitor.prepare(victim.http)
         // What the first requests pay for is not what the others cost.
         _ = await visitor.come(for: .seconds(1), perSecond: rate)

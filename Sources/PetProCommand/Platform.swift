@@ -91,7 +91,7 @@ struct Platform: Sendable {
                 return await ServiceHealth(asking: destination)
             })
         let gateway = try Gateway(
-            configuration: configuration, services: services, callLog: callLog, traceId: ServiceEnvironment.randomID,
+            configuration: configuration, services: services, callLog: callLog, traceId: ServiceEnvironment.traceID,
             logger: logger, onRunning: onRunning)
         return destinations.values.map { DestinationService($0) } + [gateway]
     }

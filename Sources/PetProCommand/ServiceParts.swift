@@ -140,7 +140,7 @@ struct ServiceParts: Sendable {
     private static func health(
         _ database: Database, _ service: ServiceName, _ needs: [ServiceName: Destination]
     ) -> [HealthCheck] {
-        let own = HealthCheck("database") { _ = try await database.read { try $0.row("SELECT 1 AS one") } }
+        let own = HealthCheck("database") { _ = try await database.read { try $0.exists("SELECT 1") } }
         let called = needs.filter { $0.key != service }.sorted { $0.key.rawValue < $1.key.rawValue }
         return [own] + called.map { name, destination in HealthCheck(name.rawValue, isRequired: false, destination) }
     }

@@ -6,6 +6,7 @@ import Musl
 import Darwin
 #endif
 public import Rookery
+import Synchronization
 
 /// Where a service gets the time and its random names, so that a test can say what they are.
 public struct ServiceEnvironment: Sendable {
@@ -23,14 +24,40 @@ public struct ServiceEnvironment: Sendable {
         self.uniqueID = uniqueID
     }
 
-    /// 128 random bits in hexadecimal.
-    public static func randomID() -> String {
-        let (high, low) = (UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max))
-        func hex(_ value: UInt64) -> String {
-            let text = String(value, radix: 16)
-            return String(repeating: "0", count: 16 - text.count) + text
+    /// 128 random bits in hexadecimal, which nobody can guess.
+    public static func randomID() -> String { hex(.random(in: .min ... .max), .random(in: .min ... .max)) }
+
+    /// 128 random bits in hexadecimal for what is no secret, such as traces: they cost no system call.
+    public static func traceID() -> String {
+        let (high, low) = traces.withLock { ($0.next(), $0.next()) }
+        return hex(high, low)
+    }
+
+    private static let traces = Mutex(SplitMix(state: .random(in: .min ... .max)))
+
+    private static func hex(_ high: UInt64, _ low: UInt64) -> String {
+        String(unsafeUninitializedCapacity: 32) { text in
+            for (at, value) in [high, low].enumerated() {
+                for digit in 0..<16 {
+                    let nibble = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * digit)) & 15
+                    text[16 * at + digit] = nibble < 10 ? 48 + nibble : 87 + nibble
+                }
+            }
+            return 32
         }
-        return hex(high) + hex(low)
+    }
+
+    /// SplitMix64 (Steele, Lea and Flood, 2014).
+    private struct SplitMix {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var mixed = state
+            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+            return mixed ^ (mixed >> 31)
+        }
     }
 }
 

@@ -28,14 +28,15 @@ public struct IdempotencyKey: Sendable {
 
     /// The reply kept for this key, if there is one. Throws `KEY_REUSED` when it belongs to another request.
     public func reply<Reply: MessageValue>(in transaction: Transaction, at now: Instant) throws -> Reply? {
-        let row = try transaction.row(
+        try transaction.row(
             "SELECT digest, reply FROM idempotency WHERE scope = ? AND key = ? AND created_at > ?", scope, key,
-            now - Self.lifetime)
-        guard let row else { return nil }
-        guard try row.text("digest") == digest else {
-            throw RemoteError(.keyReused, "This idempotency key was used for another request.")
+            now - Self.lifetime
+        ) { row in
+            guard try row.text() == digest else {
+                throw RemoteError(.keyReused, "This idempotency key was used for another request.")
+            }
+            return try row.json()
         }
-        return try row.json("reply")
     }
 
     /// Forgets the replies of a scope: they may hold what a person has asked to be forgotten.

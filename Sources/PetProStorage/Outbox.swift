@@ -6,14 +6,13 @@ public import ServiceLifecycle
 extension Transaction {
     /// Publishes an event with this transaction: if it commits, every subscriber is told, at least once.
     public func publish(_ type: EventType, _ data: some MessageValue, at now: Instant, id: String) throws {
-        let envelope: JSONValue = [
-            "eventId": .string(id), "type": .string(type.rawValue), "occurredAt": .string(now.description),
-            "data": try JSONValue(parsing: data.json),
-        ]
-        for subscriber in type.subscribers {
+        let subscribers = type.subscribers
+        if subscribers.isEmpty { return }
+        let payload = EventEnvelope(eventId: id, type: type.rawValue, occurredAt: now, data: RawJSON(data.json)).json
+        for subscriber in subscribers {
             try execute(
                 "INSERT INTO outbox (event_id, subscriber, type, payload, occurred_at) VALUES (?, ?, ?, ?, ?)",
-                id, subscriber.rawValue, type.rawValue, envelope.jsonText, now)
+                id, subscriber.rawValue, type.rawValue, payload, now)
             published()
         }
     }
@@ -22,6 +21,15 @@ extension Transaction {
     public func isFirst(eventId: String, at now: Instant) throws -> Bool {
         try execute("INSERT OR IGNORE INTO inbox (event_id, received_at) VALUES (?, ?)", eventId, now) == 1
     }
+}
+
+/// An event as subscribers are sent it.
+@Message
+struct EventEnvelope {
+    var eventId: String
+    var type: String
+    var occurredAt: Instant
+    var data: RawJSON
 }
 
 /// An event that some subscriber has not acknowledged.
@@ -95,11 +103,11 @@ public struct OutboxRelay: Service {
         let holder = self.holder
         // Mostly there is nothing, or another instance delivers, and looking must not hold up a writer.
         let isAnyDue = try await database.read { transaction in
-            let isOthers = try transaction.row(
-                "SELECT 1 AS one FROM relay_lease WHERE holder <> ? AND until > ?", holder, now)
-            if isOthers != nil { return false }
-            return try transaction.row(
-                "SELECT 1 AS one FROM outbox WHERE delivered_at IS NULL AND next_attempt_at <= ? LIMIT 1", now) != nil
+            if try transaction.exists("SELECT 1 FROM relay_lease WHERE holder <> ? AND until > ?", holder, now) {
+                return false
+            }
+            return try transaction.exists(
+                "SELECT 1 FROM outbox WHERE delivered_at IS NULL AND next_attempt_at <= ? LIMIT 1", now)
         }
         guard isAnyDue else { return 0 }
         let events = try await database.write { transaction in
@@ -131,10 +139,10 @@ public struct OutboxRelay: Service {
             SELECT id, subscriber, type, payload, attempts FROM outbox
             WHERE delivered_at IS NULL AND next_attempt_at <= ? ORDER BY id LIMIT ?
             """, now, batch
-        ).map { row in
+        ) { row in
             UndeliveredEvent(
-                id: try row.int("id"), subscriber: try row.value("subscriber"), type: try row.text("type"),
-                payload: try row.text("payload"), attempts: try row.int("attempts"))
+                id: try row.int(), subscriber: try row.value(), type: try row.text(), payload: try row.text(),
+                attempts: try row.int())
         }
     }
 

@@ -40,6 +40,6 @@ extension Database {
 
 extension Transaction {
     fileprivate func storeKind() throws -> StoreKind? {
-        try row("SELECT kind FROM store_kind WHERE id = 1")?.value("kind")
+        try row("SELECT kind FROM store_kind WHERE id = 1") { try $0.value() }
     }
 }

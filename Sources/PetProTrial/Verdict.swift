@@ -24,13 +24,13 @@ struct Verdict {
     ) async throws {
         let database = try Database(inspecting: "\(data)/booking.sqlite")
         let saved = try await database.read { transaction in
-            try transaction.rows("SELECT id, pet_id, start_at FROM bookings").map {
-                (id: try $0.int("id"), pet: try $0.int("pet_id"), start: try $0.int("start_at"))
+            try transaction.rows("SELECT id, pet_id, start_at FROM bookings") {
+                (id: try $0.int(), pet: try $0.int(), start: try $0.int())
             }
         }
         let kept = try await database.read { transaction in
-            try transaction.rows("SELECT key, reply FROM idempotency WHERE scope LIKE 'create-booking:%'").map {
-                (key: try $0.text("key"), booking: try JSONValue(parsing: try $0.text("reply"))["id"]?.intValue)
+            try transaction.rows("SELECT key, reply FROM idempotency WHERE scope LIKE 'create-booking:%'") {
+                (key: try $0.text(), booking: try JSONValue(parsing: try $0.text())["id"]?.intValue)
             }
         }
         try database.close()

@@ -41,7 +41,7 @@ extension ProductController {
         guard try await database.isEmpty("products") else { return }
         let now = environment.now()
         try await database.write { transaction in
-            guard try transaction.row("SELECT id FROM products LIMIT 1") == nil else { return }
+            guard try !transaction.exists("SELECT 1 FROM products LIMIT 1") else { return }
             for demo in Self.demoProducts { try transaction.enter(demo.product, id: demo.id, demo.reserved, at: now) }
         }
     }

@@ -22,7 +22,7 @@ public protocol MessageValue: Sendable, ConstrainedValue {
 
     /// Reads a whole value. Throws ``InvalidPayload`` with every violation, or ``RookeryWire/MalformedValue``. There is no
     /// need to implement it; it is a requirement so that each type has its own specialised copy.
-    static func decode(_ bytes: UnsafeRawBufferPointer, format: ValueFormat, forbidUnknown: Bool) throws -> Self
+    static func decode(_ bytes: UnsafeRawBufferPointer, format: ValueFormat, rules: DecodingRules) throws -> Self
 }
 
 extension MessageValue {
@@ -35,9 +35,9 @@ extension MessageValue {
     /// Reads a whole value.
     @inlinable
     public static func decode(
-        _ bytes: UnsafeRawBufferPointer, format: ValueFormat, forbidUnknown: Bool
+        _ bytes: UnsafeRawBufferPointer, format: ValueFormat, rules: DecodingRules
     ) throws -> Self {
-        var decoder = MessageDecoder(bytes, format: format, forbidUnknown: forbidUnknown)
+        var decoder = MessageDecoder(bytes, format: format, rules: rules)
         let value = try Self.decode(&decoder)
         try decoder.finish()
         guard let value, !decoder.hasViolations else { throw InvalidPayload(violations: decoder.violations) }
@@ -51,7 +51,7 @@ extension MessageValue {
 
     /// Reads a value. Throws ``InvalidPayload`` with every violation, or ``RookeryWire/MalformedValue``.
     public static func decode(_ bytes: [UInt8], format: ValueFormat) throws -> Self {
-        try bytes.withUnsafeBytes { try decode($0, format: format, forbidUnknown: false) }
+        try bytes.withUnsafeBytes { try decode($0, format: format, rules: .all) }
     }
 
     /// The value in a format.
@@ -127,14 +127,14 @@ public struct MessageDecoder {
     public var reader: ValueReader
     /// What was wrong so far.
     public private(set) var violations: [Violation] = []
-    private let forbidUnknown: Bool
+    /// What is checked.
+    public let rules: DecodingRules
     private static let violationLimit = 100
 
-    /// Reads `bytes`, which must outlive the decoder. With `forbidUnknown`, members no property is for are violations;
-    /// otherwise they are passed over.
-    public init(_ bytes: UnsafeRawBufferPointer, format: ValueFormat = .json, forbidUnknown: Bool = false) {
+    /// Reads `bytes`, which must outlive the decoder.
+    public init(_ bytes: UnsafeRawBufferPointer, format: ValueFormat = .json, rules: DecodingRules = .all) {
         reader = ValueReader(bytes, format: format)
-        self.forbidUnknown = forbidUnknown
+        self.rules = rules
     }
 
     /// Whether anything was wrong so far.
@@ -185,7 +185,7 @@ public struct MessageDecoder {
 
     /// Passes over a member that no property is for.
     public mutating func unknown(_ key: MemberName) throws(MalformedValue) {
-        if forbidUnknown { violated("unknown", "is not a known field", at: key.string) }
+        if rules.forbidsUnknown { violated("unknown", "is not a known field", at: key.string) }
         try reader.skipValue()
     }
 

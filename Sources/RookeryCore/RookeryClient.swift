@@ -96,7 +96,7 @@ public struct RookeryClient: Sendable {
     ) async throws -> Reply {
         let reply = try await perform(call(command, message, timeout))
         do {
-            return try reply.decode(Reply.self)
+            return try reply.decode(Reply.self, rules: .types)
         } catch {
             throw CallError(
                 .invalidReply, "The reply of \(command.name) does not fit \(Reply.self): \(error)", wasWritten: true)
@@ -125,7 +125,7 @@ public struct RookeryClient: Sendable {
         return MessageStream(
             Mapped(source: payloads) { payload in
                 do {
-                    return try payload.decode(Value.self)
+                    return try payload.decode(Value.self, rules: .types)
                 } catch {
                     throw CallError(
                         .invalidReply, "A value of \(command.name) does not fit \(Value.self): \(error)",

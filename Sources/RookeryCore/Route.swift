@@ -24,14 +24,14 @@ public struct Payload: Sendable {
     /// Reads the payload as a message. Throws ``InvalidPayload`` with every violation, also when the bytes are no value of
     /// their format or are nested too deeply.
     @inlinable
-    public func decode<Value: MessageValue>(_: Value.Type = Value.self, forbidUnknown: Bool = false) throws -> Value {
+    public func decode<Value: MessageValue>(_: Value.Type = Value.self, rules: DecodingRules = .all) throws -> Value {
         guard range.isPresent else {
             if let value = Value.whenAbsent { return value }
             throw InvalidPayload(violations: [Violation(path: "", constraint: "required", message: "is required")])
         }
         return try body.withBytes(of: range) { bytes in
             do {
-                return try Value.decode(bytes, format: format, forbidUnknown: forbidUnknown)
+                return try Value.decode(bytes, format: format, rules: rules)
             } catch let error as MalformedValue {
                 throw InvalidPayload(error)
             }

@@ -198,7 +198,7 @@ struct FieldCode {
             lines.append("decoder.resolve(&\(local.value), \(local.field.wireName.literal), seen: \(local.seen))")
         }
         if local.field.constraints.isEmpty { return lines }
-        lines.append("if let \(checked) = \(local.value) {")
+        lines.append("if decoder.rules.checksConstraints, let \(checked) = \(local.value) {")
         for (number, constraint) in local.field.constraints.enumerated() {
             var arguments = constraint.arguments
             if constraint.rule == "matches" { arguments[0] = "\(Self.expressions).\(expression(at, number))" }

@@ -27,16 +27,23 @@ extension LoadGate {
     private func acquirePermit(_ peer: String, _ sleep: @escaping @Sendable (Duration) async throws -> Void)
         async throws -> Permit
     {
-        let (turns, told) = AsyncStream.makeStream(of: Turn.End.self)
-        let turn = Turn { end in
-            told.yield(end)
-            told.finish()
+        // Made only for one that has to wait.
+        var made: (turn: Turn, ends: AsyncStream<Turn.End>)?
+        let admission = enter(peer, { .default }) {
+            let (ends, told) = AsyncStream.makeStream(of: Turn.End.self)
+            let turn = Turn { end in
+                told.yield(end)
+                told.finish()
+            }
+            made = (turn, ends)
+            return turn
         }
-        switch enter(peer, { .default }, { turn }) {
+        switch admission {
         case .admitted(let permit), .wouldRefuse(let permit): return permit
         case .refused: throw RemoteError.shed
         case .waits: break
         }
+        guard let (turn, turns) = made else { throw RemoteError.shed }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { for await _ in turns { break } }
             group.addTask {

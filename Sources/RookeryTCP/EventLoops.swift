@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 public import NIOPosix
 
 /// Event loops with their executors. Servers and clients that share them share connections' loops: a call made while
@@ -37,12 +37,13 @@ public final class EventLoops: Sendable {
     }
 
     /// Which of the executors runs on this thread; nil when it is no thread of these loops.
-    var currentPosition: Int? {
+    package var currentPosition: Int? {
         guard let loop = MultiThreadedEventLoopGroup.currentEventLoop else { return nil }
         return positions[ObjectIdentifier(loop)]
     }
 
-    func executor(for loop: any EventLoop) -> LoopExecutor {
+    /// The executor of a loop.
+    package func executor(for loop: any EventLoop) -> LoopExecutor {
         executors[positions[ObjectIdentifier(loop)] ?? 0]
     }
 }

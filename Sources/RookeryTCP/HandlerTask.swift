@@ -46,7 +46,7 @@ final class HandlerTask: @unchecked Sendable {
                         request.failed(error)
                     }
                 }
-                if !connection.executor.eventLoop.inEventLoop { await returnToLoop() }
+                if !connection.executor.eventLoop.inEventLoop { await connection.executor.comeBack() }
                 current = nil
                 connection.returned(request)
                 if isCancelled { return connection.ended(self) }
@@ -60,12 +60,6 @@ final class HandlerTask: @unchecked Sendable {
             isAwake = false
             if isCancelled { return connection.ended(self) }
         }
-    }
-
-    /// Handlers come back to the loop by their executor preference; one that did not is brought back.
-    private func returnToLoop() async {
-        let loop = connection.executor.eventLoop
-        await withCheckedContinuation { continuation in loop.execute { continuation.resume() } }
     }
 
     /// Goes on with the messages that are queued.

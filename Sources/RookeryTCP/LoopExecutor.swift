@@ -5,7 +5,7 @@ import RookeryWire
 import Synchronization
 
 /// Work that is done once at the end of a burst, such as flushing what a connection wrote.
-protocol LoopSettling: AnyObject {
+package protocol LoopSettling: AnyObject {
     /// On the event loop, after the jobs of a burst have run.
     func settle()
 }
@@ -84,8 +84,14 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
         drain()
     }
 
+    /// Goes on on the loop. Tasks come back to it by their executor preference; one that did not is brought back.
+    package func comeBack() async {
+        if eventLoop.inEventLoop { return }
+        await withCheckedContinuation { continuation in eventLoop.execute { continuation.resume() } }
+    }
+
     /// On the loop: bytes are about to be read; ``drain()`` follows, so nothing needs to be scheduled until then.
-    func beginBurst() {
+    package func beginBurst() {
         if isInBurst { return }
         isInBurst = true
         setBusy(true)
@@ -94,7 +100,7 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     }
 
     /// On the loop: has `settle()` called at the end of the burst, or soon when there is none.
-    func settleLater(_ work: some LoopSettling) {
+    package func settleLater(_ work: some LoopSettling) {
         unsettled.append(work)
         scheduleIfNeeded()
     }
@@ -106,7 +112,7 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     }
 
     /// On the loop: runs what is ready, and what that makes ready, then settles.
-    func drain() {
+    package func drain() {
         isScheduled = false
         isInBurst = false
         if isRunning { return }

@@ -55,7 +55,7 @@ extension VendorController {
     public func enterDemoVendors() async throws {
         guard try await database.isEmpty("vendors") else { return }
         try await database.write { transaction in
-            guard try transaction.row("SELECT id FROM vendors LIMIT 1") == nil else { return }
+            guard try !transaction.exists("SELECT 1 FROM vendors LIMIT 1") else { return }
             for demo in Self.demoVendors {
                 let id = try transaction.insertVendor(demo.vendor, status: demo.status)
                 try transaction.setHours(demo.hours, ofVendor: id)

@@ -83,7 +83,7 @@ public struct VendorController: VendorAPI {
             }
             let daysAhead = date.daysSinceEpoch - zone.localDate(of: today).daysSinceEpoch
             let isInHorizon = (0...vendor.horizonDays).contains(daysAhead)
-            let schedule = try transaction.schedule(ofVendor: vendor.id, on: date)
+            let schedule = try transaction.schedule(of: vendor, on: date)
             let windows = isInHorizon ? schedule.windows(on: date, in: zone) : []
             return VendorAvailability(
                 vendorId: vendor.id, date: date, timeZone: vendor.timeZone, status: vendor.status,

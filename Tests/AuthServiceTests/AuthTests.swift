@@ -155,7 +155,7 @@ struct AuthTests {
         }
         #expect(tokens.count <= 2)
         let good = try await database.read { transaction in
-            try transaction.rows("SELECT 1 AS one FROM refresh_tokens WHERE revoked_at IS NULL AND rotated_at IS NULL")
+            try transaction.table("SELECT 1 FROM refresh_tokens WHERE revoked_at IS NULL AND rotated_at IS NULL")
                 .count
         }
         #expect(good <= 1)
@@ -178,7 +178,7 @@ struct AuthTests {
         _ = try await register()
         let tokens = try await signIn()
         let rows = try await database.read { transaction in
-            "\(try transaction.rows("SELECT * FROM users")) \(try transaction.rows("SELECT * FROM refresh_tokens"))"
+            "\(try transaction.table("SELECT * FROM users")) \(try transaction.table("SELECT * FROM refresh_tokens"))"
         }
         #expect(!rows.contains("correct horse") && !rows.contains(tokens.refreshToken))
     }
@@ -187,7 +187,7 @@ struct AuthTests {
     func onlySlowHash() async throws {
         _ = try await register(role: .vendor, key: "k", digest: "d", attempt: "a")
         let row = try await database.read { transaction in
-            "\(try transaction.rows("SELECT * FROM users")) \(try transaction.rows("SELECT * FROM outbox"))"
+            "\(try transaction.table("SELECT * FROM users")) \(try transaction.table("SELECT * FROM outbox"))"
         }
         for digest in [IdempotencyKey.digest("correct horse"), "correct horse"] { #expect(!row.contains(digest)) }
         #expect(row.contains("$scrypt$"))

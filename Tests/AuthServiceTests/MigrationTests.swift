@@ -33,7 +33,7 @@ struct MigrationTests {
         let database = try Database(path: path, migrations: AuthSchema.migrations)
         let user = try await database.read { try $0.user(id: 7) }
         #expect(user?.user.email == "a@b.cz" && user?.user.name.count == 100 && user?.registrationDigest == nil)
-        #expect(try await database.read { try $0.rows("SELECT * FROM refresh_tokens").count } == 1)
+        #expect(try await database.read { try $0.table("SELECT * FROM refresh_tokens").count } == 1)
         // No id is given twice, also not that of an account that is gone.
         let next = try await database.write { transaction in
             try transaction.insertUser(
@@ -63,7 +63,7 @@ struct MigrationTests {
         try former.close()
         let database = try Database(path: path, migrations: AuthSchema.migrations)
         defer { try? database.close() }
-        let kind = try await database.read { try $0.row("SELECT kind FROM store_kind")?.text("kind") }
+        let kind = try await database.read { try $0.row("SELECT kind FROM store_kind") { try $0.text() } }
         #expect(kind == expected)
     }
 }

@@ -51,8 +51,8 @@ struct SweeperTests {
 
     private func states() async throws -> [String: String] {
         try await database.read { transaction in
-            try transaction.rows("SELECT name, state FROM users").reduce(into: [:]) {
-                $0[try $1.text("name")] = try $1.text("state")
+            try transaction.rows("SELECT name, state FROM users") { (try $0.text(), try $0.text()) }.reduce(into: [:]) {
+                $0[$1.0] = $1.1
             }
         }
     }
@@ -72,8 +72,8 @@ struct SweeperTests {
         try await sweep(try Self.vendors(of: [ids[2]], unsure: [ids[0]]))
         #expect(try await states() == ["unsure": "pending_vendor", "made": "active"])
         let published = try await database.read { transaction in
-            try transaction.rows("SELECT type, subscriber FROM outbox ORDER BY subscriber").map {
-                "\(try $0.text("type")) \(try $0.text("subscriber"))"
+            try transaction.rows("SELECT type, subscriber FROM outbox ORDER BY subscriber") {
+                "\(try $0.text()) \(try $0.text())"
             }
         }
         #expect(published == ["user.deleted booking", "user.deleted vendor"])

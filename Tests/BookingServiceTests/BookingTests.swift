@@ -225,8 +225,8 @@ struct BookingTests {
         let kept = try await bookings.listBookings(ListBookings(customerId: 5)).items
         #expect(kept.allSatisfy { $0.notes == nil } && kept.map { $0.cancel?.reason } == ["", nil])
         let rows = try await database.read { transaction in
-            "\(try transaction.rows("SELECT * FROM bookings")) \(try transaction.rows("SELECT * FROM idempotency"))"
-                + "\(try transaction.rows("SELECT * FROM pets"))"
+            "\(try transaction.table("SELECT * FROM bookings")) \(try transaction.table("SELECT * FROM idempotency"))"
+                + "\(try transaction.table("SELECT * FROM pets"))"
         }
         for word in ["Biscuit", "Beagle", "bites", "ring twice", "my dog died"] { #expect(!rows.contains(word)) }
     }

@@ -96,7 +96,7 @@ private struct BrokenPlatform {
 
     func rows(_ database: String, _ sql: String) async throws -> Int {
         let database = try Database(inspecting: "\(data)/\(database).sqlite")
-        let count = try await database.read { try $0.rows(sql).count }
+        let count = try await database.read { try $0.table(sql).count }
         try database.close()
         return count
     }

@@ -74,7 +74,7 @@ struct PlatformTests {
             #expect(other.status == 422 && other.code == "KEY_REUSED")
 
             let database = try Database(inspecting: "\(platform.data)/booking.sqlite")
-            let rows = try await database.read { try $0.rows("SELECT id FROM bookings").count }
+            let rows = try await database.read { try $0.table("SELECT id FROM bookings").count }
             #expect(rows == 2)
             try database.close()
         }
@@ -126,11 +126,11 @@ struct PlatformTests {
         let bookings = try Database(inspecting: "\(data)/booking.sqlite")
         let vendors = try Database(inspecting: "\(data)/vendor.sqlite")
         try await eventually {
-            try await bookings.read { try $0.rows("SELECT id FROM outbox WHERE delivered_at IS NULL").isEmpty }
+            try await bookings.read { try $0.table("SELECT id FROM outbox WHERE delivered_at IS NULL").isEmpty }
         }
-        let saved = try await bookings.read { try $0.rows("SELECT id FROM bookings").map { try $0.int("id") } }
+        let saved = try await bookings.read { try $0.rows("SELECT id FROM bookings") { try $0.int() } }
         let agenda = try await vendors.read {
-            try $0.rows("SELECT booking_id FROM agenda").map { try $0.int("booking_id") }
+            try $0.rows("SELECT booking_id FROM agenda") { try $0.int() }
         }
         #expect(Set(ids).isSubset(of: saved) && Set(saved) == Set(agenda))
         try bookings.close()

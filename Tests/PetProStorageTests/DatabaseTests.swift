@@ -27,9 +27,9 @@ struct DatabaseTests {
         let database = try Database(path: path, migrations: Self.migrations)
         defer { try? database.close() }
         // Inside a write, which is where it counts.
-        let level = try await database.write { try $0.row("PRAGMA synchronous")?.int("synchronous") }
+        let level = try await database.write { try $0.row("PRAGMA synchronous") { try $0.int() } }
         #expect(level == 2)
-        #expect(try await database.write { try $0.row("PRAGMA journal_mode")?.text("journal_mode") } == "wal")
+        #expect(try await database.write { try $0.row("PRAGMA journal_mode") { try $0.text() } } == "wal")
     }
 
     @Test("is its owner's alone, in a folder that is, with the files that SQLite keeps beside it")

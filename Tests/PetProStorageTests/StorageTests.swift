@@ -94,7 +94,7 @@ struct OutboxTests {
                 throw Failed()
             }
         }
-        #expect(try await database.read { try $0.rows("SELECT * FROM outbox").count } == 0)
+        #expect(try await database.read { try $0.table("SELECT * FROM outbox").count } == 0)
     }
 
     @Test("keeps an event for each subscriber, and none for an event nobody is told of")
@@ -107,7 +107,7 @@ struct OutboxTests {
             try transaction.publish(.userCreated, UserCreated(userId: 1, role: .customer), at: now, id: "e2")
         }
         let rows = try await database.read {
-            try $0.rows("SELECT subscriber FROM outbox ORDER BY id").map { try $0.text("subscriber") }
+            try $0.rows("SELECT subscriber FROM outbox ORDER BY id") { try $0.text() }
         }
         #expect(rows == ["booking", "product"])
     }

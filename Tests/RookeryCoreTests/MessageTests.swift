@@ -56,9 +56,9 @@ struct Secretive {
     @PII(.email) var email: String?
 }
 
-private func violations<Value: MessageValue>(_: Value.Type, _ text: String, forbidUnknown: Bool = false) -> [String] {
+private func violations<Value: MessageValue>(_: Value.Type, _ text: String, rules: DecodingRules = .all) -> [String] {
     do {
-        _ = try Array(text.utf8).withUnsafeBytes { try Value.decode($0, format: .json, forbidUnknown: forbidUnknown) }
+        _ = try Array(text.utf8).withUnsafeBytes { try Value.decode($0, format: .json, rules: rules) }
         return []
     } catch let error as InvalidPayload {
         return error.violations.map { "\($0.path):\($0.constraint)" }
@@ -110,7 +110,19 @@ struct MessageTests {
     func leniency() throws {
         let owner = try Owner.decode(json: #" {"x":[1,{"y":2}],"email":null,"name":"Eva"} "#)
         #expect(owner == Owner(name: "Eva"))
-        #expect(violations(Owner.self, #"{"name":"Eva","x":1}"#, forbidUnknown: true) == ["x:unknown"])
+        #expect(
+            violations(Owner.self, #"{"name":"Eva","x":1}"#, rules: DecodingRules(forbidsUnknown: true)) == [
+                "x:unknown"
+            ])
+    }
+
+    @Test("is not held to its constraints where only types are asked for: by a client that reads a reply")
+    func typesOnly() throws {
+        let text = #"{"name":"","email":"x"}"#
+        #expect(violations(Owner.self, text) == ["name:length", "email:email"])
+        #expect(violations(Owner.self, text, rules: .types).isEmpty)
+        #expect(violations(Owner.self, #"{"name":3}"#, rules: .types) == ["name:type"])
+        #expect(violations(Owner.self, "{}", rules: .types) == ["name:required"])
     }
 
     @Test("that is wrong in many places says so about each, with its path")

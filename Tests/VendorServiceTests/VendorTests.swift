@@ -326,7 +326,7 @@ struct VendorTests {
         try await vendors.bookingCreated(created)
         try await vendors.bookingCreated(created)
         let row = try await database.read { transaction in
-            try transaction.rows("SELECT * FROM agenda").map { "\(try $0.int("service_id")) \(try $0.text("status"))" }
+            try transaction.rows("SELECT service_id, status FROM agenda") { "\(try $0.int()) \(try $0.text())" }
         }
         #expect(row == ["3 confirmed"])
     }

@@ -71,7 +71,7 @@ let benchmarks: @Sendable () -> Void = {
             Benchmark("decode \(what), \(format.name)", configuration: settings(factor)) { benchmark in
                 try counted(benchmark) {
                     blackHole(
-                        try bytes.withUnsafeBytes { try Value.decode($0, format: format, forbidUnknown: false) })
+                        try bytes.withUnsafeBytes { try Value.decode($0, format: format, rules: .all) })
                 }
             }
         }

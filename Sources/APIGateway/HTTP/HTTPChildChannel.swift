@@ -3,22 +3,30 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTP1
-import NIOHTTPTypes
+import Rookery
 
-/// An HTTP/1.1 connection whose every part is bounded, in bytes and in time, which Hummingbird's own is not.
+/// An HTTP/1.1 connection whose every part is bounded, in bytes and in time, which Hummingbird's own is not, and whose requests
+/// are handled on its event loop, where Hummingbird's are on the global pool.
 struct HTTPChildChannel: ServerChildChannel {
-    typealias Value = NIOAsyncChannel<HTTPInbound, HTTPResponsePart>
+    /// A connection, and the loop that it is confined to.
+    struct Value: ServerChildChannelValue {
+        let channel: any Channel
+        let connection: HTTPConnection
+        let executor: LoopExecutor
+    }
 
     let listener: HTTPListener
-    let responder: HTTPChannelHandler.Responder
+    /// Answers a request.
+    let respond: @Sendable (Request, HTTPConnection) async -> Response
     /// The response to a request that is not understood.
     let refuse: @Sendable (Problem) -> Response
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
-            let connection = HTTPConnection(listener, entry: try listener.admit(channel))
+            let executor = EventLoops.shared.executor(for: channel.eventLoop)
+            let connection = HTTPConnection(listener, entry: try listener.admit(channel), on: channel)
             let pipeline = channel.pipeline.syncOperations
-            try pipeline.addHandler(HTTPArrival(connection))
+            try pipeline.addHandler(HTTPArrival(connection, executor))
             var limits = NIOHTTPDecoderLimitConfiguration()
             limits.maxHeaderFieldSize = listener.limits.head
             limits.maxHeaderListSize = listener.limits.head
@@ -27,34 +35,40 @@ struct HTTPChildChannel: ServerChildChannel {
                 withPipeliningAssistance: false, withErrorHandling: false, withEncoderConfiguration: .init(),
                 withDecoderLimitConfiguration: limits)
             try pipeline.addHandler(connection)
-            return try Value(
-                wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+            return Value(channel: channel, connection: connection, executor: executor)
         }
     }
 
     func handle(value: Value, logger: Logger) async {
-        let channel = value.channel
         await withTaskCancellationHandler {
-            do {
-                try await value.executeThenClose { inbound, outbound in
-                    for try await item in inbound {
-                        let writer = ResponseWriter(outbound: outbound)
-                        switch item {
-                        case .request(let request, let hold):
-                            try await responder(request, writer, channel)
-                            withExtendedLifetime(hold) {}
-                        case .refused(let problem):
-                            let response = refuse(problem)
-                            try await writer.write(response: response.head, body: response.body)
-                        }
-                    }
-                }
-            } catch {
-                // The client is gone, or took too long to read.
-                logger.trace("a connection ended", metadata: ["error": "\(error)"])
-            }
+            await withTaskExecutorPreference(value.executor) { await serve(value.connection, value.executor) }
         } onCancel: {
-            channel.close(promise: nil)
+            value.channel.close(promise: nil)
+        }
+    }
+
+    private func serve(_ connection: HTTPConnection, _ executor: LoopExecutor) async {
+        while let item = await connection.next() {
+            switch item {
+            case .request(let request, let hold):
+                let response = await respond(request, connection)
+                await executor.comeBack()
+                await write(response, to: connection)
+                withExtendedLifetime(hold) {}
+            case .refused(let problem): await write(refuse(problem), to: connection)
+            }
+            await executor.comeBack()
+        }
+    }
+
+    private func write(_ response: Response, to connection: HTTPConnection) async {
+        guard connection.begin(response.head, length: response.body.contentLength) else { return }
+        do {
+            try await response.body.write(HTTPBodyWriter(connection: connection))
+        } catch {
+            // The client is gone, or took too long to read.
+            listener.logger.trace("a connection ended", metadata: ["error": "\(error)"])
+            connection.breakOff()
         }
     }
 }

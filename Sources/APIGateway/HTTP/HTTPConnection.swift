@@ -2,26 +2,26 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import NIOHTTP1
-import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 import Rookery
 
-/// The gateway's side of one HTTP connection: collects requests, one at a time, and keeps its time and its memory.
+/// The gateway's side of one HTTP connection: collects requests, one at a time, has them answered by the task that asks for
+/// them with ``next()``, and keeps its time and its memory.
 ///
-/// Everything runs on the connection's event loop. What may come next is ``HTTPExchange``'s to decide.
-final class HTTPConnection: ChannelDuplexHandler {
+/// Everything runs on the connection's event loop, that task too. What may come next is ``HTTPExchange``'s to decide.
+final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     typealias InboundIn = HTTPServerRequestPart
-    typealias InboundOut = HTTPInbound
-    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundIn = Never
     typealias OutboundOut = HTTPServerResponsePart
 
     /// Parts of further requests that are kept while one is answered: as many as one read brings.
     private static let waitingLimit = 4096
 
-    private let listener: HTTPListener
-    private let entry: ConnectionTable.Entry
-    private var exchange: HTTPExchange
-    private var context: ChannelHandlerContext?
+    let listener: HTTPListener
+    let entry: ConnectionTable.Entry
+    private let channel: any Channel
+    var exchange: HTTPExchange
+    var context: ChannelHandlerContext?
     private var timer: (task: Scheduled<Void>, at: NIODeadline)?
 
     private var head: HTTPRequestHead?
@@ -33,19 +33,28 @@ final class HTTPConnection: ChannelDuplexHandler {
     private var held = 0
     /// Of those, the ones of the request.
     private var heldByRequest = 0
-    private var version = HTTPVersion.http1_1
+    private(set) var version = HTTPVersion.http1_1
     /// Whether the response has no end that is known beforehand.
-    private var isStreaming = false
-    /// Whether the response was replaced, because there was no memory for it.
-    private var isSwallowing = false
+    var isStreaming = false
     private var isInputClosed = false
     /// Whether something was thrown away that the client still sends.
     private var leavesUnread = false
+    /// What the task that answers has not asked for yet, or the task that waits for it.
+    private var inbox: HTTPInbound?
+    private var reader: UnsafeContinuation<HTTPInbound?, Never>?
+    /// A stream that waits until the network takes more.
+    var writer: UnsafeContinuation<Void, Never>?
 
-    init(_ listener: HTTPListener, entry: ConnectionTable.Entry) {
+    init(_ listener: HTTPListener, entry: ConnectionTable.Entry, on channel: any Channel) {
         self.listener = listener
+        self.channel = channel
         self.entry = entry
         exchange = HTTPExchange(listener.limits, at: listener.now())
+    }
+
+    /// Where its requests come from.
+    var source: GatewayContext.Source {
+        GatewayContext.Source(logger: listener.logger, channel: channel, peer: entry.peer.address)
     }
 
     // MARK: Life
@@ -63,22 +72,42 @@ final class HTTPConnection: ChannelDuplexHandler {
         listener.table.remove(entry)
         waiting = []
         body = ByteBuffer()
+        inbox = nil
         self.context = nil
+        give(nil)
+        writable()
         context.fireChannelInactive()
     }
 
-    private func close(_ context: ChannelHandlerContext) {
+    /// The next request, when it is complete; nil when the connection is gone. For one task, on the loop.
+    func next() async -> HTTPInbound? {
+        if let item = inbox {
+            inbox = nil
+            return item
+        }
+        if context == nil { return nil }
+        // Unsafe: it is resumed in one place, which takes it out first, and always at the connection's end.
+        return await withUnsafeContinuation { reader = $0 }
+    }
+
+    private func give(_ item: HTTPInbound?) {
+        guard let reader else { return inbox = item }
+        self.reader = nil
+        reader.resume(returning: item)
+    }
+
+    func close(_ context: ChannelHandlerContext) {
         exchange.closed()
         context.close(promise: nil)
     }
 
-    private func account(_ bytes: Int) {
+    func account(_ bytes: Int) {
         held += bytes
         listener.memory.add(bytes)
         entry.peer.add(bytes)
     }
 
-    private func hasRoom(for bytes: Int) -> Bool {
+    func hasRoom(for bytes: Int) -> Bool {
         listener.memory.allows(bytes, held: held, peerHeld: entry.peer.held)
     }
 
@@ -159,8 +188,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         let hold = RequestHold(bytes: heldByRequest, listener.memory, entry.peer)
         held -= heldByRequest
         heldByRequest = 0
-        context.fireChannelRead(
-            wrapInboundOut(.request(Request(head: request, body: RequestBody(buffer: body)), hold: hold)))
+        give(.request(Request(head: request, body: RequestBody(buffer: body)), hold: hold))
     }
 
     private static func request(_ head: HTTPRequestHead) -> HTTPRequest? {
@@ -178,9 +206,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         leavesUnread = true
         head = nil
         body = ByteBuffer()
-        context.fireChannelRead(wrapInboundOut(.refused(problem)))
-        // Also when it is time that refuses, and no read is under way.
-        context.fireChannelReadComplete()
+        give(.refused(problem))
         watchTime(context)
     }
 
@@ -197,6 +223,16 @@ final class HTTPConnection: ChannelDuplexHandler {
         guard isReadDue, exchange.phase != .responding else { return }
         isReadDue = false
         context.read()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { writable() }
+    }
+
+    private func writable() {
+        let writer = self.writer
+        self.writer = nil
+        writer?.resume()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -227,73 +263,9 @@ final class HTTPConnection: ChannelDuplexHandler {
         }
     }
 
-    // MARK: Responses
+    // MARK: After a response
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        switch unwrapOutboundIn(data) {
-        case .head(let response):
-            let length = response.headerFields[.contentLength].flatMap { Int($0) }
-            isStreaming = length == nil
-            if let length, !hasRoom(for: length) {
-                isSwallowing = true
-                return writeOutOfMemory(context, promise)
-            }
-            var head = HTTPResponseHead(response)
-            head.version = version == .http1_0 ? .http1_0 : .http1_1
-            if !exchange.keepsAlive { head.headers.replaceOrAdd(name: "connection", value: "close") }
-            write(.head(head), bytes: 512, context, promise)
-        case .body(let body):
-            if isSwallowing { return promise?.succeed() ?? () }
-            if isStreaming, !hasRoom(for: body.readableBytes) {
-                promise?.fail(ChannelError.ioOnClosedChannel)
-                return close(context)
-            }
-            write(.body(.byteBuffer(body)), bytes: body.readableBytes, context, promise)
-        case .end(let trailers):
-            let wasSwallowing = isSwallowing
-            isSwallowing = false
-            if wasSwallowing { return promise?.succeed() ?? () }
-            end(trailers.map { HTTPHeaders($0) }, context, promise)
-        }
-        watchTime(context)
-    }
-
-    private func write(
-        _ part: HTTPServerResponsePart, bytes: Int, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?
-    ) {
-        account(bytes)
-        exchange.writes(bytes, at: listener.now())
-        let promise = promise ?? context.eventLoop.makePromise()
-        promise.futureResult.assumeIsolated().whenComplete { _ in self.wrote(bytes) }
-        context.write(wrapOutboundOut(part), promise: promise)
-    }
-
-    private func wrote(_ bytes: Int) {
-        // A connection that is gone has given everything back.
-        guard exchange.phase != .closed, let context else { return }
-        account(-bytes)
-        exchange.wrote(bytes, at: listener.now())
-        watchTime(context)
-    }
-
-    private func end(_ trailers: HTTPHeaders?, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
-        let promise = promise ?? context.eventLoop.makePromise()
-        promise.futureResult.assumeIsolated().whenSuccess { self.responseEnded() }
-        context.write(wrapOutboundOut(.end(trailers)), promise: promise)
-    }
-
-    /// Instead of a response that there is no room for.
-    private func writeOutOfMemory(_ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
-        let head = HTTPResponseHead(
-            version: version == .http1_0 ? .http1_0 : .http1_1, status: .serviceUnavailable,
-            headers: ["connection": "close", "content-length": "0", "retry-after": "1"])
-        _ = exchange.stop()
-        write(.head(head), bytes: 512, context, promise)
-        end(nil, context, nil)
-        context.flush()
-    }
-
-    private func responseEnded() {
+    func responseEnded() {
         guard let context, exchange.phase == .responding else { return }
         isStreaming = false
         entry.setBusy(false)
@@ -320,14 +292,13 @@ final class HTTPConnection: ChannelDuplexHandler {
             took = true
             take(part, context)
         }
-        if took { context.fireChannelReadComplete() }
     }
 
     // MARK: Time
 
     /// Sees to it that the connection's deadline is looked at when it has come. A timer that runs is left to run: mostly
     /// the deadline has moved on by then.
-    private func watchTime(_ context: ChannelHandlerContext) {
+    func watchTime(_ context: ChannelHandlerContext) {
         guard let deadline = exchange.deadline else { return }
         if let timer, timer.at <= deadline { return }
         timer?.task.cancel()

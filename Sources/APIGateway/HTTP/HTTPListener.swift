@@ -9,7 +9,8 @@ struct HTTPListener: Sendable {
     let table: ConnectionTable
     let memory: MemoryBudget
     let now: @Sendable () -> NIODeadline
-    private let logger: Logger
+    let date = HTTPDate()
+    let logger: Logger
     /// Whose lines in the log are about connections that were not let in.
     private let refusals = PeerAccount(address: "any")
 

@@ -29,6 +29,7 @@ struct AccessTokens: Sendable {
     }
 
     private let keys = JWTKeyCollection()
+    private let verified = VerifiedTokens()
     private let newest: JWKIdentifier
 
     /// Every key verifies; the newest one signs.
@@ -52,6 +53,11 @@ struct AccessTokens: Sendable {
 
     /// The user a token speaks for, and until when. Throws ``Rejection``.
     func check(_ token: String, at now: Instant) async throws(Rejection) -> (userId: Int, expiresAt: Instant) {
+        let digest = VerifiedTokens.digest(token)
+        if let known = verified[digest] {
+            guard now < known.expiresAt else { throw .expired }
+            return (known.userId, known.expiresAt)
+        }
         let claims: AccessClaims
         do {
             claims = try await keys.verify(token, as: AccessClaims.self)
@@ -62,6 +68,7 @@ struct AccessTokens: Sendable {
         else { throw .malformed }
         let expiresAt = Instant(milliseconds: Int64((claims.exp.value.timeIntervalSince1970 * 1000).rounded()))
         guard now < expiresAt else { throw .expired }
+        verified[digest] = .init(userId: id, expiresAt: expiresAt)
         return (id, expiresAt)
     }
 }

@@ -16,6 +16,30 @@ extension Transaction {
             IdempotencyKey.digest(token), user, family, now + Self.refreshLifetime)
     }
 
+    private struct RefreshTokenRecord {
+        var userId: Int
+        var family: String
+        var expiresAt: Instant
+        var rotatedAt: Instant?
+        var revokedAt: Instant?
+        var successor: String?
+        var isGraceUsed: Bool
+    }
+
+    private func refreshToken(hash: String) throws -> RefreshTokenRecord? {
+        try row(
+            """
+            SELECT user_id, family, expires_at, rotated_at, revoked_at, successor, grace_used FROM refresh_tokens
+            WHERE hash = ?
+            """, hash
+        ) { row in
+            RefreshTokenRecord(
+                userId: try row.int(), family: try row.text(), expiresAt: try row.instant(),
+                rotatedAt: try row.optionalInstant(), revokedAt: try row.optionalInstant(),
+                successor: try row.optionalText(), isGraceUsed: try row.bool())
+        }
+    }
+
     /// What became of a refresh token that was presented.
     enum Rotation {
         /// Its successor has been entered, in the same family.
@@ -30,14 +54,14 @@ extension Transaction {
     /// was never used, which is revoked then: of a family one token is good at any time.
     func rotateRefreshToken(_ token: String, successor: String, at now: Instant) throws -> Rotation {
         let hash = IdempotencyKey.digest(token)
-        guard let row = try row("SELECT * FROM refresh_tokens WHERE hash = ?", hash) else { return .refused }
-        let (family, userId) = (try row.text("family"), try row.int("user_id"))
-        guard try row.optionalInt("revoked_at") == nil, now < (try row.instant("expires_at")) else { return .refused }
+        guard let record = try refreshToken(hash: hash), record.revokedAt == nil, now < record.expiresAt else {
+            return .refused
+        }
+        let (family, userId) = (record.family, record.userId)
         let next = IdempotencyKey.digest(successor)
-        if let rotatedAt = try row.optionalInt("rotated_at") {
-            let isLate = now > Instant(milliseconds: Int64(rotatedAt)) + Self.rotationGrace
-            let former = try row.optionalText("successor")
-            guard !isLate, try !row.bool("grace_used"), let former, try isUnused(former) else {
+        if let rotatedAt = record.rotatedAt {
+            let isLate = now > rotatedAt + Self.rotationGrace
+            guard !isLate, !record.isGraceUsed, let former = record.successor, try isUnused(former) else {
                 try revokeFamily(family, at: now)
                 return .reused(userId: userId)
             }
@@ -51,8 +75,7 @@ extension Transaction {
     }
 
     private func isUnused(_ hash: String) throws -> Bool {
-        let row = try row("SELECT rotated_at, revoked_at FROM refresh_tokens WHERE hash = ?", hash)
-        return try row.map { try $0.optionalInt("rotated_at") == nil && $0.optionalInt("revoked_at") == nil } ?? false
+        try refreshToken(hash: hash).map { $0.rotatedAt == nil && $0.revokedAt == nil } ?? false
     }
 
     func revokeFamily(_ family: String, at now: Instant) throws {
@@ -60,8 +83,6 @@ extension Transaction {
     }
 
     func family(ofRefreshToken token: String) throws -> (family: String, userId: Int)? {
-        try row("SELECT family, user_id FROM refresh_tokens WHERE hash = ?", IdempotencyKey.digest(token)).map {
-            (try $0.text("family"), try $0.int("user_id"))
-        }
+        try refreshToken(hash: IdempotencyKey.digest(token)).map { ($0.family, $0.userId) }
     }
 }

@@ -28,24 +28,33 @@ extension Transaction {
         email.trimmingCharacters(in: .whitespaces).precomposedStringWithCompatibilityMapping.lowercased()
     }
 
-    private static func record(_ row: Row) throws -> UserRecord {
+    private static let recordColumns = """
+        id, email, name, role, state, created_at, password, registration_key, registration_digest, made_by, touched_by,
+        touched_at, claimed_at
+        """
+
+    private static func record(_ row: inout Row) throws -> UserRecord {
         UserRecord(
             user: User(
-                id: try row.int("id"), email: try row.text("email"), name: try row.text("name"),
-                role: try row.value("role"), state: try row.value("state"), createdAt: try row.instant("created_at")),
-            password: try row.text("password"), registrationKey: try row.optionalText("registration_key"),
-            registrationDigest: try row.optionalText("registration_digest"),
-            madeBy: try row.optionalText("made_by"), touchedBy: try row.optionalText("touched_by"),
-            touchedAt: try row.instant("touched_at"),
-            claimedAt: try row.optionalInt("claimed_at").map { Instant(milliseconds: Int64($0)) })
+                id: try row.int(), email: try row.text(), name: try row.text(), role: try row.value(),
+                state: try row.value(), createdAt: try row.instant()),
+            password: try row.text(), registrationKey: try row.optionalText(),
+            registrationDigest: try row.optionalText(), madeBy: try row.optionalText(),
+            touchedBy: try row.optionalText(), touchedAt: try row.instant(), claimedAt: try row.optionalInstant())
     }
 
     func user(id: Int) throws -> UserRecord? {
-        try row("SELECT * FROM users WHERE id = ?", id).map(Self.record)
+        try row("SELECT \(Self.recordColumns) FROM users WHERE id = ?", id, read: Self.record)
+    }
+
+    /// What a token says of an account, and no more: read for each request.
+    func standing(ofUser id: Int) throws -> (role: Role, state: UserState)? {
+        try row("SELECT role, state FROM users WHERE id = ?", id) { (try $0.value(), try $0.value()) }
     }
 
     func user(email: String) throws -> UserRecord? {
-        try row("SELECT * FROM users WHERE email_key = ?", Self.emailKey(email)).map(Self.record)
+        try row(
+            "SELECT \(Self.recordColumns) FROM users WHERE email_key = ?", Self.emailKey(email), read: Self.record)
     }
 
     /// Inserts an account. Throws `EMAIL_TAKEN`: the unique index decides, whatever was read before.
@@ -89,7 +98,7 @@ extension Transaction {
         try rows(
             "SELECT id FROM users WHERE state = 'pending_vendor' AND touched_at <= ? ORDER BY touched_at LIMIT ?",
             now - Registration.patience, limit
-        ).map { try $0.int("id") }
+        ) { try $0.int() }
     }
 
     /// Claims an account for the sweeper; false when it may not be, or no longer.
@@ -114,7 +123,7 @@ extension Transaction {
     // MARK: The signing key of earlier versions
 
     func formerSigningSeed() throws -> [UInt8]? {
-        try row("SELECT seed FROM signing_key WHERE id = 1")?.blob("seed")
+        try row("SELECT seed FROM signing_key WHERE id = 1") { try $0.blob() }
     }
 
     /// Overwrites it: it is in a file of its own now.

@@ -5,27 +5,27 @@ import Rookery
 extension Transaction {
     // MARK: Pets
 
-    private static func pet(_ row: Row) throws -> Pet {
+    private static let petColumns = "id, owner_id, name, species, breed, birth_date, notes"
+
+    private static func pet(_ row: inout Row) throws -> Pet {
         Pet(
-            id: try row.int("id"), ownerId: try row.int("owner_id"), name: try row.text("name"),
-            species: try row.value("species"), breed: try row.optionalText("breed"),
-            birthDate: try row.optionalText("birth_date").flatMap { LocalDate($0) },
-            notes: try row.optionalText("notes"))
+            id: try row.int(), ownerId: try row.int(), name: try row.text(), species: try row.value(),
+            breed: try row.optionalText(), birthDate: try row.optionalText().flatMap { LocalDate($0) },
+            notes: try row.optionalText())
     }
 
     func pet(id: Int) throws -> Pet? {
-        try row("SELECT * FROM pets WHERE id = ?", id).map(Self.pet)
+        try row("SELECT \(Self.petColumns) FROM pets WHERE id = ?", id, read: Self.pet)
     }
 
     func pets(_ request: ListPets) throws -> [Pet] {
         try rows(
-            "SELECT * FROM pets WHERE owner_id = ? AND id > ? ORDER BY id LIMIT ?", request.ownerId, request.after ?? 0,
-            request.limit
-        ).map(Self.pet)
+            "SELECT \(Self.petColumns) FROM pets WHERE owner_id = ? AND id > ? ORDER BY id LIMIT ?", request.ownerId,
+            request.after ?? 0, request.limit, read: Self.pet)
     }
 
     func petCount(ofOwner id: Int) throws -> Int {
-        try row("SELECT COUNT(*) AS count FROM pets WHERE owner_id = ?", id)?.int("count") ?? 0
+        try row("SELECT COUNT(*) FROM pets WHERE owner_id = ?", id) { try $0.int() } ?? 0
     }
 
     func insertPet(_ request: CreatePet) throws -> Pet {
@@ -39,29 +39,31 @@ extension Transaction {
 
     // MARK: Bookings
 
-    private static func booking(_ row: Row) throws -> Booking {
+    private static let bookingColumns = """
+        id, reference, customer_id, vendor_id, service_id, pet_id, start_at, end_at, service_name, price,
+        duration_minutes, notes, status, version, cancel, flagged, history, created_at
+        """
+
+    private static func booking(_ row: inout Row) throws -> Booking {
         Booking(
-            id: try row.int("id"), reference: try row.text("reference"), customerId: try row.int("customer_id"),
-            vendorId: try row.int("vendor_id"), serviceId: try row.int("service_id"), petId: try row.int("pet_id"),
-            start: try row.instant("start_at"), end: try row.instant("end_at"),
-            serviceName: try row.text("service_name"), price: try row.json("price"),
-            durationMinutes: try row.int("duration_minutes"), notes: try row.optionalText("notes"),
-            status: try row.value("status"), version: try row.int("version"),
-            cancel: try row.optionalText("cancel") == nil ? nil : row.json("cancel"), flagged: try row.bool("flagged"),
-            history: try row.json("history"), createdAt: try row.instant("created_at"))
+            id: try row.int(), reference: try row.text(), customerId: try row.int(), vendorId: try row.int(),
+            serviceId: try row.int(), petId: try row.int(), start: try row.instant(), end: try row.instant(),
+            serviceName: try row.text(), price: try row.json(), durationMinutes: try row.int(),
+            notes: try row.optionalText(), status: try row.value(), version: try row.int(),
+            cancel: try row.optionalJSON(), flagged: try row.bool(), history: try row.json(),
+            createdAt: try row.instant())
     }
 
     /// Throws `BOOKING_NOT_FOUND`.
     func booking(id: Int) throws -> Booking {
-        guard let row = try row("SELECT * FROM bookings WHERE id = ?", id) else {
-            throw RemoteError(.bookingNotFound, "There is no such booking.")
-        }
-        return try Self.booking(row)
+        let found = try row("SELECT \(Self.bookingColumns) FROM bookings WHERE id = ?", id, read: Self.booking)
+        guard let found else { throw RemoteError(.bookingNotFound, "There is no such booking.") }
+        return found
     }
 
     func bookings(_ request: ListBookings) throws -> [Booking] {
         let (sql, values) = Self.listing(request)
-        return try rows(sql, values).map(Self.booking)
+        return try rows(sql, values, read: Self.booking)
     }
 
     static func listing(_ request: ListBookings) -> (sql: String, values: [any SQLConvertible]) {
@@ -71,7 +73,8 @@ extension Transaction {
         conditions.add("status = ?", request.status?.rawValue)
         conditions.add("id < ?", request.before)
         return (
-            "SELECT * FROM bookings \(conditions.sql) ORDER BY id DESC LIMIT ?", conditions.values(and: request.limit)
+            "SELECT \(bookingColumns) FROM bookings \(conditions.sql) ORDER BY id DESC LIMIT ?",
+            conditions.values(and: request.limit)
         )
     }
 
@@ -86,8 +89,8 @@ extension Transaction {
 
     /// What is taken of a vendor's places within a span.
     func occupied(ofVendor id: Int, within span: Interval) throws -> [Interval] {
-        try rows(Self.occupied, id, span.start - Self.longestOccupation, span.end, span.start).map {
-            Interval(start: try $0.instant("start_at"), end: try $0.instant("occupied_until"))
+        try rows(Self.occupied, id, span.start - Self.longestOccupation, span.end, span.start) {
+            Interval(start: try $0.instant(), end: try $0.instant())
         }
     }
 
@@ -95,19 +98,20 @@ extension Transaction {
     func openBookings(ofCustomer id: Int) throws -> Int {
         try row(
             """
-            SELECT COUNT(*) AS count FROM bookings
+            SELECT COUNT(*) FROM bookings
             WHERE customer_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
-            """, id)?.int("count") ?? 0
+            """, id
+        ) { try $0.int() } ?? 0
     }
 
     static let petBusy = """
-        SELECT 1 AS one FROM bookings
+        SELECT 1 FROM bookings
         WHERE pet_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
             AND start_at > ? AND start_at < ? AND end_at > ? LIMIT 1
         """
 
     func isPetBusy(_ id: Int, within span: Interval) throws -> Bool {
-        try row(Self.petBusy, id, span.start - Self.longestOccupation, span.end, span.start) != nil
+        try exists(Self.petBusy, id, span.start - Self.longestOccupation, span.end, span.start)
     }
 
     /// Inserts a booking under the first of the references that no other has.
@@ -126,7 +130,12 @@ extension Transaction {
                     reference, request.customerId, request.vendorId, request.serviceId, request.petId, wish.start,
                     wish.end, wish.occupied.end, wish.service.name, wish.service.price.json,
                     wish.service.durationMinutes, request.notes, history.json, now)
-                return try booking(id: id)
+                return Booking(
+                    id: id, reference: reference, customerId: request.customerId, vendorId: request.vendorId,
+                    serviceId: request.serviceId, petId: request.petId, start: wish.start, end: wish.end,
+                    serviceName: wish.service.name, price: wish.service.price,
+                    durationMinutes: wish.service.durationMinutes, notes: request.notes, status: .pending, version: 1,
+                    cancel: nil, flagged: false, history: history, createdAt: now)
             } catch let error as ConstraintViolated where error.message.contains("reference") {
                 continue
             }
@@ -139,15 +148,20 @@ extension Transaction {
         throws
         -> Booking
     {
-        let history = booking.history + [BookingStep(status: status, at: now, by: actor)]
+        var moved = booking
+        moved.status = status
+        moved.version += 1
+        moved.history.append(BookingStep(status: status, at: now, by: actor))
+        moved.cancel = cancel ?? booking.cancel
         try execute(
-            "UPDATE bookings SET status = ?, version = version + 1, history = ?, cancel = ? WHERE id = ?",
-            status.rawValue, history.json, (cancel ?? booking.cancel)?.json, booking.id)
-        return try self.booking(id: booking.id)
+            "UPDATE bookings SET status = ?, version = ?, history = ?, cancel = ? WHERE id = ?",
+            status.rawValue, moved.version, moved.history.json, moved.cancel?.json, booking.id)
+        return moved
     }
 
     func unconfirmedBookings(startedBy instant: Instant) throws -> [Booking] {
-        try rows("SELECT * FROM bookings WHERE status = 'pending' AND start_at <= ? LIMIT 100", instant).map(
-            Self.booking)
+        try rows(
+            "SELECT \(Self.bookingColumns) FROM bookings WHERE status = 'pending' AND start_at <= ? LIMIT 100", instant,
+            read: Self.booking)
     }
 }

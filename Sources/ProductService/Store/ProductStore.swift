@@ -16,25 +16,25 @@ struct InventoryRecord: Sendable {
 }
 
 extension Transaction {
-    private static func product(_ row: Row) throws -> Product {
+    private static let productColumns = "id, vendor_id, sku, name, price, species, status"
+
+    private static func product(_ row: inout Row) throws -> Product {
         Product(
-            id: try row.int("id"), vendorId: try row.int("vendor_id"), sku: try row.text("sku"),
-            name: try row.text("name"), price: try row.json("price"), species: try row.json("species"),
-            status: try row.value("status"))
+            id: try row.int(), vendorId: try row.int(), sku: try row.text(), name: try row.text(),
+            price: try row.json(), species: try row.json(), status: try row.value())
     }
 
     /// Throws `PRODUCT_NOT_FOUND`.
     func product(id: Int) throws -> Product {
-        guard let row = try row("SELECT * FROM products WHERE id = ?", id) else {
-            throw RemoteError(.productNotFound, "There is no such product.")
-        }
-        return try Self.product(row)
+        let found = try row("SELECT \(Self.productColumns) FROM products WHERE id = ?", id, read: Self.product)
+        guard let found else { throw RemoteError(.productNotFound, "There is no such product.") }
+        return found
     }
 
     /// Products in the shop, by id.
     func products(_ request: ListProducts) throws -> [Product] {
         let (sql, values) = Self.listing(request)
-        return try rows(sql, values).map(Self.product)
+        return try rows(sql, values, read: Self.product)
     }
 
     static func listing(_ request: ListProducts) -> (sql: String, values: [any SQLConvertible]) {
@@ -43,11 +43,14 @@ extension Transaction {
         conditions.add("vendor_id = ?", request.vendorId)
         conditions.add("species LIKE '%\"' || ? || '\"%'", request.species?.rawValue)
         conditions.add("id > ?", request.after)
-        return ("SELECT * FROM products \(conditions.sql) ORDER BY id LIMIT ?", conditions.values(and: request.limit))
+        return (
+            "SELECT \(productColumns) FROM products \(conditions.sql) ORDER BY id LIMIT ?",
+            conditions.values(and: request.limit)
+        )
     }
 
     func productCount(ofVendor id: Int) throws -> Int {
-        try row("SELECT COUNT(*) AS count FROM products WHERE vendor_id = ?", id)?.int("count") ?? 0
+        try row("SELECT COUNT(*) FROM products WHERE vendor_id = ?", id) { try $0.int() } ?? 0
     }
 
     /// Throws `SKU_TAKEN`.
@@ -61,7 +64,9 @@ extension Transaction {
                 INSERT INTO inventory (product_id, quantity, reserved, threshold, version, updated_at)
                 VALUES (?, ?, 0, ?, 1, ?)
                 """, id, request.quantity, request.lowStockThreshold, now)
-            return try product(id: id)
+            return Product(
+                id: id, vendorId: request.vendorId, sku: request.sku, name: request.name, price: request.price,
+                species: request.species, status: .active)
         } catch is ConstraintViolated {
             throw RemoteError(.skuTaken, "This vendor has a product with this SKU.")
         }
@@ -69,21 +74,20 @@ extension Transaction {
 
     // MARK: Inventory
 
-    private static func record(_ row: Row) throws -> InventoryRecord {
+    private static let recordColumns = "product_id, quantity, reserved, threshold, inventory.version"
+
+    private static func record(_ row: inout Row) throws -> InventoryRecord {
         InventoryRecord(
-            productId: try row.int("product_id"),
-            stock: Stock(
-                quantity: try row.int("quantity"), reserved: try row.int("reserved"),
-                threshold: try row.int("threshold")),
-            version: try row.int("version"))
+            productId: try row.int(),
+            stock: Stock(quantity: try row.int(), reserved: try row.int(), threshold: try row.int()),
+            version: try row.int())
     }
 
     /// Throws `PRODUCT_NOT_FOUND`.
     func inventory(ofProduct id: Int) throws -> InventoryRecord {
-        guard let row = try row("SELECT * FROM inventory WHERE product_id = ?", id) else {
-            throw RemoteError(.productNotFound, "Nothing is tracked for this product.")
-        }
-        return try Self.record(row)
+        let found = try row("SELECT \(Self.recordColumns) FROM inventory WHERE product_id = ?", id, read: Self.record)
+        guard let found else { throw RemoteError(.productNotFound, "Nothing is tracked for this product.") }
+        return found
     }
 
     /// Changes a product's stock: row, log and events, all or nothing.
@@ -120,31 +124,35 @@ extension Transaction {
 
     // MARK: Reservations
 
-    private static func reservation(_ row: Row) throws -> Reservation {
+    private static let reservationColumns = "id, product_id, customer_id, quantity, status, expires_at"
+
+    private static func reservation(_ row: inout Row) throws -> Reservation {
         Reservation(
-            id: try row.int("id"), productId: try row.int("product_id"), customerId: try row.optionalInt("customer_id"),
-            quantity: try row.int("quantity"), status: try row.value("status"), expiresAt: try row.instant("expires_at")
-        )
+            id: try row.int(), productId: try row.int(), customerId: try row.optionalInt(), quantity: try row.int(),
+            status: try row.value(), expiresAt: try row.instant())
     }
 
     /// A reservation, of that customer if one is given. Throws `RESERVATION_NOT_FOUND`.
     func reservation(id: Int, customerId: Int?) throws -> Reservation {
-        let row = try row("SELECT * FROM reservations WHERE id = ?", id)
-        guard let reservation = try row.map(Self.reservation), customerId == nil || reservation.customerId == customerId
-        else { throw RemoteError(.reservationNotFound, "There is no such reservation.") }
-        return reservation
+        let found = try row(
+            "SELECT \(Self.reservationColumns) FROM reservations WHERE id = ?", id, read: Self.reservation)
+        guard let found, customerId == nil || found.customerId == customerId else {
+            throw RemoteError(.reservationNotFound, "There is no such reservation.")
+        }
+        return found
     }
 
     func expiredReservations(at now: Instant) throws -> [Reservation] {
-        try rows("SELECT * FROM reservations WHERE status = 'held' AND expires_at <= ? ORDER BY id LIMIT 100", now)
-            .map(Self.reservation)
+        try rows(
+            """
+            SELECT \(Self.reservationColumns) FROM reservations
+            WHERE status = 'held' AND expires_at <= ? ORDER BY id LIMIT 100
+            """, now, read: Self.reservation)
     }
 
     /// How many reservations a customer holds.
     func heldReservations(ofCustomer id: Int) throws -> Int {
-        try row("SELECT COUNT(*) AS count FROM reservations WHERE customer_id = ? AND status = 'held'", id)?.int(
-            "count")
-            ?? 0
+        try row("SELECT COUNT(*) FROM reservations WHERE customer_id = ? AND status = 'held'", id) { try $0.int() } ?? 0
     }
 
     func insertReservation(_ request: ReserveInventory, expiresAt: Instant) throws -> Reservation {
@@ -153,7 +161,9 @@ extension Transaction {
             INSERT INTO reservations (product_id, customer_id, quantity, status, expires_at)
             VALUES (?, ?, ?, 'held', ?)
             """, request.productId, request.customerId, request.quantity, expiresAt)
-        return try reservation(id: id, customerId: nil)
+        return Reservation(
+            id: id, productId: request.productId, customerId: request.customerId, quantity: request.quantity,
+            status: .held, expiresAt: expiresAt)
     }
 
     func setStatus(_ status: ReservationStatus, ofReservation id: Int) throws {
@@ -165,12 +175,12 @@ extension Transaction {
     /// The name of this store, which its cursors carry: a number of another store's log means nothing here.
     func epoch(orMake name: String) throws -> String {
         try execute("INSERT OR IGNORE INTO store (id, epoch) VALUES (1, ?)", name)
-        return try row("SELECT epoch FROM store WHERE id = 1")?.text("epoch") ?? name
+        return try row("SELECT epoch FROM store WHERE id = 1") { try $0.text() } ?? name
     }
 
     /// The number of the last change that was committed.
     func lastSeq() throws -> Int {
-        try row("SELECT COALESCE(MAX(seq), 0) AS seq FROM inventory_changes")?.int("seq") ?? 0
+        try row("SELECT MAX(seq) FROM inventory_changes") { try $0.optionalInt() ?? 0 } ?? 0
     }
 
     /// The stock of what a watcher asked for.
@@ -183,28 +193,26 @@ extension Transaction {
         }
         return try rows(
             """
-            SELECT inventory.* FROM products JOIN inventory ON inventory.product_id = products.id
+            SELECT \(Self.recordColumns) FROM products JOIN inventory ON inventory.product_id = products.id
             WHERE vendor_id = ? ORDER BY products.id
-            """, request.vendorId
-        ).map(Self.record)
+            """, request.vendorId, read: Self.record)
     }
 
     /// The changes after a number, at most `limit` of them.
     func changes(after seq: Int, limit: Int) throws -> [InventoryTail.Entry] {
         try rows(
             """
-            SELECT inventory_changes.*, products.vendor_id FROM inventory_changes
+            SELECT seq, product_id, vendor_id, version, reason, before, after, at FROM inventory_changes
             JOIN products ON products.id = inventory_changes.product_id
             WHERE seq > ? ORDER BY seq LIMIT ?
             """, seq, limit
-        ).map { row in
-            let seq = try row.int("seq")
-            let productId = try row.int("product_id")
+        ) { row in
+            let (seq, productId, vendorId) = (try row.int(), try row.int(), try row.int())
             return InventoryTail.Entry(
-                seq: seq, productId: productId, vendorId: try row.int("vendor_id"),
+                seq: seq, productId: productId, vendorId: vendorId,
                 chunk: .change(
-                    seq: seq, productId: productId, version: try row.int("version"), reason: try row.value("reason"),
-                    before: try row.json("before"), after: try row.json("after"), at: try row.instant("at")))
+                    seq: seq, productId: productId, version: try row.int(), reason: try row.value(),
+                    before: try row.json(), after: try row.json(), at: try row.instant()))
         }
     }
 }

@@ -3,41 +3,52 @@ import PetProStorage
 import Rookery
 
 extension Transaction {
-    private func vendor(_ row: Row) throws -> Vendor {
-        let id = try row.int("id")
-        return Vendor(
-            id: id, userId: try row.int("user_id"), businessName: try row.text("business_name"),
-            type: try row.value("type"), email: try row.optionalText("email"), phone: try row.optionalText("phone"),
-            address: try row.optionalText("address"), timeZone: try row.text("time_zone"),
-            currency: try row.value("currency"), capacity: try row.int("capacity"),
-            leadTimeMinutes: try row.int("lead_time_minutes"), horizonDays: try row.int("horizon_days"),
-            status: try row.value("status"), version: try row.int("version"), services: try services(ofVendor: id),
-            hours: try hours(ofVendor: id))
+    private static let vendorColumns = """
+        id, user_id, business_name, type, email, phone, address, time_zone, currency, capacity, lead_time_minutes,
+        horizon_days, status, version
+        """
+
+    /// Without its services and hours.
+    private static func vendor(_ row: inout Row) throws -> Vendor {
+        Vendor(
+            id: try row.int(), userId: try row.int(), businessName: try row.text(), type: try row.value(),
+            email: try row.optionalText(), phone: try row.optionalText(), address: try row.optionalText(),
+            timeZone: try row.text(), currency: try row.value(), capacity: try row.int(),
+            leadTimeMinutes: try row.int(), horizonDays: try row.int(), status: try row.value(),
+            version: try row.int(), services: [], hours: [])
     }
 
-    private static func listing(_ row: Row) throws -> VendorListing {
+    private func withServicesAndHours(_ found: Vendor) throws -> Vendor {
+        var vendor = found
+        vendor.services = try services(ofVendor: found.id)
+        vendor.hours = try hours(ofVendor: found.id)
+        return vendor
+    }
+
+    private static let listingColumns = "id, business_name, type, email, phone, address, time_zone, currency, status"
+
+    private static func listing(_ row: inout Row) throws -> VendorListing {
         VendorListing(
-            id: try row.int("id"), businessName: try row.text("business_name"), type: try row.value("type"),
-            email: try row.optionalText("email"), phone: try row.optionalText("phone"),
-            address: try row.optionalText("address"), timeZone: try row.text("time_zone"),
-            currency: try row.value("currency"), status: try row.value("status"))
+            id: try row.int(), businessName: try row.text(), type: try row.value(), email: try row.optionalText(),
+            phone: try row.optionalText(), address: try row.optionalText(), timeZone: try row.text(),
+            currency: try row.value(), status: try row.value())
     }
 
     /// Throws `VENDOR_NOT_FOUND`.
     func vendor(id: Int) throws -> Vendor {
-        guard let row = try row("SELECT * FROM vendors WHERE id = ?", id) else {
-            throw RemoteError(.vendorNotFound, "There is no such vendor.")
-        }
-        return try vendor(row)
+        let found = try row("SELECT \(Self.vendorColumns) FROM vendors WHERE id = ?", id, read: Self.vendor)
+        guard let found else { throw RemoteError(.vendorNotFound, "There is no such vendor.") }
+        return try withServicesAndHours(found)
     }
 
     func vendor(userId: Int) throws -> Vendor? {
-        try row("SELECT * FROM vendors WHERE user_id = ?", userId).map(vendor)
+        try row("SELECT \(Self.vendorColumns) FROM vendors WHERE user_id = ?", userId, read: Self.vendor)
+            .map(withServicesAndHours)
     }
 
     func vendors(_ request: ListVendors) throws -> [VendorListing] {
         let (sql, values) = Self.listing(request)
-        return try rows(sql, values).map(Self.listing)
+        return try rows(sql, values, read: Self.listing)
     }
 
     static func listing(_ request: ListVendors) -> (sql: String, values: [any SQLConvertible]) {
@@ -45,14 +56,16 @@ extension Transaction {
         conditions.add("status = ?", request.status?.rawValue)
         conditions.add("type = ?", request.type?.rawValue)
         conditions.add("id > ?", request.after)
-        return ("SELECT * FROM vendors \(conditions.sql) ORDER BY id LIMIT ?", conditions.values(and: request.limit))
+        return (
+            "SELECT \(listingColumns) FROM vendors \(conditions.sql) ORDER BY id LIMIT ?",
+            conditions.values(and: request.limit)
+        )
     }
 
     /// The registration that made a user's vendor, if there is one.
     func registration(ofUser id: Int) throws -> VendorRegistration.Existing? {
-        try row("SELECT registration, business_name FROM vendors WHERE user_id = ?", id).map { row in
-            VendorRegistration.Existing(
-                digest: try row.optionalText("registration"), businessName: try row.text("business_name"))
+        try row("SELECT registration, business_name FROM vendors WHERE user_id = ?", id) { row in
+            VendorRegistration.Existing(digest: try row.optionalText(), businessName: try row.text())
         }
     }
 
@@ -75,7 +88,7 @@ extension Transaction {
     private static let memoryOfGoneAccounts: Duration = .seconds(24 * 3600)
 
     func isGone(account id: Int) throws -> Bool {
-        try row("SELECT 1 AS one FROM gone_accounts WHERE user_id = ?", id) != nil
+        try exists("SELECT 1 FROM gone_accounts WHERE user_id = ?", id)
     }
 
     func rememberGone(account id: Int, at now: Instant) throws {
@@ -90,20 +103,21 @@ extension Transaction {
 
     // MARK: Services
 
-    private static func service(_ row: Row) throws -> OfferedService {
+    private static func service(_ row: inout Row) throws -> OfferedService {
         OfferedService(
-            id: try row.int("id"), vendorId: try row.int("vendor_id"), name: try row.text("name"),
-            durationMinutes: try row.int("duration_minutes"), price: try row.json("price"),
-            species: try row.json("species"), bufferMinutes: try row.int("buffer_minutes"),
-            active: try row.bool("active"))
+            id: try row.int(), vendorId: try row.int(), name: try row.text(), durationMinutes: try row.int(),
+            price: try row.json(), species: try row.json(), bufferMinutes: try row.int(), active: try row.bool())
     }
 
     /// Vendors from before ``Holdings/services`` may have more than that. Of more than so many the rest is not shown.
     private static let shownServices = 500
 
     func services(ofVendor id: Int) throws -> [OfferedService] {
-        try rows("SELECT * FROM services WHERE vendor_id = ? ORDER BY id LIMIT ?", id, Self.shownServices).map(
-            Self.service)
+        try rows(
+            """
+            SELECT id, vendor_id, name, duration_minutes, price, species, buffer_minutes, active FROM services
+            WHERE vendor_id = ? ORDER BY id LIMIT ?
+            """, id, Self.shownServices, read: Self.service)
     }
 
     func insertService(_ request: AddService) throws -> OfferedService {
@@ -131,17 +145,17 @@ extension Transaction {
 
     // MARK: Hours
 
-    private static func time(_ row: Row, _ column: String) throws -> LocalTime {
-        guard let time = LocalTime(try row.text(column)) else {
-            throw SchemaMismatch(description: "column \(column) is not a time of day")
+    private static func time(_ row: inout Row) throws -> LocalTime {
+        let text = try row.text()
+        guard let time = LocalTime(text) else {
+            throw SchemaMismatch(description: "\(text) is not a time of day")
         }
         return time
     }
 
     func hours(ofVendor id: Int) throws -> [OpeningHours] {
-        try rows("SELECT * FROM hours WHERE vendor_id = ? ORDER BY weekday, open", id).map { row in
-            OpeningHours(
-                weekday: try row.int("weekday"), open: try Self.time(row, "open"), close: try Self.time(row, "close"))
+        try rows("SELECT weekday, open, close FROM hours WHERE vendor_id = ? ORDER BY weekday, open", id) { row in
+            OpeningHours(weekday: try row.int(), open: try Self.time(&row), close: try Self.time(&row))
         }
     }
 
@@ -164,20 +178,19 @@ extension Transaction {
     }
 
     /// The hours that decide about one day.
-    func schedule(ofVendor id: Int, on date: LocalDate) throws -> Schedule {
+    func schedule(of vendor: Vendor, on date: LocalDate) throws -> Schedule {
         var schedule = Schedule(weekly: [:], special: [:])
-        for hours in try hours(ofVendor: id) {
+        for hours in vendor.hours {
             if let opening = Schedule.Opening(open: hours.open, close: hours.close) {
                 schedule.weekly[hours.weekday, default: []].append(opening)
             }
         }
-        if let row = try row("SELECT * FROM special_days WHERE vendor_id = ? AND date = ?", id, date) {
-            let isClosed = try row.bool("closed")
-            let opening =
-                isClosed
-                ? nil : Schedule.Opening(open: try Self.time(row, "open"), close: try Self.time(row, "close"))
-            schedule.special[date] = opening.map { [$0] } ?? []
+        let special = try row(
+            "SELECT closed, open, close FROM special_days WHERE vendor_id = ? AND date = ?", vendor.id, date
+        ) { row in
+            try row.bool() ? [] : [Schedule.Opening(open: try Self.time(&row), close: try Self.time(&row))]
         }
+        if let special { schedule.special[date] = special.compactMap { $0 } }
         return schedule
     }
 

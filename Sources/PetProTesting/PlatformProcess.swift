@@ -1,29 +1,36 @@
-import Foundation
-import PetProTesting
+public import Foundation
 import Rookery
 import RookeryTesting
 
-/// The platform that is attacked: one process, with data of its own.
-struct Victim: Sendable {
+/// A platform to measure or to attack: one process, with demo data of its own.
+public struct PlatformProcess: Sendable {
     /// The HTTP port.
-    let port: Int
+    public let port: Int
     /// The ports of the services: auth, booking, vendor, product.
-    let servicePorts: [Int]
-    let http: HTTP
+    public let servicePorts: [Int]
+    /// A client of it.
+    public let http: HTTP
     private let program: RunningProgram
-    private let data: String
+    /// The folder of its databases.
+    public let data: String
 
-    /// What the platform logs, for whom an attack has shown something.
-    var log: String { data + ".log" }
+    /// The file of what it logs.
+    public var log: String { data + ".log" }
+    /// Its process.
+    public var processID: Int32 { program.processID }
 
-    /// Starts it and waits until it is ready.
-    static func start(_ program: URL, core: Int?, passwordCost: Int) async throws -> Victim {
-        let data = NSTemporaryDirectory() + "petpro-attack-" + UUID().uuidString
+    /// Starts it, on one core if that is said, and waits until it is ready. `purpose` is part of its folder's name. Throws
+    /// ``HTTP/Unexpected`` when it ends before.
+    public static func start(
+        _ program: URL, purpose: String, core: Int? = nil, passwordCost: Int, options: [String] = []
+    ) async throws -> PlatformProcess {
+        let data = NSTemporaryDirectory() + "petpro-\(purpose)-" + UUID().uuidString
         let ports = try await FreePorts.first(of: 5)
-        let arguments = [
-            "up", "--demo", "--data", data, "--http", "127.0.0.1:\(ports)", "--base-port", "\(ports + 1)",
-            "--password-cost", "\(passwordCost)", "--log-level", "error",
-        ]
+        let arguments =
+            [
+                "up", "--demo", "--data", data, "--http", "127.0.0.1:\(ports)", "--base-port", "\(ports + 1)",
+                "--password-cost", "\(passwordCost)", "--log-level", "error",
+            ] + options
         let running =
             if let core {
                 try RunningProgram(
@@ -35,13 +42,13 @@ struct Victim: Sendable {
             running.send(SIGKILL)
             throw HTTP.Unexpected("the platform ended before it was ready: see \(data).log")
         }
-        return Victim(
+        return PlatformProcess(
             port: ports, servicePorts: Array((ports + 1)...(ports + 4)), http: HTTP(url: "http://127.0.0.1:\(ports)"),
             program: running, data: data)
     }
 
     /// Forgets the largest amount of memory that there has been.
-    func resetPeak() {
+    public func resetPeak() {
         // Only Linux has it; without it the peak is that since the start.
         if let file = FileHandle(forWritingAtPath: "/proc/\(program.processID)/clear_refs") {
             try? file.write(contentsOf: Data("5".utf8))
@@ -50,25 +57,30 @@ struct Victim: Sendable {
     }
 
     /// The largest amount of memory there has been since ``resetPeak()``, in MiB; nil where the system does not say.
-    var peakMemory: Int? {
+    public var peakMemory: Int? { memory("VmHWM:") }
+    /// The memory that is in use now, in MiB; nil where the system does not say.
+    public var memory: Int? { memory("VmRSS:") }
+
+    private func memory(_ name: String) -> Int? {
         guard let status = try? String(contentsOfFile: "/proc/\(program.processID)/status", encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") })
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix(name) })
         else { return nil }
         return line.split(separator: " ").compactMap { Int($0) }.first.map { ($0 + 1023) / 1024 }
     }
 
     /// Asks it to stop, and gives how long that took and with which exit code it ended.
-    func stop() async -> (took: Duration, code: Int32) {
+    public func stop() async -> (took: Duration, code: Int32) {
         let begin = ContinuousClock.now
         program.send(SIGTERM)
         let code = await program.exitCode()
         return (begin.duration(to: .now), code)
     }
 
-    func kill() { program.send(SIGKILL) }
+    /// Ends it at once.
+    public func kill() { program.send(SIGKILL) }
 
     /// Takes its data away, and its log.
-    func remove() {
+    public func remove() {
         try? FileManager.default.removeItem(atPath: data)
         try? FileManager.default.removeItem(atPath: log)
     }

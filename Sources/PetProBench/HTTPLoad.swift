@@ -1,0 +1,215 @@
+import NIOCore
+import NIOPosix
+
+/// A load of HTTP requests that costs as little as can be: one event loop, requests that are made beforehand or by a closure,
+/// answers of which only the status is read.
+struct HTTPLoad: Sendable {
+    /// How requests follow one another.
+    enum Shape: Sendable {
+        /// Each connection sends the next one when the last is answered.
+        case closed(connections: Int)
+        /// So many a second, whatever is answered; a request that finds no connection free waits, and its time runs.
+        case open(rate: Int, connections: Int)
+    }
+
+    let port: Int
+    let shape: Shape
+    let seconds: Double
+    /// Before anything is counted.
+    var warmUp = 0.5
+    /// The bytes of the request with that number.
+    let request: @Sendable (Int) -> ByteBuffer
+    /// Whether a status is the one that is wanted.
+    var isWanted: @Sendable (Int) -> Bool = { (200..<300).contains($0) }
+
+    /// Runs to its end. Throws when no connection can be made.
+    func run() async throws -> LoadResult {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        do {
+            let result = try await loop.flatSubmit { LoadRun(self, loop).start() }.get()
+            try await group.shutdownGracefully()
+            return result
+        } catch {
+            try await group.shutdownGracefully()
+            throw error
+        }
+    }
+}
+
+/// One run of a load. Confined to its event loop.
+final class LoadRun: @unchecked Sendable {
+    private let load: HTTPLoad
+    private let loop: any EventLoop
+    private let result = LoadResult()
+    private let done: EventLoopPromise<LoadResult>
+    private var idle: [LoadConnection] = []
+    /// When the requests that found no connection free were due.
+    private var waiting = CircularBuffer<NIODeadline>()
+    private var underWay = 0
+    private var number = 0
+    private var due = 0
+    private var began = NIODeadline.now()
+    private var counted: NIODeadline { began + .nanoseconds(Int64(load.warmUp * 1e9)) }
+    private var end: NIODeadline { counted + .nanoseconds(Int64(load.seconds * 1e9)) }
+    private var isRunning = false
+    private var isOver = false
+    /// How long answers are waited for at the end.
+    private static let patience = TimeAmount.seconds(10)
+
+    init(_ load: HTTPLoad, _ loop: any EventLoop) {
+        self.load = load
+        self.loop = loop
+        done = loop.makePromise()
+    }
+
+    func start() -> EventLoopFuture<LoadResult> {
+        let connections =
+            switch load.shape {
+            case .closed(let connections), .open(_, let connections): connections
+            }
+        let connected = (0..<connections).map { _ in connect() }
+        EventLoopFuture.andAllSucceed(connected, on: loop).whenComplete { outcome in
+            if case .failure(let error) = outcome { return self.done.fail(error) }
+            self.began = .now()
+            self.isRunning = true
+            switch self.load.shape {
+            case .closed:
+                let all = self.idle
+                self.idle = []
+                for connection in all { self.send(on: connection, due: .now()) }
+            case .open(let rate, _): self.tick(rate)
+            }
+            self.loop.scheduleTask(deadline: self.end) { self.stop() }
+        }
+        return done.futureResult
+    }
+
+    private func connect() -> EventLoopFuture<Void> {
+        ClientBootstrap(group: loop)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(LoadConnection(self))
+                }
+            }
+            .connect(host: "127.0.0.1", port: load.port).map { _ in }
+    }
+
+    private func tick(_ rate: Int) {
+        if isOver { return }
+        let now = NIODeadline.now()
+        let wanted = Int(Double((now - began).nanoseconds) * Double(rate) / 1e9)
+        while due < wanted {
+            let at = began + .nanoseconds(Int64(Double(due) * 1e9 / Double(rate)))
+            due += 1
+            if let connection = idle.popLast() {
+                send(on: connection, due: at)
+            } else {
+                waiting.append(at)
+            }
+        }
+        loop.scheduleTask(in: .microseconds(500)) { self.tick(rate) }
+    }
+
+    private func send(on connection: LoadConnection, due: NIODeadline) {
+        underWay += 1
+        connection.send(load.request(number), due: due)
+        number += 1
+    }
+
+    func free(_ connection: LoadConnection) {
+        if isOver { endIfDone() } else { next(connection) }
+    }
+
+    private func next(_ connection: LoadConnection) {
+        if case .closed = load.shape { return send(on: connection, due: .now()) }
+        if let due = waiting.popFirst() { send(on: connection, due: due) } else { idle.append(connection) }
+    }
+
+    func connected(_ connection: LoadConnection) {
+        // One that was lost is made anew, and goes on.
+        if isRunning { next(connection) } else { idle.append(connection) }
+    }
+
+    func answered(_ status: Int, due: NIODeadline) {
+        underWay -= 1
+        let now = NIODeadline.now()
+        if due >= counted, due < end {
+            result.note(status, isWanted: load.isWanted(status), nanoseconds: (now - due).nanoseconds)
+        }
+    }
+
+    func lost(_ reason: String, due: NIODeadline?) {
+        if let due {
+            underWay -= 1
+            if due >= counted { result.failed(reason) }
+        }
+        if isOver { return endIfDone() }
+        connect().whenFailure { self.result.failed("no connection: \($0)") }
+    }
+
+    private func stop() {
+        isOver = true
+        result.seconds = load.seconds
+        for _ in waiting { result.failed("not sent") }
+        waiting = []
+        loop.scheduleTask(in: Self.patience) {
+            if self.underWay > 0 { self.result.failed("unanswered") }
+            self.underWay = 0
+            self.endIfDone()
+        }
+        endIfDone()
+    }
+
+    private func endIfDone() { if isOver, underWay <= 0 { done.succeed(result) } }
+}
+
+/// One connection of a load.
+final class LoadConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let run: LoadRun
+    private var context: ChannelHandlerContext?
+    private var received = ByteBuffer()
+    private var due: NIODeadline?
+    private var failure: String?
+
+    init(_ run: LoadRun) { self.run = run }
+
+    func channelActive(context: ChannelHandlerContext) {
+        self.context = context
+        run.connected(self)
+    }
+
+    func send(_ request: ByteBuffer, due: NIODeadline) {
+        self.due = due
+        context?.writeAndFlush(wrapOutboundOut(request), promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if received.readableBytes == 0 { received = bytes } else { received.writeBuffer(&bytes) }
+        do {
+            while let response = try ResponseScanner.next(&received) {
+                guard let due else { throw ResponseScanner.Malformed(description: "an answer to nothing") }
+                self.due = nil
+                run.answered(response.status, due: due)
+                if response.isLast { return context.close(promise: nil) }
+                run.free(self)
+            }
+        } catch {
+            failure = "\(error)"
+            context.close(promise: nil)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.context = nil
+        run.lost(failure ?? "connection closed", due: due)
+        due = nil
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
