@@ -25,14 +25,16 @@ struct Endpoint: Sendable {
     let query: [(name: String, schema: Schema)]
     /// The statuses it answers with, besides 500.
     let statuses: [Int]
-    /// Checks what can be checked without asking a service.
-    let check: @Sendable (GatewayCall) throws -> Void
-    let handle: @Sendable (GatewayCall) async throws -> Response
+    /// Checks what can be checked without asking a service, and gives what then answers.
+    let prepare: @Sendable (GatewayCall) throws -> Handler
+
+    /// Answers a request.
+    typealias Handler = @Sendable (GatewayCall) async throws -> Response
 
     init(
         _ method: HTTPRequest.Method, _ path: String, _ summary: String, _ access: Access = .everybody,
         query: [(name: String, schema: Schema)] = [], statuses: [Int],
-        handle: @escaping @Sendable (GatewayCall) async throws -> Response
+        handle: @escaping Handler
     ) {
         self.method = method
         self.path = path
@@ -41,8 +43,7 @@ struct Endpoint: Sendable {
         self.body = nil
         self.query = query
         self.statuses = statuses
-        self.check = { _ in }
-        self.handle = handle
+        self.prepare = { _ in handle }
     }
 
     /// An operation with a body, which is checked before anything else happens: a request that is wrong causes no call.
@@ -57,8 +58,10 @@ struct Endpoint: Sendable {
         self.body = Body.schema
         self.query = []
         self.statuses = statuses
-        self.check = { _ = try $0.message(Body.self) }
-        self.handle = { try await handle($0, try $0.message(Body.self)) }
+        self.prepare = { call in
+            let body = try call.message(Body.self)
+            return { try await handle($0, body) }
+        }
     }
 
     /// Whether it has a password hashed, which takes a core for a good part of a second.

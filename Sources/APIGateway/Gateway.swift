@@ -245,12 +245,12 @@ public struct Gateway: Service {
         // The connection has collected it already, within its limits.
         let body = try await request.body.collect(upTo: .max)
         var call = GatewayCall(request: request, context: context, body: body, traceId: traceId)
-        try endpoint.check(call)
+        let handle = try endpoint.prepare(call)
         let surroundings = MessageContext(
             pattern: "http", metadata: [MessageContext.requestIDKey: traceId], peer: "gateway")
         return try await MessageContext.$source.withValue(surroundings) {
             if let token { call.user = try await authenticate(token, endpoint.access) }
-            return try await endpoint.handle(call)
+            return try await handle(call)
         }
     }
 

@@ -68,7 +68,7 @@ final class LoadRun: @unchecked Sendable {
             switch load.shape {
             case .closed(let connections), .open(_, let connections): connections
             }
-        let connected = (0..<connections).map { _ in connect() }
+        let connected = (0..<connections).map { connect($0) }
         EventLoopFuture.andAllSucceed(connected, on: loop).whenComplete { outcome in
             if case .failure(let error) = outcome { return self.done.fail(error) }
             self.began = .now()
@@ -85,12 +85,20 @@ final class LoadRun: @unchecked Sendable {
         return done.futureResult
     }
 
-    private func connect() -> EventLoopFuture<Void> {
-        ClientBootstrap(group: loop)
+    /// Several addresses of this machine, because one client may only have so many connections.
+    private func connect(_ number: Int) -> EventLoopFuture<Void> {
+        let address: SocketAddress
+        do {
+            address = try SocketAddress(ipAddress: "127.0.1.\(1 + number / 200 % 250)", port: 0)
+        } catch {
+            return loop.makeFailedFuture(error)
+        }
+        return ClientBootstrap(group: loop)
+            .bind(to: address)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(LoadConnection(self))
+                    try channel.pipeline.syncOperations.addHandler(LoadConnection(self, number))
                 }
             }
             .connect(host: "127.0.0.1", port: load.port).map { _ in }
@@ -140,13 +148,13 @@ final class LoadRun: @unchecked Sendable {
         }
     }
 
-    func lost(_ reason: String, due: NIODeadline?) {
+    func lost(_ reason: String, _ number: Int, due: NIODeadline?) {
         if let due {
             underWay -= 1
             if due >= counted { result.failed(reason) }
         }
         if isOver { return endIfDone() }
-        connect().whenFailure { self.result.failed("no connection: \($0)") }
+        connect(number).whenFailure { self.result.failed("no connection: \($0)") }
     }
 
     private func stop() {
@@ -171,12 +179,16 @@ final class LoadConnection: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private let run: LoadRun
+    private let number: Int
     private var context: ChannelHandlerContext?
     private var received = ByteBuffer()
     private var due: NIODeadline?
     private var failure: String?
 
-    init(_ run: LoadRun) { self.run = run }
+    init(_ run: LoadRun, _ number: Int) {
+        self.run = run
+        self.number = number
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
@@ -207,7 +219,7 @@ final class LoadConnection: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil
-        run.lost(failure ?? "connection closed", due: due)
+        run.lost(failure ?? "connection closed", number, due: due)
         due = nil
     }
 

@@ -24,6 +24,7 @@ struct Hold: AsyncParsableCommand {
     @Option var seconds = 3.0
     @Option var bookings = 20_000
     @Option var path: String?
+    @Option var warmUp = 0.5
 
     func run() async throws {
         let flows = flow == 2 ? nil : try await Flows.prepare(HTTP(url: "http://127.0.0.1:\(port)"), bookings: bookings)

@@ -77,7 +77,7 @@ final class DatabaseThreads: Sendable {
             executor.eventLoop.execute {
                 executor.beginBurst()
                 for job in own { job.finish() }
-                executor.drain()
+                executor.endBurst()
             }
         }
     }

@@ -326,7 +326,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     func channelReadComplete(context: ChannelHandlerContext) {
         decoder.releaseMemory()
         heardAt = .now()
-        executor.drain()
+        executor.endBurst()
     }
 
     func channelInactive(context: ChannelHandlerContext) {

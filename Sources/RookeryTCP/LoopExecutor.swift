@@ -90,13 +90,22 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
         await withCheckedContinuation { continuation in eventLoop.execute { continuation.resume() } }
     }
 
-    /// On the loop: bytes are about to be read; ``drain()`` follows, so nothing needs to be scheduled until then.
+    /// On the loop: bytes are about to be read; ``endBurst()`` or ``drain()`` follows, so nothing needs to be scheduled until
+    /// then.
     package func beginBurst() {
         if isInBurst { return }
         isInBurst = true
         setBusy(true)
         burst &+= 1
         burstBeganAt = .now()
+    }
+
+    /// On the loop: a connection has been read. What it caused is done when all that have something to read have been, so that
+    /// what they cause together, such as messages on one connection, is sent together.
+    package func endBurst() {
+        if isScheduled { return }
+        isScheduled = true
+        eventLoop.execute { self.drain() }
     }
 
     /// On the loop: has `settle()` called at the end of the burst, or soon when there is none.

@@ -116,7 +116,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     func channelReadComplete(context: ChannelHandlerContext) {
         handleQueued()
-        executor.drain()
+        executor.endBurst()
         accountForPartialFrame()
         watchPartialFrame()
     }

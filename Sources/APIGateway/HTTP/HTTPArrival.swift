@@ -10,10 +10,21 @@ final class HTTPArrival: ChannelInboundHandler {
     private let connection: HTTPConnection
 
     private let executor: LoopExecutor
+    private var context: ChannelHandlerContext?
 
     init(_ connection: HTTPConnection, _ executor: LoopExecutor) {
         self.connection = connection
         self.executor = executor
+        connection.arrival = self
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    /// Writes bytes past the encoder, and flushes.
+    func write(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>) {
+        guard let context else { return promise.fail(ChannelError.alreadyClosed) }
+        context.writeAndFlush(NIOAny(bytes), promise: promise)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -24,6 +35,6 @@ final class HTTPArrival: ChannelInboundHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         context.fireChannelReadComplete()
-        executor.drain()
+        executor.endBurst()
     }
 }

@@ -20,6 +20,8 @@ extension HTTPConnection {
             return false
         }
         isStreaming = length == nil
+        // A stream is under way for as long as its client likes, and costs little.
+        if isStreaming { endAdmission() }
         writeHead(head, context)
         // A body that is all there goes with its head.
         if isStreaming { context.flush() }
@@ -46,6 +48,7 @@ extension HTTPConnection {
 
     /// Ends a body.
     func finish(_ trailers: HTTPFields?) {
+        endAdmission()
         guard let context else { return }
         end(trailers.map { HTTPHeaders($0) }, context)
         context.flush()
@@ -54,6 +57,7 @@ extension HTTPConnection {
 
     /// The handler failed in the middle of a body: there is no other way to say so.
     func breakOff() {
+        endAdmission()
         if let context { close(context) }
     }
 
@@ -74,7 +78,7 @@ extension HTTPConnection {
         context.write(wrapOutboundOut(part), promise: promise)
     }
 
-    private func wrote(_ bytes: Int) {
+    func wrote(_ bytes: Int) {
         // A connection that is gone has given everything back.
         guard exchange.phase != .closed, let context else { return }
         account(-bytes)
@@ -88,9 +92,27 @@ extension HTTPConnection {
         context.write(wrapOutboundOut(.end(trailers)), promise: promise)
     }
 
+    /// Instead of a response to a request that cannot be taken on: bytes that are made once, because this must cost little.
+    func respondOverloaded(hasBody: Bool, _ context: ChannelHandlerContext) {
+        let bytes = Overloaded.bytes(hasBody: hasBody, isLast: !exchange.keepsAlive)
+        let count = bytes.readableBytes
+        isStreaming = false
+        account(count)
+        exchange.writes(count, at: listener.now())
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { outcome in
+            self.wrote(count)
+            if case .success = outcome { self.responseEnded() }
+        }
+        // Past the encoder: there is nothing left to encode.
+        writeRaw(bytes, promise)
+        watchTime(context)
+    }
+
     /// Instead of a response that there is no room for.
     private func respondOutOfMemory(_ context: ChannelHandlerContext) {
         _ = exchange.stop()
+        endAdmission()
         writeHead(
             HTTPResponse(status: .serviceUnavailable, headerFields: [.contentLength: "0", .retryAfter: "1"]), context)
         end(nil, context)

@@ -20,6 +20,11 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     let listener: HTTPListener
     let entry: ConnectionTable.Entry
     private let channel: any Channel
+    private let admission: HTTPAdmission
+    /// Where the connection's bytes come in and go out.
+    weak var arrival: HTTPArrival?
+    /// Whether the request that is answered counts as one under way.
+    private var isAdmitted = false
     var exchange: HTTPExchange
     var context: ChannelHandlerContext?
     private var timer: (task: Scheduled<Void>, at: NIODeadline)?
@@ -47,6 +52,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     init(_ listener: HTTPListener, entry: ConnectionTable.Entry, on channel: any Channel) {
         self.listener = listener
+        admission = listener.admission
         self.channel = channel
         self.entry = entry
         exchange = HTTPExchange(listener.limits, at: listener.now())
@@ -73,6 +79,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         waiting = []
         body = ByteBuffer()
         inbox = nil
+        endAdmission()
         self.context = nil
         give(nil)
         writable()
@@ -94,6 +101,12 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         guard let reader else { return inbox = item }
         self.reader = nil
         reader.resume(returning: item)
+    }
+
+    /// Writes bytes that are HTTP already, and flushes.
+    func writeRaw(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>) {
+        guard let arrival else { return promise.fail(Gone()) }
+        arrival.write(bytes, promise)
     }
 
     func close(_ context: ChannelHandlerContext) {
@@ -175,12 +188,13 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     private func deliver(_ context: ChannelHandlerContext) {
+        guard admission.came(from: entry.peer.address) else { return shed(context) }
         guard let head, let request = Self.request(head) else {
+            admission.answered(entry.peer.address)
             return refuse(.badRequest("The request's method or target is not understood."), context)
         }
-        exchange.requestEnded(at: listener.now())
-        entry.messageCame(at: listener.now())
-        entry.setBusy(true)
+        isAdmitted = true
+        requestEnded()
         let body = self.body
         self.head = nil
         self.body = ByteBuffer()
@@ -189,6 +203,28 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         held -= heldByRequest
         heldByRequest = 0
         give(.request(Request(head: request, body: RequestBody(buffer: body)), hold: hold))
+    }
+
+    private func requestEnded() {
+        exchange.requestEnded(at: listener.now())
+        entry.messageCame(at: listener.now())
+        entry.setBusy(true)
+    }
+
+    /// Refuses a request because there is too much to do, at as little cost as can be; the connection lives on.
+    private func shed(_ context: ChannelHandlerContext) {
+        requestEnded()
+        let hasBody = head?.method != .HEAD
+        head = nil
+        body = ByteBuffer()
+        respondOverloaded(hasBody: hasBody, context)
+    }
+
+    /// The request has been answered, or no one is there any more to answer.
+    func endAdmission() {
+        guard isAdmitted else { return }
+        isAdmitted = false
+        admission.answered(entry.peer.address)
     }
 
     private static func request(_ head: HTTPRequestHead) -> HTTPRequest? {
@@ -211,8 +247,9 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     func read(context: ChannelHandlerContext) {
-        // What comes next waits in the network until the response has been taken.
-        if exchange.phase == .responding {
+        // A client that sends more before it is answered has the rest wait in the network. One that does not is not looked at
+        // differently while it is answered, because each change costs a system call.
+        if exchange.phase == .responding, !waiting.isEmpty {
             isReadDue = true
         } else {
             context.read()

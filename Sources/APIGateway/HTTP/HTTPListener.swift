@@ -10,6 +10,8 @@ struct HTTPListener: Sendable {
     let memory: MemoryBudget
     let now: @Sendable () -> NIODeadline
     let date = HTTPDate()
+    /// By the positions of the event loops.
+    private let admissions = EventLoops.shared.executors.map { HTTPAdmission($0.eventLoop) }
     let logger: Logger
     /// Whose lines in the log are about connections that were not let in.
     private let refusals = PeerAccount(address: "any")
@@ -27,6 +29,9 @@ struct HTTPListener: Sendable {
         self.logger = logger
         self.now = now
     }
+
+    /// What lets requests in on the loop that this code runs on.
+    var admission: HTTPAdmission { admissions[EventLoops.shared.currentPosition ?? 0] }
 
     /// Lets a connection in, or throws why not; then the channel is closed.
     func admit(_ channel: any Channel) throws -> ConnectionTable.Entry {

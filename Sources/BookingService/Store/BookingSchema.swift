@@ -63,5 +63,18 @@ enum BookingSchema {
                     THEN 'demo' ELSE 'live' END
                 WHERE EXISTS (SELECT 1 FROM pets);
             """),
+        // What is taken of a vendor's places is read from the index alone, and no further back than its longest booking lasts.
+        Migration(
+            "booking-3",
+            """
+            DROP INDEX bookings_occupying;
+            CREATE INDEX bookings_occupying ON bookings (vendor_id, start_at, occupied_until)
+                WHERE status IN ('pending', 'confirmed', 'in_progress');
+            CREATE INDEX bookings_longest ON bookings (vendor_id, occupied_until - start_at)
+                WHERE status IN ('pending', 'confirmed', 'in_progress');
+            DROP INDEX bookings_pet;
+            CREATE INDEX bookings_pet ON bookings (pet_id, start_at, end_at)
+                WHERE status IN ('pending', 'confirmed', 'in_progress');
+            """),
     ]
 }

@@ -81,6 +81,12 @@ extension Transaction {
     /// No booking takes up its place for longer: the longest service and the time needed after it.
     static let longestOccupation: Duration = .seconds((720 + 240) * 60)
 
+    static let longest = """
+        SELECT occupied_until - start_at FROM bookings
+        WHERE vendor_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
+        ORDER BY occupied_until - start_at DESC LIMIT 1
+        """
+
     static let occupied = """
         SELECT start_at, occupied_until FROM bookings
         WHERE vendor_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
@@ -89,7 +95,8 @@ extension Transaction {
 
     /// What is taken of a vendor's places within a span.
     func occupied(ofVendor id: Int, within span: Interval) throws -> [Interval] {
-        try rows(Self.occupied, id, span.start - Self.longestOccupation, span.end, span.start) {
+        guard let longest = try row(Self.longest, id, read: { try $0.int() }) else { return [] }
+        return try rows(Self.occupied, id, span.start - .milliseconds(longest), span.end, span.start) {
             Interval(start: try $0.instant(), end: try $0.instant())
         }
     }
