@@ -198,8 +198,8 @@ let package = Package(
         .executableTarget(
             name: "PetProBench",
             dependencies: [
-                "CommandSupport", "PetProTesting", "Rookery", "RookeryTesting", "AuthService", arguments, nioCore,
-                nioPosix, histogram, sqlite, httpClient,
+                "CommandSupport", "PetProTesting", "Rookery", "RookeryTesting", arguments, nioCore, nioPosix, histogram,
+                sqlite, cryptoExtras,
             ],
             swiftSettings: settings
         ),

@@ -125,7 +125,9 @@ public struct AuthController: AuthAPI {
             if try transaction.user(email: request.email) != nil { return nil }
             let state: UserState = request.role == .vendor ? .pendingVendor : .active
             let user = try transaction.insertUser(request, state: state, password: password, at: now)
-            try transaction.publish(.userCreated, UserCreated(userId: user.id, role: user.role), at: now, id: eventId)
+            try transaction.publish(
+                .userCreated, UserCreated(userId: user.id, role: user.role), about: "user-\(user.id)", at: now,
+                id: eventId)
             return user
         }
     }
@@ -157,7 +159,8 @@ public struct AuthController: AuthAPI {
                     .userNotPending, "Only a pending account that this attempt made, and no other went on with.")
             }
             try transaction.execute("DELETE FROM users WHERE id = ?", request.id)
-            try transaction.publish(.userDeleted, UserDeleted(userId: request.id), at: now, id: eventId)
+            try transaction.publish(
+                .userDeleted, UserDeleted(userId: request.id), about: "user-\(request.id)", at: now, id: eventId)
         }
     }
 
@@ -251,7 +254,9 @@ public struct AuthController: AuthAPI {
         let eventId = environment.uniqueID()
         let user = try await database.write { transaction in
             let user = try transaction.insertUser(request, state: .active, password: hash, at: now)
-            try transaction.publish(.userCreated, UserCreated(userId: user.id, role: user.role), at: now, id: eventId)
+            try transaction.publish(
+                .userCreated, UserCreated(userId: user.id, role: user.role), about: "user-\(user.id)", at: now,
+                id: eventId)
             return user
         }
         logger.notice("an administrator was made", metadata: ["userId": "\(user.id)"])

@@ -58,7 +58,7 @@ public struct PendingUserSweeper: Sendable {
         let eventId = environment.uniqueID()
         try await database.write { transaction in
             guard try transaction.settle(id, claim: token, hasVendor: hasVendor), !hasVendor else { return }
-            try transaction.publish(.userDeleted, UserDeleted(userId: id), at: now, id: eventId)
+            try transaction.publish(.userDeleted, UserDeleted(userId: id), about: "user-\(id)", at: now, id: eventId)
         }
     }
 }

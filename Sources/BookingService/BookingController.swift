@@ -148,7 +148,8 @@ public struct BookingController: BookingAPI {
                 .bookingCreated,
                 BookingCreated(
                     bookingId: booking.id, vendorId: booking.vendorId, serviceId: booking.serviceId,
-                    start: booking.start, end: booking.end, status: booking.status), at: now, id: eventId)
+                    start: booking.start, end: booking.end, status: booking.status), about: "booking-\(booking.id)",
+                at: now, id: eventId)
             return booking
         }
     }
@@ -197,8 +198,8 @@ public struct BookingController: BookingAPI {
         try transaction.publish(
             .bookingStatusChanged,
             BookingStatusChanged(
-                bookingId: booking.id, vendorId: booking.vendorId, from: booking.status, to: status), at: now,
-            id: eventId)
+                bookingId: booking.id, vendorId: booking.vendorId, from: booking.status, to: status),
+            about: "booking-\(booking.id)", at: now, id: eventId)
         return moved
     }
 

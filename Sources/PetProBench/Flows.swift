@@ -20,29 +20,44 @@ final class Flows: Sendable {
         static let bookings = 90
     }
 
+    private static let shopCount = 40
+    /// Accounts that are made at once.
+    private static let atOnce = 4
+    private static let email = "bench@petpro.example"
+
+    /// A product whose stock never runs out, and who may change it.
+    let product: (id: Int, vendor: Int, token: String)
     private let customers: [Customer]
     /// Bookings that were asked for, in all runs: each is a wish of its own.
     private let booked = Mutex(0)
 
-    private init(_ customers: [Customer]) { self.customers = customers }
+    private init(_ product: (id: Int, vendor: Int, token: String), _ customers: [Customer]) {
+        self.product = product
+        self.customers = customers
+    }
 
-    private static let shops = 40
-    /// Accounts that are made at once.
-    private static let atOnce = 4
-
-    /// Enters vendors with room for many, and customers for so many bookings.
+    /// Enters vendors with room for many, a product, and customers for so many bookings.
     static func prepare(_ http: HTTP, bookings: Int) async throws -> Flows {
-        let shops = try await several(shops) { _ in
+        let shops = try await several(bookings == 0 ? 1 : shopCount) { _ in
             let vendor = try await http.makeVendor(capacity: 100)
             return Shop(vendor: vendor.id, service: vendor.service, token: vendor.token)
         }
-        let count = max(1, (bookings + Customer.bookings - 1) / Customer.bookings)
-        let customers = try await several(count) { number in
+        let product = try await http.make(
+            "/api/products",
+            [
+                "sku": "KIB-1", "name": "Salmon Kibble 2 kg", "price": ["amountMinor": 2400, "currency": "EUR"],
+                "species": ["dog", "cat"], "quantity": 1000,
+            ], token: shops[0].token)
+        _ = try await http.make(
+            "/api/auth/register",
+            ["email": .string(email), "password": .string(HTTP.password), "name": "Benjamin"])
+        let customers = try await several((bookings + Customer.bookings - 1) / Customer.bookings) { number in
             let token = try await http.makeCustomer()
             let pet = try await http.makePet(token, name: "Dog \(number)")
             return Customer(token: token, pet: pet, shop: shops[number % shops.count])
         }
-        return Flows(customers)
+        guard let id = product["id"]?.intValue else { throw HTTP.Unexpected("a product without an id") }
+        return Flows((id, shops[0].vendor, shops[0].token), customers)
     }
 
     private static func several<Value: Sendable>(
@@ -59,10 +74,7 @@ final class Flows: Sendable {
         }
     }
 
-    /// Bookings that can still be asked for.
-    var bookingsLeft: Int { customers.count * Customer.bookings - booked.withLock { $0 } }
-
-    /// Flow 1: the next booking.
+    /// Flow 1: the next booking. When every customer has made all that it may, the wishes begin anew, and are refused.
     func booking() -> ByteBuffer {
         let number = booked.withLock { booked in
             defer { booked += 1 }
@@ -78,9 +90,8 @@ final class Flows: Sendable {
         return RequestBytes.post("/api/bookings", body, token: customer.token, key: "bench-\(number)")
     }
 
-    /// Flow 2: a product of the demo's.
-    static func availability(_ number: Int) -> ByteBuffer { availabilityBytes }
-    private static let availabilityBytes = RequestBytes.get("/api/products/9001/availability")
+    /// Flow 2: whether a product can be had.
+    func availability() -> ByteBuffer { RequestBytes.get("/api/products/\(product.id)/availability") }
 
     /// The lists: vendors, products, and a customer's bookings.
     func list(_ number: Int) -> ByteBuffer {
@@ -91,13 +102,14 @@ final class Flows: Sendable {
         }
     }
 
-    /// A sign-in of a demo customer.
-    static func login(_ number: Int) -> ByteBuffer { loginBytes }
-    private static let loginBytes = RequestBytes.post(
-        "/api/auth/login", "{\"email\":\"maya@petpro.example\",\"password\":\"petpro-demo\"}")
+    /// A sign-in.
+    func login() -> ByteBuffer {
+        let body: JSONValue = ["email": .string(Self.email), "password": .string(HTTP.password)]
+        return RequestBytes.post("/api/auth/login", body.jsonText)
+    }
 
     /// Flow 3: the registration of a vendor that has not been registered.
-    static func registration(_ number: Int) -> ByteBuffer {
+    func registration() -> ByteBuffer {
         RequestBytes.post("/api/vendors", HTTP.registration("\(UUID().uuidString)@petpro.example").jsonText)
     }
 }

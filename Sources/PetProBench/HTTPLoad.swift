@@ -107,7 +107,8 @@ final class LoadRun: @unchecked Sendable {
     private func tick(_ rate: Int) {
         if isOver { return }
         let now = NIODeadline.now()
-        let wanted = Int(Double((now - began).nanoseconds) * Double(rate) / 1e9)
+        // The first one is due at once.
+        let wanted = Int(Double((now - began).nanoseconds) * Double(rate) / 1e9) + 1
         while due < wanted {
             let at = began + .nanoseconds(Int64(Double(due) * 1e9 / Double(rate)))
             due += 1

@@ -61,5 +61,7 @@ public struct Migration: Sendable {
                 kind TEXT NOT NULL CHECK (kind IN ('demo', 'live'))
             );
             """),
+        // What an event is about: the order of events is that of one aggregate. Those from before keep the order of all.
+        Migration("common-4", "ALTER TABLE outbox ADD COLUMN aggregate TEXT NOT NULL DEFAULT ''"),
     ]
 }

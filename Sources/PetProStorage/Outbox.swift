@@ -4,15 +4,20 @@ public import Rookery
 public import ServiceLifecycle
 
 extension Transaction {
-    /// Publishes an event with this transaction: if it commits, every subscriber is told, at least once.
-    public func publish(_ type: EventType, _ data: some MessageValue, at now: Instant, id: String) throws {
+    /// Publishes an event with this transaction: if it commits, every subscriber is told, at least once, and of the events
+    /// about one aggregate, such as `booking-12`, in the order of their commits.
+    public func publish(
+        _ type: EventType, _ data: some MessageValue, about aggregate: String, at now: Instant, id: String
+    ) throws {
         let subscribers = type.subscribers
         if subscribers.isEmpty { return }
         let payload = EventEnvelope(eventId: id, type: type.rawValue, occurredAt: now, data: RawJSON(data.json)).json
         for subscriber in subscribers {
             try execute(
-                "INSERT INTO outbox (event_id, subscriber, type, payload, occurred_at) VALUES (?, ?, ?, ?, ?)",
-                id, subscriber.rawValue, type.rawValue, payload, now)
+                """
+                INSERT INTO outbox (event_id, subscriber, aggregate, type, payload, occurred_at)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """, id, subscriber.rawValue, aggregate, type.rawValue, payload, now)
             published()
         }
     }
@@ -36,6 +41,7 @@ struct EventEnvelope {
 struct UndeliveredEvent: Sendable {
     let id: Int
     let subscriber: ServiceName
+    let aggregate: String
     let type: String
     let payload: String
     let attempts: Int
@@ -48,8 +54,8 @@ struct UndeliveredEvent: Sendable {
 
 /// Delivers the events in a database's outbox: as requests, so that each is acknowledged, and again until it is.
 ///
-/// To each subscriber in the order of their commits, unless one fails: later ones do not wait for it. Of several instances of a
-/// service one delivers, as long as it renews its lease; when it is gone, or stands still, another one goes on.
+/// To each subscriber the events about one aggregate in the order of their commits, unless one fails: later ones do not wait for
+/// it. Several aggregates' go at once, so that what they cause shares commits. Of several instances of a service one delivers, as long as it renews its lease; when it is gone, or stands still, another one goes on.
 public struct OutboxRelay: Service {
     private let database: Database
     private let subscribers: [ServiceName: RookeryClient]
@@ -79,6 +85,11 @@ public struct OutboxRelay: Service {
 
     /// Delivers until graceful shutdown or cancellation; what is left is delivered by another instance, or after the next start.
     public func run() async throws {
+        // On an event loop, where its calls begin.
+        await withTaskExecutorPreference(EventLoops.shared.executors.first) { await relay() }
+    }
+
+    private func relay() async {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
@@ -123,6 +134,9 @@ public struct OutboxRelay: Service {
         return events.count
     }
 
+    /// Events that are on their way to one subscriber at a time.
+    private static let atOnce = 32
+
     /// Takes the lease, or renews it; false when another instance holds it.
     private static func takeLease(_ holder: String, in transaction: Transaction, at now: Instant) throws -> Bool {
         try transaction.execute(
@@ -136,18 +150,42 @@ public struct OutboxRelay: Service {
     private static func due(in transaction: Transaction, at now: Instant) throws -> [UndeliveredEvent] {
         try transaction.rows(
             """
-            SELECT id, subscriber, type, payload, attempts FROM outbox
-            WHERE delivered_at IS NULL AND next_attempt_at <= ? ORDER BY id LIMIT ?
+            SELECT id, subscriber, aggregate, type, payload, attempts FROM outbox
+            WHERE delivered_at IS NULL AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?
             """, now, batch
         ) { row in
             UndeliveredEvent(
-                id: try row.int(), subscriber: try row.value(), type: try row.text(), payload: try row.text(),
-                attempts: try row.int())
+                id: try row.int(), subscriber: try row.value(), aggregate: try row.text(), type: try row.text(),
+                payload: try row.text(), attempts: try row.int())
         }
     }
 
-    /// Delivers in order, and notes at the end what was acknowledged: what a crash keeps from being noted comes twice.
+    /// Delivers, and notes at the end what was acknowledged: what a crash keeps from being noted comes twice.
     private func deliver(_ events: [UndeliveredEvent], to subscriber: ServiceName, until end: Instant) async {
+        let delivered = await withTaskGroup(of: [Int].self) { group in
+            var delivered: [Int] = []
+            var count = 0
+            for (_, events) in Dictionary(grouping: events, by: \.aggregate) {
+                if count >= Self.atOnce, let ids = await group.next() { delivered += ids }
+                count += 1
+                group.addTask { await deliverInOrder(events, to: subscriber, until: end) }
+            }
+            for await ids in group { delivered += ids }
+            return delivered
+        }
+        if delivered.isEmpty { return }
+        let now = self.now()
+        await uncancelled("noting deliveries") { [delivered] transaction in
+            for id in delivered {
+                try transaction.execute("UPDATE outbox SET delivered_at = ? WHERE id = ?", now, id)
+            }
+        }
+    }
+
+    /// Delivers the events about one aggregate; gives the ids of those that were acknowledged.
+    private func deliverInOrder(
+        _ events: [UndeliveredEvent], to subscriber: ServiceName, until end: Instant
+    ) async -> [Int] {
         var delivered: [Int] = []
         for event in events where now() < end && !Task.isCancelled {
             do {
@@ -159,13 +197,7 @@ public struct OutboxRelay: Service {
                 await postpone(event, error)
             }
         }
-        if delivered.isEmpty { return }
-        let now = self.now()
-        await uncancelled("noting deliveries") { [delivered] transaction in
-            for id in delivered {
-                try transaction.execute("UPDATE outbox SET delivered_at = ? WHERE id = ?", now, id)
-            }
-        }
+        return delivered
     }
 
     /// Writes, also while the service stops: in a task of its own, which is waited for, because this one may be cancelled.

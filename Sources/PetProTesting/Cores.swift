@@ -16,10 +16,15 @@ public struct Cores: Sendable {
     }
 
     /// Keeps this process to the load's core: its threads, and those they will start.
-    public func keepLoad() throws {
+    public func keepLoad() throws { try keep("\(load)") }
+
+    /// Lets this process have both cores again.
+    public func release() throws { try keep("\(platform),\(load)") }
+
+    private func keep(_ cores: String) throws {
         let process = Process()
         process.executableURL = Self.taskset
-        process.arguments = ["-a", "-c", "-p", "\(load)", "\(ProcessInfo.processInfo.processIdentifier)"]
+        process.arguments = ["-a", "-c", "-p", cores, "\(ProcessInfo.processInfo.processIdentifier)"]
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()

@@ -19,18 +19,18 @@ public struct PlatformProcess: Sendable {
     /// Its process.
     public var processID: Int32 { program.processID }
 
-    /// Starts it, on one core if that is said, and waits until it is ready. `purpose` is part of its folder's name. Throws
-    /// ``HTTP/Unexpected`` when it ends before.
+    /// Starts it, on one core if that is said, and waits until it is ready. `purpose` is part of its folder's name; `isDemo`
+    /// says whether it has demo data. Throws ``HTTP/Unexpected`` when it ends before.
     public static func start(
-        _ program: URL, purpose: String, core: Int? = nil, passwordCost: Int, options: [String] = []
+        _ program: URL, purpose: String, core: Int? = nil, isDemo: Bool = true, passwordCost: Int
     ) async throws -> PlatformProcess {
         let data = NSTemporaryDirectory() + "petpro-\(purpose)-" + UUID().uuidString
         let ports = try await FreePorts.first(of: 5)
         let arguments =
             [
-                "up", "--demo", "--data", data, "--http", "127.0.0.1:\(ports)", "--base-port", "\(ports + 1)",
+                "up", "--data", data, "--http", "127.0.0.1:\(ports)", "--base-port", "\(ports + 1)",
                 "--password-cost", "\(passwordCost)", "--log-level", "error",
-            ] + options
+            ] + (isDemo ? ["--demo"] : [])
         let running =
             if let core {
                 try RunningProgram(

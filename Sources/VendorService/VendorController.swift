@@ -36,8 +36,8 @@ public struct VendorController: VendorAPI {
             case .make:
                 let id = try transaction.insertVendor(request, status: status)
                 try transaction.publish(
-                    .vendorCreated, VendorCreated(vendorId: id, userId: request.userId, status: status), at: now,
-                    id: eventId)
+                    .vendorCreated, VendorCreated(vendorId: id, userId: request.userId, status: status),
+                    about: "vendor-\(id)", at: now, id: eventId)
             }
             guard let vendor = try transaction.vendor(userId: request.userId) else {
                 throw RemoteError(.vendorNotFound, "There is no such vendor.")
@@ -135,8 +135,8 @@ public struct VendorController: VendorAPI {
             try transaction.raiseVersion(ofVendor: id)
             let vendor = try transaction.vendor(id: id)
             try transaction.publish(
-                .vendorScheduleChanged, VendorScheduleChanged(vendorId: id, version: vendor.version), at: now,
-                id: eventId)
+                .vendorScheduleChanged, VendorScheduleChanged(vendorId: id, version: vendor.version),
+                about: "vendor-\(id)", at: now, id: eventId)
             return vendor
         }
     }
@@ -239,7 +239,7 @@ extension Transaction {
         try execute(
             "UPDATE vendors SET status = ?, version = version + 1 WHERE id = ?", status.rawValue, vendor.id)
         try publish(
-            .vendorStatusChanged, VendorStatusChanged(vendorId: vendor.id, from: vendor.status, to: status), at: now,
-            id: eventId)
+            .vendorStatusChanged, VendorStatusChanged(vendorId: vendor.id, from: vendor.status, to: status),
+            about: "vendor-\(vendor.id)", at: now, id: eventId)
     }
 }

@@ -38,7 +38,7 @@ struct OutboxTests {
         let relay = OutboxRelay(
             database: database, subscribers: [.vendor: try InMemoryTransport(subscriber.routes).client()],
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { time.withLock { $0 } })
-        try await database.write { try $0.publish(.bookingCreated, Self.event, at: now, id: "e1") }
+        try await database.write { try $0.publish(.bookingCreated, Self.event, about: "booking-1", at: now, id: "e1") }
 
         #expect(try await relay.deliverDue() == 1)
         // It failed, so it is not due again at once.
@@ -64,7 +64,9 @@ struct OutboxTests {
         }
         let (first, second) = (try relay("first"), try relay("second"))
         func publish(_ id: String) async throws {
-            try await database.write { try $0.publish(.bookingCreated, Self.event, at: now, id: id) }
+            try await database.write {
+                try $0.publish(.bookingCreated, Self.event, about: "booking-1", at: now, id: id)
+            }
         }
         try await publish("e1")
         #expect(try await first.deliverDue() == 1)
@@ -90,11 +92,38 @@ struct OutboxTests {
         let database = try Database(inMemory: [])
         await #expect(throws: Failed.self) {
             try await database.write { transaction in
-                try transaction.publish(.bookingCreated, Self.event, at: now, id: "e1")
+                try transaction.publish(.bookingCreated, Self.event, about: "booking-1", at: now, id: "e1")
                 throw Failed()
             }
         }
         #expect(try await database.read { try $0.table("SELECT * FROM outbox").count } == 0)
+    }
+
+    @Test("delivers what is about one thing in its order, and holds nothing else up for it")
+    func order() async throws {
+        let database = try Database(inMemory: [])
+        let told = Mutex<[String]>([])
+        let other = Signal()
+        let routes: [Route] = [
+            .raw("booking.created", kind: .event) { value in
+                let id = value?["eventId"]?.stringValue ?? ""
+                // The first one is slow, until another booking's event has come.
+                if id == "a1" { await other.wait() }
+                if id == "b1" { other.send() }
+                told.withLock { $0.append(id) }
+                return nil
+            }
+        ]
+        let relay = OutboxRelay(
+            database: database, subscribers: [.vendor: try InMemoryTransport(routes).client()],
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { now })
+        try await database.write { transaction in
+            for (id, booking) in [("a1", "booking-1"), ("a2", "booking-1"), ("b1", "booking-2"), ("a3", "booking-1")] {
+                try transaction.publish(.bookingCreated, Self.event, about: booking, at: now, id: id)
+            }
+        }
+        #expect(try await relay.deliverDue() == 4)
+        #expect(told.withLock { $0 } == ["b1", "a1", "a2", "a3"])
     }
 
     @Test("keeps an event for each subscriber, and none for an event nobody is told of")
@@ -102,9 +131,10 @@ struct OutboxTests {
         let database = try Database(inMemory: [])
         try await database.write { transaction in
             try transaction.publish(
-                .vendorStatusChanged, VendorStatusChanged(vendorId: 1, from: .active, to: .suspended), at: now, id: "e1"
-            )
-            try transaction.publish(.userCreated, UserCreated(userId: 1, role: .customer), at: now, id: "e2")
+                .vendorStatusChanged, VendorStatusChanged(vendorId: 1, from: .active, to: .suspended),
+                about: "vendor-1", at: now, id: "e1")
+            try transaction.publish(
+                .userCreated, UserCreated(userId: 1, role: .customer), about: "user-1", at: now, id: "e2")
         }
         let rows = try await database.read {
             try $0.rows("SELECT subscriber FROM outbox ORDER BY id") { try $0.text() }

@@ -13,7 +13,7 @@ import Darwin
 
 /// Hashes passwords on threads of its own: each hash takes 128 MiB and a good part of a second.
 ///
-/// One core is left free where there are two, and the threads yield to all others. What could not be done within half of
+/// There are as many threads as cores, four at most, and they yield to all others. What could not be done within half of
 /// the time that its caller waits is refused at once: a flood of sign-ins is told to come again, and makes nobody wait for
 /// an answer that comes too late.
 final class PasswordHasher: Sendable {
@@ -25,9 +25,10 @@ final class PasswordHasher: Sendable {
     /// Hashed when there is no account, so that an unknown email takes as long as a wrong password.
     private let decoy: PasswordHash
 
-    /// `threads` is how many hashes are made at once; default: one less than there are cores, and at least one.
+    /// `threads` is how many hashes are made at once; default: as many as there are cores that the process may use, and at
+    /// most four, for the memory they take.
     init(
-        cost: PasswordHash.Cost = .standard, threads: Int = max(1, System.coreCount - 1),
+        cost: PasswordHash.Cost = .standard, threads: Int = min(4, EventLoops.shared.executors.count),
         now: @escaping @Sendable () -> NIODeadline = { .now() }
     ) throws {
         self.cost = cost

@@ -110,14 +110,14 @@ extension Transaction {
             productId, after.version, reason.rawValue, before.stock.level.json, after.stock.level.json, now, actor)
         try publish(
             .inventoryChanged,
-            InventoryChanged(productId: productId, seq: seq, reason: reason, available: after.stock.available), at: now,
-            id: eventIds[0])
+            InventoryChanged(productId: productId, seq: seq, reason: reason, available: after.stock.available),
+            about: "product-\(productId)", at: now, id: eventIds[0])
         if after.stock.fellLow(from: before.stock) {
             try publish(
                 .lowStock,
                 LowStock(
-                    productId: productId, available: after.stock.available, threshold: after.stock.threshold), at: now,
-                id: eventIds[1])
+                    productId: productId, available: after.stock.available, threshold: after.stock.threshold),
+                about: "product-\(productId)", at: now, id: eventIds[1])
         }
         return after
     }

@@ -1,0 +1,32 @@
+import Foundation
+import PetProTesting
+import RookeryTesting
+
+/// The bare Node peer of flow 2, on a core of its own.
+struct NodePeer {
+    let port: Int
+    private let program: RunningProgram
+
+    /// Nil where there is no Node, or where this is not run from the project's folder.
+    static func start(core: Int?) async throws -> NodePeer? {
+        let script = "Benchmarks/peers/node-flow.js"
+        guard FileManager.default.fileExists(atPath: script),
+            let node = ["/usr/bin/node", "/usr/local/bin/node", "/opt/homebrew/bin/node"].first(
+                where: FileManager.default.isExecutableFile)
+        else { return nil }
+        let port = try await FreePorts.first(of: 3)
+        let program =
+            if let core {
+                try RunningProgram(Cores.taskset, ["-c", "\(core)", node, script, "\(port)"])
+            } else {
+                try RunningProgram(URL(filePath: node), [script, "\(port)"])
+            }
+        guard await program.line("listening") != nil else { throw HTTP.Unexpected("the Node peer did not start") }
+        return NodePeer(port: port, program: program)
+    }
+
+    func stop() async {
+        program.send(SIGTERM)
+        _ = await program.exitCode()
+    }
+}
