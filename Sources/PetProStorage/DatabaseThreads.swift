@@ -43,8 +43,11 @@ final class DatabaseThreads: Sendable {
 
     /// Jobs that share a transaction.
     private static let batch = 64
-    /// When a transaction has taken so long, no more jobs join it. 10 ms.
-    private static let longTransaction: Duration = .milliseconds(10)
+    /// When a transaction has taken so long, no more jobs join it: what writes shares a sync of the disk, what reads shares
+    /// little, and is answered when all are done. 10 ms and 1 ms.
+    private static func isLong(_ time: Duration, _ access: DatabaseJob.Access) -> Bool {
+        time > (access == .write ? .milliseconds(10) : .milliseconds(1))
+    }
 
     private static func run(
         _ jobs: JobQueue, _ queue: DatabaseQueue, _ known: Known, _ onPublished: @Sendable () -> Void
@@ -54,7 +57,7 @@ final class DatabaseThreads: Sendable {
             // The queue is always free: only this thread asks for it, and does what it is asked for here.
             let outcome = queue.inDatabase { database in
                 SharedTransaction(connection: known.connection(of: database)) {
-                    began.duration(to: .now) > longTransaction
+                    isLong(began.duration(to: .now), $0)
                 }.run(taken)
             }
             jobs.putBack(outcome.left)

@@ -80,23 +80,9 @@ final class JobQueue: @unchecked Sendable {
         condition.lock()
         threads += 1
         condition.unlock()
-        let thread = Thread {
-            Self.runInBatches()
-            body()
-        }
+        let thread = Thread(block: body)
         thread.name = name
         thread.start()
-    }
-
-    /// Where a thread shares its processor with an event loop, it should not take that from the loop for each job: jobs gather
-    /// until the loop waits. Elsewhere it makes no difference.
-    private static func runInBatches() {
-        #if os(Linux)
-        var parameters = sched_param()
-        parameters.sched_priority = 0
-        // `SCHED_BATCH`, sched(7). Without it, it is slower and nothing else.
-        _ = pthread_setschedparam(pthread_self(), 3, &parameters)
-        #endif
     }
 
     /// Takes no more jobs; those that wait are still run.

@@ -14,8 +14,8 @@ struct SharedTransaction {
     }
 
     let connection: Connection
-    /// Whether a transaction has taken so long that no more jobs should join it.
-    let isLong: () -> Bool
+    /// Whether a transaction of a kind has taken so long that no more jobs should join it.
+    let isLong: (DatabaseJob.Access) -> Bool
 
     /// Runs the first of some jobs, and those after it that can share its transaction.
     func run(_ jobs: [DatabaseJob]) -> Outcome {
@@ -78,7 +78,7 @@ struct SharedTransaction {
         var joined = jobs.prefix(0)
         do {
             for job in jobs {
-                if !joined.isEmpty, isLong() { break }
+                if !joined.isEmpty, isLong(access) { break }
                 joined = jobs[..<(joined.endIndex + 1)]
                 try join(job, transaction)
             }

@@ -31,7 +31,7 @@ struct SharedTransactionTests {
 
     /// What a database in a file has seen after some jobs, and what became of these.
     private func run(
-        _ jobs: [Job], isLong: @escaping () -> Bool = { false },
+        _ jobs: [Job], isLong: @escaping (DatabaseJob.Access) -> Bool = { _ in false },
         look: (GRDB.DatabaseQueue) throws -> Void = { _ in }
     ) throws -> (names: [String], outcome: SharedTransaction.Outcome) {
         let folder = NSTemporaryDirectory() + "petpro-shared-" + UUID().uuidString
@@ -129,7 +129,7 @@ struct SharedTransactionTests {
         var looks = 0
         let (names, outcome) = try run(
             [insert("a"), insert("b"), insert("c"), Job(.read) { _ in }],
-            isLong: {
+            isLong: { _ in
                 looks += 1
                 return looks > 1
             })

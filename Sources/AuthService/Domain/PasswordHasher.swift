@@ -3,19 +3,12 @@ import NIOCore
 import NIOPosix
 import Rookery
 import Synchronization
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// Hashes passwords on threads of its own: each hash takes 128 MiB and a good part of a second.
 ///
-/// There are as many threads as cores, four at most, and they yield to all others. What could not be done within half of
-/// the time that its caller waits is refused at once: a flood of sign-ins is told to come again, and makes nobody wait for
-/// an answer that comes too late.
+/// There are as many threads as cores, four at most. A hash takes what nobody else wants of the processors, and after a second a
+/// share of its own. What could not be done within half of the time that its caller waits is refused at once: a flood of sign-ins
+/// is told to come again, and makes nobody wait for an answer that comes too late.
 final class PasswordHasher: Sendable {
     private let pool: NIOThreadPool
     private let threads: Int
@@ -62,34 +55,40 @@ final class PasswordHasher: Sendable {
     /// Whether a hash was made with less than is asked today.
     func isOutdated(_ hash: PasswordHash) -> Bool { hash.cost.logRounds < cost.logRounds }
 
-    private func limited<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+    private func limited<Result: Sendable>(
+        _ work: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
         let context = MessageContext.current
         try admission.enter(deadline: context?.deadline, at: now())
         let now = self.now
         let admission = self.admission
-        do {
-            let result = try await pool.runIfActive {
-                Self.yieldToOthers()
-                // The caller's time may have passed while others were hashed.
-                try context?.checkDeadline()
-                let began = now()
-                let result = try work()
-                admission.hashed(in: now() - began)
-                return result
+        let priority = HashPriority()
+        defer { admission.leave() }
+        return try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask {
+                try await self.pool.runIfActive {
+                    // The caller's time may have passed while others were hashed.
+                    try context?.checkDeadline()
+                    priority.begin()
+                    defer { priority.end() }
+                    let began = now()
+                    let result = try work()
+                    admission.hashed(in: now() - began)
+                    return result
+                }
             }
-            admission.leave()
-            return result
-        } catch {
-            admission.leave()
-            throw error
+            group.addTask {
+                repeat { try await Task.sleep(for: Self.yielding) } while !priority.raise()
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let result = try await group.next() {
+                if let result { return result }
+            }
+            throw CancellationError()
         }
     }
 
-    /// Lowers this thread's priority, so that a loop that has something to do goes first.
-    private static func yieldToOthers() {
-        #if os(Linux)
-        // On Linux 0 means the thread itself. Where it is refused, it hashes as everybody else works.
-        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
-        #endif
-    }
+    /// How long a hash yields to everything else. 1 s.
+    private static let yielding: Duration = .seconds(1)
 }
