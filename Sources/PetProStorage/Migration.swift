@@ -62,6 +62,11 @@ public struct Migration: Sendable {
             );
             """),
         // What an event is about: the order of events is that of one aggregate. Those from before keep the order of all.
-        Migration("common-4", "ALTER TABLE outbox ADD COLUMN aggregate TEXT NOT NULL DEFAULT ''"),
+        Migration(
+            "common-4",
+            """
+            ALTER TABLE outbox ADD COLUMN aggregate TEXT NOT NULL DEFAULT '';
+            CREATE INDEX outbox_delivered ON outbox (delivered_at) WHERE delivered_at IS NOT NULL;
+            """),
     ]
 }

@@ -72,5 +72,7 @@ enum AuthSchema {
                     THEN 'demo' ELSE 'live' END
                 WHERE EXISTS (SELECT 1 FROM users);
             """),
+        // An account that is deleted takes its tokens along, which are found by this.
+        Migration("auth-3", "CREATE INDEX refresh_tokens_user ON refresh_tokens (user_id)"),
     ]
 }

@@ -127,5 +127,5 @@ extension Transaction {
     }
 
     /// Overwrites it: it is in a file of its own now.
-    func forgetFormerSigningSeed() throws { try execute("DELETE FROM signing_key") }
+    func forgetFormerSigningSeed() throws { try execute("DELETE FROM signing_key WHERE id = 1") }
 }

@@ -146,7 +146,7 @@ extension Transaction {
         try rows(
             """
             SELECT \(Self.reservationColumns) FROM reservations
-            WHERE status = 'held' AND expires_at <= ? ORDER BY id LIMIT 100
+            WHERE status = 'held' AND expires_at <= ? ORDER BY expires_at LIMIT 100
             """, now, read: Self.reservation)
     }
 

@@ -111,5 +111,12 @@ enum VendorSchema {
             );
             CREATE INDEX gone_accounts_age ON gone_accounts (deleted_at);
             """),
+        // Hours are read in their order.
+        Migration(
+            "vendor-3",
+            """
+            DROP INDEX hours_vendor;
+            CREATE INDEX hours_vendor ON hours (vendor_id, weekday, open, close);
+            """),
     ]
 }
