@@ -114,7 +114,9 @@ public struct OutboxRelay: Service {
         let holder = self.holder
         // Mostly there is nothing, or another instance delivers, and looking must not hold up a writer.
         let isAnyDue = try await database.read { transaction in
-            if try transaction.exists("SELECT 1 FROM relay_lease WHERE id = 1 AND holder <> ? AND until > ?", holder, now) {
+            if try transaction.exists(
+                "SELECT 1 FROM relay_lease WHERE id = 1 AND holder <> ? AND until > ?", holder, now)
+            {
                 return false
             }
             return try transaction.exists(

@@ -1,5 +1,3 @@
-import RookeryCore
-
 /// How an attempt ended, as far as its instance is concerned.
 public enum AttemptResult: Sendable, Hashable {
     /// With an answer, be it a refusal.
@@ -37,32 +35,6 @@ public enum AttemptResult: Sendable, Hashable {
         case .answered, .answeredLate: true
         case .failed, .timedOut, .lost, .unreachable: false
         case .overloaded, .sent, .abandoned: nil
-        }
-    }
-
-    /// Sorts an error.
-    public init(_ error: any Error) {
-        switch error {
-        case is CancellationError: self = .abandoned
-        case let error as CallError:
-            switch error.code {
-            case .timeout, .streamTimeout: self = .timedOut
-            case .cannotConnect: self = .unreachable
-            case .connectionLost: self = .lost
-            case .invalidReply: self = .failed
-            case .noHandler: self = .answered
-            default: self = .abandoned
-            }
-        case let error as RemoteError:
-            switch error.code {
-            case .overloaded: self = .overloaded
-            case .deadlineExceeded: self = .timedOut
-            case .internal, .shuttingDown: self = .failed
-            // Nest's words for what nobody foresaw carry no code.
-            case nil: self = error == .internalServerError ? .failed : .answered
-            default: self = .answered
-            }
-        default: self = .abandoned
         }
     }
 }

@@ -29,21 +29,25 @@ extension Destination {
 
         var instance: Instance { attempt.instance }
 
-        consuming func ended(_ result: AttemptResult) {
+        /// With `endsCall`, the call is over as well.
+        consuming func ended(_ result: AttemptResult, endsCall: Bool = false) {
             isEnded = true
-            destination.ended(attempt, result, beganAt, destination.environment.now(), call.command.name)
+            destination.ended(
+                attempt, result, beganAt, destination.environment.now(), call.command,
+                endsCall: endsCall)
         }
 
         consuming func answered() {
             isEnded = true
             let now = destination.environment.now()
             destination.ended(
-                attempt, now.since(beganAt) > slow ? .answeredLate : .answered, beganAt, now, call.command.name)
+                attempt, now.since(beganAt) > slow ? .answeredLate : .answered, beganAt, now, call.command,
+                endsCall: true)
         }
 
         deinit {
             if !isEnded {
-                destination.ended(attempt, .abandoned, beganAt, destination.environment.now(), call.command.name)
+                destination.ended(attempt, .abandoned, beganAt, destination.environment.now(), call.command)
             }
         }
     }
@@ -58,29 +62,46 @@ extension Destination {
         private var tried: [Instance] = []
         /// Why an earlier attempt has no answer although it may have run.
         private var doubt: (any Error)?
+        /// Whether it has a place among the calls under way.
+        private var isUnderWay = false
 
-        /// Throws when there are too many.
-        init(_ destination: Destination, _ call: OutgoingCall) throws {
-            try destination.begin(call)
+        init(_ destination: Destination, _ call: OutgoingCall) {
             self.destination = destination
             self.call = call
         }
 
-        deinit { destination.state.withLock { $0.machine.callEnded(group: call.command.group) } }
+        deinit {
+            if isUnderWay { destination.state.withLock { $0.machine.callEnded(group: call.command.group) } }
+        }
 
-        func begin() throws -> Attempt {
+        /// The next attempt. With the first one the call takes its place: throws when there are too many.
+        mutating func begin() throws -> Attempt {
             do {
-                return try destination.attempt(call, retry, avoiding: tried)
+                let attempt = try destination.attempt(call, retry, avoiding: tried, beginsCall: !isUnderWay)
+                isUnderWay = true
+                return attempt
             } catch {
                 throw settled(error)
             }
+        }
+
+        /// The call was answered.
+        mutating func answered(_ attempt: consuming Attempt) {
+            isUnderWay = false
+            attempt.answered()
+        }
+
+        /// What there is to wait for is not this call's any more.
+        mutating func sent(_ attempt: consuming Attempt) {
+            isUnderWay = false
+            attempt.ended(.sent, endsCall: true)
         }
 
         /// That the last attempt was never sent says nothing about the ones before: a call that may have run may have run,
         /// unless the command itself has answered in the end.
         private func settled(_ error: any Error) -> any Error {
             guard let doubt, call.command.idempotency != .safe else { return error }
-            if error is RemoteError, AttemptFailure(error) == .final { return error }
+            if error is RemoteError, FailedAttempt(error).failure == .final { return error }
             if let error = error as? CallError, error.wasWritten { return error }
             if error is CancellationError { return error }
             return CallError(
@@ -92,18 +113,19 @@ extension Destination {
         /// How long to wait before the next attempt; throws when there is none.
         mutating func failed(_ error: any Error, _ attempt: consuming Attempt) throws -> Duration {
             let instance = attempt.instance
-            attempt.ended(AttemptResult(error))
+            let failed = FailedAttempt(error)
+            attempt.ended(failed.result)
             if !tried.contains(instance) { tried.append(instance) }
             var state =
                 retry
                 ?? RetryState(destination.retryPolicy(of: call.command), destination.idempotency(of: call.command))
             defer { retry = state }
-            switch AttemptFailure(error) {
+            switch failed.failure {
             case .ambiguous, .ambiguousWithoutKey: doubt = error
             case .unreachable, .notSent, .refused, .final: break
             }
             do {
-                return try destination.next(after: error, call, &state, tried)
+                return try destination.next(after: failed, call, &state, tried)
             } catch {
                 throw settled(error)
             }

@@ -26,9 +26,9 @@ public final class Destination: ClientTransport {
     let environment: ResilienceEnvironment
     private let discovery: any Discovery
     private let connect: @Sendable (Instance) -> any InstanceTransport
-    private let logger: Logger
+    let logger: Logger
     let state: Mutex<State>
-    private let counters: DecisionCounters
+    let counters: DecisionCounters
 
     struct State: Sendable {
         var machine: DestinationMachine
@@ -108,8 +108,8 @@ public final class Destination: ClientTransport {
             let (attempt, transport): Began
             do {
                 let (outcome, decisions) = begin(
-                    group: Command.defaultGroup, avoiding: tried, mayRepeat: false, at: now)
-                if !decisions.isEmpty { note(decisions, "ping") }
+                    Self.pingCommand, avoiding: tried, mayRepeat: false, at: now)
+                if !decisions.isEmpty { note(decisions, Self.pingCommand.name) }
                 (attempt, transport) = try outcome.get()
             } catch {
                 failure = error
@@ -118,9 +118,9 @@ public final class Destination: ClientTransport {
             tried.append(attempt.instance)
             do {
                 try await transport.ping(timeout: timeout)
-                return ended(attempt, .answered, now, environment.now(), "ping")
+                return ended(attempt, .answered, now, environment.now(), Self.pingCommand)
             } catch {
-                ended(attempt, AttemptResult(error), now, environment.now(), "ping")
+                ended(attempt, FailedAttempt(error).result, now, environment.now(), Self.pingCommand)
                 failure = error
             }
         }
@@ -135,16 +135,15 @@ public final class Destination: ClientTransport {
             timeout: configuration.timeout, commandTimeouts: configuration.commands.compactMapValues(\.timeout))
     }
 
-    // The same few lines three times: an asynchronous function around them would cost a call more than they do.
-
+    // Three times the same: an asynchronous function around it would cost a call more.
     /// Sends a request and waits for its last reply.
     public func request(_ call: OutgoingCall) async throws -> Payload {
-        var course = try CallCourse(self, call)
+        var course = CallCourse(self, call)
         while true {
             let attempt = try course.begin()
             do {
                 let result = try await attempt.transport.request(attempt.call)
-                attempt.answered()
+                course.answered(attempt)
                 return result
             } catch {
                 let delay = try course.failed(error, attempt)
@@ -155,12 +154,12 @@ public final class Destination: ClientTransport {
 
     /// Sends an event; nobody acknowledges it, so it is tried again only when it was not sent.
     public func emit(_ call: OutgoingCall) async throws {
-        var course = try CallCourse(self, call)
+        var course = CallCourse(self, call)
         while true {
             let attempt = try course.begin()
             do {
                 try await attempt.transport.emit(attempt.call)
-                return attempt.ended(.sent)
+                return course.sent(attempt)
             } catch {
                 let delay = try course.failed(error, attempt)
                 if delay > .zero { try await environment.sleep(delay) }
@@ -170,12 +169,12 @@ public final class Destination: ClientTransport {
 
     /// Opens a stream; once it is open, what it gives and how it ends is its reader's to see.
     public func stream(_ call: OutgoingCall) async throws -> MessageStream<Payload> {
-        var course = try CallCourse(self, call)
+        var course = CallCourse(self, call)
         while true {
             let attempt = try course.begin()
             do {
                 let result = try await attempt.transport.stream(attempt.call)
-                attempt.ended(.sent)
+                course.sent(attempt)
                 return result
             } catch {
                 let delay = try course.failed(error, attempt)
@@ -196,45 +195,53 @@ public final class Destination: ClientTransport {
 
     func ended(
         _ attempt: DestinationMachine.Attempt, _ result: AttemptResult, _ beganAt: NIODeadline, _ now: NIODeadline,
-        _ command: String
+        _ command: Command, endsCall: Bool = false
     ) {
         let random = environment.random
-        let decisions = state.withLock {
-            $0.machine.attemptEnded(attempt, result, latency: now.since(beganAt), at: now, random: random)
+        let decisions = state.withLock { state in
+            if endsCall { state.machine.callEnded(group: command.group) }
+            return state.machine.attemptEnded(attempt, result, latency: now.since(beganAt), at: now, random: random)
         }
         if result == .lost || result == .unreachable { discovery.suspect() }
-        if !decisions.isEmpty { note(decisions, command) }
+        if !decisions.isEmpty { note(decisions, command.name) }
     }
 
-    func begin(_ call: OutgoingCall) throws {
-        let now = environment.now()
-        let group = call.command.group
-        let (isAllowed, isOverLimit, limit) = state.withLock { state in
-            (
-                state.machine.callBegan(group: group, at: now), state.machine.isOverLimit(group: group),
-                state.machine.maximumCalls(of: group)
-            )
-        }
-        if isOverLimit { note([.observed("\(CallDecision.limited(limit))")], call.command.name) }
-        if isAllowed { return }
-        note([.limited(limit)], call.command.name)
-        throw CallError(.tooManyCalls, "\(limit) calls to \(name) (group \(group)) are under way.")
+    /// As which pings appear in notes.
+    private static let pingCommand = Command("ping", pattern: Pattern("ping"))
+
+    private func tooMany(_ limit: Int, _ group: String) -> CallError {
+        CallError(.tooManyCalls, "\(limit) calls to \(name) (group \(group)) are under way.")
     }
 
     private typealias Began = (attempt: DestinationMachine.Attempt, transport: any InstanceTransport)
 
-    /// Chooses an instance, and makes its transport when it is the first call there.
+    /// Chooses an instance, and makes its transport when it is the first call there. With `beginsCall` the call takes its place
+    /// among those under way before, and does not keep it when there is a failure.
     private func begin(
-        group: String, avoiding tried: [Instance], mayRepeat: Bool, at now: NIODeadline
+        _ command: Command, avoiding tried: [Instance], mayRepeat: Bool, beginsCall: Bool = false, at now: NIODeadline
     ) -> (outcome: Result<Began, CallError>, decisions: [CallDecision]) {
         let random = environment.random
+        let group = command.group
         typealias Chosen = (attempt: DestinationMachine.Attempt, transport: (any InstanceTransport)?)
         let (chosen, decisions) = state.withLock { state -> (Result<Chosen, CallError>, [CallDecision]) in
             if state.isClosed { return (.failure(Self.closed), []) }
-            let (outcome, decisions) = state.machine.attemptBegan(
+            var observed: [CallDecision] = []
+            if beginsCall {
+                guard state.machine.callBegan(group: group, at: now) else {
+                    let limit = state.machine.maximumCalls(of: group)
+                    return (.failure(tooMany(limit, group)), [.limited(limit)])
+                }
+                if state.machine.isOverLimit(group: group) {
+                    observed = [.observed("\(CallDecision.limited(state.machine.maximumCalls(of: group)))")]
+                }
+            }
+            let (outcome, made) = state.machine.attemptBegan(
                 group: group, avoiding: tried, mayRepeat: mayRepeat, at: now, random: random)
+            let decisions = observed + made
             switch outcome {
-            case .failure(let refusal): return (.failure(error(refusal, group)), decisions)
+            case .failure(let refusal):
+                if beginsCall { state.machine.callEnded(group: group) }
+                return (.failure(error(refusal, group)), decisions)
             case .success(let attempt): return (.success((attempt, state.transports[attempt.serial])), decisions)
             }
         }
@@ -245,8 +252,9 @@ public final class Destination: ClientTransport {
             if let made = makeTransport(for: attempt) { return (.success((attempt, made)), decisions) }
             // Its instance left the list in between, or the client was closed: it gives its place back, and another is
             // chosen.
-            ended(attempt, .abandoned, now, now, "")
-            let (outcome, more) = begin(group: group, avoiding: tried, mayRepeat: mayRepeat, at: now)
+            ended(attempt, .abandoned, now, now, command, endsCall: beginsCall)
+            let (outcome, more) = begin(
+                command, avoiding: tried, mayRepeat: mayRepeat, beginsCall: beginsCall, at: now)
             return (outcome, decisions + more)
         }
     }
@@ -265,14 +273,16 @@ public final class Destination: ClientTransport {
         }
     }
 
-    func attempt(_ call: OutgoingCall, _ retry: RetryState?, avoiding tried: [Instance]) throws -> Attempt {
+    func attempt(
+        _ call: OutgoingCall, _ retry: RetryState?, avoiding tried: [Instance], beginsCall: Bool
+    ) throws -> Attempt {
         let command = call.command.name
         let now = environment.now()
         let mayRepeat =
             call.command.kind == .request
             && (retry?.mayRepeat ?? retryPolicy(of: call.command).repeats(idempotency(of: call.command), after: 1))
         let (outcome, decisions) = begin(
-            group: call.command.group, avoiding: tried, mayRepeat: mayRepeat, at: now)
+            call.command, avoiding: tried, mayRepeat: mayRepeat, beginsCall: beginsCall, at: now)
         if !decisions.isEmpty { note(decisions, command) }
         let (attempt, transport) = try outcome.get()
         noteQuietly(.picked(attempt.instance, attempt: retry?.attempts ?? 1), command, now)
@@ -298,9 +308,9 @@ public final class Destination: ClientTransport {
 
     /// How long to wait before the next attempt; throws the error when there is none.
     func next(
-        after error: any Error, _ call: OutgoingCall, _ retry: inout RetryState, _ tried: [Instance]
+        after failed: FailedAttempt, _ call: OutgoingCall, _ retry: inout RetryState, _ tried: [Instance]
     ) throws -> Duration {
-        let failure = AttemptFailure(error)
+        let (error, failure) = (failed.error, failed.failure)
         if failure == .final { throw error }
         let now = environment.now()
         let command = call.command.name
@@ -364,29 +374,5 @@ public final class Destination: ClientTransport {
                 .breakerOpen, "\(name) (group \(group)) is not called for now: too many calls failed.",
                 retryAfter: retryAfter)
         }
-    }
-
-    // MARK: Notes
-
-    private func note(_ decisions: [CallDecision], _ command: String) {
-        let now = environment.now()
-        for decision in decisions {
-            counters.count(decision)
-            noteQuietly(decision, command, now)
-            switch decision {
-            case .breaker, .ejected, .unreachable:
-                logger.notice("\(decision)", metadata: ["decision": "\(decision.kind)"])
-            default:
-                logger.debug("\(decision)", metadata: ["decision": "\(decision.kind)", "command": "\(command)"])
-            }
-        }
-    }
-
-    /// In the trace only, and at the lowest level: there is one for each attempt.
-    private func noteQuietly(_ decision: CallDecision, _ command: String, _ now: NIODeadline) {
-        CallTrace.current?.note(decision, name, command, at: now)
-        if case .picked = decision { counters.count(decision) }
-        guard case .picked = decision, logger.logLevel <= .debug else { return }
-        logger.debug("\(decision)", metadata: ["decision": "picked", "command": "\(command)"])
     }
 }

@@ -40,25 +40,6 @@ public enum AttemptFailure: Sendable, Hashable {
     case ambiguousWithoutKey
     /// The command's own answer, or a misuse that will not get better.
     case final
-
-    /// Sorts an error.
-    public init(_ error: any Error) {
-        switch error {
-        case let error as CallError:
-            switch error.code {
-            case .cannotConnect: self = .unreachable
-            case .tooManyCalls: self = .notSent
-            case .timeout, .connectionLost, .streamTimeout:
-                self = !error.wasWritten ? .notSent : error.isWithoutKey ? .ambiguousWithoutKey : .ambiguous
-            default: self = .final
-            }
-        case let error as RemoteError where error.code == .overloaded:
-            self = .refused(retryAfter: error.retryAfter)
-        // It was cancelled in the middle of something.
-        case let error as RemoteError where error.code == .shuttingDown: self = .ambiguous
-        default: self = .final
-        }
-    }
 }
 
 /// The attempts of one call so far. A value: the remaining time and randomness are parameters.

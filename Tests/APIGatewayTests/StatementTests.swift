@@ -106,7 +106,9 @@ struct StatementTests {
         #expect(count >= 80)
     }
 
-    @Test("has a text that is there beforehand, so that it is prepared once; lists that are asked for in several ways have one each")
+    @Test(
+        "has a text that is there beforehand, so that it is prepared once; lists that are asked for in several ways have one each"
+    )
     func texts() throws {
         // The lists of Booking, Vendor and Product, whose plans their own tests look at, and ``Database/isEmpty(_:)``.
         let made = try Self.schemas.map { try Self.statements($0.target).madeAtRunTime }

@@ -90,6 +90,56 @@ struct DatabaseTests {
         #expect(try await database.write { try $0.execute("DELETE FROM things") } == 1)
     }
 
+    @Test("is used by threads of its own: a task goes from its event loop there and back to its loop, and nowhere else")
+    func threads() async throws {
+        try PrivateFiles.prepare(folder: folder)
+        defer { remove() }
+        let database = try Database(path: path, migrations: Self.migrations)
+        defer { try? database.close() }
+        let executors = EventLoops.shared.executors
+        for position in executors.indices {
+            let course = try await withTaskExecutorPreference(executors[position]) { () async throws -> [Int?] in
+                var course = [EventLoops.shared.currentPosition]
+                course.append(try await database.read { _ in EventLoops.shared.currentPosition })
+                course.append(EventLoops.shared.currentPosition)
+                course.append(try await database.write { _ in EventLoops.shared.currentPosition })
+                course.append(EventLoops.shared.currentPosition)
+                return course
+            }
+            #expect(course == [position, nil, position, nil, position])
+        }
+    }
+
+    @Test("answers each of many that read and write at once")
+    func many() async throws {
+        try PrivateFiles.prepare(folder: folder)
+        defer { remove() }
+        let database = try Database(path: path, migrations: Self.migrations)
+        defer { try? database.close() }
+        await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<500 {
+                let executor = EventLoops.shared.executors[number % EventLoops.shared.executors.count]
+                group.addTask(executorPreference: number.isMultiple(of: 3) ? nil : executor) {
+                    let id = try await database.write { transaction in
+                        if number.isMultiple(of: 7) { throw RemoteError("NO", "no") }
+                        return try transaction.insert("INSERT INTO things (name) VALUES (?)", "\(number)")
+                    }
+                    let name = try await database.read { transaction in
+                        try transaction.row("SELECT name FROM things WHERE id = ?", id) { try $0.text() }
+                    }
+                    // What was acknowledged is seen.
+                    #expect(name == "\(number)")
+                }
+            }
+            var refused = 0
+            while let result = await group.nextResult() {
+                if case .failure = result { refused += 1 }
+            }
+            #expect(refused == 72)
+        }
+        #expect(try await database.read { try $0.row("SELECT COUNT(*) FROM things") { try $0.int() } } == 428)
+    }
+
     @Test("does not write for a message whose time is over")
     func late() async throws {
         let database = try Database(inMemory: Self.migrations)

@@ -74,17 +74,17 @@ struct RetryTests {
 
     @Test("is decided by what failed")
     func sorts() {
-        #expect(AttemptFailure(CallError(.cannotConnect, "")) == .unreachable)
-        #expect(AttemptFailure(CallError(.connectionLost, "", wasWritten: false)) == .notSent)
-        #expect(AttemptFailure(CallError(.connectionLost, "", wasWritten: true)) == .ambiguous)
-        #expect(AttemptFailure(CallError(.timeout, "", wasWritten: true)) == .ambiguous)
-        #expect(AttemptFailure(CallError(.breakerOpen, "")) == .final)
-        #expect(AttemptFailure(RemoteError("BOOKING_NOT_FOUND", "")) == .final)
-        #expect(AttemptFailure(RemoteError.internalServerError) == .final)
-        #expect(AttemptFailure(RemoteError(.dependencyUnavailable, "")) == .final)
+        #expect(FailedAttempt(CallError(.cannotConnect, "")).failure == .unreachable)
+        #expect(FailedAttempt(CallError(.connectionLost, "", wasWritten: false)).failure == .notSent)
+        #expect(FailedAttempt(CallError(.connectionLost, "", wasWritten: true)).failure == .ambiguous)
+        #expect(FailedAttempt(CallError(.timeout, "", wasWritten: true)).failure == .ambiguous)
+        #expect(FailedAttempt(CallError(.breakerOpen, "")).failure == .final)
+        #expect(FailedAttempt(RemoteError("BOOKING_NOT_FOUND", "")).failure == .final)
+        #expect(FailedAttempt(RemoteError.internalServerError).failure == .final)
+        #expect(FailedAttempt(RemoteError(.dependencyUnavailable, "")).failure == .final)
         let pushback = RemoteError(.overloaded, "", details: ["retryAfterMs": 250])
-        #expect(AttemptFailure(pushback) == .refused(retryAfter: .milliseconds(250)))
-        #expect(AttemptFailure(RemoteError(.shuttingDown, "")) == .ambiguous)
+        #expect(FailedAttempt(pushback).failure == .refused(retryAfter: .milliseconds(250)))
+        #expect(FailedAttempt(RemoteError(.shuttingDown, "")).failure == .ambiguous)
     }
 }
 

@@ -106,7 +106,7 @@ struct ReplyLimitTests {
     @Test("counts as answered, and is not asked for again")
     func classified() async throws {
         let error = RemoteError(.replyTooLarge, "too large")
-        #expect(AttemptResult(error) == .answered && AttemptFailure(error) == .final)
+        #expect(FailedAttempt(error).result == .answered && FailedAttempt(error).failure == .final)
         let asked = Mutex(0)
         let route = Route.request(Command("big", pattern: "big", idempotency: .safe)) { (_: Int) -> String in
             asked.withLock { $0 += 1 }
