@@ -100,3 +100,31 @@ struct OverloadedTests {
         }
     }
 }
+
+@Suite("Bytes that are one whole request")
+struct WholeRequestTests {
+    private func isWhole(_ text: String) -> Bool { WholeRequest.isWhole(ByteBuffer(string: text)) }
+
+    @Test("are known without parsing them")
+    func whole() {
+        #expect(isWhole("GET /api/vendors HTTP/1.1\r\nHost: a\r\n\r\n"))
+        #expect(isWhole("GET /a?b=c HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\nContent-Length: 0\r\n\r\n"))
+        #expect(isWhole("POST /api/bookings HTTP/1.1\r\nHost: a\r\ncontent-LENGTH:  2\r\n\r\n{}"))
+    }
+
+    @Test(
+        "are left to the parser when there is any doubt about where the request ends, or what becomes of its connection",
+        arguments: [
+            "GET /a HTTP/1.1\r\nHost: a\r\n\r", "GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\n{}", "POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}x",
+            "POST /a HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+            "POST /a HTTP/1.1\r\nContent-Length: +2\r\n\r\n{}", "POST /a HTTP/1.1\r\nContent-Length: 2 \r\n\r\n{}",
+            "POST /a HTTP/1.1\r\nContent-Length:\r\n\r\n", "POST /a HTTP/1.1\r\nContent-Length : 2\r\n\r\n{}",
+            "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "GET /a HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n", "GET /a HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
+            "GET /a HTTP/1.1\r\nHost: a\r\nX\r\n\r\n", "GET /a HTTP/1.1\r\nConnection: close\r\n\r\n",
+            "GET /a HTTP/1.1\r\nExpect: 100-continue\r\n\r\n", "GET /a HTTP/1.0\r\nHost: a\r\n\r\n",
+            "HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a HTTP/1.1\r\nHost: a\r\nX: \u{1}\r\n\r\n", "", "\r\n\r\n",
+        ])
+    func doubtful(text: String) { #expect(!isWhole(text)) }
+}

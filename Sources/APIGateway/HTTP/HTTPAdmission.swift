@@ -9,6 +9,9 @@ final class HTTPAdmission: @unchecked Sendable {
 
     init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
+    /// Whether a request of that client address would be refused now.
+    func isFull(for peer: String) -> Bool { control.isFull(for: peer) }
+
     /// A request came; false when it is to be refused. One that is not ends with ``answered(_:)``.
     func came(from peer: String) -> Bool {
         let isAdmitted = control.came(from: peer)

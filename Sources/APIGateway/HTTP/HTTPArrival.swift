@@ -29,6 +29,7 @@ final class HTTPArrival: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         executor.beginBurst()
+        if connection.sheds(unwrapInboundIn(data)) { return }
         connection.bytesCame()
         context.fireChannelRead(data)
     }

@@ -131,6 +131,17 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         if let context { watchTime(context) }
     }
 
+    /// Refuses bytes that have come, when they are a whole request and there is too much to do; false when they are to be parsed.
+    func sheds(_ bytes: ByteBuffer) -> Bool {
+        guard exchange.phase == .idle, exchange.keepsAlive, let context, admission.isFull(for: entry.peer.address),
+            WholeRequest.isWhole(bytes)
+        else { return false }
+        _ = admission.came(from: entry.peer.address)
+        exchange.bytesCame(at: listener.now())
+        shed(context)
+        return true
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
         switch exchange.phase {

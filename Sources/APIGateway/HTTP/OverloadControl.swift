@@ -16,8 +16,8 @@ struct OverloadControl: Sendable {
     private static let long: Duration = .milliseconds(40)
     /// How late a loop's timers come that is behind with its work: 1 ms.
     private static let lateness: Duration = .milliseconds(1)
-    /// How long that must go on, less the time in between when it did not: 400 ms.
-    private static let patience: Duration = .milliseconds(400)
+    /// How long that must go on, less the time in between when it did not: 200 ms.
+    private static let patience: Duration = .milliseconds(200)
     /// The lowest limit.
     private static let minimum = 16
 
@@ -42,14 +42,19 @@ struct OverloadControl: Sendable {
     /// A request of a client address came; false when it is to be refused. One that is not ends with ``answered(_:)``.
     mutating func came(from peer: String) -> Bool {
         current.came += 1
-        let own = byPeer[peer] ?? 0
-        if let limit, inFlight >= limit, own >= max(1, limit / max(1, byPeer.count)) {
+        if isFull(for: peer) {
             current.refused += 1
             return false
         }
-        byPeer[peer] = own + 1
+        byPeer[peer, default: 0] += 1
         inFlight += 1
         return true
+    }
+
+    /// Whether a request of a client address is to be refused now.
+    func isFull(for peer: String) -> Bool {
+        guard let limit, inFlight >= limit else { return false }
+        return byPeer[peer] ?? 0 >= max(1, limit / max(1, byPeer.count))
     }
 
     /// A request that was let in is answered, or its client has left.
