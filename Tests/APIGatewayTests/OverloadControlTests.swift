@@ -28,7 +28,7 @@ struct OverloadControlTests {
     func overload() {
         var control = OverloadControl()
         // 10 000 a second come, and half of them can be answered.
-        #expect(pass(.milliseconds(300), came: 200, answered: 100, &control) == 0)
+        #expect(pass(.milliseconds(160), came: 200, answered: 100, &control) == 0)
         #expect(control.limit == nil)
         pass(.seconds(2), came: 200, answered: 100, &control)
         #expect(control.limit == 100)
