@@ -63,6 +63,7 @@ enum OpenAPI {
         return .object(operation)
     }
 
+    /// A request that was refused for overload has no trace.
     private static let problem: JSONValue = [
         "type": "object",
         "properties": [
@@ -78,6 +79,6 @@ enum OpenAPI {
                 ],
             ],
         ],
-        "required": ["type", "title", "status", "code", "detail", "traceId"],
+        "required": ["type", "title", "status", "code", "detail"],
     ]
 }
