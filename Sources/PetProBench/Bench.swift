@@ -59,11 +59,12 @@ struct Bench: Sendable {
         let load = HTTPLoad(
             port: port, shape: shape, seconds: seconds ?? self.seconds, warmUp: warmUp,
             request: request)
-        let profile = profiles.flatMap { folder in
-            profiled.flatMap { Profile.start($0.processID, "\(folder)/\(name.replacing(" ", with: "-")).txt") }
+        var profile: Profile?
+        if let profiles, let profiled {
+            profile = try Profile.start(profiled.processID, "\(profiles)/\(name.replacing(" ", with: "-")).txt")
         }
         let result = try await load.run()
-        await profile?.finish()
+        try await profile?.finish()
         if isJSON {
             var object = result.json
             object["load"] = .string(name)
@@ -134,6 +135,7 @@ struct Bench: Sendable {
             table.add("300/s", cells[0], cells[1], cells[2], cells[3])
             // On a copy, with the platform at rest.
             let copy = platform.data + "-copy"
+            // What is left behind is in a folder for temporary files.
             defer { try? FileManager.default.removeItem(atPath: copy) }
             try FileManager.default.copyItem(atPath: platform.data, toPath: copy)
             return try SQLiteLoop.rate(copy, seconds: seconds)

@@ -52,6 +52,7 @@ struct FanOut {
         let took = began.duration(to: .now) / .seconds(1)
         // What was sent last is on its way.
         try await Task.sleep(for: .seconds(1))
+        // One that the platform has closed is closed.
         for channel in channels { try? await channel.close() }
         try await group.shutdownGracefully()
         return seen.withLock { seen in

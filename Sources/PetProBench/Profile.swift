@@ -1,4 +1,5 @@
 import Foundation
+import PetProTesting
 import RookeryTesting
 
 /// A profile of a process by `perf`, while a load runs.
@@ -8,25 +9,28 @@ struct Profile {
     private let data: String
     private let report: String
 
-    /// Nil where there is no `perf`.
-    static func start(_ process: Int32, _ report: String) -> Profile? {
-        guard FileManager.default.isExecutableFile(atPath: perf.path) else { return nil }
-        try? FileManager.default.createDirectory(
+    /// Throws where there is no `perf`, or no folder for the report can be made.
+    static func start(_ process: Int32, _ report: String) throws -> Profile {
+        guard FileManager.default.isExecutableFile(atPath: perf.path) else {
+            throw HTTP.Unexpected("--perf needs \(perf.path): install linux-perf, or leave the option out")
+        }
+        try FileManager.default.createDirectory(
             atPath: (report as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
         let data = report + ".data"
         let arguments = ["record", "-F", "999", "-g", "-o", data, "-p", "\(process)"]
-        return (try? RunningProgram(perf, arguments, errorsTo: report + ".log")).map {
-            Profile(recording: $0, data: data, report: report)
-        }
+        let recording = try RunningProgram(perf, arguments, errorsTo: report + ".log")
+        return Profile(recording: recording, data: data, report: report)
     }
 
     /// Ends it and writes what took the time, by symbol.
-    func finish() async {
+    func finish() async throws {
         recording.send(SIGINT)
         _ = await recording.exitCode()
         let arguments = ["report", "-i", data, "--no-children", "-g", "none", "--sort", "symbol", "--stdio"]
-        guard let reporting = try? RunningProgram(Self.perf, arguments, errorsTo: report + ".log") else { return }
-        _ = await reporting.exitCode()
-        try? reporting.printed.write(toFile: report, atomically: true, encoding: .utf8)
+        let reporting = try RunningProgram(Self.perf, arguments, errorsTo: report + ".log")
+        if await reporting.exitCode() != 0 {
+            throw HTTP.Unexpected("perf could not make a report: see \(report).log")
+        }
+        try reporting.printed.write(toFile: report, atomically: true, encoding: .utf8)
     }
 }

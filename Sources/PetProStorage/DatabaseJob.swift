@@ -41,7 +41,7 @@ class DatabaseJob: @unchecked Sendable {
     func finish() {}
 }
 
-/// A job whose closure gives a result.
+/// A job whose closure gives a result. The outcome is only touched by the database's thread until it is handed back.
 final class ResultJob<Result: Sendable>: DatabaseJob, @unchecked Sendable {
     private let body: @Sendable (Transaction) throws -> Result
     private let continuation: UnsafeContinuation<Result, any Error>

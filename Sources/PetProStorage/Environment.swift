@@ -24,7 +24,7 @@ public struct ServiceEnvironment: Sendable {
         self.uniqueID = uniqueID
     }
 
-    /// 128 random bits in hexadecimal, which nobody can guess.
+    /// 128 random bits in hexadecimal, which cannot be guessed.
     public static func randomID() -> String { hex(.random(in: .min ... .max), .random(in: .min ... .max)) }
 
     /// 128 random bits in hexadecimal for what is no secret, such as traces: they cost no system call.

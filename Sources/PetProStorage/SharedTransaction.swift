@@ -43,7 +43,8 @@ struct SharedTransaction {
         if access != .bare { try connection.execute("COMMIT") }
     }
 
-    /// Ends the transaction without an effect. When that fails, there is none any more.
+    /// Ends the transaction without an effect. SQLite refuses that only when it has ended the transaction itself; should one be
+    /// open all the same, the next `BEGIN` fails, and its callers are told.
     private func rollBack() {
         if connection.isInTransaction { try? connection.execute("ROLLBACK") }
     }

@@ -42,7 +42,7 @@ public struct FailedAttempt: Sendable {
         case .shuttingDown: (.failed, .ambiguous)
         case .deadlineExceeded: (.timedOut, .final)
         case .internal: (.failed, .final)
-        // Nest's words for what nobody foresaw carry no code.
+        // Nest's words for an unforeseen failure carry no code.
         case nil: (error == .internalServerError ? .failed : .answered, .final)
         default: (.answered, .final)
         }

@@ -10,6 +10,7 @@ import Testing
 struct SharedTransactionTests {
     /// A closure that notes how often it ran, and what its caller would be told.
     private final class Job: DatabaseJob, @unchecked Sendable {
+        // Only the test that made it touches it.
         let body: (Transaction) throws -> Void
         var runs = 0
         var error: (any Error)?
@@ -61,7 +62,8 @@ struct SharedTransactionTests {
         Job { try $0.execute("INSERT INTO things (name, parent) VALUES (?, ?)", name, parent) }
     }
 
-    @Test("are in one transaction: each sees those before it, and nobody else sees any before all are committed")
+    @Test(
+        "are in one transaction: each sees those before it, and no other connection sees any before all are committed")
     func sharing() throws {
         var other: DatabaseQueue?
         var seenInside = -1
@@ -152,6 +154,7 @@ struct SharedTransactionTests {
 @Suite("The queue of a database's threads")
 struct JobQueueTests {
     private final class Job: DatabaseJob, @unchecked Sendable {
+        // Only the test that made it touches it.
         let number: Int
         var isRefused = false
         init(_ number: Int) {

@@ -5,8 +5,9 @@ import NIOCore
 import NIOHTTP1
 import Rookery
 
-/// An HTTP/1.1 connection whose every part is bounded, in bytes and in time, which Hummingbird's own is not, and whose requests
-/// are handled on its event loop, where Hummingbird's are on the global pool.
+/// An HTTP/1.1 connection whose every part is bounded, in bytes and in time. Its requests are handled on its event loop.
+///
+/// Hummingbird's own connection is not bounded so, and handles requests on the global pool.
 struct HTTPChildChannel: ServerChildChannel {
     /// A connection, and the loop that it is confined to.
     struct Value: ServerChildChannelValue {

@@ -77,7 +77,7 @@ struct OverloadControl: Sendable {
         let perSecond = Double(total.answered) / (Double(recent.count) * (Self.window / .seconds(1)))
         let fitting = max(Self.minimum, Int(perSecond * (Self.target / .seconds(1))))
         if let limit {
-            // Over, as soon as nobody is refused any more.
+            // Over, as soon as no request is refused any more.
             self.limit = total.refused == 0 ? nil : (limit + fitting + 1) / 2
             behindFor = .zero
             return

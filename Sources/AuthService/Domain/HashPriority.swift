@@ -7,14 +7,14 @@ import Musl
 import Darwin
 #endif
 
-/// How much of the processors one hash gets: what nobody else wants, and a share of its own when that was too little for too
-/// long. Where the system knows no such thing, it hashes as everybody else works.
+/// How much of the processors one hash gets: the time that all other threads leave, and a share of its own when that was too
+/// little for too long. Where the system knows no such thing, it hashes as everybody else works.
 final class HashPriority: Sendable {
     #if os(Linux)
     /// The thread that hashes, while it does.
     private let thread = Mutex<pthread_t?>(nil)
 
-    /// `SCHED_IDLE`, sched(7): whoever has something to do goes first.
+    /// `SCHED_IDLE`, sched(7): every other thread that has something to do goes first.
     private static let idle: Int32 = 5
     /// The share of a thread that is to yield, but not to stand still.
     private static let niceness: Int32 = 10

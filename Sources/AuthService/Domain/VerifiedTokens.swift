@@ -4,7 +4,7 @@ import Rookery
 import Synchronization
 
 /// Tokens whose signatures were found good, so that each is verified once and not for each request. They are known by their
-/// digests; what is kept gives nobody a session.
+/// digests; what is kept is no session.
 final class VerifiedTokens: Sendable {
     /// What a good token says.
     struct Claims: Sendable {
