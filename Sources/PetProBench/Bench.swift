@@ -61,7 +61,8 @@ struct Bench: Sendable {
             request: request)
         var profile: Profile?
         if let profiles, let profiled {
-            profile = try Profile.start(profiled.processID, "\(profiles)/\(name.replacing(" ", with: "-")).txt")
+            let file = name.replacing(", ", with: "-").replacing(" ", with: "-")
+            profile = try Profile.start(profiled.processID, seconds: load.seconds, "\(profiles)/\(file).txt")
         }
         let result = try await load.run()
         try await profile?.finish()

@@ -10,21 +10,20 @@ struct Profile {
     private let report: String
 
     /// Throws where there is no `perf`, or no folder for the report can be made.
-    static func start(_ process: Int32, _ report: String) throws -> Profile {
+    static func start(_ process: Int32, seconds: Double, _ report: String) throws -> Profile {
         guard FileManager.default.isExecutableFile(atPath: perf.path) else {
             throw HTTP.Unexpected("--perf needs \(perf.path): install linux-perf, or leave the option out")
         }
         try FileManager.default.createDirectory(
             atPath: (report as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
         let data = report + ".data"
-        let arguments = ["record", "-F", "999", "-g", "-o", data, "-p", "\(process)"]
+        let arguments = ["record", "-F", "999", "-g", "-o", data, "-p", "\(process)", "--", "sleep", "\(seconds)"]
         let recording = try RunningProgram(perf, arguments, errorsTo: report + ".log")
         return Profile(recording: recording, data: data, report: report)
     }
 
-    /// Ends it and writes what took the time, by symbol.
+    /// Waits for its end and writes what took the time, by symbol.
     func finish() async throws {
-        recording.send(SIGINT)
         _ = await recording.exitCode()
         let arguments = ["report", "-i", data, "--no-children", "-g", "none", "--sort", "symbol", "--stdio"]
         let reporting = try RunningProgram(Self.perf, arguments, errorsTo: report + ".log")

@@ -62,7 +62,17 @@ public final class RunningProgram: @unchecked Sendable {
             }
             for continuation in waiting { continuation.resume(returning: code) }
         }
-        try Self.starting.withLock { _ in try process.run() }
+        try Self.starting.withLock { _ in try Self.unblockingSignals { try process.run() } }
+    }
+
+    /// Threads of the dispatch library block signals, and a program that is started by one would never get them.
+    private static func unblockingSignals(_ body: () throws -> Void) rethrows {
+        var all = sigset_t()
+        var before = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_UNBLOCK, &all, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
     }
 
     /// The program of this package with that name, beside the running test.
