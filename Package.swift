@@ -32,6 +32,8 @@ let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "as
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let metrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
+let inMemoryTracing = Target.Dependency.product(name: "InMemoryTracing", package: "swift-distributed-tracing")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
@@ -61,6 +63,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
@@ -70,7 +73,8 @@ let package = Package(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(name: "RookeryWire", dependencies: [nioCore, "CZlib"], swiftSettings: settings),
         .target(
-            name: "RookeryCore", dependencies: ["RookeryWire", nioCore, logging, crypto], swiftSettings: settings),
+            name: "RookeryCore", dependencies: ["RookeryWire", nioCore, logging, crypto, metrics, tracing],
+            swiftSettings: settings),
         // The macros are a library of their own because a test that depended on the plugin would have everything built
         // a second time, for the build's own machine.
         .target(
@@ -94,25 +98,34 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Policies are values: no Foundation, logging, files or sockets.
         .target(
-            name: "RookeryResilience", dependencies: ["RookeryCore", nioCore, logging, metrics, configuration],
+            name: "RookeryPolicies", dependencies: ["RookeryCore", "RookeryWire", nioCore], swiftSettings: settings),
+        .target(
+            name: "RookeryCalls",
+            dependencies: [
+                "RookeryPolicies", "RookeryCore", "RookeryWire", nioCore, nioPosix, logging, metrics, configuration,
+                tracing,
+            ],
             swiftSettings: settings),
         .target(
             name: "RookeryTCP",
             dependencies: [
-                "RookeryCore", "RookeryWire", "RookeryResilience", nioCore, nioPosix, logging, lifecycle, metrics,
-                configuration,
+                "RookeryCore", "RookeryWire", "RookeryCalls", "RookeryPolicies", nioCore, nioPosix, logging, lifecycle,
+                metrics, configuration, tracing,
             ],
             swiftSettings: settings
         ),
         .target(
             name: "Rookery",
-            dependencies: ["RookeryWire", "RookeryCore", "RookeryResilience", "RookeryTCP", "RookeryMacros"],
+            dependencies: [
+                "RookeryWire", "RookeryCore", "RookeryCalls", "RookeryPolicies", "RookeryTCP", "RookeryMacros",
+            ],
             swiftSettings: settings
         ),
         .target(
             name: "RookeryTesting",
-            dependencies: ["RookeryWire", "RookeryCore", nioCore, nioPosix, logging, asyncAlgorithms],
+            dependencies: ["RookeryWire", "RookeryCore", nioCore, nioPosix, logging, asyncAlgorithms, tracing],
             swiftSettings: settings
         ),
         // What programs have in common.
@@ -128,37 +141,48 @@ let package = Package(
 
         // MARK: PetPro, built on Rookery. A service never imports another service, only contracts.
         .target(name: "PetProContracts", dependencies: ["Rookery"], swiftSettings: settings),
+        // What services share beside their contracts: time and random names, signals, periodic work.
+        .target(name: "PetProRuntime", dependencies: ["Rookery", logging, lifecycle], swiftSettings: settings),
         .target(
             name: "PetProStorage",
-            dependencies: ["PetProContracts", "Rookery", grdb, sqlite, crypto, logging, lifecycle, nioCore],
+            dependencies: [
+                "PetProContracts", "PetProRuntime", "Rookery", grdb, sqlite, crypto, logging, lifecycle, nioCore,
+            ],
             swiftSettings: settings
         ),
+        // What a service looks like to the program that runs it.
+        .target(
+            name: "PetProAssembly",
+            dependencies: ["PetProContracts", "PetProStorage", "Rookery", logging, lifecycle], swiftSettings: settings),
         .target(
             name: "AuthService",
             dependencies: [
-                "PetProContracts", "PetProStorage", "Rookery", jwt, crypto, cryptoExtras, logging, metrics, nioCore,
+                "PetProAssembly", "PetProContracts", "PetProRuntime", "PetProStorage", "Rookery", jwt, crypto,
+                cryptoExtras, logging, metrics, nioCore,
                 nioPosix,
             ],
             swiftSettings: settings
         ),
         .target(
-            name: "BookingService", dependencies: ["PetProContracts", "PetProStorage", "Rookery"],
+            name: "BookingService",
+            dependencies: ["PetProAssembly", "PetProContracts", "PetProRuntime", "PetProStorage", "Rookery"],
             swiftSettings: settings
         ),
         .target(
-            name: "VendorService", dependencies: ["PetProContracts", "PetProStorage", "Rookery"],
+            name: "VendorService",
+            dependencies: ["PetProAssembly", "PetProContracts", "PetProRuntime", "PetProStorage", "Rookery"],
             swiftSettings: settings
         ),
         .target(
-            name: "ProductService", dependencies: ["PetProContracts", "PetProStorage", "Rookery"],
+            name: "ProductService",
+            dependencies: ["PetProAssembly", "PetProContracts", "PetProRuntime", "PetProStorage", "Rookery"],
             swiftSettings: settings
         ),
         .target(
             name: "APIGateway",
             dependencies: [
                 "PetProContracts", "Rookery", hummingbird, hummingbirdCore, httpTypes, crypto, logging, lifecycle,
-                nioCore, nioHTTP1,
-                nioHTTPTypes, nioHTTPTypesHTTP1, configuration,
+                nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, configuration, tracing, metrics,
             ],
             swiftSettings: settings
         ),
@@ -166,7 +190,8 @@ let package = Package(
             name: "PetProCommand",
             dependencies: [
                 "AuthService", "BookingService", "VendorService", "ProductService", "APIGateway", "CommandSupport",
-                "PetProContracts", "PetProStorage", "Rookery", arguments, logging, lifecycle, unixSignals, httpClient,
+                "PetProAssembly", "PetProContracts", "PetProRuntime", "PetProStorage", "Rookery", tracing, arguments,
+                logging, lifecycle, unixSignals, httpClient,
                 nioCore,
                 configuration, system, nioHTTP1,
             ],
@@ -208,11 +233,14 @@ let package = Package(
         .testTarget(
             name: "RookeryWireTests", dependencies: ["RookeryWire", "RookeryTesting", nioCore], swiftSettings: settings),
         .testTarget(
-            name: "RookeryCoreTests", dependencies: ["Rookery", "RookeryTesting", nioCore, logging],
+            name: "RookeryCoreTests",
+            dependencies: ["Rookery", "RookeryTesting", nioCore, logging, tracing, inMemoryTracing],
             swiftSettings: settings),
         .testTarget(
-            name: "RookeryResilienceTests",
-            dependencies: ["RookeryResilience", "RookeryCore", "RookeryTesting", nioCore, configuration, logging],
+            name: "RookeryCallsTests",
+            dependencies: [
+                "RookeryCalls", "RookeryPolicies", "RookeryCore", "RookeryTesting", nioCore, configuration, logging,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "RookeryMacroExpansionTests",
@@ -226,7 +254,7 @@ let package = Package(
         ),
         .testTarget(
             name: "RookeryTCPTests",
-            dependencies: ["Rookery", "RookeryTesting", nioCore, nioPosix, logging],
+            dependencies: ["Rookery", "RookeryTesting", nioCore, nioPosix, logging, tracing, inMemoryTracing],
             swiftSettings: settings
         ),
         .testTarget(
@@ -235,30 +263,43 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "PetProStorageTests",
-            dependencies: ["PetProStorage", grdb, "PetProContracts", "RookeryTesting", "Rookery", logging, nioCore],
+            dependencies: [
+                "PetProRuntime", "PetProStorage", grdb, "PetProContracts", "RookeryTesting", "Rookery", logging,
+                nioCore,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "AuthServiceTests",
-            dependencies: ["AuthService", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting"],
+            dependencies: [
+                "AuthService", "PetProRuntime", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "BookingServiceTests",
-            dependencies: ["BookingService", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting", nioCore],
+            dependencies: [
+                "BookingService", "PetProRuntime", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting",
+                nioCore,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "VendorServiceTests",
-            dependencies: ["VendorService", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting"],
+            dependencies: [
+                "VendorService", "PetProRuntime", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "ProductServiceTests",
-            dependencies: ["ProductService", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting"],
+            dependencies: [
+                "ProductService", "PetProRuntime", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "APIGatewayTests",
             dependencies: [
-                "APIGateway", "AuthService", "BookingService", "VendorService", "ProductService", "PetProStorage",
+                "APIGateway", "AuthService", "BookingService", "VendorService", "ProductService", "PetProRuntime",
+                "PetProStorage",
                 "PetProContracts", "PetProTesting", "Rookery", "RookeryTesting", hummingbird, httpTypes, httpClient,
-                nioCore, nioEmbedded, nioHTTP1, nioHTTPTypes, logging, lifecycle,
+                nioCore, nioEmbedded, nioHTTP1, nioHTTPTypes, logging, lifecycle, tracing, inMemoryTracing,
                 .product(name: "SwiftSyntax", package: "swift-syntax"),
                 .product(name: "SwiftParser", package: "swift-syntax"),
             ],
@@ -266,7 +307,8 @@ let package = Package(
         .testTarget(
             name: "PetProCommandTests",
             dependencies: [
-                "PetProCommand", "PetProStorage", "PetProContracts", "PetProTesting", "Rookery", "RookeryTesting",
+                "PetProCommand", "PetProRuntime", "PetProStorage", "PetProContracts", "PetProTesting", "Rookery",
+                "RookeryTesting",
                 httpClient, nioCore,
                 nioPosix, nioHTTP1, logging, lifecycle,
             ],

@@ -14,63 +14,79 @@ struct Endpoint: Sendable {
         case roles([Role], evenPending: Bool = false)
     }
 
+    /// What an operation takes in its body, or as parameters.
+    struct Input: Sendable {
+        let schema: Schema
+        /// Members that come from elsewhere: a client cannot send them.
+        let given: GivenMembers
+    }
+
+    /// What an operation answers when all goes well.
+    struct Output: Sendable {
+        let status: HTTPResponse.Status
+        let mediaType: String
+        /// Nil for an answer without a body.
+        let schema: Schema?
+        /// Whether it has a `Location`.
+        var hasLocation = false
+    }
+
     let method: HTTPRequest.Method
     /// With parameters in braces: `/api/bookings/{id}`.
     let path: String
+    /// The name by which generated clients call it.
+    let id: String
     let summary: String
     let access: Access
-    /// The schema of the body, if it has one.
-    let body: Schema?
-    /// Parameters of the query.
-    let query: [(name: String, schema: Schema)]
-    /// The statuses it answers with, besides 500.
-    let statuses: [Int]
+    /// The commands that it may call: their errors are its own.
+    let calls: [Command]
+    /// Whether an `Idempotency-Key` makes it safe to send again.
+    let isKeyed: Bool
+    /// Further codes with which it refuses.
+    let refusals: [Problem]
+    let body: Input?
+    let query: [FieldSchema]
+    let output: Output
     /// Checks what can be checked without asking a service, and gives what then answers.
     let prepare: @Sendable (GatewayCall) throws -> Handler
 
     /// Answers a request.
     typealias Handler = @Sendable (GatewayCall) async throws -> Response
 
-    init(
-        _ method: HTTPRequest.Method, _ path: String, _ summary: String, _ access: Access = .everybody,
-        query: [(name: String, schema: Schema)] = [], statuses: [Int],
-        handle: @escaping Handler
-    ) {
-        self.method = method
-        self.path = path
-        self.summary = summary
-        self.access = access
-        self.body = nil
-        self.query = query
-        self.statuses = statuses
-        self.prepare = { _ in handle }
+    /// What all operations have in common.
+    struct Facts: Sendable {
+        var access = Access.everybody
+        var calls: [Command] = []
+        var isKeyed = false
+        var refusals: [Problem] = []
+        var query: Schema?
+        var hidden: Set<String> = []
+        var status = HTTPResponse.Status.ok
     }
 
-    /// An operation with a body, which is checked before anything else happens: a request that is wrong causes no call.
-    init<Body: DescribedMessage>(
-        _ method: HTTPRequest.Method, _ path: String, _ summary: String, _ access: Access = .everybody, body: Body.Type,
-        statuses: [Int], handle: @escaping @Sendable (GatewayCall, Body) async throws -> Response
+    init(
+        _ method: HTTPRequest.Method, _ path: String, _ id: String, _ summary: String, _ facts: Facts, body: Input?,
+        output: Output, prepare: @escaping @Sendable (GatewayCall) throws -> Handler
     ) {
         self.method = method
         self.path = path
+        self.id = id
         self.summary = summary
-        self.access = access
-        self.body = Body.schema
-        self.query = []
-        self.statuses = statuses
-        self.prepare = { call in
-            let body = try call.message(Body.self)
-            return { try await handle($0, body) }
-        }
+        access = facts.access
+        calls = facts.calls
+        isKeyed = facts.isKeyed
+        refusals = facts.refusals
+        query = (facts.query?.fields ?? []).filter { !facts.hidden.contains($0.name) }
+        self.body = body
+        self.output = output
+        self.prepare = prepare
     }
 
     /// Whether it has a password hashed, which takes a core for a good part of a second.
-    var hashes: Bool {
-        method == .post && ["/api/auth/login", "/api/auth/register", "/api/vendors"].contains(path)
-    }
+    var hashes: Bool { calls.contains { $0.group == AuthGroups.passwords } }
 
     /// Whether it is answered for as long as its client listens.
-    var isStream: Bool { path.hasSuffix("/stream") }
+    var isStream: Bool { output.mediaType == "text/event-stream" }
 
     /// The path as Hummingbird's router takes it.
     var routerPath: RouterPath { RouterPath(path) }

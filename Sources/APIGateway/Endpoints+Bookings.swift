@@ -4,28 +4,33 @@ import PetProContracts
 import Rookery
 
 extension Endpoints {
+    /// What finding the booking of a caller may call.
+    private static let findsBooking = [BookingAPIContract.getBooking, VendorAPIContract.getVendorByUser]
+
     var bookings: [Endpoint] {
         [
-            Endpoint(
-                .post, "/api/bookings", "Books.", Self.customers, body: CreateBookingBody.self,
-                statuses: [201, 400, 401, 403, 404, 409, 422, 503, 504]
+            .with(
+                body: CreateBooking.self,
+                given: GivenMembers(["customerId": Self.anyID, "idempotencyKey": String?.none]), reply: Booking.self,
+                .post, "/api/bookings", "createBooking", "Books.",
+                .init(
+                    access: Self.customers, calls: [BookingAPIContract.createBooking], isKeyed: true, status: .created),
+                location: { "/api/bookings/\($0.id)" }
             ) { call, body in
-                let booking = try await services.bookings.createBooking(
-                    CreateBooking(
-                        customerId: try call.caller.id, vendorId: body.vendorId, serviceId: body.serviceId,
-                        petId: body.petId, start: body.start, notes: body.notes, expectedPrice: body.expectedPrice,
-                        idempotencyKey: try call.idempotencyKey()))
-                return .json(booking, status: .created, headers: [.location: "/api/bookings/\(booking.id)"])
+                var request = body
+                request.customerId = try call.caller.id
+                request.idempotencyKey = try call.idempotencyKey()
+                return try await services.bookings.createBooking(request)
             },
-            Endpoint(
-                .get, "/api/bookings", "The caller's bookings: a customer's own, a vendor's agenda, an admin's all.",
-                Self.signedIn,
-                query: [
-                    ("limit", .integer(1...100)), ("before", .id), ("status", .oneOf(BookingStatus.self)),
-                ], statuses: [200, 400, 401, 403, 404, 503, 504]
-            ) { call in
-                var request: ListBookings = try call.query(
-                    ["limit", "before", "status"], numbers: ["limit", "before"])
+            .with(
+                query: ListBookings.self, hiding: ["customerId", "vendorId"], reply: BookingPage.self, .get,
+                "/api/bookings", "listBookings",
+                "The caller's bookings: a customer's own, a vendor's agenda, an admin's all.",
+                .init(
+                    access: Self.signedIn,
+                    calls: [VendorAPIContract.getVendorByUser, BookingAPIContract.listBookings])
+            ) { call, query in
+                var request = query
                 let caller = try call.caller
                 switch caller.role {
                 case .vendor:
@@ -33,29 +38,31 @@ extension Endpoints {
                 case .admin: break
                 case .customer, .ops: request.customerId = caller.id
                 }
-                return .privateJSON(try await services.bookings.listBookings(request))
+                return try await services.bookings.listBookings(request)
             },
-            Endpoint(
-                .get, "/api/bookings/{id}", "A booking of the caller's.", Self.signedIn,
-                statuses: [200, 401, 403, 404, 503, 504]
-            ) { call in
-                .privateJSON(try await ownBooking(call).booking)
-            },
-            Endpoint(
-                .post, "/api/bookings/{id}/cancel", "Cancels a booking, until its start.", Self.customers,
-                body: CancelBookingBody.self, statuses: [200, 400, 401, 403, 404, 409, 422, 503, 504]
+            .with(
+                reply: Booking.self, .get, "/api/bookings/{id}", "getBooking", "A booking of the caller's.",
+                .init(access: Self.signedIn, calls: Self.findsBooking)
+            ) { call in try await ownBooking(call).booking },
+            .with(
+                body: CancelBookingBody.self, reply: Booking.self, .post, "/api/bookings/{id}/cancel", "cancelBooking",
+                "Cancels a booking, until its start.",
+                .init(access: Self.customers, calls: Self.findsBooking + [BookingAPIContract.updateBookingStatus])
             ) { call, body in
                 let booking = try await ownBooking(call).booking
-                return .privateJSON(
-                    try await services.bookings.updateBookingStatus(
-                        UpdateBookingStatus(
-                            id: booking.id, to: .cancelled, expectedVersion: body.expectedVersion,
-                            actor: try call.caller.role == .admin ? .admin : .customer, reason: body.reason)))
+                return try await services.bookings.updateBookingStatus(
+                    UpdateBookingStatus(
+                        id: booking.id, to: .cancelled, expectedVersion: body.expectedVersion,
+                        actor: try call.caller.role == .admin ? .admin : .customer, reason: body.reason))
             },
-            Endpoint(
-                .patch, "/api/bookings/{id}/status", "Confirms, starts, completes or cancels a booking.",
-                Self.vendorOwners, body: BookingStatusBody.self,
-                statuses: [200, 400, 401, 403, 404, 409, 503, 504]
+            .with(
+                body: BookingStatusBody.self, reply: Booking.self, .patch, "/api/bookings/{id}/status",
+                "setBookingStatus", "Confirms, starts, completes or cancels a booking.",
+                .init(
+                    access: Self.vendorOwners,
+                    calls: Self.findsBooking + [
+                        VendorAPIContract.getVendorById, BookingAPIContract.updateBookingStatus,
+                    ], refusals: [.vendorNotActive])
             ) { call, body in
                 let (booking, owner) = try await ownBooking(call)
                 let vendor: Vendor
@@ -65,11 +72,10 @@ extension Endpoints {
                     vendor = try await services.vendors.getVendorById(GetVendorById(id: booking.vendorId))
                 }
                 try vendor.status.require(Self.operation(body.status))
-                return .privateJSON(
-                    try await services.bookings.updateBookingStatus(
-                        UpdateBookingStatus(
-                            id: booking.id, to: body.status, expectedVersion: body.expectedVersion,
-                            actor: try call.caller.role == .admin ? .admin : .vendor, reason: body.reason)))
+                return try await services.bookings.updateBookingStatus(
+                    UpdateBookingStatus(
+                        id: booking.id, to: body.status, expectedVersion: body.expectedVersion,
+                        actor: try call.caller.role == .admin ? .admin : .vendor, reason: body.reason))
             },
         ]
     }
@@ -102,24 +108,21 @@ extension Endpoints {
 
     var pets: [Endpoint] {
         [
-            Endpoint(
-                .get, "/api/pets", "The caller's pets.", Self.customers, query: Self.page,
-                statuses: [200, 400, 401, 403, 503, 504]
-            ) { call in
-                let page: PageQuery = try call.query(["limit", "after"], numbers: ["limit", "after"])
-                return .privateJSON(
-                    try await services.bookings.listPets(
-                        ListPets(ownerId: try call.caller.id, limit: page.limit, after: page.after)))
+            .with(
+                query: PageQuery.self, reply: PetPage.self, .get, "/api/pets", "listPets", "The caller's pets.",
+                .init(access: Self.customers, calls: [BookingAPIContract.listPets])
+            ) { call, page in
+                try await services.bookings.listPets(
+                    ListPets(ownerId: try call.caller.id, limit: page.limit, after: page.after))
             },
-            Endpoint(
-                .post, "/api/pets", "Enters a pet.", Self.customers, body: PetBody.self,
-                statuses: [201, 400, 401, 403, 409, 503, 504]
+            .with(
+                body: CreatePet.self, given: GivenMembers(["ownerId": Self.anyID]), reply: Pet.self, .post, "/api/pets",
+                "createPet", "Enters a pet.",
+                .init(access: Self.customers, calls: [BookingAPIContract.createPet], status: .created)
             ) { call, body in
-                let pet = try await services.bookings.createPet(
-                    CreatePet(
-                        ownerId: try call.caller.id, name: body.name, species: body.species, breed: body.breed,
-                        birthDate: body.birthDate, notes: body.notes))
-                return .privateJSON(pet, status: .created)
+                var request = body
+                request.ownerId = try call.caller.id
+                return try await services.bookings.createPet(request)
             },
         ]
     }

@@ -4,84 +4,113 @@ import PetProContracts
 import Rookery
 
 extension Endpoints {
-    var products: [Endpoint] {
+    var products: [Endpoint] { shop + stock }
+
+    private var shop: [Endpoint] {
         [
-            Endpoint(
-                .get, "/api/products", "Products in the shop.",
-                query: Self.page + [("vendorId", .id), ("species", .oneOf(Species.self))],
-                statuses: [200, 400, 503, 504]
+            .with(
+                query: ListProducts.self, reply: ProductPage.self, .get, "/api/products", "listProducts",
+                "Products in the shop.", .init(calls: [ProductAPIContract.listProducts]), isPublic: true
+            ) { _, query in try await services.products.listProducts(query) },
+            .with(
+                reply: Product.self, .get, "/api/products/{id}", "getProduct", "A product.",
+                .init(calls: [ProductAPIContract.getProduct]), isPublic: true
+            ) { call in try await activeProduct(call) },
+            .with(
+                reply: ProductAvailability.self, .get, "/api/products/{id}/availability", "getProductAvailability",
+                "Whether a product can be had, and how many.",
+                .init(calls: [
+                    ProductAPIContract.getProduct, ProductAPIContract.checkInventory, VendorAPIContract.getVendorById,
+                ])
+            ) { call in try await availability(call) },
+            .stream(
+                "/api/products/{id}/inventory/stream", "watchProduct",
+                "A product's stock, live, as Server-Sent Events.",
+                .init(
+                    calls: [ProductAPIContract.getProduct, ProductAPIContract.watchInventoryChanges],
+                    refusals: [.tooManyStreams("streams")])
+            ) { call in try await EventStream.response(call, hub, .product(try await activeProduct(call).id)) },
+            .stream(
+                "/api/inventory/stream", "watchVendor",
+                "The stock of a vendor's products, live, as Server-Sent Events.",
+                .init(
+                    calls: [VendorAPIContract.getVendorById, ProductAPIContract.watchInventoryChanges],
+                    refusals: [.tooManyStreams("streams")], query: Schema(of: StreamQuery.self))
             ) { call in
-                let request: ListProducts = try call.query(
-                    ["limit", "after", "vendorId", "species"], numbers: ["limit", "after", "vendorId"])
-                return .json(try await services.products.listProducts(request))
-            },
-            Endpoint(.get, "/api/products/{id}", "A product.", statuses: [200, 404, 503, 504]) { call in
-                .json(try await activeProduct(call))
-            },
-            Endpoint(
-                .get, "/api/products/{id}/availability", "Whether a product can be had, and how many.",
-                statuses: [200, 404, 503, 504]
-            ) { call in
-                .privateJSON(try await availability(call))
-            },
-            Endpoint(
-                .get, "/api/products/{id}/inventory/stream", "A product's stock, live, as Server-Sent Events.",
-                statuses: [200, 404, 429, 503, 504]
-            ) { call in
-                try await EventStream.response(call, hub, .product(try await activeProduct(call).id))
-            },
-            Endpoint(
-                .get, "/api/inventory/stream", "The stock of a vendor's products, live, as Server-Sent Events.",
-                query: [("vendorId", .id)], statuses: [200, 400, 404, 429, 503, 504]
-            ) { call in
-                let query: StreamQuery = try call.query(["vendorId"], numbers: ["vendorId"])
+                let query = try call.query(StreamQuery.self)
                 return try await EventStream.response(call, hub, .vendor(try await shownVendor(query.vendorId).id))
             },
-            Endpoint(
-                .post, "/api/products", "Enters a product.", Self.vendorOwners, body: ProductBody.self,
-                statuses: [201, 400, 401, 403, 404, 409, 503, 504]
+        ]
+    }
+
+    private var stock: [Endpoint] {
+        [
+            .with(
+                body: CreateProduct.self, given: GivenMembers(["vendorId": Self.anyID, "currency": Currency.eur]),
+                reply: Product.self, .post, "/api/products", "createProduct", "Enters a product.",
+                .init(
+                    access: Self.vendorOwners,
+                    calls: [
+                        VendorAPIContract.getVendorById, VendorAPIContract.getVendorByUser,
+                        ProductAPIContract.createProduct,
+                    ], refusals: [.vendorNotActive], query: Schema(of: SellerQuery.self), status: .created),
+                location: { "/api/products/\($0.id)" }
             ) { call, body in
-                let vendor = try await seller(call, body.vendorId)
-                let product = try await services.products.createProduct(
-                    CreateProduct(
-                        vendorId: vendor.id, sku: body.sku, name: body.name, price: body.price,
-                        currency: vendor.currency, species: body.species, quantity: body.quantity,
-                        lowStockThreshold: body.lowStockThreshold))
-                return .json(product, status: .created, headers: [.location: "/api/products/\(product.id)"])
+                let vendor = try await seller(call, try call.query(SellerQuery.self).vendorId)
+                var request = body
+                request.vendorId = vendor.id
+                request.currency = vendor.currency
+                return try await services.products.createProduct(request)
             },
-            Endpoint(
-                .post, "/api/products/{id}/inventory", "Changes what is on the shelf.", Self.vendorOwners,
-                body: InventoryBody.self, statuses: [200, 400, 401, 403, 404, 409, 422, 503, 504]
+            .with(
+                body: AdjustInventory.self,
+                given: GivenMembers(["productId": Self.anyID, "actorId": Self.anyID, "key": "key"]),
+                reply: Inventory.self, .post, "/api/products/{id}/inventory", "adjustInventory",
+                "Changes what is on the shelf.",
+                .init(
+                    access: Self.vendorOwners,
+                    calls: [
+                        ProductAPIContract.getProduct, VendorAPIContract.getVendorById,
+                        VendorAPIContract.getVendorByUser, ProductAPIContract.adjustInventory,
+                    ], isKeyed: true, refusals: [.vendorNotActive])
             ) { call, body in
                 let product = try await services.products.getProduct(GetProduct(id: try call.id(orElse: .noProduct)))
                 _ = try await vendor(call, product.vendorId, for: .keepStock, orElse: .noProduct)
-                return .privateJSON(
-                    try await services.products.adjustInventory(
-                        AdjustInventory(
-                            productId: product.id, delta: body.delta, reason: body.reason,
-                            actorId: try call.caller.id, key: try call.idempotencyKey() ?? newKey())))
+                var request = body
+                request.productId = product.id
+                request.actorId = try call.caller.id
+                request.key = try call.idempotencyKey() ?? newKey()
+                return try await services.products.adjustInventory(request)
             },
-            Endpoint(
-                .post, "/api/products/{id}/reservations", "Holds pieces for 15 minutes.", Self.customers,
-                body: ReservationBody.self, statuses: [201, 400, 401, 403, 404, 409, 422, 503, 504]
+            .with(
+                body: ReserveInventory.self,
+                given: GivenMembers(["productId": Self.anyID, "customerId": Self.anyID, "key": "key"]),
+                reply: Reservation.self, .post, "/api/products/{id}/reservations", "reserveProduct",
+                "Holds pieces for 15 minutes.",
+                .init(
+                    access: Self.customers,
+                    calls: [
+                        ProductAPIContract.getProduct, VendorAPIContract.getVendorById,
+                        ProductAPIContract.reserveInventory,
+                    ], isKeyed: true, refusals: [.vendorNotActive], status: .created)
             ) { call, body in
                 let product = try await activeProduct(call)
                 try await services.vendors.getVendorById(GetVendorById(id: product.vendorId)).status.require(.sell)
-                let reservation = try await services.products.reserveInventory(
-                    ReserveInventory(
-                        productId: product.id, quantity: body.quantity, customerId: try call.caller.id,
-                        key: try call.idempotencyKey() ?? newKey()))
-                return .privateJSON(reservation, status: .created)
+                var request = body
+                request.productId = product.id
+                request.customerId = try call.caller.id
+                request.key = try call.idempotencyKey() ?? newKey()
+                return try await services.products.reserveInventory(request)
             },
-            Endpoint(
-                .delete, "/api/reservations/{id}", "Gives held pieces back.", Self.customers,
-                statuses: [204, 401, 403, 404, 409, 503, 504]
+            .with(
+                reply: Empty.self, .delete, "/api/reservations/{id}", "releaseReservation", "Gives held pieces back.",
+                .init(access: Self.customers, calls: [ProductAPIContract.releaseReservation])
             ) { call in
                 let caller = try call.caller
                 let id = try call.id(orElse: .noReservation)
                 _ = try await services.products.releaseReservation(
                     ReleaseReservation(id: id, customerId: caller.role == .admin ? nil : caller.id))
-                return Response(status: .noContent)
+                return Empty()
             },
         ]
     }

@@ -4,97 +4,106 @@ import PetProContracts
 import Rookery
 
 extension Endpoints {
-    var vendors: [Endpoint] {
+    var vendors: [Endpoint] { vendorViews + vendorChanges }
+
+    /// What finding the vendor that a caller manages may call.
+    private static let findsVendor = [VendorAPIContract.getVendorById, VendorAPIContract.getVendorByUser]
+
+    private var vendorViews: [Endpoint] {
         [
-            Endpoint(
-                .post, "/api/vendors", "Registers a vendor and its account.", body: RegisterVendorBody.self,
-                statuses: [201, 400, 409, 422, 503, 504]
+            .with(
+                body: VendorRegistrationBody.self,
+                given: GivenMembers(
+                    [:],
+                    inside: [
+                        "user": Self.registration(as: .vendor), "vendor": GivenMembers(["userId": Self.anyID]),
+                    ]),
+                reply: VendorView.self, .post, "/api/vendors", "registerVendor", "Registers a vendor and its account.",
+                .init(
+                    calls: [AuthAPIContract.createUser, VendorAPIContract.createVendor, AuthAPIContract.deleteUser],
+                    isKeyed: true, status: .created), location: { "/api/vendors/\($0.id)" }
             ) { call, body in
                 let registration = VendorRegistration(auth: services.auth, vendors: services.vendors, logger: logger)
-                let vendor = try await registration.register(
-                    body, key: try call.idempotencyKey(), attempt: newKey())
-                return .json(
-                    VendorView(vendor), status: .created, headers: [.location: "/api/vendors/\(vendor.id)"])
+                return VendorView(
+                    try await registration.register(body, key: try call.idempotencyKey(), attempt: newKey()))
             },
-            Endpoint(
-                .get, "/api/vendors", "Vendors that can be booked; for an admin also those in another state.",
-                .everybodyOrKnown,
-                query: Self.page + [("type", .oneOf(VendorType.self)), ("status", .oneOf(VendorStatus.self))],
-                statuses: [200, 400, 401, 403, 503, 504]
-            ) { call in
-                var request: ListVendors = try call.query(
-                    ["limit", "after", "type", "status"], numbers: ["limit", "after"])
+            .with(
+                query: ListVendors.self, reply: VendorPage.self, .get, "/api/vendors", "listVendors",
+                "Vendors that can be booked; for an admin also those in another state.",
+                .init(access: .everybodyOrKnown, calls: [VendorAPIContract.listVendors], refusals: [.forbidden("")]),
+                isPublic: true
+            ) { call, query in
+                var request = query
                 let status = request.status ?? .active
                 if status != .active, try call.caller.role != .admin {
                     throw Problem.forbidden("Only an admin may list vendors that are \(status.rawValue).")
                 }
                 request.status = status
-                return .json(try await services.vendors.listVendors(request))
+                return try await services.vendors.listVendors(request)
             },
-            Endpoint(
-                .get, "/api/vendors/{id}", "A vendor; one that is hidden only for its owner and admins.",
-                .everybodyOrKnown, statuses: [200, 401, 404, 503, 504]
+            .with(
+                reply: VendorView.self, .get, "/api/vendors/{id}", "getVendor",
+                "A vendor; one that is hidden only for its owner and admins.",
+                .init(access: .everybodyOrKnown, calls: [VendorAPIContract.getVendorById]), isPublic: true
             ) { call in
                 let (vendor, isOwn) = try await visibleVendor(call)
-                return .json(VendorView(vendor, withAllServices: isOwn))
+                return VendorView(vendor, withAllServices: isOwn)
             },
-            Endpoint(
-                .get, "/api/vendors/{id}/services", "What a vendor offers.", .everybodyOrKnown,
-                statuses: [200, 401, 404, 503, 504]
-            ) { call in
-                .json(try await visibleVendor(call).vendor.services.filter(\.active))
+            .with(
+                reply: [OfferedService].self, .get, "/api/vendors/{id}/services", "listServices",
+                "What a vendor offers.",
+                .init(access: .everybodyOrKnown, calls: [VendorAPIContract.getVendorById]), isPublic: true
+            ) { call in try await visibleVendor(call).vendor.services.filter(\.active) },
+            .with(
+                query: AvailabilityQuery.self, reply: Availability.self, .get, "/api/vendors/{id}/availability",
+                "getAvailability", "The free starts of a day.",
+                .init(calls: [BookingAPIContract.checkAvailability])
+            ) { call, wish in
+                try await services.bookings.checkAvailability(
+                    CheckAvailability(
+                        vendorId: try call.id(orElse: .noVendor), serviceId: wish.serviceId, date: wish.date))
             },
-            Endpoint(
-                .get, "/api/vendors/{id}/availability", "The free starts of a day.",
-                query: [("serviceId", .id), ("date", .date)], statuses: [200, 400, 404, 503, 504]
-            ) { call in
-                let wish: AvailabilityQuery = try call.query(["serviceId", "date"], numbers: ["serviceId"])
-                return .privateJSON(
-                    try await services.bookings.checkAvailability(
-                        CheckAvailability(
-                            vendorId: try call.id(orElse: .noVendor), serviceId: wish.serviceId, date: wish.date)))
-            },
-            Endpoint(
-                .patch, "/api/vendors/{id}", "Changes a vendor's particulars.", Self.vendorOwners,
-                body: VendorChangesBody.self, statuses: [200, 400, 401, 403, 404, 409, 503, 504]
+        ]
+    }
+
+    private var vendorChanges: [Endpoint] {
+        [
+            .with(
+                body: UpdateVendor.self, given: GivenMembers(["id": Self.anyID]), reply: VendorView.self, .patch,
+                "/api/vendors/{id}", "updateVendor", "Changes a vendor's particulars: what is absent stays.",
+                .init(access: Self.vendorOwners, calls: Self.findsVendor + [VendorAPIContract.updateVendor])
             ) { call, body in
-                let vendor = try await vendor(call, try call.id(orElse: .noVendor), for: .edit)
-                let changed = try await services.vendors.updateVendor(
-                    UpdateVendor(
-                        id: vendor.id, expectedVersion: body.expectedVersion, businessName: body.businessName,
-                        email: body.email, phone: body.phone, address: body.address, capacity: body.capacity,
-                        leadTimeMinutes: body.leadTimeMinutes, horizonDays: body.horizonDays))
-                return .json(VendorView(changed, withAllServices: true))
+                var request = body
+                request.id = try await vendor(call, try call.id(orElse: .noVendor), for: .edit).id
+                return VendorView(try await services.vendors.updateVendor(request), withAllServices: true)
             },
-            Endpoint(
-                .put, "/api/vendors/{id}/hours", "Replaces the opening hours.", Self.vendorOwners, body: HoursBody.self,
-                statuses: [200, 400, 401, 403, 404, 409, 503, 504]
+            .with(
+                body: SetVendorHours.self, given: GivenMembers(["vendorId": Self.anyID]), reply: VendorView.self, .put,
+                "/api/vendors/{id}/hours", "setHours", "Replaces the opening hours.",
+                .init(access: Self.vendorOwners, calls: Self.findsVendor + [VendorAPIContract.setVendorHours])
             ) { call, body in
-                let vendor = try await vendor(call, try call.id(orElse: .noVendor), for: .edit)
-                let changed = try await services.vendors.setVendorHours(
-                    SetVendorHours(vendorId: vendor.id, hours: body.hours, specialDays: body.specialDays))
-                return .json(VendorView(changed, withAllServices: true))
+                var request = body
+                request.vendorId = try await vendor(call, try call.id(orElse: .noVendor), for: .edit).id
+                return VendorView(try await services.vendors.setVendorHours(request), withAllServices: true)
             },
-            Endpoint(
-                .post, "/api/vendors/{id}/services", "Adds something to book.", Self.vendorOwners,
-                body: ServiceBody.self, statuses: [201, 400, 401, 403, 404, 409, 503, 504]
+            .with(
+                body: AddService.self, given: GivenMembers(["vendorId": Self.anyID]), reply: OfferedService.self, .post,
+                "/api/vendors/{id}/services", "addService", "Adds something to book.",
+                .init(
+                    access: Self.vendorOwners, calls: Self.findsVendor + [VendorAPIContract.addService],
+                    status: .created)
             ) { call, body in
-                let vendor = try await vendor(call, try call.id(orElse: .noVendor), for: .edit)
-                let service = try await services.vendors.addService(
-                    AddService(
-                        vendorId: vendor.id, name: body.name, durationMinutes: body.durationMinutes, price: body.price,
-                        species: body.species, bufferMinutes: body.bufferMinutes))
-                return .json(service, status: .created)
+                var request = body
+                request.vendorId = try await vendor(call, try call.id(orElse: .noVendor), for: .edit).id
+                return try await services.vendors.addService(request)
             },
-            Endpoint(
-                .patch, "/api/vendors/{id}/status", "Approves, suspends or ends a vendor.", Self.admins,
-                body: VendorStatusBody.self, statuses: [200, 400, 401, 403, 404, 409, 503, 504]
+            .with(
+                body: VendorStatusBody.self, reply: VendorView.self, .patch, "/api/vendors/{id}/status",
+                "setVendorStatus", "Approves, suspends or ends a vendor.",
+                .init(access: Self.admins, calls: [VendorAPIContract.setVendorStatus])
             ) { call, body in
-                let id = try call.id(orElse: .noVendor)
-                return .json(
-                    VendorView(
-                        try await services.vendors.setVendorStatus(SetVendorStatus(id: id, to: body.status)),
-                        withAllServices: true))
+                let request = SetVendorStatus(id: try call.id(orElse: .noVendor), to: body.status)
+                return VendorView(try await services.vendors.setVendorStatus(request), withAllServices: true)
             },
         ]
     }

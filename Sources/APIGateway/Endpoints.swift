@@ -31,77 +31,89 @@ struct Endpoints: Sendable {
 
     /// The document is text already: it is large, and the same for every request.
     private static func openAPI(_ document: String) -> Endpoint {
-        Endpoint(.get, "/openapi.json", "This description.", statuses: [200]) { _ in .json(text: document) }
+        Endpoint(
+            .get, "/openapi.json", "getOpenAPI", "This description.", .init(), body: nil,
+            output: .init(JSONValue.self, .ok)
+        ) { _ in { _ in .json(text: document) } }
     }
-
-    static let page: [(name: String, schema: Schema)] = [("limit", .integer(1...100)), ("after", .id)]
 
     // MARK: Accounts
 
     private var accounts: [Endpoint] {
         [
-            Endpoint(
-                .post, "/api/auth/register", "Registers a customer.", body: RegisterBody.self,
-                statuses: [201, 400, 409, 422, 503, 504]
+            .with(
+                body: CreateUser.self, given: Self.registration(as: .customer), reply: User.self, .post,
+                "/api/auth/register", "registerCustomer", "Registers a customer.",
+                .init(calls: [AuthAPIContract.createUser], isKeyed: true, status: .created)
             ) { call, body in
-                let user = try await services.auth.createUser(
-                    CreateUser(
-                        email: body.email, password: body.password, name: body.name, role: .customer,
-                        registrationKey: try call.idempotencyKey()))
-                return .privateJSON(user, status: .created)
+                var user = body
+                user.registrationKey = try call.idempotencyKey()
+                return try await services.auth.createUser(user)
             },
-            Endpoint(
-                .post, "/api/auth/login", "Trades email and password for tokens.", body: LoginBody.self,
-                statuses: [200, 400, 401, 403, 503, 504]
+            .with(
+                body: Login.self, reply: TokenPair.self, .post, "/api/auth/login", "login",
+                "Trades email and password for tokens.", .init(calls: [AuthAPIContract.login])
+            ) { _, body in try await services.auth.login(body) },
+            .with(
+                body: RefreshToken.self, reply: TokenPair.self, .post, "/api/auth/refresh", "refreshTokens",
+                "Trades a refresh token for new tokens.", .init(calls: [AuthAPIContract.refreshToken])
+            ) { _, body in try await services.auth.refreshToken(body) },
+            .with(
+                body: Logout.self, reply: Empty.self, .post, "/api/auth/logout", "logout",
+                "Ends the session of a refresh token.",
+                .init(access: Self.accounts, calls: [AuthAPIContract.logout])
             ) { _, body in
-                .privateJSON(try await services.auth.login(Login(email: body.email, password: body.password)))
+                try await services.auth.logout(body)
+                return Empty()
             },
-            Endpoint(
-                .post, "/api/auth/refresh", "Trades a refresh token for new tokens.", body: RefreshBody.self,
-                statuses: [200, 400, 401, 503, 504]
-            ) { _, body in
-                .privateJSON(try await services.auth.refreshToken(RefreshToken(refreshToken: body.refreshToken)))
-            },
-            Endpoint(
-                .post, "/api/auth/logout", "Ends the session of a refresh token.", Self.accounts,
-                body: RefreshBody.self, statuses: [204, 400, 401, 503, 504]
-            ) { _, body in
-                try await services.auth.logout(Logout(refreshToken: body.refreshToken))
-                return Response(status: .noContent)
-            },
-            Endpoint(
-                .get, "/api/me", "The account that the token speaks for.", Self.accounts,
-                statuses: [200, 401, 503, 504]
-            ) { call in
-                .privateJSON(try await services.auth.getUser(GetUser(id: try call.caller.id)))
-            },
+            .with(
+                reply: User.self, .get, "/api/me", "getAccount", "The account that the token speaks for.",
+                .init(access: Self.accounts, calls: [AuthAPIContract.getUser])
+            ) { call in try await services.auth.getUser(GetUser(id: try call.caller.id)) },
         ]
     }
+
+    /// What a new account's owner does not decide.
+    static func registration(as role: Role) -> GivenMembers {
+        let absent: String? = nil
+        return GivenMembers([
+            "role": role, "registrationKey": absent, "registrationDigest": absent, "attempt": absent,
+        ])
+    }
+
+    /// Stands for an id that is known only once the caller is.
+    static let anyID = 1
 
     // MARK: Operations
 
     private var operations: [Endpoint] {
         [
-            Endpoint(.get, "/health/live", "Whether the gateway runs.", statuses: [200]) { _ in
-                .privateJSON(JSONValue.object(["status": "live"]))
+            .with(
+                reply: HealthView.self, .get, "/health/live", "getLiveness", "Whether the gateway runs.", .init()
+            ) { _ in HealthView(status: "live") },
+            .with(
+                reply: HealthView.self, .get, "/health/ready", "getReadiness", "Whether the services can be used.",
+                .init(refusals: [.notReady])
+            ) { _ in
+                guard await health.report()["status"]?.stringValue != Health.Status.notReady.rawValue else {
+                    throw Problem.notReady
+                }
+                return HealthView(status: "ready")
             },
-            Endpoint(.get, "/health/ready", "Whether the services can be used.", statuses: [200, 503]) { _ in
-                let isReady = await health.report()["status"]?.stringValue != Health.Status.notReady.rawValue
-                return .privateJSON(
-                    JSONValue.object(["status": isReady ? "ready" : "not_ready"]),
-                    status: isReady ? .ok : .serviceUnavailable)
-            },
-            Endpoint(
-                .get, "/ops/health", "How each service is, and how calls to it fare.", Self.operators,
-                statuses: [200, 401, 403, 503]
+            .with(
+                reply: OperationsView.self, .get, "/ops/health", "getServiceHealth",
+                "How each service is, and how calls to it fare.",
+                .init(access: Self.operators, refusals: [.notReady])
             ) { _ in
                 let answers = await serviceHealth()
-                let isReady = answers.allSatisfy(\.health.isUsable)
-                var details = JSONObject()
-                for (service, health) in answers { details[service.rawValue] = health.json }
-                return .privateJSON(
-                    JSONValue.object(["status": isReady ? "ready" : "not_ready", "services": .object(details)]),
-                    status: isReady ? .ok : .serviceUnavailable)
+                let services = Dictionary(
+                    uniqueKeysWithValues: answers.map { ($0.service.rawValue, $0.health.json) })
+                guard answers.allSatisfy(\.health.isUsable) else {
+                    var problem = Problem.notReady
+                    problem.details = ["services": JSONValue(of: services)]
+                    throw problem
+                }
+                return OperationsView(status: "ready", services: services)
             },
         ]
     }

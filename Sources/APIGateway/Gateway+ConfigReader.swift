@@ -1,23 +1,21 @@
 public import Configuration
-package import Rookery
+public import Rookery
 
 // The settings of the gateway, under `petpro.gateway`. The address is not among them.
 extension Gateway.Configuration {
     private static let scopes = [["petpro", "gateway"]]
 
-    /// Reads the settings over what is there. Throws ``RookeryResilience/InvalidSetting`` with the whole key of a setting that
-    /// cannot be read, and ``HTTPLimits/Invalid`` for one that cannot work.
-    public mutating func read(_ reader: ConfigReader) async throws {
+    /// Reads the settings over what is there. Throws ``Rookery/InvalidSetting`` with the whole key of a setting that cannot be
+    /// read, or cannot work.
+    public mutating func read(_ reader: ConfigReader) async throws(InvalidSetting) {
         for setting in Self.settings { try await setting.read(reader, Self.scopes, into: &self) }
-        do {
+        do throws(InvalidSetting) {
             try limits.validate()
+            if hashes < 1 { throw InvalidSetting("hashes", "at least 1, not \(hashes)") }
+            if let problem = shedding.problem { throw problem }
         } catch {
-            throw HTTPLimits.Invalid(description: "petpro.gateway.\(error.description)")
+            throw InvalidSetting("petpro.gateway.\(error.key)", error.requirement)
         }
-        if hashes < 1 {
-            throw HTTPLimits.Invalid(description: "petpro.gateway.hashes must be at least 1, not \(hashes)")
-        }
-        if let problem = shedding.problem { throw HTTPLimits.Invalid(description: "petpro.gateway.\(problem)") }
     }
 
     /// Every setting as it is in force.

@@ -1,11 +1,14 @@
+import CoreMetrics
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
-public import Logging
+package import Logging
 import NIOCore
 public import PetProContracts
 public import Rookery
+package import RookeryCore
 public import ServiceLifecycle
+package import Tracing
 
 /// The HTTP side of PetPro.
 public struct Gateway: Service {
@@ -18,7 +21,7 @@ public struct Gateway: Service {
         /// What clients may ask for.
         public var limits = HTTPLimits()
         /// How many requests of an operation are answered at once, and what becomes of the others.
-        public var shedding = AdaptiveLimit.Configuration()
+        public var shedding = Shedding()
         /// How many requests that need a password hashed are answered at once, of each such operation; the others wait, each
         /// client address in turn. Default 8.
         public var hashes = 8
@@ -33,7 +36,7 @@ public struct Gateway: Service {
     }
 
     /// A fixed limit: a hash takes what it takes, and how many there are at once is Auth's to say.
-    private static func hashing(_ configuration: Configuration) -> AdaptiveLimit.Configuration {
+    private static func hashing(_ configuration: Configuration) -> Shedding {
         var shedding = configuration.shedding
         shedding.initial = configuration.hashes
         shedding.minimum = configuration.hashes
@@ -69,23 +72,24 @@ public struct Gateway: Service {
     let hub: InventoryHub
     let listener: HTTPListener
     private let health: HealthReporter
-    private let callLog: CallLog?
-    private let traceId: @Sendable () -> String
+    private let tracer: (any Tracer)?
+    private let newTrace: @Sendable () -> Traceparent
     private let onRunning: @Sendable (Int) async -> Void
     private let logger: Logger
 
-    /// Makes a gateway. With a `callLog`, responses say which calls they caused, in `X-PetPro-Calls`. `onRunning` is told
-    /// the port once it listens. Throws ``HTTPLimits/Invalid``.
-    public init(
-        configuration: Configuration, services: Services, callLog: CallLog? = nil,
-        traceId: @escaping @Sendable () -> String, logger: Logger,
+    /// Makes a gateway. With a ``BoundedTracer`` responses say which calls they caused, in `X-PetPro-Calls`. `newTrace` names
+    /// the trace of a request that brings none. `onRunning` is told the port once it listens. Throws
+    /// ``Rookery/InvalidSetting``.
+    package init(
+        configuration: Configuration, services: Services, tracer: (any Tracer)? = nil,
+        newTrace: @escaping @Sendable () -> Traceparent = { .random() }, logger: Logger,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws {
         try configuration.limits.validate()
         self.configuration = configuration
         self.services = services
-        self.callLog = callLog
-        self.traceId = traceId
+        self.tracer = tracer
+        self.newTrace = newTrace
         self.logger = logger
         self.onRunning = onRunning
         let listener = HTTPListener(configuration.limits, logger: logger)
@@ -101,7 +105,7 @@ public struct Gateway: Service {
             logger: logger
         ) { listener.table.isStopping }
         endpoints =
-            Endpoints(services: services, hub: hub, health: health, logger: logger, newKey: traceId).all
+            Endpoints(services: services, hub: hub, health: health, logger: logger, newKey: { newTrace().traceID }).all
     }
 
     /// Serves until graceful shutdown or cancellation. A stop finishes the requests that are under way, for at most
@@ -137,21 +141,21 @@ public struct Gateway: Service {
 
     private func serve() async throws {
         let router = Router(context: GatewayContext.self)
+        // Before the routes: middleware is around those that come after it.
+        addMiddleware(to: router)
         for endpoint in endpoints {
             // Each operation has its own: one that takes long must not keep the others waiting.
             let gate = LoadGate(endpoint.hashes ? Self.hashing(configuration) : configuration.shedding)
             for method in endpoint.method == .get ? [.get, .head] : [endpoint.method] {
                 router.on(endpoint.routerPath, method: method) { request, context in
-                    await answer(endpoint, gate, request, context)
+                    try await answer(endpoint, gate, request, context)
                 }
             }
         }
-        let endpoints = self.endpoints
-        let traceId = self.traceId
-        router.add(middleware: NoRouteMiddleware(endpoints: endpoints, traceId: traceId))
         let listener = self.listener
         let isListening = Flag()
         let responder = router.buildResponder()
+        let newTrace = self.newTrace
         let logger = self.logger
         let server = Server(
             childChannelSetup: HTTPChildChannel(listener: listener) { request, connection in
@@ -159,12 +163,12 @@ public struct Gateway: Service {
                 do {
                     return try await responder.respond(to: request, context: context)
                 } catch {
-                    return Problem(answering: error).response(traceId: traceId())
+                    return Problem(answering: error).response(traceId: newTrace().traceID)
                 }
             } refuse: {
-                $0.response(traceId: traceId())
+                $0.response(traceId: newTrace().traceID)
             },
-            configuration: ServerConfiguration(
+            configuration: HummingbirdCore.ServerConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1024),
             onServerRunning: { channel in
                 isListening.raise()
@@ -182,58 +186,33 @@ public struct Gateway: Service {
     /// The description of the API.
     public var openAPI: JSONValue { OpenAPI.document(endpoints) }
 
+    /// From the outside in: the span, metrics, the trace and the answers to errors, paths that do not exist.
+    private func addMiddleware(to router: Hummingbird.Router<GatewayContext>) {
+        if let tracer {
+            router.add(middleware: TracerMiddleware(tracer: tracer))
+            router.add(middleware: TracingMiddleware())
+        } else if !(InstrumentationSystem.tracer is NoOpTracer) {
+            router.add(middleware: TracingMiddleware())
+        }
+        if !(MetricsSystem.factory is NOOPMetricsHandler) { router.add(middleware: MetricsMiddleware()) }
+        router.add(
+            middleware: TraceMiddleware(calls: tracer as? BoundedTracer, newTrace: newTrace, logger: logger))
+        router.add(middleware: NoRouteMiddleware(endpoints: endpoints))
+    }
+
     private func answer(
         _ endpoint: Endpoint, _ gate: LoadGate, _ request: Request, _ context: GatewayContext
-    ) async -> Response {
-        let traceId = self.traceId()
-        let began = NIODeadline.now()
-        let trace = CallTrace(at: began)
-        var response: Response
-        defer { tellWhySlow(endpoint, traceId, trace, since: began) }
-        do {
-            response = try await CallTrace.$current.withValue(trace) {
-                try await gate.admitting(context.peer) {
-                    // It waited, and its client has left meanwhile.
-                    guard context.isOpen else { throw CancellationError() }
-                    return try await perform(endpoint, request, context, traceId)
-                }
-            }
-        } catch {
-            let problem = Problem(answering: error)
-            if problem.status.code >= 500 {
-                logger.error(
-                    "a request failed",
-                    metadata: [
-                        "path": "\(endpoint.path)", "status": "\(problem.status.code)", "traceId": "\(traceId)",
-                        "error": "\(String(reflecting: error))", "calls": "\(trace)",
-                    ])
-            }
-            response = problem.response(traceId: traceId)
-        }
-        response.headers[.traceId] = traceId
-        if let callLog {
-            let calls = callLog.calls(of: traceId).map { "\($0.caller)>\($0.callee).\($0.method)" }
-            if !calls.isEmpty { response.headers[.petProCalls] = calls.joined(separator: ", ") }
+    ) async throws -> Response {
+        let response = try await gate.admitting(context.peer) {
+            // It waited, and its client has left meanwhile.
+            guard context.isOpen else { throw CancellationError() }
+            return try await perform(endpoint, request, context)
         }
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    /// Requests that took longer are logged, with all that was decided about their calls. 1 s.
-    private static let slow = TimeAmount.seconds(1)
-
-    private func tellWhySlow(_ endpoint: Endpoint, _ traceId: String, _ trace: CallTrace, since began: NIODeadline) {
-        let took = NIODeadline.now() - began
-        guard took > Self.slow, !endpoint.isStream else { return }
-        logger.notice(
-            "a request was slow",
-            metadata: [
-                "path": "\(endpoint.path)", "traceId": "\(traceId)", "milliseconds": "\(took.nanoseconds / 1_000_000)",
-                "calls": "\(trace)",
-            ])
-    }
-
     private func perform(
-        _ endpoint: Endpoint, _ request: Request, _ context: GatewayContext, _ traceId: String
+        _ endpoint: Endpoint, _ request: Request, _ context: GatewayContext
     ) async throws -> Response {
         // First what needs no call: a token that is missing, a body that is wrong.
         let token: String? =
@@ -244,14 +223,10 @@ public struct Gateway: Service {
             }
         // The connection has collected it already, within its limits.
         let body = try await request.body.collect(upTo: .max)
-        var call = GatewayCall(request: request, context: context, body: body, traceId: traceId)
+        var call = GatewayCall(request: request, context: context, body: body)
         let handle = try endpoint.prepare(call)
-        let surroundings = MessageContext(
-            pattern: "http", metadata: [MessageContext.requestIDKey: traceId], peer: "gateway")
-        return try await MessageContext.$source.withValue(surroundings) {
-            if let token { call.user = try await authenticate(token, endpoint.access) }
-            return try await handle(call)
-        }
+        if let token { call.context.user = try await authenticate(token, endpoint.access) }
+        return try await handle(call)
     }
 
     /// What is longer is no token of ours, and Auth need not be asked.
@@ -286,33 +261,5 @@ public struct Gateway: Service {
             throw Problem(.forbidden, "ACCOUNT_PENDING", "The account is not active yet.")
         }
         return user
-    }
-}
-
-/// Paths that do not exist get a problem like everything else; those that exist say which methods they have.
-private struct NoRouteMiddleware: RouterMiddleware {
-    let endpoints: [Endpoint]
-    let traceId: @Sendable () -> String
-
-    @concurrent
-    func handle(
-        _ request: Request, context: GatewayContext,
-        next: @concurrent (Request, GatewayContext) async throws -> Response
-    ) async throws -> Response {
-        do {
-            return try await next(request, context)
-        } catch let error as HTTPError where error.status == .notFound {
-            guard let methods = endpoints.methods(at: request.uri.path) else {
-                let response = Problem.notFound.response(traceId: traceId())
-                return request.method == .head ? response.createHeadResponse() : response
-            }
-            guard request.method == .options else {
-                let response = Problem.methodNotAllowed(methods).response(traceId: traceId())
-                return request.method == .head ? response.createHeadResponse() : response
-            }
-            return Response(status: .noContent, headers: [.allow: methods, .traceId: traceId()])
-        } catch {
-            return Problem(answering: error).response(traceId: traceId())
-        }
     }
 }

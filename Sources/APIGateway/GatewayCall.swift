@@ -7,11 +7,11 @@ import Rookery
 /// One HTTP request, as an endpoint sees it.
 struct GatewayCall: Sendable {
     let request: Request
-    let context: GatewayContext
+    var context: GatewayContext
     let body: ByteBuffer
-    let traceId: String
+
     /// Who calls; nil at public endpoints, and where no token is needed and none was sent.
-    var user: TokenUser?
+    var user: TokenUser? { context.user }
 
     /// The caller, at an endpoint that is not public.
     var caller: TokenUser {
@@ -27,23 +27,30 @@ struct GatewayCall: Sendable {
         return id
     }
 
-    /// A message made of parameters of the query: numbers and booleans as such, everything else as text. Throws
-    /// ``Rookery/InvalidPayload`` with every one that is wrong.
-    func query<Value: Message>(_ names: [String], numbers: Set<String> = [], as: Value.Type = Value.self) throws
-        -> Value
-    {
+    /// A message made of the parameters of the query: those that are numbers or truth values by the message's declaration are
+    /// read as such. Throws ``Rookery/InvalidPayload`` with every one that is wrong.
+    func query<Value: Message>(_: Value.Type = Value.self, hiding hidden: Set<String> = []) throws -> Value {
         var object = JSONObject()
-        for name in names {
-            guard let text = request.uri.queryParameters.get(name) else { continue }
-            object[name] = numbers.contains(name) ? Int64(text).map { .int($0) } ?? .string(text) : .string(text)
+        for field in Schema(of: Value.self).fields where !hidden.contains(field.name) {
+            guard let text = request.uri.queryParameters.get(field.name) else { continue }
+            object[field.name] = field.isText ? .string(text) : Self.scalar(text)
         }
         return try Value.decode(json: JSONValue.object(object).jsonText)
     }
 
-    /// The body as a message. Throws ``Rookery/InvalidPayload`` with every field that is wrong, or a 400.
-    func message<Value: Message>(_: Value.Type = Value.self) throws -> Value {
+    private static func scalar(_ text: String) -> JSONValue {
+        switch text {
+        case "true": true
+        case "false": false
+        default: Int64(text).map { .int($0) } ?? .string(text)
+        }
+    }
+
+    /// The body as a message, with the members that are given. Throws ``Rookery/InvalidPayload`` with every field that is
+    /// wrong, or a 400.
+    func message<Value: Message>(_: Value.Type = Value.self, given: GivenMembers) throws -> Value {
         do {
-            return try body.withUnsafeReadableBytes { try Value.decode($0, format: .json, rules: .all) }
+            return try body.withUnsafeReadableBytes { try Value.decode($0, format: .json, given: given) }
         } catch let error as MalformedValue {
             throw Problem(.badRequest, "INVALID_JSON", "The body is not JSON: \(error).")
         }
@@ -68,6 +75,8 @@ extension HTTPField.Name {
     static let idempotencyKey = HTTPField.Name("Idempotency-Key") ?? .ifMatch
     /// `X-Trace-Id`: the trace a response belongs to.
     static let traceId = HTTPField.Name("X-Trace-Id") ?? .server
+    /// `traceparent` (W3C Trace Context).
+    static let traceparent = HTTPField.Name("traceparent") ?? .from
     /// `X-PetPro-Calls`: the calls between services that a request caused, in demo mode.
     static let petProCalls = HTTPField.Name("X-PetPro-Calls") ?? .server
 }
@@ -87,10 +96,5 @@ extension Response {
         var headers = headers
         headers[.contentType] = "application/json"
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
-    }
-
-    /// A message as JSON that concerns one account, or one moment: nothing keeps it.
-    static func privateJSON(_ value: some MessageValue, status: HTTPResponse.Status = .ok) -> Response {
-        json(value, status: status, headers: [.cacheControl: "no-store"])
     }
 }

@@ -1,6 +1,7 @@
 import Hummingbird
 import Logging
 import NIOCore
+import PetProContracts
 import Rookery
 
 /// What a request's handler knows of its connection.
@@ -17,6 +18,10 @@ struct GatewayContext: RequestContext {
     private let channel: any Channel
     /// The client's address, without a port: of IPv6 the /64. Known also when the client has left.
     let peer: String
+    /// The trace that the request belongs to; empty until ``TraceMiddleware`` has found out.
+    var traceId = ""
+    /// Who calls, once the token has been found good.
+    var user: TokenUser?
 
     init(source: Source) {
         coreContext = CoreRequestContextStorage(source: source)

@@ -2,57 +2,62 @@ import HTTPTypes
 import PetProContracts
 import Rookery
 
-/// The description of the HTTP API, made of the endpoints that are served.
-enum OpenAPI {
+/// The description of the HTTP API (OpenAPI 3.1), made of the operations that are served: schemas and examples come from the
+/// messages, errors from the commands that an operation calls.
+struct OpenAPI {
+    private var schemas = JSONSchemaWriter(references: "#/components/schemas/")
+    private var paths = JSONObject()
+
+    /// The document of some operations.
     static func document(_ endpoints: [Endpoint]) -> JSONValue {
-        var paths = JSONObject()
-        for endpoint in endpoints {
-            guard case .object(var item) = paths[endpoint.path] ?? .object([:]) else { continue }
-            item[endpoint.method.rawValue.lowercased()] = operation(endpoint)
-            paths[endpoint.path] = .object(item)
-        }
+        var document = OpenAPI()
+        for endpoint in endpoints { document.add(endpoint) }
+        return document.jsonValue
+    }
+
+    private var jsonValue: JSONValue {
+        var definitions = schemas.definitions
+        definitions["Problem"] = Self.problem
         return [
             "openapi": "3.1.0",
             "info": [
-                "title": "PetPro", "version": "0.1.0",
+                "title": "PetPro", "version": "0.1.0", "license": ["name": "Apache 2.0", "identifier": "Apache-2.0"],
                 "description": "Bookings of pet care: vendors, bookings, products.",
             ],
+            "servers": [["url": "/"]],
             "paths": .object(paths),
             "components": [
                 "securitySchemes": ["bearer": ["type": "http", "scheme": "bearer", "bearerFormat": "JWT"]],
-                "schemas": ["Problem": problem],
+                "schemas": .object(definitions),
             ],
         ]
     }
 
-    private static func operation(_ endpoint: Endpoint) -> JSONValue {
-        var operation: JSONObject = ["summary": .string(endpoint.summary)]
-        let names = endpoint.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { $0.dropFirst().dropLast() }
-        var parameters: [JSONValue] = names.map { name in
-            ["name": .string(String(name)), "in": "path", "required": true, "schema": Schema.id.json]
-        }
-        for (name, schema) in endpoint.query {
-            parameters.append(["name": .string(name), "in": "query", "schema": schema.json])
-        }
+    private mutating func add(_ endpoint: Endpoint) {
+        guard case .object(var item) = paths[endpoint.path] ?? .object([:]) else { return }
+        item[endpoint.method.rawValue.lowercased()] = operation(endpoint)
+        paths[endpoint.path] = .object(item)
+    }
+
+    private mutating func operation(_ endpoint: Endpoint) -> JSONValue {
+        var operation: JSONObject = [
+            "operationId": .string(endpoint.id), "summary": .string(endpoint.summary),
+            "tags": [.string(Self.tag(endpoint))],
+        ]
+        let parameters = parameters(endpoint)
         if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
         if let body = endpoint.body {
             operation["requestBody"] = [
-                "required": true, "content": ["application/json": ["schema": body.json]],
+                "required": true,
+                "content": [
+                    "application/json": [
+                        "schema": schemas.schema(of: body.schema, without: body.given),
+                        "example": SchemaExample.value(of: body.schema, without: body.given),
+                    ]
+                ],
             ]
         }
-        var responses = JSONObject()
-        for status in endpoint.statuses + [500] {
-            var response: JSONObject = [
-                "description": .string(HTTPResponse.Status(code: status).reasonPhrase)
-            ]
-            if status >= 400 {
-                response["content"] = [
-                    "application/problem+json": ["schema": ["$ref": "#/components/schemas/Problem"]]
-                ]
-            }
-            responses[String(status)] = .object(response)
-        }
-        operation["responses"] = .object(responses)
+        operation["responses"] = .object(responses(endpoint))
         switch endpoint.access {
         case .everybody: break
         case .everybodyOrKnown: operation["security"] = [["bearer": []], [:]]
@@ -63,19 +68,138 @@ enum OpenAPI {
         return .object(operation)
     }
 
+    /// The part of the path behind `/api`.
+    private static func tag(_ endpoint: Endpoint) -> String {
+        let parts = endpoint.path.split(separator: "/")
+        return String((parts.first == "api" ? parts.dropFirst().first : parts.first) ?? "api")
+    }
+
+    private mutating func parameters(_ endpoint: Endpoint) -> [JSONValue] {
+        let names = endpoint.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { $0.dropFirst().dropLast() }
+        var parameters: [JSONValue] = names.map { name in
+            [
+                "name": .string(String(name)), "in": "path", "required": true, "example": 1,
+                "schema": [
+                    "type": "integer", "minimum": .int(Int64(ID.range.lowerBound)),
+                    "maximum": .int(Int64(ID.range.upperBound)),
+                ],
+            ]
+        }
+        for field in endpoint.query {
+            parameters.append([
+                "name": .string(field.name), "in": "query", "required": .bool(field.isRequired),
+                "schema": Self.withoutNull(schemas.schema(of: field)), "example": SchemaExample.value(of: field),
+            ])
+        }
+        if endpoint.isKeyed {
+            parameters.append([
+                "name": "Idempotency-Key", "in": "header", "required": false, "example": "my-first-booking",
+                "description":
+                    "The same request with the same key has its effect once, and the same answer, for 24 hours.",
+                "schema": ["type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"],
+            ])
+        }
+        return parameters
+    }
+
+    /// A parameter is there or not: it is never null.
+    private static func withoutNull(_ schema: JSONValue) -> JSONValue {
+        guard case .object(var object) = schema else { return schema }
+        if let types = object["type"]?.arrayValue { object["type"] = types.first { $0 != "null" } }
+        if let options = object["anyOf"]?.arrayValue, let first = options.first { return first }
+        return .object(object)
+    }
+
+    // MARK: Responses
+
+    private mutating func responses(_ endpoint: Endpoint) -> JSONObject {
+        var responses = JSONObject()
+        responses[String(endpoint.output.status.code)] = .object(success(endpoint.output))
+        for (status, problems) in Self.problems(endpoint).sorted(by: { $0.key < $1.key }) {
+            responses[String(status)] = Self.response(problems)
+        }
+        return responses
+    }
+
+    private mutating func success(_ output: Endpoint.Output) -> JSONObject {
+        var headers: JSONObject = ["X-Trace-Id": ["schema": ["type": "string"], "description": "The trace."]]
+        if output.hasLocation { headers["Location"] = ["schema": ["type": "string", "format": "uri-reference"]] }
+        var response: JSONObject = [
+            "description": .string(output.status.reasonPhrase), "headers": .object(headers),
+        ]
+        guard let schema = output.schema else { return response }
+        let example: JSONValue =
+            output.mediaType == "application/json"
+            ? SchemaExample.value(of: schema) : "event: snapshot\ndata: {\"type\":\"snapshot\",\"productId\":1}\n\n"
+        response["content"] = [output.mediaType: ["schema": schemas.schema(of: schema), "example": example]]
+        return response
+    }
+
+    /// Everything that an operation may refuse with, by the status: what its commands declare, and what the gateway itself says.
+    static func problems(_ endpoint: Endpoint) -> [Int: [Problem]] {
+        var all: [Problem] = [.internalError, .outOfMemory, .badRequest("The request is not HTTP."), .requestTimeout]
+        all += endpoint.calls.flatMap { $0.errors ?? [] }.map { code in
+            Problem(answering: RemoteError(code, "The request was refused: \(code.rawValue)."))
+        }
+        if !endpoint.calls.isEmpty {
+            all += [
+                Problem(answering: CallError(.timeout, "")), Problem(answering: CallError(.cannotConnect, "")),
+                Problem(answering: CallError(.invalidReply, "")), Problem(answering: RemoteError(.overloaded, "")),
+            ].compactMap { $0 }
+        }
+        if endpoint.body != nil { all += [.invalid([Self.violation]), .tooLarge(limit: 65_536)] }
+        if !endpoint.query.isEmpty || endpoint.isKeyed { all.append(.invalid([Self.violation])) }
+        switch endpoint.access {
+        case .everybody: break
+        case .everybodyOrKnown: all.append(.unauthenticated("The token is not good: expired."))
+        case .roles:
+            all += [.unauthenticated("The token is not good: expired."), .forbidden("The role may not do this.")]
+        }
+        all += endpoint.refusals
+        return Dictionary(grouping: all, by: { Int($0.status.code) })
+    }
+
+    private static let violation = Violation(path: "name", constraint: "required", message: "is required")
+
+    private static func response(_ problems: [Problem]) -> JSONValue {
+        var codes: [JSONValue] = []
+        for problem in problems where !codes.contains(.string(problem.code)) { codes.append(.string(problem.code)) }
+        let first = problems[0]
+        var headers: JSONObject = ["X-Trace-Id": ["schema": ["type": "string"], "description": "The trace."]]
+        if problems.contains(where: { $0.retryAfterSeconds != nil }) {
+            headers["Retry-After"] = ["schema": ["type": "integer"], "description": "Seconds."]
+        }
+        return [
+            "description": .string(first.status.reasonPhrase), "headers": .object(headers),
+            "content": [
+                "application/problem+json": [
+                    "schema": [
+                        "allOf": [
+                            ["$ref": "#/components/schemas/Problem"],
+                            ["properties": ["code": ["enum": .array(codes)]]],
+                        ]
+                    ],
+                    "example": first.jsonValue(traceId: "4bf92f3577b34da6a3ce929d0e0e4736"),
+                ]
+            ],
+        ]
+    }
+
     /// A request that was refused for overload has no trace.
     private static let problem: JSONValue = [
-        "type": "object",
+        "type": "object", "description": "An error (RFC 9457).",
         "properties": [
             "type": ["type": "string"], "title": ["type": "string"], "status": ["type": "integer"],
-            "code": ["type": "string"], "detail": ["type": "string"], "traceId": ["type": "string"],
+            "code": ["type": "string", "description": "The reason, for programs."],
+            "detail": ["type": "string", "description": "The reason, for people."],
+            "traceId": ["type": "string", "description": "The trace, as in `X-Trace-Id`."],
             "errors": [
-                "type": "array",
+                "type": "array", "description": "Every field that is wrong.",
                 "items": [
                     "type": "object",
                     "properties": [
                         "path": ["type": "string"], "constraint": ["type": "string"], "message": ["type": "string"],
-                    ],
+                    ], "required": ["path", "constraint", "message"],
                 ],
             ],
         ],

@@ -6,7 +6,7 @@ import PetProContracts
 import Rookery
 
 /// An error as HTTP clients see it: `application/problem+json` (RFC 9457) with a `code` and the `traceId`.
-struct Problem: Error, Sendable {
+struct Problem: HTTPResponseError, Sendable {
     var status: HTTPResponse.Status
     var code: String
     var detail: String
@@ -51,6 +51,11 @@ struct Problem: Error, Sendable {
         return problem
     }
 
+    static let internalError = Problem(.internalServerError, "INTERNAL", "Something went wrong here.")
+    static let notReady = Problem(.serviceUnavailable, "NOT_READY", "A service cannot be used.")
+    static let vendorNotActive = Problem(
+        .conflict, RemoteError.Code.vendorNotActive.rawValue, "The vendor's state does not allow this.")
+
     static func badRequest(_ detail: String) -> Problem { Problem(.badRequest, "BAD_REQUEST", detail) }
     static func tooLarge(limit: Int) -> Problem {
         Problem(.contentTooLarge, "TOO_LARGE", "The body is over \(limit) bytes.")
@@ -93,7 +98,7 @@ struct Problem: Error, Sendable {
             self =
                 error.status == .notFound
                 ? .notFound : Problem(error.status, "HTTP", error.body ?? error.status.reasonPhrase)
-        default: self.init(.internalServerError, "INTERNAL", "Something went wrong here.")
+        default: self = .internalError
         }
     }
 
@@ -158,15 +163,20 @@ struct Problem: Error, Sendable {
         }
     }
 
-    func response(traceId: String) -> Response {
+    /// The body of the answer.
+    func jsonValue(traceId: String) -> JSONValue {
         var body: JSONObject = [
             "type": "about:blank", "title": .string(status.reasonPhrase), "status": .int(Int64(status.code)),
             "code": .string(code), "detail": .string(detail), "traceId": .string(traceId),
         ]
         if !violations.isEmpty { body["errors"] = .array(violations.map(\.jsonValue)) }
         if case .object(let details)? = details {
-            for (key, value) in details { body[key] = value }
+            for (key, value) in details where body[key] == nil { body[key] = value }
         }
+        return .object(body)
+    }
+
+    func response(traceId: String) -> Response {
         var headers: HTTPFields = [
             .contentType: "application/problem+json", .cacheControl: "no-store", .traceId: traceId,
         ]
@@ -177,6 +187,11 @@ struct Problem: Error, Sendable {
         if let retryAfterSeconds { headers[.retryAfter] = String(retryAfterSeconds) }
         return Response(
             status: status, headers: headers,
-            body: ResponseBody(byteBuffer: ByteBuffer(string: JSONValue.object(body).jsonText)))
+            body: ResponseBody(byteBuffer: ByteBuffer(string: jsonValue(traceId: traceId).jsonText)))
+    }
+
+    /// As Hummingbird asks for it: the trace is the context's.
+    func response(from request: Request, context: some RequestContext) throws -> Response {
+        response(traceId: (context as? GatewayContext)?.traceId ?? "")
     }
 }

@@ -1,4 +1,4 @@
-public import Rookery
+package import Rookery
 
 /// What the gateway knows about a service: its own answer, and how calls to it fare.
 public struct ServiceHealth: Sendable {
@@ -20,12 +20,12 @@ public struct ServiceHealth: Sendable {
         self.json = json
     }
 
-    /// Asks one of a destination's instances.
-    public init(asking destination: Destination) async {
+    /// Asks one of a service's instances.
+    package init(asking client: RookeryClient) async {
         var object: JSONObject
         var isUsable = true
         do {
-            let report = try await RookeryClient(destination).send(Health.pattern, .null, timeout: .seconds(1))
+            let report = try await client.with { $0.timeout = .seconds(1) }.send(Health.pattern, .null)
             if case .object(let answer)? = report, let status = report?["status"]?.stringValue {
                 object = answer
                 isUsable = status != Health.Status.notReady.rawValue
@@ -37,7 +37,7 @@ public struct ServiceHealth: Sendable {
             object = ["status": "down", "error": .string("\(error)")]
             isUsable = false
         }
-        let calls = destination.status
+        let calls = client.destination?.status ?? DestinationStatus(groups: [], instances: [])
         object["groups"] = .array(
             calls.groups.map { group in
                 [
@@ -58,9 +58,10 @@ public struct ServiceHealth: Sendable {
 }
 
 extension HealthCheck {
-    /// That calls to a destination can be expected to get through.
-    public init(_ name: String, isRequired: Bool, _ destination: Destination) {
+    /// That calls to a service can be expected to get through.
+    package init(_ name: String, isRequired: Bool, _ client: RookeryClient) {
         self.init(name, isRequired: isRequired) {
+            guard let destination = client.destination else { return }
             let status = destination.status
             if let group = status.refusingGroups.first {
                 throw Failed("its circuit breaker for the group \(group.name) is \(group.breaker.rawValue)")

@@ -12,7 +12,7 @@ struct VendorRegistration: Sendable {
 
     /// Registers a vendor. With `key` the same registration again goes on where it stopped, and gets the same vendor;
     /// `attempt` is this attempt's own name. Cancelling it stops it where it is, as a crash would.
-    func register(_ body: RegisterVendorBody, key: String?, attempt: String) async throws -> Vendor {
+    func register(_ body: VendorRegistrationBody, key: String?, attempt: String) async throws -> Vendor {
         var saga = RegistrationSaga()
         var step = saga.first
         var vendor: Vendor?
@@ -73,21 +73,23 @@ struct VendorRegistration: Sendable {
         "Whether the vendor was made is unknown. The same request, with the same Idempotency-Key if it had one, goes on "
             + "from here.")
 
-    private static func user(_ body: RegisterVendorBody, _ key: String?, _ attempt: String) -> CreateUser {
-        CreateUser(
-            email: body.user.email, password: body.user.password, name: body.user.name, role: .vendor,
-            registrationKey: key, registrationDigest: digest(body), attempt: attempt)
+    private static func user(_ body: VendorRegistrationBody, _ key: String?, _ attempt: String) -> CreateUser {
+        var user = body.user
+        user.role = .vendor
+        user.registrationKey = key
+        user.registrationDigest = digest(body)
+        user.attempt = attempt
+        return user
     }
 
-    private static func vendor(_ body: VendorBody, _ userId: Int) -> CreateVendor {
-        CreateVendor(
-            userId: userId, businessName: body.businessName, type: body.type, email: body.email, phone: body.phone,
-            address: body.address, timeZone: body.timeZone, currency: body.currency, capacity: body.capacity,
-            leadTimeMinutes: body.leadTimeMinutes, horizonDays: body.horizonDays)
+    private static func vendor(_ vendor: CreateVendor, _ userId: Int) -> CreateVendor {
+        var vendor = vendor
+        vendor.userId = userId
+        return vendor
     }
 
     /// Of everything but the password: nothing that could be used to guess it is kept anywhere but its slow hash.
-    static func digest(_ body: RegisterVendorBody) -> String {
+    static func digest(_ body: VendorRegistrationBody) -> String {
         var body = body
         body.user.password = ""
         return SHA256.hash(data: Array(body.json.utf8)).map { byte in

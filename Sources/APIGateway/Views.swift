@@ -34,23 +34,6 @@ struct VendorView {
 }
 
 @Message
-struct PageQuery {
-    @InRange(1...100) var limit: Int = 50
-    @InRange(ID.range) var after: Int?
-}
-
-@Message
-struct AvailabilityQuery {
-    @InRange(ID.range) var serviceId: Int
-    var date: LocalDate
-}
-
-@Message
-struct StreamQuery {
-    @InRange(ID.range) var vendorId: Int
-}
-
-@Message
 struct ProductAvailability {
     var product: Product
     var available: Bool
@@ -68,4 +51,19 @@ struct VendorSummary {
     var id: Int
     var businessName: String
     var status: VendorStatus
+}
+
+/// Whether the gateway runs, or its services can be used.
+@Message
+struct HealthView {
+    /// `live` or `ready`.
+    var status: String
+}
+
+/// How each service is.
+@Message
+struct OperationsView {
+    /// `ready`.
+    var status: String
+    var services: [String: JSONValue]
 }

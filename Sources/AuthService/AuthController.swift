@@ -3,6 +3,7 @@ import Crypto
 import Foundation
 public import Logging
 public import PetProContracts
+public import PetProRuntime
 public import PetProStorage
 import Rookery
 

@@ -1,6 +1,7 @@
 import PetProContracts
 import PetProStorage
 import Rookery
+import PetProRuntime
 
 extension AuthController {
     /// The password of every demo account.

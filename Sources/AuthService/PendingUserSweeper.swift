@@ -1,5 +1,6 @@
 public import Logging
 public import PetProContracts
+public import PetProRuntime
 public import PetProStorage
 import Rookery
 

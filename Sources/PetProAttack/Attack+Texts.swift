@@ -40,9 +40,7 @@ private struct Operation: Sendable {
         return paths.flatMap { path, item -> [Operation] in
             guard case .object(let operations) = item else { return [] }
             return operations.compactMap { method, operation in
-                guard let schema = operation["requestBody"]?["content"]?["application/json"]?["schema"] else {
-                    return nil
-                }
+                guard let schema = InlinedSchema.body(of: operation, in: description) else { return nil }
                 return Operation(
                     method: HTTPMethod(rawValue: method.uppercased()), path: path,
                     roles: operation["x-roles"]?.arrayValue?.compactMap(\.stringValue) ?? [], schema: schema)

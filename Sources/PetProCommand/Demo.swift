@@ -6,6 +6,7 @@ import NIOCore
 import NIOHTTP1
 import PetProStorage
 import Rookery
+import PetProRuntime
 
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

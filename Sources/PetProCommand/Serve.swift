@@ -66,7 +66,7 @@ struct Serve: AsyncParsableCommand {
         }
         let address = try ownAddress(service, sources)
         try store.check([address])
-        let parts = try await ServiceParts(service, at: address, platform)
+        let parts = try await ServiceInstance(Modules.module(service), at: address, platform)
         do {
             try await withThrowingDiscardingTaskGroup { tasks in
                 tasks.addTask { try await run([parts.server] + parts.others, platform) }

@@ -6,6 +6,7 @@ import Foundation
 import PetProContracts
 import Rookery
 import SystemPackage
+import PetProAssembly
 
 /// The settings of the services, of their calls to each other, and of the gateway: from the environment, then from a file.
 struct SettingsOptions: ParsableArguments {
@@ -33,10 +34,6 @@ struct SettingsOptions: ParsableArguments {
         do {
             settings = try await Settings(reader, log)
         } catch let error as InvalidSetting {
-            throw CommandFailure("\(error)")
-        } catch let error as ServerConfiguration.Invalid {
-            throw CommandFailure("\(error)")
-        } catch let error as HTTPLimits.Invalid {
             throw CommandFailure("\(error)")
         }
         let variables = ProcessInfo.processInfo.environment.keys.filter { name in
@@ -83,7 +80,7 @@ struct SettingsOptions: ParsableArguments {
 /// Every setting as it is in force.
 struct Settings: Sendable {
     /// How each service is called.
-    var destinations: [ServiceName: DestinationConfiguration] = [:]
+    var clients: [ServiceName: ClientConfiguration] = [:]
     /// How each service serves.
     var servers: [ServiceName: ServerConfiguration] = [:]
     var gateway = Gateway.Configuration()
@@ -91,24 +88,27 @@ struct Settings: Sendable {
 
     init(_ reader: ConfigReader, _ log: SettingsLog) async throws {
         self.log = log
-        for service in ServiceName.allCases {
-            let commands = Self.commands(of: service)
-            destinations[service] = try await DestinationConfiguration(
-                reader, destination: service.rawValue, groups: Set(commands.map(\.group)).sorted(),
-                commands: commands.map(\.wireName), defaults: Self.destination(service))
+        for module in Modules.all {
+            var client = Self.client(module.name)
+            try await client.read(reader, contracts: module.contract)
+            clients[module.name] = client
             var own = Self.server
             // It asks Vendor: what is held up by an instance of that must not hold up what is not.
-            if service == .booking { Self.admitMany(&own.shedding) }
-            own.name = service.rawValue
-            servers[service] = try await ServerConfiguration(reader, service: service.rawValue, defaults: own)
+            if module.name == .booking { Self.admitMany(&own.shedding) }
+            own.name = module.name.rawValue
+            try await own.read(reader)
+            servers[module.name] = own
         }
         Self.wait(&gateway.shedding)
         Self.admitMany(&gateway.shedding)
         try await gateway.read(reader)
     }
 
-    private static func destination(_ service: ServiceName) -> DestinationConfiguration {
-        var defaults = DestinationConfiguration()
+    /// Where its instances are is said by an option.
+    private static func client(_ service: ServiceName) -> ClientConfiguration {
+        var defaults = ClientConfiguration(service.rawValue, instances: .list([]))
+        // The services take it, and continue the trace.
+        defaults.sendsMetadata = true
         // A write may wait for another instance that was stopped in the middle of its own, and is not done sooner for being
         // sent again: an attempt gets half of the time there is.
         defaults.retry.attemptTimeout = defaults.timeout / 2
@@ -134,25 +134,16 @@ struct Settings: Sendable {
 
     /// A write may wait for a writer that was stopped with the database's lock in its hand. It waits as long as its caller
     /// does, and so does what comes behind it.
-    private static func wait(_ shedding: inout AdaptiveLimit.Configuration) {
+    private static func wait(_ shedding: inout Shedding) {
         shedding.patience = .seconds(4)
         shedding.waiting = 4096
     }
 
     /// Two thousand at once are done within the five seconds that calls have; more are not. How long each takes says nothing
     /// about that: mostly it waits for another service.
-    private static func admitMany(_ shedding: inout AdaptiveLimit.Configuration) {
+    private static func admitMany(_ shedding: inout Shedding) {
         shedding.minimum = 2000
         shedding.initial = 2000
-    }
-
-    private static func commands(of service: ServiceName) -> [Command] {
-        switch service {
-        case .auth: AuthAPIContract.commands
-        case .booking: BookingAPIContract.commands
-        case .vendor: VendorAPIContract.commands
-        case .product: ProductAPIContract.commands
-        }
     }
 
     /// Shares the process's open files between the listeners of `parts`, of which each service has so many.
@@ -180,8 +171,8 @@ struct Settings: Sendable {
     var lines: [Line] {
         var shown: [ShownSetting] = gateway.shownSettings
         for service in ServiceName.allCases {
-            shown += servers[service]?.shownSettings(service.rawValue) ?? []
-            shown += destinations[service]?.shownSettings(service.rawValue) ?? []
+            shown += servers[service]?.shownSettings ?? []
+            shown += clients[service]?.shownSettings ?? []
         }
         return shown.map { setting in
             let found = log.origin(setting.keys)

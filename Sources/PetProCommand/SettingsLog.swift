@@ -1,3 +1,4 @@
+import CommandSupport
 import Configuration
 import Synchronization
 
@@ -38,36 +39,12 @@ final class SettingsLog: AccessReporter {
     /// The settings that are none, of the ones that are set, each with the one that it is most like.
     func unknown(_ keys: [String]) -> [(key: String, like: String?)] {
         let known = state.withLock { $0.keys }
-        return keys.filter { !known.contains($0) }.map { ($0, Self.nearest($0, known)) }
+        return keys.filter { !known.contains($0) }.map { ($0, Spelling.nearest($0, in: known)) }
     }
 
     /// The same for variables of the environment.
     func unknown(variables: [String]) -> [(key: String, like: String?)] {
         let known = state.withLock { $0.variables }
-        return variables.filter { !known.contains($0) }.map { ($0, Self.nearest($0, known)) }
-    }
-
-    private static func nearest(_ name: String, _ known: Set<String>) -> String? {
-        let best = known.map { (name: $0, distance: distance(name, $0)) }.min {
-            ($0.distance, $0.name) < ($1.distance, $1.name)
-        }
-        guard let best, best.distance <= max(3, name.utf8.count / 3) else { return nil }
-        return best.name
-    }
-
-    /// How many characters must be put in, taken out or replaced (Levenshtein).
-    private static func distance(_ left: String, _ right: String) -> Int {
-        let right = Array(right.utf8)
-        var row = Array(0...right.count)
-        for (at, byte) in left.utf8.enumerated() {
-            var diagonal = row[0]
-            row[0] = at + 1
-            for column in right.indices {
-                let replaced = diagonal + (byte == right[column] ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(replaced, diagonal + 1, row[column] + 1)
-            }
-        }
-        return row[right.count]
+        return variables.filter { !known.contains($0) }.map { ($0, Spelling.nearest($0, in: known)) }
     }
 }

@@ -53,11 +53,11 @@ struct Up: AsyncParsableCommand {
             sources: Dictionary(grouping: addresses, by: \.service).mapValues { .list($0.map(\.address)) },
             settings: settings, store: store, passwordCost: passwords.passwordCost,
             vendorsNeedApproval: vendorsNeedApproval, logger: logging.logger())
-        var parts: [ServiceParts] = []
+        var parts: [ServiceInstance] = []
         do {
             for (service, address) in addresses {
                 Terminal.line("starting \(service.rawValue) on \(address)")
-                parts.append(try await ServiceParts(service, at: address, platform))
+                parts.append(try await ServiceInstance(Modules.module(service), at: address, platform))
             }
             try await serve(parts, platform)
         } catch {
@@ -69,7 +69,7 @@ struct Up: AsyncParsableCommand {
         Terminal.line("stopped")
     }
 
-    private func serve(_ parts: [ServiceParts], _ platform: Platform) async throws {
+    private func serve(_ parts: [ServiceInstance], _ platform: Platform) async throws {
         let servers = Servers(servers: parts.map(\.server))
         Terminal.line("starting gateway on \(http)")
         let gateway = try platform.gateway(http) { port in

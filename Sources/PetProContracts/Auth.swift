@@ -4,33 +4,33 @@ public import Rookery
 @Contract
 public protocol AuthAPI: Sendable {
     /// Says whether a token is good; a bad one is a reply, not an error.
-    @MessagePattern(cmd: "validate-token", .safe)
+    @MessagePattern(cmd: "validate-token", .safe, errors: [])
     func validateToken(_ request: ValidateToken) async throws -> TokenValidation
 
-    /// Makes an account. The same registration again gets the same account: by its key, and while the account is pending
-    /// by its content. `EMAIL_TAKEN`, `KEY_REUSED`.
-    @MessagePattern(cmd: "create-user", .keyed, group: AuthGroups.passwords)
+    /// Makes an account. The same registration again gets the same account: by its key, and while the account is
+    /// pending by its content.
+    @MessagePattern(cmd: "create-user", .keyed, group: AuthGroups.passwords, errors: [.emailTaken, .keyReused])
     func createUser(_ request: CreateUser) async throws -> User
 
-    /// Takes a pending account back that the same attempt made, unless another attempt has gone on with it; done already is
-    /// done. `USER_NOT_PENDING`.
-    @MessagePattern(cmd: "delete-user", .keyed)
+    /// Takes a pending account back that the same attempt made, unless another attempt has gone on with it; done
+    /// already is done.
+    @MessagePattern(cmd: "delete-user", .keyed, errors: [.userNotPending])
     func deleteUser(_ request: DeleteUser) async throws
 
-    /// Trades email and password for tokens. `BAD_CREDENTIALS`, `ACCOUNT_DISABLED`.
-    @MessagePattern(cmd: "login", group: AuthGroups.passwords)
+    /// Trades email and password for tokens.
+    @MessagePattern(cmd: "login", group: AuthGroups.passwords, errors: [.badCredentials, .accountDisabled])
     func login(_ request: Login) async throws -> TokenPair
 
-    /// Trades a refresh token for new tokens; each is good once. `TOKEN_REVOKED`.
-    @MessagePattern(cmd: "refresh-token")
+    /// Trades a refresh token for new tokens; each is good once.
+    @MessagePattern(cmd: "refresh-token", errors: [.tokenRevoked])
     func refreshToken(_ request: RefreshToken) async throws -> TokenPair
 
     /// Revokes the refresh token's whole family.
-    @MessagePattern(cmd: "logout", .keyed)
+    @MessagePattern(cmd: "logout", .keyed, errors: [])
     func logout(_ request: Logout) async throws
 
-    /// `USER_NOT_FOUND`.
-    @MessagePattern(cmd: "get-user", .safe)
+    /// An account by its id.
+    @MessagePattern(cmd: "get-user", .safe, errors: [.userNotFound])
     func getUser(_ request: GetUser) async throws -> User
 
     /// Activates the pending account of a new vendor.

@@ -3,33 +3,39 @@ public import Rookery
 /// Pets and bookings: the occupancy.
 @Contract
 public protocol BookingAPI: Sendable {
-    /// `BOOKING_NOT_FOUND`.
-    @MessagePattern(cmd: "get-booking", .safe)
+    /// A booking by its id.
+    @MessagePattern(cmd: "get-booking", .safe, errors: [.bookingNotFound])
     func getBooking(_ request: GetBooking) async throws -> Booking
 
-    /// Books, or says why not: `VENDOR_UNAVAILABLE` with a reason and alternatives, `PET_BUSY`, `PET_NOT_FOUND`,
-    /// `SERVICE_NOT_FOUND`, `VENDOR_NOT_FOUND`, `SPECIES_NOT_SERVED`, `PRICE_CHANGED`, `START_IN_PAST`, `KEY_REUSED`,
-    /// `LIMIT_REACHED`, `DEPENDENCY_UNAVAILABLE`.
-    @MessagePattern(cmd: "create-booking", .keyed)
+    /// Books, or says why not: `VENDOR_UNAVAILABLE` comes with a reason and alternatives.
+    @MessagePattern(
+        cmd: "create-booking", .keyed,
+        errors: [
+            .vendorUnavailable, .petBusy, .petNotFound, .serviceNotFound, .vendorNotFound, .speciesNotServed,
+            .priceChanged, .startInPast, .keyReused, .limitReached,
+        ])
     func createBooking(_ request: CreateBooking) async throws -> Booking
 
-    /// The starts that are free on a day. `VENDOR_NOT_FOUND`, `SERVICE_NOT_FOUND`, `DEPENDENCY_UNAVAILABLE`.
-    @MessagePattern(cmd: "check-availability", .safe)
+    /// The starts that are free on a day.
+    @MessagePattern(cmd: "check-availability", .safe, errors: [.vendorNotFound, .serviceNotFound])
     func checkAvailability(_ request: CheckAvailability) async throws -> Availability
 
-    @MessagePattern(cmd: "list-bookings", .safe)
+    /// Bookings of a customer or a vendor, newest first.
+    @MessagePattern(cmd: "list-bookings", .safe, errors: [])
     func listBookings(_ request: ListBookings) async throws -> BookingPage
 
-    /// Whether the vendor's own state allows it is the caller's to know. `BOOKING_NOT_FOUND`, `INVALID_TRANSITION`,
-    /// `STALE_VERSION`, `FORBIDDEN`, `CANCELLATION_NOT_ALLOWED`.
-    @MessagePattern(cmd: "update-booking-status")
+    /// Moves a booking to another state. Whether the vendor's own state allows it is the caller's to know.
+    @MessagePattern(
+        cmd: "update-booking-status",
+        errors: [.bookingNotFound, .invalidTransition, .staleVersion, .forbidden, .cancellationNotAllowed])
     func updateBookingStatus(_ request: UpdateBookingStatus) async throws -> Booking
 
-    /// `LIMIT_REACHED`.
-    @MessagePattern(cmd: "create-pet")
+    /// Enters a pet of an owner.
+    @MessagePattern(cmd: "create-pet", errors: [.limitReached])
     func createPet(_ request: CreatePet) async throws -> Pet
 
-    @MessagePattern(cmd: "list-pets", .safe)
+    /// Pets of an owner.
+    @MessagePattern(cmd: "list-pets", .safe, errors: [])
     func listPets(_ request: ListPets) async throws -> PetPage
 
     /// Takes the person out of the bookings that stay.

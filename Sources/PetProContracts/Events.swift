@@ -6,6 +6,16 @@ public import Rookery
 /// The services, by the names they have on the command line and in the logs.
 public enum ServiceName: String, Sendable, CaseIterable {
     case auth, booking, vendor, product
+
+    /// The name that the service has in the diagrams.
+    public var participant: String {
+        switch self {
+        case .auth: "AuthService"
+        case .booking: "BookingService"
+        case .vendor: "VendorService"
+        case .product: "ProductService"
+        }
+    }
 }
 
 /// The events, and who is told.

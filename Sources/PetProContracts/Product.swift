@@ -3,39 +3,41 @@ public import Rookery
 /// Products and their stock.
 @Contract
 public protocol ProductAPI: Sendable {
-    /// `PRODUCT_NOT_FOUND`.
-    @MessagePattern(cmd: "get-product", .safe)
+    /// A product by its id.
+    @MessagePattern(cmd: "get-product", .safe, errors: [.productNotFound])
     func getProduct(_ request: GetProduct) async throws -> Product
 
-    /// `PRODUCT_NOT_FOUND` when nothing is tracked for the product.
-    @MessagePattern(cmd: "check-inventory", .safe)
+    /// The stock of a product. Refused when nothing is tracked for it.
+    @MessagePattern(cmd: "check-inventory", .safe, errors: [.productNotFound])
     func checkInventory(_ request: CheckInventory) async throws -> Inventory
 
-    @MessagePattern(cmd: "list-products", .safe)
+    /// Products, by their ids.
+    @MessagePattern(cmd: "list-products", .safe, errors: [])
     func listProducts(_ request: ListProducts) async throws -> ProductPage
 
-    /// Whether the vendor's state allows it is the caller's to know. `SKU_TAKEN`, `LIMIT_REACHED`.
-    @MessagePattern(cmd: "create-product")
+    /// Offers a product. Whether the vendor's state allows it is the caller's to know.
+    @MessagePattern(cmd: "create-product", errors: [.skuTaken, .limitReached])
     func createProduct(_ request: CreateProduct) async throws -> Product
 
-    /// Idempotent by its key. `PRODUCT_NOT_FOUND`, `BELOW_RESERVED`, `KEY_REUSED`.
-    @MessagePattern(cmd: "adjust-inventory", .keyed)
+    /// Changes the stock. Idempotent by its key.
+    @MessagePattern(cmd: "adjust-inventory", .keyed, errors: [.productNotFound, .belowReserved, .keyReused])
     func adjustInventory(_ request: AdjustInventory) async throws -> Inventory
 
-    /// Idempotent by its key. `PRODUCT_NOT_FOUND`, `INSUFFICIENT_STOCK`, `KEY_REUSED`, `LIMIT_REACHED`.
-    @MessagePattern(cmd: "reserve-inventory", .keyed)
+    /// Holds some of the stock for a customer, for a while. Idempotent by its key.
+    @MessagePattern(
+        cmd: "reserve-inventory", .keyed, errors: [.productNotFound, .insufficientStock, .keyReused, .limitReached])
     func reserveInventory(_ request: ReserveInventory) async throws -> Reservation
 
-    /// `RESERVATION_NOT_FOUND`, `RESERVATION_EXPIRED`.
-    @MessagePattern(cmd: "commit-reservation", .keyed)
+    /// Takes what a reservation holds out of the stock.
+    @MessagePattern(cmd: "commit-reservation", .keyed, errors: [.reservationNotFound, .reservationExpired])
     func commitReservation(_ request: CommitReservation) async throws -> Reservation
 
-    /// `RESERVATION_NOT_FOUND`, `RESERVATION_EXPIRED`.
-    @MessagePattern(cmd: "release-reservation", .keyed)
+    /// Gives what a reservation holds back to the stock.
+    @MessagePattern(cmd: "release-reservation", .keyed, errors: [.reservationNotFound, .reservationExpired])
     func releaseReservation(_ request: ReleaseReservation) async throws -> Reservation
 
-    /// The stock of some products as it is, then every change, in the order of their commits. `PRODUCT_NOT_FOUND`.
-    @StreamPattern(cmd: "watch-inventory-changes", group: ProductGroups.watches)
+    /// The stock of some products as it is, then every change, in the order of their commits.
+    @StreamPattern(cmd: "watch-inventory-changes", group: ProductGroups.watches, errors: [.productNotFound])
     func watchInventoryChanges(_ request: WatchInventoryChanges) async throws -> MessageStream<InventoryChunk>
 
     /// Takes the products of a vendor that is no longer active out of the shop.

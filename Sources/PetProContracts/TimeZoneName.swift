@@ -2,15 +2,18 @@ import Foundation
 public import Rookery
 
 /// The name of a time zone of the IANA database, such as `Europe/Berlin`, or `UTC`.
-public struct TimeZoneName: MessageValue, Hashable, CustomStringConvertible {
+public struct TimeZoneName: RawRepresentable, MessageValue, Hashable, CustomStringConvertible {
     /// The name.
     public let rawValue: String
 
     /// A name that the database has; nil for others.
-    public init?(_ name: String) {
-        guard Self.known.contains(name) else { return nil }
-        rawValue = name
+    public init?(rawValue: String) {
+        guard Self.known.contains(rawValue) else { return nil }
+        self.rawValue = rawValue
     }
+
+    /// For violations.
+    public static var expected: String? { "an IANA time zone, such as Europe/Berlin" }
 
     /// `UTC`
     public static let utc = TimeZoneName(known: "UTC")
@@ -24,18 +27,4 @@ public struct TimeZoneName: MessageValue, Hashable, CustomStringConvertible {
 
     /// The name.
     public var description: String { rawValue }
-
-    /// Reads a name. One that is unknown is a violation.
-    public static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> TimeZoneName? {
-        guard try decoder.reader.peek() == .string else {
-            try decoder.mismatch("a time zone")
-            return nil
-        }
-        if let value = TimeZoneName(try decoder.reader.readString()) { return value }
-        decoder.violated("timeZone", "must be an IANA time zone, such as Europe/Berlin")
-        return nil
-    }
-
-    /// Writes the name.
-    public func encode(to writer: inout ValueWriter) { writer.write(rawValue) }
 }

@@ -3,44 +3,44 @@ public import Rookery
 /// Vendors, their services and their opening hours: the rules. Occupancy is Booking's.
 @Contract
 public protocol VendorAPI: Sendable {
-    /// Idempotent per user. `VENDOR_EXISTS`, `USER_NOT_FOUND` when the account was taken back in the meantime.
-    @MessagePattern(cmd: "create-vendor", .keyed)
+    /// Makes a vendor of an account, once. Refused when the account was taken back in the meantime.
+    @MessagePattern(cmd: "create-vendor", .keyed, errors: [.vendorExists, .userNotFound])
     func createVendor(_ request: CreateVendor) async throws -> Vendor
 
-    /// `VENDOR_NOT_FOUND`.
-    @MessagePattern(cmd: "get-vendor-by-id", .safe)
+    /// A vendor by its id, with services and hours.
+    @MessagePattern(cmd: "get-vendor-by-id", .safe, errors: [.vendorNotFound])
     func getVendorById(_ request: GetVendorById) async throws -> Vendor
 
-    /// `VENDOR_NOT_FOUND`.
-    @MessagePattern(cmd: "get-vendor-by-user", .safe)
+    /// The vendor of an account.
+    @MessagePattern(cmd: "get-vendor-by-user", .safe, errors: [.vendorNotFound])
     func getVendorByUser(_ request: GetVendorByUser) async throws -> Vendor
 
     /// Without services and hours, of which one vendor may have many.
-    @MessagePattern(cmd: "list-vendors", .safe)
+    @MessagePattern(cmd: "list-vendors", .safe, errors: [])
     func listVendors(_ request: ListVendors) async throws -> VendorPage
 
-    /// Everything a booking on one day is decided on, in one answer. `VENDOR_NOT_FOUND`.
-    @MessagePattern(cmd: "get-vendor-availability", .safe)
+    /// Everything a booking on one day is decided on, in one answer.
+    @MessagePattern(cmd: "get-vendor-availability", .safe, errors: [.vendorNotFound])
     func getVendorAvailability(_ request: GetVendorAvailability) async throws -> VendorAvailability
 
-    /// `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE`, `STALE_VERSION`.
-    @MessagePattern(cmd: "update-vendor")
+    /// Changes a vendor's particulars: what is absent stays.
+    @MessagePattern(cmd: "update-vendor", errors: [.vendorNotFound, .vendorNotActive, .staleVersion])
     func updateVendor(_ request: UpdateVendor) async throws -> Vendor
 
-    /// `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE`.
-    @MessagePattern(cmd: "set-vendor-hours")
+    /// Replaces the opening hours.
+    @MessagePattern(cmd: "set-vendor-hours", errors: [.vendorNotFound, .vendorNotActive])
     func setVendorHours(_ request: SetVendorHours) async throws -> Vendor
 
-    /// `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE`, `LIMIT_REACHED`.
-    @MessagePattern(cmd: "add-service")
+    /// Offers a further service.
+    @MessagePattern(cmd: "add-service", errors: [.vendorNotFound, .vendorNotActive, .limitReached])
     func addService(_ request: AddService) async throws -> OfferedService
 
-    /// `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE`, `SERVICE_NOT_FOUND`.
-    @MessagePattern(cmd: "update-service")
+    /// Changes a service: what is absent stays.
+    @MessagePattern(cmd: "update-service", errors: [.vendorNotFound, .vendorNotActive, .serviceNotFound])
     func updateService(_ request: UpdateService) async throws -> OfferedService
 
-    /// `VENDOR_NOT_FOUND`, `INVALID_TRANSITION`.
-    @MessagePattern(cmd: "set-vendor-status")
+    /// Sets a vendor's status, as an admin may.
+    @MessagePattern(cmd: "set-vendor-status", errors: [.vendorNotFound, .invalidTransition])
     func setVendorStatus(_ request: SetVendorStatus) async throws -> Vendor
 
     /// Enters a booking in the vendor's agenda.

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Rookery
+public import PetProRuntime
 
 /// One service's database. Statements use `?` for arguments.
 ///

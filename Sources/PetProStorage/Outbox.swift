@@ -2,6 +2,7 @@ public import Logging
 public import PetProContracts
 public import Rookery
 public import ServiceLifecycle
+public import PetProRuntime
 
 extension Transaction {
     /// Publishes an event with this transaction: if it commits, every subscriber is told, at least once, and of the events

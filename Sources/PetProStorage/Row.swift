@@ -90,7 +90,7 @@ public struct Row: ~Copyable {
     /// A message that was stored as JSON, or nil for null.
     public mutating func optionalJSON<Value: MessageValue>(as: Value.Type = Value.self) throws -> Value? {
         guard let bytes = try bytes(SQLITE_TEXT, "a text") else { return nil }
-        return try Value.decode(bytes, format: .json, rules: .types)
+        return try Value._decode(bytes, format: .json, rules: .types)
     }
 
     /// Any value, whatever its kind.

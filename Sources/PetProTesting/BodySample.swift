@@ -17,14 +17,15 @@ public enum BodySample {
     public static func fat(_ count: Int) -> String { String(repeating: "\u{1F43E}", count: count) }
 
     /// A value of a schema, as large as it may be; `unique` tells its addresses from those of other values.
-    public static func largest(_ schema: JSONValue, unique: String) -> JSONValue {
+    public static func largest(_ schema: JSONValue, unique: String, name: String = "") -> JSONValue {
         if case .array(let values)? = schema["enum"] { return values.first ?? .null }
         switch schema["type"]?.stringValue {
         case "object":
             guard case .object(let properties)? = schema["properties"] else { return [:] }
             return .object(
                 properties.reduce(into: JSONObject()) { object, property in
-                    object[property.0] = largest(property.1, unique: "\(unique)\(property.0)")
+                    object[property.0] = largest(
+                        property.1, unique: "\(unique)\(property.0)", name: property.0)
                 })
         case "array":
             let count = schema["uniqueItems"] == true ? 1 : schema["maxItems"]?.intValue ?? 1
@@ -34,12 +35,15 @@ public enum BodySample {
         default:
             switch schema["format"]?.stringValue {
             case "email": return .string("\(unique)@petpro.example")
-            case "time-zone": return "Europe/Prague"
             case "date": return "2020-02-29"
             case "date-time": return "2030-01-01T10:00:00Z"
             default:
-                if schema["pattern"] != nil { return "10:00" }
-                return .string(fat(schema["maxLength"]?.intValue ?? 100))
+                if name == "timeZone" { return "Europe/Prague" }
+                // A text in a fixed form has no length of its own.
+                guard let count = schema["maxLength"]?.intValue else {
+                    return schema["pattern"] == nil ? "text" : "10:00"
+                }
+                return .string(fat(count))
             }
         }
     }

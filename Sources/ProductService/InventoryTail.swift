@@ -1,6 +1,7 @@
 import PetProContracts
 import PetProStorage
 import Rookery
+import PetProRuntime
 
 /// Reads the inventory log once for all the watchers of a process.
 ///

@@ -1,4 +1,5 @@
 public import PetProContracts
+public import PetProRuntime
 public import PetProStorage
 public import Rookery
 

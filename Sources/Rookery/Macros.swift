@@ -11,53 +11,62 @@
 @attached(member, names: named(init))
 @attached(
     extension, conformances: Message, CustomStringConvertible, CustomDebugStringConvertible,
-    names: named(decode), named(encode), named(description), named(debugDescription), named(RookeryExpressions))
+    names: named(_schema), named(_decode), named(_encode), named(description), named(debugDescription),
+    named(RookeryExpressions))
 public macro Message() = #externalMacro(module: "RookeryMacros", type: "MessageMacro")
 
 /// Makes a protocol a contract: `<Name>Contract` holds its commands and the routes that serve them, `<Name>Client` calls
 /// them and conforms to the protocol, so that a test can pass something else.
-@attached(peer, names: suffixed(Contract), suffixed(Client))
+@attached(peer, names: suffixed(Contract), suffixed(Client), suffixed(Stub))
 public macro Contract() = #externalMacro(module: "RookeryMacros", type: "ContractMacro")
 
 // MARK: Patterns
 //
-// `group` names the bulkhead a command is behind: commands of one group share a circuit breaker and a limit of calls, so
-// that a flood of one kind of command does not keep the others from being called.
+// A function may have several patterns of one kind: a server answers at each, a client calls by the first one, which also
+// has the options.
+//
+// `timeout`: how long a call may take when its caller says nothing; of a stream, how long it may be silent.
+// `group`: the bulkhead the command is behind. Commands of one group share a circuit breaker and a limit of calls.
+// `errors`: the codes with which the command refuses. One that is not declared is logged as a fault of the service.
+// `execution`: where the handler runs.
 
 /// A command with one reply, at the pattern `{"cmd": …}`.
 @attached(peer)
 public macro MessagePattern(
-    cmd: String, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil, group: String = Command.defaultGroup
+    cmd: String, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil, group: String = "default",
+    errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop
 ) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// A command with one reply, at a string pattern.
 @attached(peer)
 public macro MessagePattern(
-    _ pattern: String, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil,
-    group: String = Command.defaultGroup
+    _ pattern: String, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil, group: String = "default",
+    errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop
 ) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// A command with one reply, at any object pattern.
 @attached(peer)
 public macro MessagePattern(
-    object: JSONObject, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil,
-    group: String = Command.defaultGroup
+    object: JSONObject, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil, group: String = "default",
+    errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop
 ) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// An event, at a string pattern.
 @attached(peer)
-public macro EventPattern(_ pattern: String) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A command answered by a stream, at the pattern `{"cmd": …}`; `timeout` is how long it may be silent.
+public macro EventPattern(_ pattern: String, execution: HandlerExecution = .eventLoop) =
+    #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+/// A command answered by a stream, at the pattern `{"cmd": …}`.
 @attached(peer)
 public macro StreamPattern(
-    cmd: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil, group: String = Command.defaultGroup
+    cmd: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil, group: String = "default",
+    errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop
 ) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// A command answered by a stream, at a string pattern.
 @attached(peer)
 public macro StreamPattern(
-    _ pattern: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil,
-    group: String = Command.defaultGroup
+    _ pattern: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil, group: String = "default",
+    errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop
 ) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 

@@ -35,7 +35,7 @@ struct Conformance: AsyncParsableCommand {
         var logger = Logger(label: "rookery.conformance")
         logger.logLevel = .error
         let server = try RookeryServer(
-            configuration: ServerConfiguration(host: listen.host, port: listen.port),
+            ServerConfiguration(host: listen.host, port: listen.port),
             routes: ConformanceHandlers.routes + [LimitedWork(places: workPlaces, duration: work).route],
             eventLoops: threads.map { EventLoops(threads: $0) } ?? .shared,
             logger: logger)

@@ -62,7 +62,7 @@ struct ConformanceService: ConformanceAPI {
 /// The handlers of the server whose frames were recorded; `Conformance/README.md` lists them.
 enum ConformanceHandlers {
     static var routes: [Route] {
-        ConformanceAPIContract.routes(for: ConformanceService()) + values + failures + streams + patterns + events
+        ConformanceAPIContract.service(ConformanceService()).routes + values + failures + streams + patterns + events
     }
 
     private static func command(

@@ -34,7 +34,8 @@ struct Ping: AsyncParsableCommand {
         var results: [JSONValue] = []
         var failure: CallError?
         for instance in try await address.instances() {
-            let transport = TCPTransport(TCPClientConfiguration(instance), logger: Logger.silence)
+            let transport = TCPTransport(
+                instance, ClientConfiguration(host: instance.host, port: instance.port), logger: Logger.silence)
             for round in 0..<count {
                 if round > 0 { try await Task.sleep(for: .seconds(1)) }
                 let began = NIODeadline.now()
@@ -81,7 +82,7 @@ struct AskHealth: AsyncParsableCommand {
         for instance in try await address.instances() {
             let client = RookeryClient(host: instance.host, port: instance.port, logger: Logger.silence)
             do {
-                let report = try await client.send(Health.pattern, .null, timeout: timeout)
+                let report = try await client.with { $0.timeout = timeout }.send(Health.pattern, .null)
                 let status = report?["status"]?.stringValue.flatMap(Health.Status.init)
                 if status != .ready, status != .degraded { code = max(code, Failure.remote) }
                 show(report ?? .null, of: instance)
@@ -130,8 +131,4 @@ extension InstanceSource {
             }
         }
     }
-}
-
-extension TCPClientConfiguration {
-    init(_ instance: Instance) { self.init(host: instance.host, port: instance.port) }
 }

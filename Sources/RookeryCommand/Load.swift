@@ -179,22 +179,18 @@ struct ClientLoad: Sendable {
 
     private func run(on executor: LoopExecutor) async throws -> Recorder {
         // One connection, however many calls there are.
-        var configuration = DestinationConfiguration()
+        var configuration = ClientConfiguration("bench", instances: .list([target]))
         configuration.concurrency.maximumCalls = inFlight
         configuration.pool.maximumConnections = 1
         configuration.pool.growAt = inFlight + 1
         configuration.pool.maximumWaiting = inFlight
-        let (plan, pool, loops) = (self.plan, configuration.pool, self.loops)
-        @Sendable func transport(_ instance: Instance) -> TCPTransport {
-            var tcp = TCPClientConfiguration(instance)
-            tcp.pool = pool
-            tcp.negotiates = plan.hello != nil
-            tcp.compresses = plan.compresses
-            tcp.serializers = SerializerChoice(preferred: plan.format.name)
-            return TCPTransport(tcp, eventLoops: loops)
-        }
-        let guarded = try Destination("bench", configuration, discovery: StaticDiscovery([target]), connect: transport)
-        let client = isBare ? RookeryClient(transport: transport(target)) : RookeryClient(guarded)
+        configuration.negotiates = plan.hello != nil
+        configuration.compresses = plan.compresses
+        configuration.serializers = SerializerChoice(preferred: plan.format.name)
+        let client =
+            isBare
+            ? RookeryClient(transport: TCPTransport(target, configuration, eventLoops: loops))
+            : RookeryClient(try Destination(tcp: configuration, eventLoops: loops))
         let bookings = ConformanceAPIClient(client)
         let recorder = Recorder()
         recorder.isBinary = plan.hello != nil

@@ -3,20 +3,25 @@ package import SwiftSyntax
 import SwiftSyntaxBuilder
 package import SwiftSyntaxMacros
 
-/// `@Contract`: a protocol's commands, the routes that serve them and the client that calls them.
+/// `@Contract`: a protocol's commands, the service that serves them, the client that calls them and the stub for tests.
 package struct ContractMacro: PeerMacro {
     private struct Entry {
         let name: String
         let kind: String
-        /// The Swift expression that makes the pattern.
-        let pattern: String
-        /// What has to differ between two commands.
-        let identity: String
+        let patterns: [PatternSource]
         let idempotency: String
-        let timeout: String?
-        let group: String?
+        let options: [String: String]
+        let documentation: String?
         let parameter: Parameter?
         let reply: String?
+    }
+
+    /// One pattern of a command.
+    private struct PatternSource {
+        /// The Swift expression that makes it.
+        let expression: String
+        /// What has to differ between two commands.
+        let identity: String
     }
 
     /// The one parameter of a function: the message.
@@ -26,7 +31,7 @@ package struct ContractMacro: PeerMacro {
         let type: String
     }
 
-    /// Adds `<Name>Contract` and `<Name>Client`.
+    /// Adds `<Name>Contract`, `<Name>Client` and `<Name>Stub`.
     package static func expansion(
         of node: AttributeSyntax,
         providingPeersOf declaration: some DeclSyntaxProtocol,
@@ -53,10 +58,15 @@ package struct ContractMacro: PeerMacro {
                 isValid = false
                 continue
             }
-            if let other = entries.first(where: {
-                $0.identity == entry.identity && !($0.kind == "event" && entry.kind == "event")
+            let identities = entry.patterns.map(\.identity)
+            if let other = entries.first(where: { other in
+                !(other.kind == "event" && entry.kind == "event")
+                    && other.patterns.contains { identities.contains($0.identity) }
             }) {
                 context.report(.duplicatePattern(other.name), at: function.name)
+                isValid = false
+            } else if Set(identities).count != identities.count {
+                context.report(.duplicatePattern(entry.name), at: function.name)
                 isValid = false
             }
             entries.append(entry)
@@ -66,7 +76,10 @@ package struct ContractMacro: PeerMacro {
         let isPrivate = contract.modifiers.contains { ["private", "fileprivate"].contains($0.name.text) }
         let access = isPrivate ? "fileprivate " : MessageMacro.access(contract.modifiers)
         let name = contract.name.text
-        return [commands(name, access, entries), client(name, access, entries)]
+        let documentation = contract.leadingTrivia.documentation
+        return [
+            commands(name, access, entries, documentation), client(name, access, entries), stub(name, access, entries),
+        ]
     }
 
     private static func entry(of function: FunctionDeclSyntax, in context: some MacroExpansionContext) -> Entry? {
@@ -78,9 +91,15 @@ package struct ContractMacro: PeerMacro {
             context.report(.missingPattern, at: function.name)
             return nil
         }
-        if attributes.count > 1 {
-            context.report(.manyPatterns, at: attributes[1])
-            return nil
+        for further in attributes.dropFirst() {
+            guard kinds[further.attributeName.trimmedDescription] == kind else {
+                context.report(.mixedPatterns, at: further)
+                return nil
+            }
+            if (further.arguments?.as(LabeledExprListSyntax.self)?.count ?? 0) > 1 {
+                context.report(.lateOption, at: further)
+                return nil
+            }
         }
         let effects = function.signature.effectSpecifiers
         guard effects?.asyncSpecifier != nil, effects?.throwsClause != nil else {
@@ -115,88 +134,107 @@ package struct ContractMacro: PeerMacro {
                 return nil
             }
         }
-        return entry(of: function, attribute, kind, in: context)
+        return entry(of: function, attributes, kind, in: context)
     }
 
     private static func entry(
-        of function: FunctionDeclSyntax, _ attribute: AttributeSyntax, _ kind: String,
+        of function: FunctionDeclSyntax, _ attributes: [AttributeSyntax], _ kind: String,
         in context: some MacroExpansionContext
     ) -> Entry? {
-        let arguments = attribute.arguments?.as(LabeledExprListSyntax.self).map(Array.init) ?? []
-        guard let first = arguments.first else {
-            context.report(.literalPattern, at: attribute)
-            return nil
+        var patterns: [PatternSource] = []
+        for attribute in attributes {
+            guard let pattern = pattern(of: attribute, in: context) else { return nil }
+            patterns.append(pattern)
         }
-        let pattern: String
-        let identity: String
-        if first.label?.text == "object" {
-            pattern = "Pattern(object: \(first.expression.trimmedDescription))"
-            identity = "object:" + first.expression.tokens(viewMode: .sourceAccurate).map(\.text).joined()
-        } else if let text = first.expression.as(StringLiteralExprSyntax.self)?.representedLiteralValue {
-            let isCommand = first.label?.text == "cmd"
-            pattern = isCommand ? "Pattern(cmd: \(text.literal))" : "Pattern(\(text.literal))"
-            identity = (isCommand ? "cmd:" : "text:") + text
-        } else {
-            context.report(.literalPattern, at: first.expression)
-            return nil
+        let arguments = attributes.first?.arguments?.as(LabeledExprListSyntax.self).map(Array.init) ?? []
+        let labelled = arguments.dropFirst().compactMap { argument in
+            argument.label.map { ($0.text, argument.expression.trimmedDescription) }
         }
-        let isStream = kind == "stream"
-        let idempotency =
-            arguments.dropFirst().first { $0.label == nil }?.expression.trimmedDescription
-            ?? (isStream ? ".safe" : ".unsafe")
-        let timeout = arguments.first { $0.label?.text == "timeout" }?.expression.trimmedDescription
-        let group = arguments.first { $0.label?.text == "group" }?.expression.trimmedDescription
+        let idempotency = arguments.dropFirst().first { $0.label == nil }?.expression.trimmedDescription
         let parameter = function.signature.parameterClause.parameters.first.map {
             Parameter(label: $0.firstName.text, type: $0.type.trimmedDescription)
         }
         let reply = function.signature.returnClause?.type.trimmedDescription
         return Entry(
-            name: MessageField.bare(function.name), kind: kind, pattern: pattern, identity: identity,
-            idempotency: idempotency, timeout: timeout, group: group, parameter: parameter,
+            name: MessageField.bare(function.name), kind: kind, patterns: patterns,
+            idempotency: idempotency ?? (kind == "stream" ? ".safe" : ".unsafe"),
+            options: Dictionary(labelled, uniquingKeysWith: { first, _ in first }),
+            documentation: function.leadingTrivia.documentation, parameter: parameter,
             reply: reply == "Void" || reply == "()" ? nil : reply)
     }
 
-    private static func commands(_ name: String, _ access: String, _ entries: [Entry]) -> DeclSyntax {
+    private static func pattern(
+        of attribute: AttributeSyntax, in context: some MacroExpansionContext
+    ) -> PatternSource? {
+        guard let first = attribute.arguments?.as(LabeledExprListSyntax.self)?.first else {
+            context.report(.literalPattern, at: attribute)
+            return nil
+        }
+        if first.label?.text == "object" {
+            let tokens = first.expression.tokens(viewMode: .sourceAccurate).map(\.text).joined()
+            return PatternSource(
+                expression: "Pattern(object: \(first.expression.trimmedDescription))", identity: "object:" + tokens)
+        }
+        guard let text = first.expression.as(StringLiteralExprSyntax.self)?.representedLiteralValue else {
+            context.report(.literalPattern, at: first.expression)
+            return nil
+        }
+        let isCommand = first.label?.text == "cmd"
+        return PatternSource(
+            expression: isCommand ? "Pattern(cmd: \(text.literal))" : "Pattern(\(text.literal))",
+            identity: (isCommand ? "cmd:" : "text:") + text)
+    }
+
+    private static func commands(
+        _ name: String, _ access: String, _ entries: [Entry], _ documentation: String?
+    ) -> DeclSyntax {
         let constants = entries.map { entry in
             """
             /// The command of ``\(name)/\(entry.name)``.
-            \(access)static let \(entry.name) = Command(\(entry.name.literal), pattern: \(entry.pattern), \
-            kind: .\(entry.kind), idempotency: \(entry.idempotency), timeout: \(entry.timeout ?? "nil")\
-            \(entry.group.map { ", group: \($0)" } ?? ""))
+            \(access)static let \(entry.name) = Command(_contract: \(name.literal), \(entry.name.literal), \
+            patterns: [\(entry.patterns.map(\.expression).joined(separator: ", "))], kind: .\(entry.kind), \
+            idempotency: \(entry.idempotency), timeout: \(entry.options["timeout"] ?? "nil"), \
+            group: \(entry.options["group"] ?? "nil"), errors: \(entry.options["errors"] ?? "nil"), \
+            execution: \(entry.options["execution"] ?? ".eventLoop"), documentation: \(entry.documentation.literal), \
+            request: { \(entry.parameter?.type ?? "Empty")._schema }, reply: { \(replySchema(entry)) })
             """
         }
         let routes = entries.map { entry in
             let call = "try await service.\(entry.name)(\(callArgument(entry)))"
             let message = entry.parameter.map { "let message = try payload.decode(\($0.type).self)" } ?? ""
-            // Straight to the sink: each closure in between would cost the message a change of executors.
-            let body: String
             if entry.kind == "stream" {
-                body =
-                    "\(message)\nlet values = \(call)\n"
-                    + "for try await value in values { try await sink.value(value) }\nsink.endStream()"
-            } else if entry.reply == nil {
-                body = "\(message)\n\(call)\nsink.end()"
-            } else {
-                body = "\(message)\nsink.reply(\(call))"
+                return "Route(\(entry.name), _stream: { payload in\n\(message)\nreturn \(call)\n})"
             }
-            return "Route(\(entry.name)) { payload, sink in\n\(body)\n}"
+            // Straight to the sink: each closure in between would cost the message a change of executors.
+            let body = entry.reply == nil ? "\(call)\nsink.end()" : "sink.reply(\(call))"
+            return "Route(\(entry.name), _body: { payload, sink in\n\(message)\n\(body)\n})"
         }
         return """
-            /// The commands of ``\(raw: name)``, and the routes that serve them.
+            /// The commands of ``\(raw: name)``, and the service that serves them.
             \(raw: access)enum \(raw: name)Contract {
             \(raw: constants.joined(separator: "\n\n"))
 
             /// Every command, in the order of declaration.
             \(raw: access)static let commands: [Command] = [\(raw: entries.map(\.name).joined(separator: ", "))]
 
-            /// Routes that hand each command to `service`.
-            \(raw: access)static func routes(for service: some \(raw: name)) -> [Route] {
-            [
+            /// What the contract declares.
+            \(raw: access)static let descriptor = ContractDescriptor(_name: \(raw: name.literal), \
+            documentation: \(raw: documentation.literal), commands: commands)
+
+            /// Serves each command by `service`.
+            \(raw: access)static func service(_ service: some \(raw: name)) -> RookeryService {
+            RookeryService([
             \(raw: routes.joined(separator: ",\n"))
-            ]
+            ])
             }
             }
             """
+    }
+
+    /// The schema of a reply, of a stream's values, or `nil`.
+    private static func replySchema(_ entry: Entry) -> String {
+        guard let reply = entry.reply else { return "nil" }
+        return entry.kind == "stream" ? "(\(reply)).Element._schema" : "(\(reply))._schema"
     }
 
     /// What the protocol's function is called with: its own label, and the message.
@@ -225,7 +263,41 @@ package struct ContractMacro: PeerMacro {
             /// Calls through `client`.
             \(raw: access)init(_ client: RookeryClient) { self.client = client }
 
+            /// The same with other options for its calls: `with { $0.timeout = .seconds(1) }`.
+            \(raw: access)func with(_ change: (inout CallOptions) -> Void) -> \(raw: name)Client {
+            \(raw: name)Client(client.with(change))
+            }
+
             \(raw: functions.joined(separator: "\n\n"))
+            }
+            """
+    }
+
+    private static func stub(_ name: String, _ access: String, _ entries: [Entry]) -> DeclSyntax {
+        let members = entries.map { entry in
+            let type = entry.parameter?.type ?? ""
+            let parameter = entry.parameter.map { "\($0.label) message: \($0.type)" } ?? ""
+            let reply = entry.reply.map { " -> \($0)" } ?? ""
+            return """
+                /// What ``\(entry.name)`` does; nil to fail.
+                \(access)var \(entry.name)Handler: (@Sendable (\(type)) async throws -> \(entry.reply ?? "Void"))?
+
+                /// Does what ``\(entry.name)Handler`` says. Throws ``StubMethodNotSet`` without it.
+                \(access)func \(entry.name)(\(parameter)) async throws\(reply) {
+                guard let handler = self.\(entry.name)Handler else {
+                throw StubMethodNotSet(\("\(name).\(entry.name)".literal))
+                }
+                return try await handler(\(entry.parameter == nil ? "" : "message"))
+                }
+                """
+        }
+        return """
+            /// Stands for a service that serves ``\(raw: name)`` in a test: set what the test needs, the rest fails by name.
+            \(raw: access)struct \(raw: name)Stub: \(raw: name) {
+            /// Makes a stub that does nothing yet.
+            \(raw: access)init() {}
+
+            \(raw: members.joined(separator: "\n\n"))
             }
             """
     }

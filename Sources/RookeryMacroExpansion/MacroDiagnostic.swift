@@ -10,13 +10,16 @@ struct MacroDiagnostic: DiagnosticMessage {
     var diagnosticID: MessageID { MessageID(domain: "Rookery", id: id) }
 
     static let notAMessage = Self(id: "notAMessage", message: "@Message can only be applied to a struct or an enum")
-    static let genericMessage = Self(id: "genericMessage", message: "a @Message type cannot be generic")
+    static let genericMatches = Self(
+        id: "genericMatches", message: "a generic @Message type cannot use @Matches; use a type of its own for the text"
+    )
     static let missingType = Self(
         id: "missingType", message: "a message property needs an explicit type, so that its codec can be written")
     static let unsupportedType = Self(
         id: "unsupportedType",
-        message: "this type cannot stand in a message; use a number, Bool, String, Instant, LocalDate, Money, an "
-            + "optional, an array, a dictionary keyed by String, or another @Message type")
+        message:
+            "this type cannot stand in a message; use a number, Bool, String, Instant, LocalDate, Money, UUID, Date, "
+            + "Data, URL, an optional, an array, a dictionary keyed by String, or another @Message type")
     static let lazyProperty = Self(id: "lazyProperty", message: "a message property cannot be lazy or weak")
     static let tuplePattern = Self(id: "tuplePattern", message: "a message property must be a single name")
     static let constantWithValue = Self(
@@ -34,7 +37,10 @@ struct MacroDiagnostic: DiagnosticMessage {
     static let missingPattern = Self(
         id: "missingPattern",
         message: "every function of a contract needs @MessagePattern, @EventPattern or @StreamPattern")
-    static let manyPatterns = Self(id: "manyPatterns", message: "a function of a contract has one pattern")
+    static let mixedPatterns = Self(
+        id: "mixedPatterns", message: "all patterns of a function must be of one kind: request, event or stream")
+    static let lateOption = Self(
+        id: "lateOption", message: "options belong to the first pattern of a function; further ones only name patterns")
     static let notAsyncThrows = Self(id: "notAsyncThrows", message: "a function of a contract must be 'async throws'")
     static let manyParameters = Self(
         id: "manyParameters", message: "a function of a contract takes one message at most")

@@ -2,6 +2,22 @@ import SwiftParser
 import SwiftSyntax
 import SwiftSyntaxMacros
 
+/// A rule that an attribute states: a function of `_Constraint`, and the same as a `_SchemaConstraint`.
+struct FieldConstraint {
+    var rule: String
+    /// Its arguments, to be completed with value, path and decoder: `["1...100"]`.
+    var arguments: [String]
+    /// The text of a regular expression that is written as a literal.
+    var expression: String?
+
+    /// As a `_SchemaConstraint`.
+    var schema: String {
+        var arguments = arguments
+        if rule == "matches" { arguments[0] = expression.literal }
+        return ".\(rule)\(arguments.isEmpty ? "" : "(\(arguments.joined(separator: ", ")))")"
+    }
+}
+
 /// A member of a message: a stored property, or an associated value of an enum case.
 struct MessageField {
     var name: String
@@ -13,8 +29,12 @@ struct MessageField {
     var writesNull: Bool
     var isRedacted: Bool
     var defaultValue: String?
-    /// Calls on `Constraint`, to be completed with value, path and decoder: `("length", ["1...100"])`.
-    var constraints: [(rule: String, arguments: [String])]
+    /// The category of `@PII`, as written: `.email`.
+    var personalData: String?
+    var isSensitive = false
+    var documentation: String?
+    /// What its attributes state.
+    var constraints: [FieldConstraint]
 
     /// The identifier as Swift source: keywords were written with backticks.
     static func bare(_ token: TokenSyntax) -> String {
@@ -30,7 +50,14 @@ extension String {
 
     /// As a Swift string literal.
     var literal: String {
-        "\"" + map { $0 == "\\" || $0 == "\"" ? "\\\($0)" : String($0) }.joined() + "\""
+        let escaped = map { character in
+            switch character {
+            case "\\", "\"": "\\\(character)"
+            case "\n": "\\n"
+            default: String(character)
+            }
+        }
+        return "\"" + escaped.joined() + "\""
     }
 
     /// The arguments by which a writer is told a member's name; one that JSON has to escape goes the slow way.
@@ -55,7 +82,7 @@ extension TypeSyntax {
             return type.key.trimmedDescription != "String" || type.value.isUnsupported
         }
         if let type = self.as(IdentifierTypeSyntax.self) {
-            return ["Any", "AnyObject", "Void", "Data", "Date", "Decimal", "Float"].contains(type.name.text)
+            return ["Any", "AnyObject", "Void", "Decimal", "Character", "Float16", "Float80"].contains(type.name.text)
         }
         return `is`(FunctionTypeSyntax.self) || `is`(TupleTypeSyntax.self) || `is`(SomeOrAnyTypeSyntax.self)
             || `is`(AttributedTypeSyntax.self) || `is`(MetatypeTypeSyntax.self)
@@ -68,6 +95,11 @@ extension AttributeListSyntax {
         lazy.compactMap { $0.as(AttributeSyntax.self) }.first { $0.attributeName.trimmedDescription == name }
     }
 
+    /// The first argument of an attribute, as written.
+    func argument(of name: String) -> String? {
+        named(name)?.arguments?.as(LabeledExprListSyntax.self)?.first?.expression.trimmedDescription
+    }
+
     /// The text of the only argument of `@WireName("…")`.
     var wireName: String? {
         guard let arguments = named("WireName")?.arguments?.as(LabeledExprListSyntax.self),
@@ -77,7 +109,7 @@ extension AttributeListSyntax {
     }
 
     /// The constraints among the attributes, in order.
-    var constraints: [(rule: String, arguments: [String])] {
+    var constraints: [FieldConstraint] {
         let rules = [
             "Length": "length", "Line": "line", "Text": "text", "NotBlank": "notBlank", "InRange": "inRange",
             "Email": "email", "Matches": "matches", "Items": "items", "Distinct": "distinct",
@@ -87,12 +119,37 @@ extension AttributeListSyntax {
             guard let attribute = element.as(AttributeSyntax.self),
                 let rule = rules[attribute.attributeName.trimmedDescription]
             else { return nil }
-            let arguments = attribute.arguments?.as(LabeledExprListSyntax.self)?.map { argument in
+            let arguments = attribute.arguments?.as(LabeledExprListSyntax.self)
+            let regex = arguments?.first?.expression.as(RegexLiteralExprSyntax.self)?.regex.text
+            let texts = arguments?.map { argument in
                 (argument.label.map { "\($0.text): " } ?? "") + argument.expression.trimmedDescription
             }
-            return (rule, arguments ?? [])
+            return FieldConstraint(rule: rule, arguments: texts ?? [], expression: regex)
         }
     }
+}
+
+extension Trivia {
+    /// The text of the doc comment in it: the lines after the last blank one that begin with `///`.
+    var documentation: String? {
+        var lines: [String] = []
+        for piece in self {
+            switch piece {
+            case .docLineComment(let text):
+                let line = text.dropFirst(3)
+                lines.append(String(line.first == " " ? line.dropFirst() : line))
+            case .newlines(let count) where count > 1: lines = []
+            default: break
+            }
+        }
+        let text = lines.joined(separator: "\n")
+        return text.allSatisfy(\.isWhitespace) ? nil : text
+    }
+}
+
+extension String? {
+    /// As a Swift expression: a literal, or `nil`.
+    var literal: String { map(\.literal) ?? "nil" }
 }
 
 // MARK: - Code
@@ -147,9 +204,9 @@ struct FieldCode {
         fields.enumerated().map { at, field in
             let key = "writer.key(\(field.wireName.keyArguments))"
             guard field.isOptional, !field.writesNull else {
-                return "\(key)\n\(value(at)).encode(to: &writer)"
+                return "\(key)\n\(value(at))._encode(to: &writer)"
             }
-            return "if let \(checked) = \(value(at)) {\n\(key)\n\(checked).encode(to: &writer)\n}"
+            return "if let \(checked) = \(value(at)) {\n\(key)\n\(checked)._encode(to: &writer)\n}"
         }.joined(separator: "\n")
     }
 
@@ -157,7 +214,7 @@ struct FieldCode {
     func describe(_ value: (Int) -> String) -> String {
         fields.enumerated().map { at, field in
             if field.isRedacted { return "\(field.name): [redacted]" }
-            return "\(field.name): \\(MessageText.of(\(value(at))))"
+            return "\(field.name): \\(_MessageText.of(\(value(at))))"
         }.joined(separator: ", ")
     }
 
@@ -198,15 +255,32 @@ struct FieldCode {
             lines.append("decoder.resolve(&\(local.value), \(local.field.wireName.literal), seen: \(local.seen))")
         }
         if local.field.constraints.isEmpty { return lines }
-        lines.append("if decoder.rules.checksConstraints, let \(checked) = \(local.value) {")
+        lines.append("if decoder.checksConstraints, let \(checked) = \(local.value) {")
         for (number, constraint) in local.field.constraints.enumerated() {
             var arguments = constraint.arguments
             if constraint.rule == "matches" { arguments[0] = "\(Self.expressions).\(expression(at, number))" }
             arguments = [checked] + arguments + [local.field.wireName.literal, "&decoder"]
-            lines.append("Constraint.\(constraint.rule)(\(arguments.joined(separator: ", ")))")
+            lines.append("_Constraint.\(constraint.rule)(\(arguments.joined(separator: ", ")))")
         }
         lines.append("}")
         return lines
+    }
+
+    /// An expression that describes the fields: an array of `_FieldSchema`.
+    var schema: String {
+        let fields = fields.map { field in
+            var arguments = ["\(field.wireName.literal)", "(\(field.type)).self"]
+            if let value = field.defaultValue { arguments.append("default: \(value)") }
+            if !field.constraints.isEmpty {
+                arguments.append("constraints: [\(field.constraints.map(\.schema).joined(separator: ", "))]")
+            }
+            if let category = field.personalData { arguments.append("personalData: \(category)") }
+            if field.isSensitive { arguments.append("isSensitive: true") }
+            if field.writesNull { arguments.append("writesNull: true") }
+            if let text = field.documentation { arguments.append("documentation: \(text.literal)") }
+            return "_FieldSchema(\(arguments.joined(separator: ", ")))"
+        }
+        return "[\(fields.joined(separator: ", "))]"
     }
 
     private func expression(_ at: Int, _ number: Int) -> String { "expression\(at)_\(number)" }

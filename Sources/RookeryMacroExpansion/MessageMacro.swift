@@ -68,6 +68,9 @@ package struct MessageMacro {
                         writesNull: attributes.named("ExplicitNull") != nil,
                         isRedacted: attributes.named("Sensitive") != nil || attributes.named("PII") != nil,
                         defaultValue: binding.initializer?.value.trimmedDescription,
+                        personalData: attributes.argument(of: "PII"),
+                        isSensitive: attributes.named("Sensitive") != nil,
+                        documentation: variable.leadingTrivia.documentation,
                         constraints: attributes.constraints))
                 properties.nodes.append(Syntax(pattern))
             }
@@ -98,7 +101,7 @@ extension MessageMacro: MemberMacro {
     ) throws -> [DeclSyntax] {
         guard let declaration = declaration.as(StructDeclSyntax.self) else { return [] }
         let properties = properties(of: declaration, reportingTo: nil)
-        guard properties.isValid, declaration.genericParameterClause == nil else { return [] }
+        guard properties.isValid else { return [] }
         let access = access(declaration.modifiers)
         let parameters = properties.fields.map { field in
             let value = field.defaultValue ?? (field.isOptional ? "nil" : nil)
@@ -138,12 +141,15 @@ extension MessageMacro: ExtensionMacro {
     private static func structExtension(
         _ declaration: StructDeclSyntax, _ type: some TypeSyntaxProtocol, in context: some MacroExpansionContext
     ) -> [ExtensionDeclSyntax] {
-        if let generics = declaration.genericParameterClause {
-            context.report(.genericMessage, at: generics)
-            return []
-        }
         let properties = properties(of: declaration, reportingTo: context)
         guard properties.isValid else { return [] }
+        if let generics = declaration.genericParameterClause,
+            properties.fields.contains(where: { $0.constraints.contains { $0.rule == "matches" } })
+        {
+            // A generic type has no place to keep an expression that is made once.
+            context.report(.genericMatches, at: generics)
+            return []
+        }
         let code = FieldCode(fields: properties.fields, in: context)
         return conformance(
             declaration, type,
@@ -151,28 +157,36 @@ extension MessageMacro: ExtensionMacro {
             encode:
                 "writer.beginObject(\(code.count(of: code.property)))\n\(code.encode(code.property))\nwriter.endObject()",
             description: "\"\(declaration.name.text)(\(code.describe(code.property)))\"",
+            schema:
+                "._message(\"\\(Self.self)\", \(declaration.leadingTrivia.documentation.literal)) { \(code.schema) }",
+            generics: declaration.genericParameterClause,
             support: code.regularExpressions)
     }
 
     private static func enumExtension(
         _ declaration: EnumDeclSyntax, _ type: some TypeSyntaxProtocol, in context: some MacroExpansionContext
     ) -> [ExtensionDeclSyntax] {
-        if let generics = declaration.genericParameterClause {
-            context.report(.genericMessage, at: generics)
-            return []
-        }
         let cases = declaration.memberBlock.members.compactMap { $0.decl.as(EnumCaseDeclSyntax.self) }
         let hasPayload = cases.contains { $0.elements.contains { $0.parameterClause != nil } }
         if !hasPayload, hasRawType(declaration, cases) {
             // A raw value is its own codec.
-            return ["extension \(raw: type.trimmedDescription): Message {}"].compactMap {
-                (declaration: DeclSyntax) in declaration.as(ExtensionDeclSyntax.self)
-            }
+            let names = cases.flatMap { $0.elements.map { ".`\(MessageField.bare($0.name))`" } }
+            let source: DeclSyntax = """
+                extension \(raw: type.trimmedDescription): Message {
+                /// The raw values.
+                \(raw: access(declaration.modifiers))static var _schema: Schema {
+                ._enumeration(Self.self, \(raw: declaration.leadingTrivia.documentation.literal), \
+                [\(raw: names.joined(separator: ", "))])
+                }
+                }
+                """
+            return source.as(ExtensionDeclSyntax.self).map { [$0] } ?? []
         }
         var encodeCases: [String] = []
         var decodeCases: [String] = []
         var describeCases: [String] = []
         var tags: [String] = []
+        var schemas: [String] = []
         let tagName = context.makeUniqueName("tag").text
         for caseDeclaration in cases {
             for element in caseDeclaration.elements {
@@ -182,6 +196,8 @@ extension MessageMacro: ExtensionMacro {
                 if tags.contains(tag) { context.report(.duplicateName, at: element) }
                 tags.append(tag)
                 let code = FieldCode(fields: fields, in: context)
+                let documentation = caseDeclaration.leadingTrivia.documentation.literal
+                schemas.append("(\(tag.literal), \(documentation), \(code.schema))")
                 let pattern = ".`\(name)`\(code.casePattern)"
                 encodeCases.append(
                     "case \(pattern):\nwriter.beginObject(\(code.count(of: code.payload, more: 1)))\n"
@@ -211,7 +227,10 @@ extension MessageMacro: ExtensionMacro {
                 }
                 writer.endObject()
                 """,
-            description: "switch self {\n\(describeCases.joined(separator: "\n"))\n}")
+            description: "switch self {\n\(describeCases.joined(separator: "\n"))\n}",
+            schema: "._union(\"\\(Self.self)\", \(declaration.leadingTrivia.documentation.literal)) {\n"
+                + "[\(schemas.joined(separator: ",\n"))]\n}",
+            generics: declaration.genericParameterClause)
     }
 
     /// Whether an enum has raw values: its first inherited type is one that a literal can be, or a case has a value.
@@ -250,30 +269,37 @@ extension MessageMacro: ExtensionMacro {
             fields.append(
                 MessageField(
                     name: name, wireName: name, type: parameter.type.trimmedDescription,
-                    isOptional: parameter.type.isOptional, writesNull: false, isRedacted: false, defaultValue: nil,
-                    constraints: []))
+                    isOptional: parameter.type.isOptional, writesNull: false, isRedacted: false, constraints: []))
         }
         return isValid ? fields : nil
     }
 
     private static func conformance(
         _ declaration: some DeclGroupSyntax, _ type: some TypeSyntaxProtocol, decode: String, encode: String,
-        description: String, support: String = ""
+        description: String, schema: String, generics: GenericParameterClauseSyntax?, support: String = ""
     ) -> [ExtensionDeclSyntax] {
         let access = access(declaration.modifiers)
         // Swift shows a value by its `description`. When that is a member of the message, secrets and all, or the author's
         // own, it shows `debugDescription` instead, as long as there is no conformance to `CustomStringConvertible`.
         let isTaken = declaration.memberBlock.members.contains { $0.decl.declares("description") }
+        // A parameter that says nothing of itself has to be a value of a message.
+        let open = generics?.parameters.filter { $0.inheritedType == nil }.map { "\($0.name.text): MessageValue" } ?? []
+        let requirements = open.isEmpty ? "" : "where \(open.joined(separator: ", "))"
         let describes = isTaken ? "CustomDebugStringConvertible" : "CustomStringConvertible"
         let declaration: DeclSyntax = """
-            extension \(raw: type.trimmedDescription): Message, \(raw: describes) {
-            \(raw: support)/// Reads the message; everything wrong with it is among the decoder's violations.
-            \(raw: access)static func decode(_ decoder: inout MessageDecoder) throws(MalformedValue) -> Self? {
+            extension \(raw: type.trimmedDescription): Message, \(raw: describes) \(raw: requirements) {
+            \(raw: support)/// What the declaration says.
+            \(raw: access)static var _schema: Schema {
+            \(raw: schema)
+            }
+
+            /// Reads the message; everything wrong with it is among the decoder's violations.
+            \(raw: access)static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> Self? {
             \(raw: decode)
             }
 
             /// Writes the message, its members in the order of their declaration.
-            \(raw: access)func encode(to writer: inout ValueWriter) {
+            \(raw: access)func _encode(to writer: inout _ValueWriter) {
             \(raw: encode)
             }
 

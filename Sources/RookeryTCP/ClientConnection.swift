@@ -5,13 +5,15 @@ import NIOPosix
 import RookeryCore
 import RookeryWire
 import Synchronization
+import RookeryPolicies
 
 /// A place for a connection to a server: one is made when it is first needed, and another after it was lost or the server
 /// asked to be left. Calls share it.
 ///
 /// Confined to its event loop, except where a comment says otherwise.
 final class ClientConnection: @unchecked Sendable {
-    let configuration: TCPClientConfiguration
+    let instance: Instance
+    let configuration: ClientConfiguration
     let executor: LoopExecutor
     let logger: Logger
     /// The one that takes calls.
@@ -26,7 +28,8 @@ final class ClientConnection: @unchecked Sendable {
     /// The last peer agreed on binary frames; for callers on other threads, who encode before they ask.
     private let isNegotiated = NIOLockedValueBox(false)
 
-    init(configuration: TCPClientConfiguration, executor: LoopExecutor, logger: Logger) {
+    init(_ instance: Instance, _ configuration: ClientConfiguration, executor: LoopExecutor, logger: Logger) {
+        self.instance = instance
         self.configuration = configuration
         self.executor = executor
         self.logger = logger
@@ -49,7 +52,7 @@ final class ClientConnection: @unchecked Sendable {
     }
 
     /// Sends a call and waits for its answer; cancelling the task forgets the call.
-    func perform(_ call: OutgoingCall) async throws -> Payload {
+    func perform(_ call: Call) async throws -> Payload {
         try await perform(PendingCall(call))
     }
 
@@ -76,7 +79,7 @@ final class ClientConnection: @unchecked Sendable {
     }
 
     /// Opens a stream among the calls; nil when the peer, or the pattern, is a plain one, which needs a connection for it.
-    func openStream(_ call: OutgoingCall) async throws -> MessageStream<Payload>? {
+    func openStream(_ call: Call) async throws -> MessageStream<Payload>? {
         try await withCheckedThrowingContinuation { continuation in
             eventLoop.execute {
                 do {
@@ -92,7 +95,7 @@ final class ClientConnection: @unchecked Sendable {
         }
     }
 
-    private func openStream(_ call: OutgoingCall, on link: ClientLink) -> MessageStream<Payload>? {
+    private func openStream(_ call: Call, on link: ClientLink) -> MessageStream<Payload>? {
         guard link.hasFrames(for: call.command) else { return nil }
         let (stream, sequence) = SharedStream.make(self, buffer: configuration.streamBuffer)
         let pending = PendingCall(call, stream: stream)
@@ -120,7 +123,7 @@ final class ClientConnection: @unchecked Sendable {
     }
 
     /// The payload, by the serializer that the peer probably takes; JSON before anybody knows.
-    private func encode(_ call: OutgoingCall) throws -> EncodedPayload {
+    private func encode(_ call: Call) throws -> EncodedPayload {
         let choice = configuration.serializers
         let json = ValueFormat.json.name
         let isNegotiated = isNegotiated.withLockedValue { $0 }
@@ -128,13 +131,13 @@ final class ClientConnection: @unchecked Sendable {
         var payload: EncodedPayload
         if wanted != json, let codec = Codec(wanted, custom: choice.custom) {
             var writer = ValueWriter(capacity: 1024)
-            try writer.payload(call.payload, codec)
+            try writer.payload(call.message, codec)
             payload = EncodedPayload(bytes: writer.bytes, serializer: wanted)
         } else {
-            payload = EncodedPayload(bytes: call.payload.bytes(as: .json), serializer: json)
+            payload = EncodedPayload(bytes: call.message.bytes(as: .json), serializer: json)
         }
         // Here rather than on the loop, which has others to serve.
-        if isNegotiated, configuration.compresses, call.payload.isCompressible,
+        if isNegotiated, configuration.compresses, call.message.allowsCompression,
             payload.bytes.count >= PayloadPool.threshold
         {
             payload.compress()
@@ -201,7 +204,7 @@ final class ClientConnection: @unchecked Sendable {
     private func currentLink() throws(CallError) -> ClientLink {
         if let link { return link }
         if isClosed { throw CallError(.closed, "The client was closed.") }
-        if isDraining { throw CallError(.cannotConnect, "\(configuration.address) is called no more.") }
+        if isDraining { throw CallError(.cannotConnect, "\(instance) is called no more.") }
         let link = ClientLink(self)
         self.link = link
         links[ObjectIdentifier(link)] = link
@@ -255,14 +258,14 @@ enum ReplyFailure {
 
 extension ValueWriter {
     /// Writes a request's or an event's packet; `encoded` is the payload as JSON, when it has been written already.
-    mutating func write(_ call: OutgoingCall, id: UInt64, metadata: [String: String], encoded: [UInt8]? = nil) {
+    mutating func write(_ call: Call, id: UInt64, metadata: [String: String], encoded: [UInt8]? = nil) {
         let isEvent = call.command.kind == .event
         call.command.pattern.withBytes(isEvent: isEvent) { beginPacket(pattern: $0) }
         verbatim(",\"data\":")
         if let encoded {
             encoded.withUnsafeBytes { verbatim($0) }
         } else {
-            call.payload.encode(to: &self)
+            call.message.encode(to: &self)
         }
         packetMetadata(metadata)
         if isEvent { verbatim("}") } else { endRequest(id: id) }

@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import RookeryCore
 import RookeryWire
+import RookeryPolicies
 
 // What the server says: what it agrees to, and its answers.
 extension ClientLink {

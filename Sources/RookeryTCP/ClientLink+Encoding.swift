@@ -1,6 +1,7 @@
 import NIOCore
 import RookeryCore
 import RookeryWire
+import RookeryPolicies
 
 // A call's bytes, as text or as a binary frame.
 extension ClientLink {
@@ -27,13 +28,13 @@ extension ClientLink {
     }
 
     private func encode(
-        _ pending: PendingCall, _ call: OutgoingCall, _ negotiated: Negotiated, _ pattern: UInt16
+        _ pending: PendingCall, _ call: Call, _ negotiated: Negotiated, _ pattern: UInt16
     ) throws -> Bool {
         var header = BinaryHeader(call.command.kind == .event ? .event : .request, id: pending.id)
         header.pattern = pattern
         header.serializer = negotiated.number(
             of: pending.encoded?.serializer ?? configuration.serializers.name(for: call.command))
-        if call.command.kind == .request { header.amount = milliseconds(left: call.deadline) }
+        if call.command.kind == .request { header.amount = milliseconds(left: call.deadlineInstant) }
         let start = writer.beginBinaryFrame()
         if !call.metadata.isEmpty {
             guard let length = writer.binaryMetadata(call.metadata) else {
@@ -49,7 +50,7 @@ extension ClientLink {
             {
                 encoded.bytes.withUnsafeBytes { writer.append($0) }
             } else {
-                try writer.payload(call.payload, codec)
+                try writer.payload(call.message, codec)
             }
         } catch {
             writer.abandonBinaryFrame(start)
@@ -61,7 +62,7 @@ extension ClientLink {
             writer.abandonBinaryFrame(start)
             throw tooLarge(pending, limit)
         }
-        if negotiated.compresses, configuration.compresses, call.payload.isCompressible {
+        if negotiated.compresses, configuration.compresses, call.message.allowsCompression {
             switch pending.encoded?.compression ?? .notTried {
             case .compressed(let small):
                 writer.replacePayload(from: payloadStart, with: small)
@@ -101,10 +102,10 @@ extension ClientLink {
         UInt32(clamping: max(1, ((deadline - .now()).nanoseconds + 999_999) / 1_000_000))
     }
 
-    private func metadata(for call: OutgoingCall) -> [String: String] {
+    private func metadata(for call: Call) -> [String: String] {
         guard configuration.sendsMetadata else { return [:] }
         var metadata = call.metadata
-        metadata[MessageContext.timeoutKey] = String(max(0, (call.deadline - .now()).nanoseconds / 1_000_000))
+        metadata[MetadataName.timeout] = String(max(0, (call.deadlineInstant - .now()).nanoseconds / 1_000_000))
         return metadata
     }
 }

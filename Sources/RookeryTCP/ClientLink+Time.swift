@@ -1,6 +1,7 @@
 import NIOCore
 import RookeryCore
-import RookeryResilience
+import RookeryCalls
+import RookeryPolicies
 import RookeryWire
 
 // What passes by itself: deadlines, and the peer's silence.
@@ -32,7 +33,7 @@ extension ClientLink {
     }
 
     func timeout(_ call: PendingCall) -> CallError {
-        if case .stream = call.kind, let timeout = call.call?.valueTimeout {
+        if case .stream = call.kind, let timeout = call.call?.silenceLimit {
             return CallError(
                 .streamTimeout, "No value of \(call.name) from \(address) in \(timeout.milliseconds) ms.", of: call)
         }

@@ -2,7 +2,8 @@ import Logging
 import NIOCore
 import NIOPosix
 import RookeryCore
-import RookeryResilience
+import RookeryCalls
+import RookeryPolicies
 import RookeryWire
 
 /// One connection to a server, from the attempt to connect to its end, and the calls that are under way on it.
@@ -35,7 +36,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
 
     let owner: ClientConnection
     let executor: LoopExecutor
-    let configuration: TCPClientConfiguration
+    let configuration: ClientConfiguration
     var state = State.connecting
     var agreement = Agreement.unknown
     var lateHello: UInt64?
@@ -69,14 +70,14 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     /// A reply over the frame limit is passed over, and only its call fails; one so many times as long ends the connection.
     private static let skippedFrames = 16
 
-    var address: String { configuration.address }
+    var address: String { owner.instance.description }
 
     // MARK: Calls
 
     /// Enters a call and writes it, now or when connected.
     func send(_ call: PendingCall) {
         if call.isCancelled { return call.resume(throwing: CancellationError()) }
-        if pending.count >= configuration.maximumPendingCalls, !call.isOwn {
+        if pending.count >= configuration.pool.maximumPendingCalls, !call.isOwn {
             return call.resume(
                 throwing: CallError(.tooManyCalls, "\(pending.count) calls to \(address) are under way."))
         }
@@ -235,7 +236,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(self) }
             }
-            .connect(host: configuration.host, port: configuration.port)
+            .connect(host: owner.instance.host, port: owner.instance.port)
             .whenFailure { self.ended(connecting: "\($0)") }
     }
 
@@ -338,8 +339,4 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         reason = "\(error)"
         context.close(promise: nil)
     }
-}
-
-extension MessageValue {
-    var isCompressible: Bool { Self.allowsCompression }
 }

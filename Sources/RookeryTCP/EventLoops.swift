@@ -1,19 +1,19 @@
 package import NIOCore
-public import NIOPosix
+package import NIOPosix
 
 /// Event loops with their executors. Servers and clients that share them share connections' loops: a call made while
 /// handling a message leaves on the loop on which the message came.
 ///
 /// A server's handlers run on the loops. One that computes for long, or blocks, holds up every connection of its loop; it
 /// is reported after 250 ms with the name of its command.
-public final class EventLoops: Sendable {
+package final class EventLoops: Sendable {
     /// One loop per core, for the whole process; never shut down.
-    public static let shared = EventLoops(MultiThreadedEventLoopGroup.singleton)
+    package static let shared = EventLoops(MultiThreadedEventLoopGroup.singleton)
 
     /// The threads below.
-    public let group: MultiThreadedEventLoopGroup
+    package let group: MultiThreadedEventLoopGroup
     /// An executor for each loop, in the group's order.
-    public let executors: [LoopExecutor]
+    package let executors: [LoopExecutor]
     private let positions: [ObjectIdentifier: Int]
     package let watchdog: LoopWatchdog
 
@@ -27,12 +27,12 @@ public final class EventLoops: Sendable {
     }
 
     /// Loops of its own, on `threads` threads. ``shutDown()`` ends them.
-    public convenience init(threads: Int) {
+    package convenience init(threads: Int) {
         self.init(MultiThreadedEventLoopGroup(numberOfThreads: threads))
     }
 
     /// Ends the threads. Connections must be closed before.
-    public func shutDown() async throws {
+    package func shutDown() async throws {
         try await group.shutdownGracefully()
     }
 

@@ -1,5 +1,6 @@
 import NIOCore
 import RookeryCore
+import Tracing
 
 /// A task that runs the handlers of a connection's messages, one after another for as long as they do not wait.
 ///
@@ -36,7 +37,15 @@ final class HandlerTask: @unchecked Sendable {
                     // All of it here: each function in between that awaits would cost a look at the task's executor.
                     do {
                         try await MessageContext.$source.withValue(request) {
-                            if request.isBare {
+                            if !request.metadata.isEmpty {
+                                try await ServiceContext.$current.withValue(.carrying(request.metadata)) {
+                                    if request.isBare {
+                                        try await request.entry.body(request.payload, request.sink)
+                                    } else {
+                                        try await request.runPipeline()
+                                    }
+                                }
+                            } else if request.isBare {
                                 try await request.entry.body(request.payload, request.sink)
                             } else {
                                 try await request.runPipeline()

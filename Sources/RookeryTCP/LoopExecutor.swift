@@ -1,5 +1,5 @@
 import NIOConcurrencyHelpers
-public import NIOCore
+package import NIOCore
 import RookeryCore
 import RookeryWire
 import Synchronization
@@ -14,11 +14,11 @@ package protocol LoopSettling: AnyObject {
 ///
 /// It keeps a run queue of its own: what becomes ready while bytes are being read is run when the read burst ends,
 /// without a lock and without waking the loop, and whatever those jobs wrote is flushed once after them.
-public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
+package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     // Everything mutable below but `inbox` is confined to the event loop.
 
     /// The loop.
-    public let eventLoop: any EventLoop
+    package let eventLoop: any EventLoop
     /// What the loop's connections compress with, one after another.
     let compression = Compression()
     private let inbox = NIOLockedValueBox<[UnownedJob]>([])
@@ -62,7 +62,7 @@ public final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     }
 
     /// Takes a job, from any thread.
-    public func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if eventLoop.inEventLoop {
             queue.append(job)

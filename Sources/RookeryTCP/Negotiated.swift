@@ -60,7 +60,7 @@ extension ValueWriter {
     /// Writes a payload in a format of our own.
     mutating func payload<Value: MessageValue>(_ value: Value, _ format: ValueFormat) {
         self.format = format
-        value.encode(to: &self)
+        value._encode(to: &self)
         self.format = .json
     }
 

@@ -44,7 +44,7 @@ final class PendingCall: @unchecked Sendable {
     }
 
     /// What is called; nil for a hello and a ping.
-    let call: OutgoingCall?
+    let call: Call?
     let kind: Kind
     /// Where it is under way, and its number there; nil before and after.
     var link: ClientLink?
@@ -60,15 +60,15 @@ final class PendingCall: @unchecked Sendable {
     var value = Payload.absent
     private let cancelled = Atomic<Bool>(false)
 
-    init(_ call: OutgoingCall) {
+    init(_ call: Call) {
         self.call = call
-        deadline = call.deadline
+        deadline = call.deadlineInstant
         kind = call.command.kind == .event ? .event : .request
     }
 
-    init(_ call: OutgoingCall, stream: SharedStream) {
+    init(_ call: Call, stream: SharedStream) {
         self.call = call
-        deadline = .now() + TimeAmount(call.valueTimeout)
+        deadline = .now() + TimeAmount(call.silenceLimit)
         kind = .stream(stream)
     }
 

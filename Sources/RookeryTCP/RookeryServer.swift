@@ -1,20 +1,21 @@
 public import Logging
-import CoreMetrics
 import NIOConcurrencyHelpers
-public import NIOCore
+package import NIOCore
 import NIOPosix
 public import RookeryCore
-import RookeryResilience
+public import RookeryPolicies
 public import ServiceLifecycle
+public import Tracing
 
 /// Serves commands over the Nest TCP wire.
 ///
 /// ```swift
-/// let server = try RookeryServer(
-///     configuration: ServerConfiguration(port: 4002),
-///     routes: BookingAPIContract.routes(for: BookingService()))
+/// let server = try RookeryServer(.init(port: 4002), services: BookingAPIContract.service(Bookings()))
 /// try await server.run()
 /// ```
+///
+/// Besides its services it answers what every Rookery server does: how it is (`rookery health`), and what it serves
+/// (`rookery describe`).
 public final class RookeryServer: Service {
     private enum Phase {
         case idle
@@ -26,17 +27,20 @@ public final class RookeryServer: Service {
     private let address = BoundAddress()
     private let health: HealthReporter
 
-    /// Makes a server that is not yet listening.
+    /// Makes a server that is not yet listening. `tracer` is the one that is bootstrapped unless another is given.
     ///
-    /// It also answers ``RookeryCore/Health/pattern`` with what `health` finds out.
-    ///
-    /// - Throws: ``ServerConfiguration/Invalid``, or ``RookeryCore/Router/DuplicatePattern``.
-    public init(
-        configuration: ServerConfiguration,
-        routes: [Route],
-        interceptors: [any ServerInterceptor] = [],
-        health: [HealthCheck] = [],
-        eventLoops: EventLoops = .shared,
+    /// - Throws: ``RookeryPolicies/InvalidSetting``, or ``RookeryCore/DuplicatePattern``.
+    public convenience init(
+        _ configuration: ServerConfiguration, services: RookeryService..., health: [HealthCheck] = [],
+        tracer: (any Tracer)? = nil, logger: Logger = Logger(label: "rookery.server")
+    ) throws {
+        try self.init(
+            configuration, routes: services.flatMap(\.routes), health: health, tracer: tracer, logger: logger)
+    }
+
+    package convenience init(
+        _ configuration: ServerConfiguration, routes: [Route], health: [HealthCheck] = [],
+        eventLoops: EventLoops = .shared, tracer: (any Tracer)? = nil,
         logger: Logger = Logger(label: "rookery.server")
     ) throws {
         try configuration.validate()
@@ -51,33 +55,56 @@ public final class RookeryServer: Service {
         let report = HealthReporter(
             service: configuration.name, instance: instance, checks: health, logger: logger
         ) { registry.isStopping }
-        self.health = report
-        let router = try Router(routes + [report.route])
-        shared = ServerShared(
-            router: router, pipeline: ServerPipeline(interceptors), configuration: configuration,
-            eventLoops: eventLoops, logger: logger, registry: registry, instance: instance,
-            memory: MemoryBudget(limit: limits.memory),
-            loads: router.commands.map { _ in LoadGate(configuration.shedding) },
-            counters: ServerCounters(configuration.name))
+        let description = Description(service: configuration.name, commands: routes.map(\.command))
+        let router = try Router(
+            routes + [description.route, report.route], service: configuration.name, tracer: CallTracer(tracer))
+        let shared = ServerShared(
+            router: router, configuration: configuration, eventLoops: eventLoops, logger: logger, registry: registry,
+            instance: instance, memory: MemoryBudget(limit: limits.memory),
+            loads: router.patterns.map { _ in LoadGate(configuration.shedding) },
+            counters: ServerCounters(configuration.name), metrics: CallMetrics("rpc.server.call.duration", []))
+        self.init(shared, report)
+    }
+
+    private init(_ shared: ServerShared, _ health: HealthReporter) {
+        self.shared = shared
+        self.health = health
+    }
+
+    /// The same server with interceptors around every command of its services, outside those that they have. To be run in
+    /// place of this one.
+    public func intercepted(by interceptors: any Interceptor...) -> RookeryServer {
+        var shared = self.shared
+        shared.router = shared.router.intercepted(by: interceptors)
+        return RookeryServer(shared, health)
+    }
+
+    /// The address the server listens on; waits until it does. Throws ``CannotListen``, and `CancellationError` when the task
+    /// is cancelled first.
+    public var listeningAddress: Instance {
+        get async throws {
+            let address = try await boundAddress
+            return Instance(host: address.ipAddress ?? shared.configuration.host, port: address.port ?? 0)
+        }
     }
 
     /// The address the server is bound to; waits until it is. Throws what binding threw, and `CancellationError` when the
     /// task is cancelled first.
-    public var boundAddress: SocketAddress {
+    package var boundAddress: SocketAddress {
         get async throws { try await address.value }
     }
 
     /// Requests being handled, of all peers and commands.
-    public var messagesInFlight: Int { shared.loads.reduce(0) { $0 + $1.count } }
+    package var messagesInFlight: Int { shared.loads.reduce(0) { $0 + $1.count } }
 
     /// Requests in line for their turn, of all peers and commands; among them those that were given up since.
     var messagesWaiting: Int { shared.loads.reduce(0) { $0 + $1.waitingCount } }
 
     /// Bytes that are kept for all peers: requests, partial frames and replies.
-    public var memoryInUse: Int { shared.memory.used }
+    package var memoryInUse: Int { shared.memory.used }
 
     /// How many peers are connected.
-    public var connectionCount: Int { shared.registry.count }
+    package var connectionCount: Int { shared.registry.count }
 
     /// Listens until graceful shutdown or cancellation; then accepts no more, lets what is in flight finish, at most
     /// ``ServerConfiguration/drainTimeout``, and closes.
@@ -113,7 +140,7 @@ public final class RookeryServer: Service {
     }
 
     /// Runs the server for the length of `body`, which gets the address it listens on.
-    public func running<Result: Sendable>(_ body: (SocketAddress) async throws -> Result) async throws -> Result {
+    package func running<Result: Sendable>(_ body: (SocketAddress) async throws -> Result) async throws -> Result {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.run() }
             let result = try await body(boundAddress)
@@ -159,93 +186,14 @@ public final class RookeryServer: Service {
     }
 }
 
-/// What all connections of a server share.
-struct ServerShared: Sendable {
-    let router: Router
-    let pipeline: ServerPipeline
-    let configuration: ServerConfiguration
-    let eventLoops: EventLoops
-    let logger: Logger
-    let registry: ConnectionRegistry
-    /// Tells this run of the server from others of its name.
-    let instance: String
-    let memory: MemoryBudget
-    /// By the positions of the router's entries.
-    let loads: [LoadGate]
-    let counters: ServerCounters
-    /// The position of the router's entry that tells of the server's health: the last one.
-    var healthPosition: Int { loads.count - 1 }
-
-    /// Makes a connection of a channel, or throws why there may not be one more.
-    func admit(_ channel: any Channel) throws -> ServerConnection {
-        let entry: ConnectionTable.Entry
-        do throws(ConnectionTable.Refusal) {
-            entry = try registry.table.admit(from: channel.remoteAddress, at: .now()) { channel.close(promise: nil) }
-        } catch {
-            counters.refusedConnections.increment()
-            log(registry.refusals, .warning, "closing a new connection", ["reason": "\(error.rawValue)"])
-            throw error
-        }
-        let connection = ServerConnection(
-            shared: self, executor: eventLoops.executor(for: channel.eventLoop), entry: entry,
-            peer: channel.remoteAddress?.description ?? "unknown")
-        registry.add(connection)
-        return connection
-    }
-
-    /// Logs what a peer did: a line a second at most, so that no peer can fill the log. What is not written is counted in
-    /// the next line.
-    func log(
-        _ peer: PeerAccount, _ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata = [:]
-    ) {
-        if level < logger.logLevel { return }
-        let second = Int(NIODeadline.now().uptimeNanoseconds / 1_000_000_000)
-        guard let suppressed = peer.mayLog(second: second) else { return }
-        var metadata = metadata
-        metadata["peer"] = "\(peer.address)"
-        if suppressed > 0 { metadata["suppressed"] = "\(suppressed)" }
-        logger.log(level: level, message, metadata: metadata)
-    }
-}
-
-/// A server's decisions, counted.
-struct ServerCounters: Sendable {
-    let shed: Counter
-    let wouldShed: Counter
-    let late: Counter
-    let refusedConnections: Counter
-
-    init(_ service: String) {
-        func counter(_ decision: String) -> Counter {
-            Counter(
-                label: "rookery_server_decisions_total", dimensions: [("service", service), ("decision", decision)])
-        }
-        shed = counter("shed")
-        wouldShed = counter("would_shed")
-        late = counter("late")
-        refusedConnections = counter("refused_connection")
-    }
-}
-
 private struct AlreadyRunning: Error, CustomStringConvertible {
     var description: String { "a server runs only once" }
 }
 
-/// The address a server was to listen on cannot be bound.
-public struct CannotListen: Error, CustomStringConvertible {
-    /// The address.
-    public let host: String
-    /// The port.
-    public let port: Int
-    let cause: String
-
-    /// Names them.
-    package init(host: String, port: Int, cause: String) {
-        self.host = host
-        self.port = port
-        self.cause = cause
-    }
-
-    /// Names address and cause.
-    public var description: String { "cannot listen on \(host):\(port): \(cause)" }
+/// Runs a server for the length of `body`, which may ask it for its ``RookeryServer/listeningAddress``; then stops it as a
+/// graceful shutdown does. Throws what binding throws, and what `body` throws.
+public func withRookeryServer<Result: Sendable>(
+    _ server: RookeryServer, _ body: (RookeryServer) async throws -> Result
+) async throws -> Result {
+    try await server.running { _ in try await body(server) }
 }

@@ -1,20 +1,21 @@
 public import Configuration
-package import RookeryResilience
+package import RookeryCalls
+public import RookeryPolicies
 
 // The settings of a server, from the environment, a file, or whatever a `ConfigReader` reads: each under
 // `rookery.services.<name>`, then under `rookery.server`, which is for all of them.
 extension ServerConfiguration {
-    /// Reads a service's settings over `defaults`; what is not configured stays as it is there. The address is not among them.
+    /// Reads what is configured for the service of this ``name``; what is not configured stays as it is. The address is not
+    /// among the settings.
     ///
-    /// Durations are text with a unit: `250ms`, `5s`, `2m`. Throws ``RookeryResilience/InvalidSetting`` with the whole key of a
-    /// setting that cannot be read, and ``Invalid`` for one that cannot work.
-    public init(_ reader: ConfigReader, service: String, defaults: ServerConfiguration) async throws {
-        self = defaults
-        for setting in Self.settings { try await setting.read(reader, Self.scopes(service), into: &self) }
+    /// Durations are text with a unit: `250ms`, `5s`, `2m`. Throws ``RookeryPolicies/InvalidSetting`` with the whole key of a
+    /// setting that cannot be read, or cannot work.
+    public mutating func read(_ reader: ConfigReader) async throws(InvalidSetting) {
+        for setting in Self.settings { try await setting.read(reader, Self.scopes(name), into: &self) }
         do {
             try validate()
         } catch {
-            throw Invalid(description: "rookery.services.\(service).\(error.description)")
+            throw InvalidSetting("rookery.services.\(name).\(error.key)", error.requirement)
         }
     }
 
@@ -23,9 +24,7 @@ extension ServerConfiguration {
     }
 
     /// Every setting of a service's server as it is in force.
-    package func shownSettings(_ service: String) -> [ShownSetting] {
-        Self.settings.map { $0.shown(self, Self.scopes(service)) }
-    }
+    package var shownSettings: [ShownSetting] { Self.settings.map { $0.shown(self, Self.scopes(name)) } }
 
     private static var settings: [ConfigSetting<ServerConfiguration>] {
         [

@@ -1,5 +1,6 @@
 public import RookeryCore
-public import RookeryResilience
+import RookeryCalls
+public import RookeryPolicies
 import RookeryWire
 
 /// Where a server listens, and how much it lets peers ask of it. Every limit is on by default.
@@ -19,7 +20,7 @@ public struct ServerConfiguration: Sendable {
     /// How long a stop waits for what is in flight. Default 30 s.
     public var drainTimeout: Duration = .seconds(30)
     /// How many messages of each command are handled at once, found out from how long they take.
-    public var shedding = AdaptiveLimit.Configuration()
+    public var shedding = Shedding()
     /// How long a negotiated connection lives, give or take a tenth: then its peer is told to make a new one, and what is
     /// in flight is finished. So new instances get their share of long-lived peers. Plain peers cannot be told, and keep
     /// theirs. Nil for ever. Default 30 min.
@@ -56,8 +57,7 @@ public struct ServerConfiguration: Sendable {
         /// connection is not read. A plain one is read on, within `connectionMemory`. Default 1 MiB.
         public var unsentPause = 1024 * 1024
 
-        /// The defaults.
-        public init() {}
+        package init() {}
     }
 
     /// The defaults, at an address.
@@ -66,33 +66,26 @@ public struct ServerConfiguration: Sendable {
         self.port = port
     }
 
-    /// A setting that cannot work.
-    public struct Invalid: Error, CustomStringConvertible {
-        /// Names the setting and what it must be.
-        public let description: String
-    }
-
-    /// Throws ``Invalid`` when a setting cannot work.
-    public func validate() throws(Invalid) {
-        if !(0...65_535).contains(port) { throw Invalid(description: "port must be 0 to 65535, not \(port)") }
+    /// Throws ``RookeryPolicies/InvalidSetting`` when a setting cannot work.
+    public func validate() throws(InvalidSetting) {
+        func require(_ isMet: Bool, _ key: String, _ requirement: String) throws(InvalidSetting) {
+            if !isMet { throw InvalidSetting(key, requirement) }
+        }
+        try require((0...65_535).contains(port), "port", "0 to 65535, not \(port)")
         for (key, value) in [
             ("frame", limits.frame), ("inFlight", limits.inFlight), ("streams", limits.streams),
             ("metadata", limits.metadata), ("connections", limits.connections),
             ("connectionsPerPeer", limits.connectionsPerPeer), ("unsentPause", limits.unsentPause),
-        ] where value < 1 { throw Invalid(description: "limits.\(key) must be at least 1, not \(value)") }
+        ] { try require(value >= 1, "limits.\(key)", "at least 1, not \(value)") }
         // A lone frame of the greatest length must fit, beside what is free for others.
-        for (key, value) in [("memory", limits.memory / 2), ("connectionMemory", limits.connectionMemory)]
-        where value < limits.frame {
-            throw Invalid(
-                description: "limits.\(key) must have room for a frame of limits.frame, \(limits.frame) bytes")
-        }
-        if limits.incompleteFrame <= .zero {
-            throw Invalid(description: "limits.incompleteFrame must be longer than 0")
-        }
-        if limits.idle <= .zero { throw Invalid(description: "limits.idle must be longer than 0") }
-        if let connectionAge, connectionAge <= .zero {
-            throw Invalid(description: "connectionAge must be longer than 0")
-        }
-        if let problem = shedding.problem { throw Invalid(description: problem) }
+        try require(
+            limits.memory / 2 >= limits.frame, "limits.memory", "at least twice limits.frame, \(limits.frame) bytes")
+        try require(
+            limits.connectionMemory >= limits.frame, "limits.connectionMemory",
+            "at least limits.frame, \(limits.frame) bytes")
+        try require(limits.incompleteFrame > .zero, "limits.incompleteFrame", "longer than 0")
+        try require(limits.idle > .zero, "limits.idle", "longer than 0")
+        if let connectionAge { try require(connectionAge > .zero, "connectionAge", "longer than 0") }
+        if let problem = shedding.problem { throw problem }
     }
 }

@@ -1,6 +1,7 @@
 import NIOCore
 import RookeryCore
-import RookeryResilience
+import RookeryCalls
+import RookeryPolicies
 import RookeryWire
 
 // Messages on their way to their handlers, and the tasks these run in.
@@ -78,6 +79,8 @@ extension ServerConnection {
     /// A message's handler has returned.
     func returned(_ request: ServerRequest) {
         request.handlerReturned()
+        shared.metrics?.record(
+            request.entry.command, request.outcome, took: NIODeadline.now().since(request.cameAt))
         // What its peer does not take is not the command's to wait for.
         leaveGate(request)
         // One whose answer waits for room is done when that has been written.

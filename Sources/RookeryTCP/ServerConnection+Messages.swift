@@ -2,7 +2,8 @@ import CoreMetrics
 import Logging
 import NIOCore
 import RookeryCore
-import RookeryResilience
+import RookeryCalls
+import RookeryPolicies
 import RookeryWire
 
 // What the peer says: frames of text, the hello, and binary frames.
@@ -22,7 +23,7 @@ extension ServerConnection {
             return shared.log(entry.peer, .warning, "no handler for an event")
         }
         let metadata = scan.metadata.isPresent ? textMetadata(scan.metadata, in: body) : .success([:])
-        let deadline = (try? metadata.get())?[MessageContext.timeoutKey].flatMap(Int64.init).map(Self.deadline)
+        let deadline = (try? metadata.get())?[MetadataName.timeout].flatMap(Int64.init).map(Self.deadline)
         switch admit(route, body.readableBytes, metadata, deadline, isEvent: !scan.id.isPresent) {
         case .failure(let refusal):
             if scan.id.isPresent { write { $0.errorReply(refusal, id: body, scan.id) } }
@@ -130,7 +131,7 @@ extension ServerConnection {
         let reply = HelloReply(
             to: hello, name: configuration.name, instance: shared.instance,
             serializers: configuration.serializers.names, compressions: [Compression.name],
-            patterns: shared.router.commands.map(\.pattern.route), frameLimit: configuration.limits.frame)
+            patterns: shared.router.patterns.map(\.route), frameLimit: configuration.limits.frame)
         guard let agreed = Negotiated(reply, configuration.serializers) else { return false }
         negotiated = agreed
         peerFrameLimit = min(configuration.limits.frame, hello.frameLimit ?? configuration.limits.frame)

@@ -1,7 +1,8 @@
 import CoreMetrics
 import NIOCore
 import RookeryCore
-import RookeryResilience
+import RookeryCalls
+import RookeryPolicies
 
 // Requests that wait at their command's `LoadGate`, until their turn comes, their patience ends or their deadline passes.
 extension ServerConnection {
@@ -127,6 +128,6 @@ extension ServerConnection {
 extension Criticality {
     /// What a message's metadata says of it.
     init(of metadata: [String: String]) {
-        self = metadata[MessageContext.criticalityKey].flatMap { Criticality(rawValue: $0) } ?? .default
+        self = metadata[MetadataName.criticality].flatMap { Criticality(rawValue: $0) } ?? .default
     }
 }

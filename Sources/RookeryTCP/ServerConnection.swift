@@ -1,7 +1,8 @@
 import Logging
 import NIOCore
 import RookeryCore
-import RookeryResilience
+import RookeryCalls
+import RookeryPolicies
 import RookeryWire
 
 /// One peer of a server: cuts frames, has a task handle each message, and writes what the tasks answer, once per burst.

@@ -1,9 +1,11 @@
 import Logging
 import NIOCore
 import RookeryCore
-import RookeryResilience
+import RookeryCalls
+import RookeryPolicies
 import RookeryWire
 import Synchronization
+import Tracing
 
 /// One message at a server, and the way back to its sender. Confined to its connection's event loop.
 final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable {
@@ -39,7 +41,9 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     /// Its handler has been called.
     var hasBegun = false
     /// Its handler threw, or was cancelled.
-    private(set) var hasFailed = false
+    var hasFailed: Bool { outcome != .success }
+    /// How its handler ended.
+    private(set) var outcome = CallOutcome.success
     /// While it waits for its turn.
     var turn: (turn: Turn, until: NIODeadline)?
     /// Its answer waits until the peer has taken others.
@@ -77,7 +81,8 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         surroundings.withLock { context in
             if let context { return context }
             let made = MessageContext(
-                pattern: entry.command.pattern, metadata: metadata, peer: connection.peer, deadline: deadline)
+                pattern: entry.pattern, metadata: metadata, peer: connection.peer,
+                deadline: deadline.map { Deadline($0) })
             if hasReturned { made.end() }
             context = made
             return made
@@ -95,28 +100,33 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     /// Where its handler sends answers.
     var sink: any ReplySink { isEvent ? DiscardingSink.shared : self }
     /// Whether `entry.body` is all there is to run.
-    var isBare: Bool { connection.shared.pipeline.isBare(entry) }
+    var isBare: Bool { entry.isBare }
 
     /// Runs the interceptors and handlers.
     func runPipeline() async throws {
-        try await connection.shared.pipeline.run(entry, payload, sink, context: self)
+        try await connection.shared.router.run(entry, payload, sink, context: self)
     }
 
     /// Answers that the handler failed.
     func failed(_ error: any Error) {
-        hasFailed = true
+        outcome = CallOutcome(error)
         if error is CancellationError, connection.isCancelling(self) {
             // Its connection is gone, its caller does not wait, or the server is stopping.
             return fail(.shuttingDown)
         }
         if !(error is RemoteError) || isEvent {
             // A handler's own refusal is an answer; anything else is a fault, and its text stays here.
-            let level: Logger.Level = error is InvalidPayload ? .info : .error
-            connection.shared.log(
-                connection.entry.peer, level, "a handler failed",
-                ["pattern": "\(entry.command.pattern)", "error": "\(String(reflecting: error))"])
+            log(error is InvalidPayload ? .info : .error, "a handler failed", error)
+        } else if entry.command.isUndeclared(error) {
+            log(.error, "a handler refused with an error that its contract does not declare", error)
         }
         fail(RemoteError(answering: error))
+    }
+
+    private func log(_ level: Logger.Level, _ message: Logger.Message, _ error: any Error) {
+        var metadata: Logger.Metadata = ["pattern": "\(entry.pattern)", "error": "\(String(reflecting: error))"]
+        if !self.metadata.isEmpty { metadata["trace"] = ServiceContext.carrying(self.metadata).traceID.map { "\($0)" } }
+        connection.shared.log(connection.entry.peer, level, message, metadata)
     }
 
     /// Handlers run on the loop by their executor preference; what one does elsewhere all the same is brought here.
@@ -182,7 +192,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     private func write<Value: MessageValue>(_ value: Value) {
         switch sender {
         case .nobody: break
-        case .text(let id): writeText(id, isLast: true) { value.encode(to: &$0) }
+        case .text(let id): writeText(id, isLast: true) { value._encode(to: &$0) }
         case .binary(let id, let serializer):
             connection.write(value, .init(.value, id: id, serializer, .last), of: self)
         }

@@ -70,7 +70,7 @@ final class SharedStream: @unchecked Sendable {
             link.grant(call, window - credit)
             credit = window
         }
-        guard credit > 0, let timeout = call.call?.valueTimeout else {
+        guard credit > 0, let timeout = call.call?.silenceLimit else {
             call.deadline = .distantFuture
             return
         }

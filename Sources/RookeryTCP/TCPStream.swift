@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import RookeryCore
 import RookeryWire
+import RookeryPolicies
 
 /// A stream over a connection of its own. Reads only as fast as its values are taken; its consumer's leaving closes it.
 ///
@@ -12,8 +13,9 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
         Payload, any Error, NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark, TCPStream
     >
 
-    private let call: OutgoingCall
-    private let configuration: TCPClientConfiguration
+    private let call: Call
+    private let instance: Instance
+    private let configuration: ClientConfiguration
     private let eventLoop: any EventLoop
     private var decoder: FrameDecoder
     private var context: ChannelHandlerContext?
@@ -23,7 +25,10 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
     private var silence: Scheduled<Void>?
     private var failure: (any Error)?
 
-    private init(_ call: OutgoingCall, configuration: TCPClientConfiguration, eventLoop: any EventLoop) {
+    private init(
+        _ call: Call, at instance: Instance, configuration: ClientConfiguration, eventLoop: any EventLoop
+    ) {
+        self.instance = instance
         self.call = call
         self.configuration = configuration
         self.eventLoop = eventLoop
@@ -32,9 +37,9 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
     }
 
     static func open(
-        _ call: OutgoingCall, configuration: TCPClientConfiguration, executor: LoopExecutor
+        _ call: Call, at instance: Instance, configuration: ClientConfiguration, executor: LoopExecutor
     ) async throws -> MessageStream<Payload> {
-        let stream = TCPStream(call, configuration: configuration, eventLoop: executor.eventLoop)
+        let stream = TCPStream(call, at: instance, configuration: configuration, eventLoop: executor.eventLoop)
         let producer = Producer.makeSequence(
             elementType: Payload.self, failureType: (any Error).self,
             backPressureStrategy: .init(
@@ -51,10 +56,10 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
                         try channel.pipeline.syncOperations.addHandler(stream)
                     }
                 }
-                .connect(host: configuration.host, port: configuration.port)
+                .connect(host: instance.host, port: instance.port)
                 .get()
         } catch {
-            let failure = CallError(.cannotConnect, "Cannot connect to \(configuration.address).", cause: "\(error)")
+            let failure = CallError(.cannotConnect, "Cannot connect to \(instance).", cause: "\(error)")
             producer.source.finish(failure)
             throw failure
         }
@@ -73,7 +78,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
         let mark = writer.beginFrame()
         var metadata: [String: String] = [:]
         // A stream outlives its caller's deadline: only what is not about time goes along.
-        if configuration.sendsMetadata { metadata = call.metadata.filter { $0.key != MessageContext.timeoutKey } }
+        if configuration.sendsMetadata { metadata = call.metadata.filter { $0.key != MetadataName.timeout } }
         writer.write(call, id: 1, metadata: metadata)
         writer.endFrame(mark)
         let bytes = writer.withUnsafeBytes { context.channel.allocator.buffer(bytes: $0) }
@@ -96,7 +101,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
         } catch {
             finish(
                 CallError(
-                    .connectionLost, "The stream from \(configuration.address) broke.", wasWritten: true,
+                    .connectionLost, "The stream from \(instance) broke.", wasWritten: true,
                     cause: "\(error)"))
         }
     }
@@ -108,7 +113,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
     func channelInactive(context: ChannelHandlerContext) {
         finish(
             CallError(
-                .connectionLost, "The connection to \(configuration.address) was lost.", wasWritten: true,
+                .connectionLost, "The connection to \(instance) was lost.", wasWritten: true,
                 cause: failure.map { "\($0)" }))
         self.context = nil
     }
@@ -155,12 +160,12 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
     /// The peer is given time for the next value only while it is read: a busy consumer is not its fault.
     private func awaitValue() {
         guard silence == nil, let context else { return }
-        silence = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(call.valueTimeout)) {
-            let allowed = self.call.valueTimeout.milliseconds
+        silence = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(call.silenceLimit)) {
+            let allowed = self.call.silenceLimit.milliseconds
             self.finish(
                 CallError(
                     .streamTimeout,
-                    "No value of \(self.call.command.name) from \(self.configuration.address) in \(allowed) ms.",
+                    "No value of \(self.call.command.name) from \(self.instance) in \(allowed) ms.",
                     wasWritten: true))
         }
     }

@@ -1,8 +1,8 @@
 /// It never came to be.
-public struct NeverCame: Error {}
+package struct NeverCame: Error {}
 
 /// Looks until it is so, for at most ten seconds. Throws ``NeverCame`` when it never was.
-public func eventually(_ condition: () async throws -> Bool) async throws {
+package func eventually(_ condition: () async throws -> Bool) async throws {
     // Mostly it is so at once, or as soon as others have had their turn.
     for _ in 0..<100 {
         if try await condition() { return }

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// What a network does to the bytes of a connection.
-public enum Fault: Sendable, Hashable {
+package enum Fault: Sendable, Hashable {
     /// They arrive that much later.
     case delay(Duration)
     /// That share of what is read at once never arrives; the rest does.
@@ -21,7 +21,7 @@ public enum Fault: Sendable, Hashable {
 
     /// Reads `delay=100ms`, `drop=0.1`, `slice=1`, `half-close=1000`, `reset=1000`, `stall=1000`, `corrupt=0.01` or
     /// `bandwidth=65536`; nil when it is none of them.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard sides.count == 2 else { return nil }
         func share(_ make: (Double) -> Fault) -> Fault? {

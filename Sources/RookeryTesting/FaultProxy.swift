@@ -9,7 +9,7 @@ import NIOPosix
 ///     let client = RookeryClient(host: "127.0.0.1", port: proxy.port)
 /// }
 /// ```
-public final class FaultProxy: Sendable {
+package final class FaultProxy: Sendable {
     private let channel: any Channel
     private let shared: Shared
 
@@ -37,30 +37,30 @@ public final class FaultProxy: Sendable {
     }
 
     /// The port it listens on.
-    public var port: Int { channel.localAddress?.port ?? 0 }
+    package var port: Int { channel.localAddress?.port ?? 0 }
 
     /// What is done to bytes that come from now on, in both directions.
-    public var faults: [Fault] {
+    package var faults: [Fault] {
         get { shared.faults.withLockedValue { $0 } }
         set { shared.faults.withLockedValue { $0 = newValue } }
     }
 
     /// What is done beside that to what the server says, from now on.
-    public var replyFaults: [Fault] {
+    package var replyFaults: [Fault] {
         get { shared.replyFaults.withLockedValue { $0 } }
         set { shared.replyFaults.withLockedValue { $0 = newValue } }
     }
 
     /// Connections that were taken so far.
-    public var connectionCount: Int { shared.count.withLockedValue { $0 } }
+    package var connectionCount: Int { shared.count.withLockedValue { $0 } }
 
     /// Ends every connection that is open, without a word.
-    public func resetAll() {
+    package func resetAll() {
         for channel in shared.open.withLockedValue({ Array($0.values) }) { FaultHandler.reset(channel) }
     }
 
     /// Listens, and forwards to a port. ``close()`` ends it. `random` gives numbers from 0 to 1.
-    public static func start(
+    package static func start(
         listen: (host: String, port: Int) = ("127.0.0.1", 0), to target: (host: String, port: Int),
         _ faults: [Fault] = [],
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
@@ -99,7 +99,7 @@ public final class FaultProxy: Sendable {
     }
 
     /// Listens for the length of `body`.
-    public static func running<Result: Sendable>(
+    package static func running<Result: Sendable>(
         to port: Int, _ faults: [Fault] = [],
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
         _ body: (FaultProxy) async throws -> Result
@@ -116,7 +116,7 @@ public final class FaultProxy: Sendable {
     }
 
     /// Takes no more connections, and ends those that are open.
-    public func close() async throws {
+    package func close() async throws {
         try await channel.close().get()
         resetAll()
     }

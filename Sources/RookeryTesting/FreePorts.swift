@@ -2,13 +2,13 @@ import NIOCore
 import NIOPosix
 
 /// Ports on which nobody listens.
-public enum FreePorts {
+package enum FreePorts {
     /// There are none in a row.
-    public struct NotFound: Error {}
+    package struct NotFound: Error {}
 
     /// The first of `count` free ports in a row, on this machine's loopback. Nothing keeps somebody else from taking one before
     /// it is used.
-    public static func first(of count: Int) async throws -> Int {
+    package static func first(of count: Int) async throws -> Int {
         for _ in 0..<1000 {
             let first = Int.random(in: 20_000...32_000)
             var channels: [any Channel] = []

@@ -1,43 +1,55 @@
-import NIOCore
 import AsyncAlgorithms
 import NIOConcurrencyHelpers
+import NIOCore
 public import RookeryCore
 import RookeryWire
+public import Tracing
+
+extension RookeryClient {
+    /// A client of services in the same process: a test without a network. Every call goes through the same bytes,
+    /// interceptors and checks as over TCP. Throws ``RookeryCore/DuplicatePattern``.
+    ///
+    /// ```swift
+    /// var stub = BookingAPIStub()
+    /// stub.getBookingHandler = { _ in booking }
+    /// let bookings = try BookingAPIClient(RookeryClient(inMemory: BookingAPIContract.service(stub)))
+    /// ```
+    public init(inMemory services: RookeryService..., tracer: (any Tracer)? = nil) throws {
+        self.init(transport: try InMemoryTransport(services.flatMap(\.routes), tracer: tracer), tracer: tracer)
+    }
+}
 
 /// Carries calls to routes in the same process, through the same bytes as a network would, without one.
 ///
 /// Everything a call goes through is there but sockets: the packet is written and scanned, the route is found by its bytes,
 /// interceptors run, and the reply is written and read again.
-public final class InMemoryTransport: ClientTransport {
+package final class InMemoryTransport: ClientTransport {
     private let router: Router
-    private let pipeline: ServerPipeline
     private let sendsMetadata: Bool
     private let sleep: @Sendable (Duration) async throws -> Void
     private let isClosed = NIOLockedValueBox(false)
 
     /// Makes a transport to `routes`; `sleep` waits for deadlines. Throws when two commands share a pattern.
-    public init(
-        _ routes: [Route], interceptors: [any ServerInterceptor] = [], sendsMetadata: Bool = true,
+    package init(
+        _ routes: [Route], interceptors: InterceptorList = InterceptorList(), sendsMetadata: Bool = true,
+        tracer: (any Tracer)? = nil,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) throws {
-        router = try Router(routes)
-        pipeline = ServerPipeline(interceptors)
+        router = try Router(routes, interceptors: interceptors, tracer: CallTracer(tracer))
         self.sendsMetadata = sendsMetadata
         self.sleep = sleep
     }
 
     /// A client over this transport.
-    public func client(
-        configuration: ClientConfiguration = ClientConfiguration(), interceptors: [any ClientInterceptor] = []
-    ) -> RookeryClient {
-        RookeryClient(transport: self, configuration: configuration, interceptors: interceptors)
+    package func client(defaults: CallDefaults = CallDefaults()) -> RookeryClient {
+        RookeryClient(transport: self, defaults: defaults)
     }
 
     /// Runs the handler and gives its last value. Throws ``RookeryCore/CallError`` when the deadline passes first: the
     /// handler is cancelled then, and has to end for this to return.
-    public func request(_ call: OutgoingCall) async throws -> Payload {
+    package func request(_ call: Call) async throws -> Payload {
         let sink = CollectingSink()
-        let time = Duration.nanoseconds(max(0, (call.deadline - .now()).nanoseconds))
+        let time = call.deadline?.remaining ?? .seconds(3600)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.deliver(call, to: sink) }
             group.addTask {
@@ -51,7 +63,7 @@ public final class InMemoryTransport: ClientTransport {
     }
 
     /// Runs the handlers; their failures stay here, as with a real peer.
-    public func emit(_ call: OutgoingCall) async throws {
+    package func emit(_ call: Call) async throws {
         do {
             try await deliver(call, to: CollectingSink())
         } catch is RemoteError {
@@ -60,7 +72,7 @@ public final class InMemoryTransport: ClientTransport {
     }
 
     /// Starts the handler, which goes no further than its values are taken. Ending the iteration cancels it.
-    public func stream(_ call: OutgoingCall) async throws -> MessageStream<Payload> {
+    package func stream(_ call: Call) async throws -> MessageStream<Payload> {
         let channel = AsyncThrowingChannel<Payload, any Error>()
         // The stream owns it, as a server's connection would: it is cancelled when the stream goes away.
         let handler = Task {
@@ -78,16 +90,16 @@ public final class InMemoryTransport: ClientTransport {
     }
 
     /// Fails every later call.
-    public func close() async { isClosed.withLockedValue { $0 = true } }
+    package func close() async { isClosed.withLockedValue { $0 = true } }
 
     /// Writes the message, reads it back, and runs its handlers.
-    private func deliver(_ call: OutgoingCall, to sink: any ReplySink) async throws {
+    private func deliver(_ call: Call, to sink: any ReplySink) async throws {
         if isClosed.withLockedValue({ $0 }) { throw CallError(.closed, "The client was closed.") }
         let isEvent = call.command.kind == .event
         var writer = ValueWriter()
         call.command.pattern.withBytes(isEvent: isEvent) { writer.beginPacket(pattern: $0) }
         writer.verbatim(",\"data\":")
-        call.payload.encode(to: &writer)
+        call.message.encode(to: &writer)
         if sendsMetadata { writer.packetMetadata(call.metadata) }
         if isEvent { writer.verbatim("}") } else { writer.endRequest(id: 1) }
         let body = ByteBuffer(bytes: writer.bytes)
@@ -97,12 +109,12 @@ public final class InMemoryTransport: ClientTransport {
             throw CallError(.noHandler, "The service has no handler for \(call.command.name).", wasWritten: true)
         }
         let context = MessageContext(
-            pattern: entry.command.pattern, metadata: sendsMetadata ? call.metadata : [:], peer: "in-memory",
+            pattern: entry.pattern, metadata: sendsMetadata ? call.metadata : [:], peer: "in-memory",
             deadline: call.command.kind == .stream ? nil : call.deadline)
         defer { context.end() }
         do {
-            try await MessageContext.$source.withValue(context) {
-                try await pipeline.run(entry, Payload(body: body, range: scan.data), sink, context: context)
+            try await MessageContext.with(context, context.metadata) {
+                try await router.run(entry, Payload(body: body, range: scan.data), sink, context: context)
             }
         } catch let error as CancellationError {
             throw error

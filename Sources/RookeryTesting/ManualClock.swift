@@ -1,16 +1,16 @@
 import Synchronization
 
 /// A clock that stands still until a test moves it.
-public final class ManualClock: Clock, Sendable {
+package final class ManualClock: Clock, Sendable {
     /// A moment of it: so long after it was made.
-    public struct Instant: InstantProtocol {
+    package struct Instant: InstantProtocol {
         let offset: Duration
         /// That much later.
-        public func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
+        package func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
         /// How much later the other one is.
-        public func duration(to other: Instant) -> Duration { other.offset - offset }
+        package func duration(to other: Instant) -> Duration { other.offset - offset }
         /// Earlier comes first.
-        public static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
+        package static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
     }
 
     private struct State {
@@ -22,15 +22,15 @@ public final class ManualClock: Clock, Sendable {
     private let state = Mutex(State())
 
     /// Makes a clock that stands still.
-    public init() {}
+    package init() {}
 
     /// The moment it shows.
-    public var now: Instant { state.withLock { $0.now } }
+    package var now: Instant { state.withLock { $0.now } }
     /// Nothing shorter is told apart.
-    public var minimumResolution: Duration { .nanoseconds(1) }
+    package var minimumResolution: Duration { .nanoseconds(1) }
 
     /// Returns when the clock has been moved that far. Throws `CancellationError` when the task is cancelled.
-    public func sleep(until deadline: Instant, tolerance: Duration?) async throws {
+    package func sleep(until deadline: Instant, tolerance: Duration?) async throws {
         let id = state.withLock { state in
             state.nextID += 1
             return state.nextID
@@ -58,7 +58,7 @@ public final class ManualClock: Clock, Sendable {
     }
 
     /// Returns when a task sleeps by this clock.
-    public func sleeping() async {
+    package func sleeping() async {
         await withCheckedContinuation { continuation in
             let isSleeping = state.withLock { state in
                 if !state.sleepers.isEmpty { return true }
@@ -70,7 +70,7 @@ public final class ManualClock: Clock, Sendable {
     }
 
     /// Moves it, and wakes the tasks whose time has come.
-    public func advance(by duration: Duration) {
+    package func advance(by duration: Duration) {
         let woken = state.withLock { state in
             state.now = state.now.advanced(by: duration)
             let woken = state.sleepers.filter { $0.value.until <= state.now }

@@ -1,15 +1,15 @@
-public import NIOCore
+package import NIOCore
 import NIOPosix
-public import RookeryWire
+package import RookeryWire
 
 /// One end of a connection that behaves as the socket of NestJS 11.2.5 and later, and 12, does, client and server alike.
 ///
 /// It reads nothing while its own writes wait; it gives up a peer that stops in the middle of a frame (30 s in Nest), for
 /// which white space behind a frame counts as the beginning of one; and as a client it takes an answer with a key that it
 /// does not know for the value itself, and ends the call. The rest of Nest is not here.
-public final class NestSocket: Sendable {
+package final class NestSocket: Sendable {
     /// An answer as a Nest client understands it.
-    public enum Answer: Sendable, Hashable {
+    package enum Answer: Sendable, Hashable {
         /// A value, and whether the call ended with it.
         case value(JSONValue, isLast: Bool)
         /// The call failed.
@@ -27,7 +27,7 @@ public final class NestSocket: Sendable {
     }
 
     /// Connects to a port of this machine for the length of `body`. `stallTimeout` is how long a frame may stand still.
-    public static func connected<Result: Sendable>(
+    package static func connected<Result: Sendable>(
         to port: Int, stallTimeout: TimeAmount = .seconds(30), _ body: (NestSocket) async throws -> Result
     ) async throws -> Result {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
@@ -54,7 +54,7 @@ public final class NestSocket: Sendable {
 
     /// Listens on a free port of this machine for the length of `body`, and answers each request with what `answer` makes
     /// of its data; nil is no answer.
-    public static func serving<Result: Sendable>(
+    package static func serving<Result: Sendable>(
         stallTimeout: TimeAmount = .seconds(30), _ answer: @escaping @Sendable (JSONValue) -> JSONValue?,
         _ body: (Int) async throws -> Result
     ) async throws -> Result {
@@ -76,7 +76,7 @@ public final class NestSocket: Sendable {
     }
 
     /// Writes requests, all at once, and returns without waiting for anything.
-    public func write(_ requests: [(id: String, pattern: JSONValue, data: JSONValue)]) {
+    package func write(_ requests: [(id: String, pattern: JSONValue, data: JSONValue)]) {
         var writer = ValueWriter()
         for request in requests {
             let mark = writer.beginFrame()
@@ -89,14 +89,14 @@ public final class NestSocket: Sendable {
     }
 
     /// The answers to the calls with those ids, once all have ended; the connection's end ends them without.
-    public func answers(to ids: [String]) async -> [String: [Answer]] {
+    package func answers(to ids: [String]) async -> [String: [Answer]] {
         await withCheckedContinuation { continuation in
             channel.eventLoop.execute { self.handler.value.wait(for: Set(ids)) { continuation.resume(returning: $0) } }
         }
     }
 
     /// Returns when the connection has ended.
-    public func closed() async throws { try await channel.closeFuture.get() }
+    package func closed() async throws { try await channel.closeFuture.get() }
 
     /// Confined to its loop.
     private final class Handler: ChannelInboundHandler {

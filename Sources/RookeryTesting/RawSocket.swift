@@ -2,7 +2,7 @@ import NIOCore
 import NIOPosix
 
 /// A plain socket, to which a test writes what no client would.
-public struct RawSocket {
+package struct RawSocket {
     private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     private var received: [UInt8] = []
@@ -17,7 +17,7 @@ public struct RawSocket {
 
     /// Connects to a port of this machine for the length of `body`, from an address of it: `127.0.0.2` is another peer than
     /// `127.0.0.1`.
-    public static func connected<Result: Sendable>(
+    package static func connected<Result: Sendable>(
         to port: Int, from address: String = "127.0.0.1",
         _ body: @Sendable @escaping (inout RawSocket) async throws -> Result
     ) async throws -> Result {
@@ -37,16 +37,16 @@ public struct RawSocket {
     }
 
     /// Writes bytes.
-    public func write(_ bytes: [UInt8]) async throws { try await outbound.write(ByteBuffer(bytes: bytes)) }
+    package func write(_ bytes: [UInt8]) async throws { try await outbound.write(ByteBuffer(bytes: bytes)) }
 
     /// Writes text.
-    public func write(_ text: String) async throws { try await write(Array(text.utf8)) }
+    package func write(_ text: String) async throws { try await write(Array(text.utf8)) }
 
     /// Writes no more, which the peer is told; goes on reading.
-    public func finish() { outbound.finish() }
+    package func finish() { outbound.finish() }
 
     /// Reads until that many bytes have come in all, or the peer closes; gives all that has come.
-    public mutating func read(_ count: Int) async throws -> [UInt8] {
+    package mutating func read(_ count: Int) async throws -> [UInt8] {
         while received.count < count, let bytes = try await inbound.next(isolation: #isolation) {
             received.append(contentsOf: bytes.readableBytesView)
         }
@@ -54,7 +54,7 @@ public struct RawSocket {
     }
 
     /// Reads until the peer closes; a reset counts as that. Gives all that has come.
-    public mutating func readToEnd() async -> [UInt8] {
+    package mutating func readToEnd() async -> [UInt8] {
         do {
             while let bytes = try await inbound.next(isolation: #isolation) {
                 received.append(contentsOf: bytes.readableBytesView)

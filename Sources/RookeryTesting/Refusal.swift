@@ -1,7 +1,7 @@
-public import RookeryCore
+package import RookeryCore
 
 /// The error that a service answers with; nil when it does not refuse. Anything else that is thrown is thrown on.
-public func refusal<Value>(_ body: () async throws -> Value) async rethrows -> RemoteError? {
+package func refusal<Value>(_ body: () async throws -> Value) async rethrows -> RemoteError? {
     do {
         _ = try await body()
         return nil

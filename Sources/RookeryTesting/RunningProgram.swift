@@ -1,8 +1,8 @@
-public import Foundation
+package import Foundation
 import Synchronization
 
 /// A program that a test has started, as a user would.
-public final class RunningProgram: @unchecked Sendable {
+package final class RunningProgram: @unchecked Sendable {
     // `Process` may be used from any thread once it runs.
     private let process: Process
     private let output = Mutex(Output())
@@ -34,7 +34,7 @@ public final class RunningProgram: @unchecked Sendable {
     }
 
     /// Starts a program with its standard output watched; its errors go into a file, or where the test's go.
-    public init(
+    package init(
         _ executable: URL, _ arguments: [String], environment: [String: String] = [:], errorsTo file: String? = nil
     ) throws {
         process = Process()
@@ -76,7 +76,7 @@ public final class RunningProgram: @unchecked Sendable {
     }
 
     /// The program of this package with that name, beside the running test.
-    public static func url(_ name: String) -> URL {
+    package static func url(_ name: String) -> URL {
         URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(name)
     }
 
@@ -103,7 +103,7 @@ public final class RunningProgram: @unchecked Sendable {
     }
 
     /// The first line that begins so; waits for it. Nil when the program ends without one.
-    public func line(_ prefix: String) async -> String? {
+    package func line(_ prefix: String) async -> String? {
         await withCheckedContinuation { continuation in
             let (isDone, line) = output.withLock { output -> (Bool, String?) in
                 if let line = Self.line(prefix, in: output.text) { return (true, line) }
@@ -116,16 +116,16 @@ public final class RunningProgram: @unchecked Sendable {
     }
 
     /// All that it has printed so far.
-    public var printed: String { output.withLock { $0.text } }
+    package var printed: String { output.withLock { $0.text } }
 
     /// The number of its process.
-    public var processID: Int32 { process.processIdentifier }
+    package var processID: Int32 { process.processIdentifier }
 
     /// Sends a signal: `SIGTERM`, `SIGKILL`.
-    public func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+    package func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
     /// Waits for the end and gives the exit code, or minus the signal that ended it.
-    public func exitCode() async -> Int32 {
+    package func exitCode() async -> Int32 {
         await withCheckedContinuation { continuation in
             let code = ending.withLock { ending -> Int32? in
                 if ending.code == nil { ending.waiting.append(continuation) }

@@ -2,9 +2,9 @@ import NIOCore
 import NIOPosix
 
 /// A TCP server that says what it is told to say: it answers the first bytes of each connection with a function of them.
-public struct ScriptedPeer: Sendable {
+package struct ScriptedPeer: Sendable {
     /// What to do with what a client wrote.
-    public enum Answer: Sendable {
+    package enum Answer: Sendable {
         /// Write this.
         case write([UInt8])
         /// Write this, then close.
@@ -16,11 +16,11 @@ public struct ScriptedPeer: Sendable {
     private let channel: any Channel
 
     /// The port it listens on.
-    public var port: Int { channel.localAddress?.port ?? 0 }
+    package var port: Int { channel.localAddress?.port ?? 0 }
 
     /// Listens on a free port of this machine for the length of `body`. `answer` is called with all that a connection has
     /// sent so far, whenever more has come.
-    public static func running<Result: Sendable>(
+    package static func running<Result: Sendable>(
         _ answer: @escaping @Sendable ([UInt8]) -> Answer, _ body: (ScriptedPeer) async throws -> Result
     ) async throws -> Result {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)

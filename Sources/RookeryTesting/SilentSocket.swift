@@ -2,18 +2,18 @@ import NIOCore
 import NIOPosix
 
 /// A plain socket that writes, and never reads.
-public struct SilentSocket: Sendable {
+package struct SilentSocket: Sendable {
     private let channel: any Channel
 
     /// Connects to a port of this machine for the length of `body`, from an address of it.
-    public static func connected<Result: Sendable>(
+    package static func connected<Result: Sendable>(
         to port: Int, from address: String = "127.0.0.1", _ body: (SilentSocket) async throws -> Result
     ) async throws -> Result {
         try await connected(1, to: port, from: address) { try await body($0[0]) }
     }
 
     /// Connects that many times for the length of `body`. Throws when one cannot.
-    public static func connected<Result: Sendable>(
+    package static func connected<Result: Sendable>(
         _ count: Int, to port: Int, from address: String = "127.0.0.1",
         _ body: ([SilentSocket]) async throws -> Result
     ) async throws -> Result {
@@ -41,5 +41,5 @@ public struct SilentSocket: Sendable {
     }
 
     /// Writes as much as the network takes.
-    public func write(_ text: String) { channel.writeAndFlush(ByteBuffer(string: text), promise: nil) }
+    package func write(_ text: String) { channel.writeAndFlush(ByteBuffer(string: text), promise: nil) }
 }

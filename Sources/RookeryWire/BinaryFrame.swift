@@ -1,11 +1,11 @@
-public import NIOCore
+package import NIOCore
 
 /// The fixed part of a binary frame, which two peers use once they have agreed on it. `docs/wire.md` has it byte by byte.
 ///
 /// It alone routes, cancels and times out a call; what follows is not looked at for that.
-public struct BinaryHeader: Sendable, Hashable {
+package struct BinaryHeader: Sendable, Hashable {
     /// What a frame is about.
-    public enum Kind: UInt8, Sendable, CaseIterable {
+    package enum Kind: UInt8, Sendable, CaseIterable {
         /// A call that is answered.
         case request = 0x81
         /// A message that is not.
@@ -29,47 +29,47 @@ public struct BinaryHeader: Sendable, Hashable {
     }
 
     /// How a frame is to be taken.
-    public struct Flags: OptionSet, Sendable, Hashable {
+    package struct Flags: OptionSet, Sendable, Hashable {
         /// The bits.
-        public let rawValue: UInt8
+        package let rawValue: UInt8
         /// Flags of these bits.
-        public init(rawValue: UInt8) { self.rawValue = rawValue }
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
         /// The payload is compressed: the length of the original as UInt32, then a zlib stream (RFC 1950).
-        public static let compressed = Flags(rawValue: 1)
+        package static let compressed = Flags(rawValue: 1)
         /// This value is the last.
-        public static let last = Flags(rawValue: 2)
+        package static let last = Flags(rawValue: 2)
     }
 
     /// Bytes of a header.
-    public static let size = 24
+    package static let size = 24
     /// Values of a stream that may be sent before any credit was granted.
-    public static let initialCredit = 32
+    package static let initialCredit = 32
 
     /// The first byte; other values than those of ``Kind`` belong to later versions and are passed over.
-    public var code: UInt8
+    package var code: UInt8
     /// How to take it.
-    public var flags: Flags = []
+    package var flags: Flags = []
     /// Which of the agreed serializers wrote the payload.
-    public var serializer: UInt8 = 0
+    package var serializer: UInt8 = 0
     /// Which of the server's patterns is meant.
-    public var pattern: UInt16 = 0
+    package var pattern: UInt16 = 0
     /// Bytes of metadata, at the beginning of what follows the header.
-    public var metadataLength: UInt16 = 0
+    package var metadataLength: UInt16 = 0
     /// Bytes that follow the header.
-    public var length: UInt32 = 0
+    package var length: UInt32 = 0
     /// Of a request: milliseconds that the caller will wait, 0 when it did not say. Of a credit: how many values.
-    public var amount: UInt32 = 0
+    package var amount: UInt32 = 0
     /// The call.
-    public var id: UInt64
+    package var id: UInt64
 
     /// A header.
-    public init(_ kind: Kind, id: UInt64) {
+    package init(_ kind: Kind, id: UInt64) {
         code = kind.rawValue
         self.id = id
     }
 
     /// What the frame is about; nil when this version does not know it.
-    public var kind: Kind? { Kind(rawValue: code) }
+    package var kind: Kind? { Kind(rawValue: code) }
 
     /// Reads a header from its bytes, of which there must be ``size``.
     init(_ bytes: UnsafeRawBufferPointer) {
@@ -97,7 +97,7 @@ public struct BinaryHeader: Sendable, Hashable {
 }
 
 /// A frame, as the decoder cuts it.
-public enum Frame: Sendable, Hashable {
+package enum Frame: Sendable, Hashable {
     /// `<length>#<JSON text>`: the text, valid UTF-8.
     case text(ByteBuffer)
     /// A binary frame: its header, and the metadata and payload that follow.
@@ -108,9 +108,9 @@ public enum Frame: Sendable, Hashable {
 
 /// Metadata in a binary frame: for each entry the length of its name as UInt16, the name, the length of its value as
 /// UInt16, the value.
-public enum BinaryMetadata {
+package enum BinaryMetadata {
     /// Reads metadata; nil when the bytes are not whole entries.
-    public static func read(_ bytes: UnsafeRawBufferPointer) -> [String: String]? {
+    package static func read(_ bytes: UnsafeRawBufferPointer) -> [String: String]? {
         var metadata: [String: String] = [:]
         var at = 0
         func text() -> String? {
@@ -130,8 +130,7 @@ public enum BinaryMetadata {
 
 extension ValueWriter {
     /// Begins a binary frame: leaves room for its header. Pass the result to ``endBinaryFrame(_:_:)``.
-    @inlinable
-    public mutating func beginBinaryFrame() -> Int {
+    package mutating func beginBinaryFrame() -> Int {
         let start = written
         reserve(BinaryHeader.size)
         written &+= BinaryHeader.size
@@ -139,23 +138,23 @@ extension ValueWriter {
     }
 
     /// Ends a binary frame: writes its header, the length being known now.
-    public mutating func endBinaryFrame(_ start: Int, _ header: BinaryHeader) {
+    package mutating func endBinaryFrame(_ start: Int, _ header: BinaryHeader) {
         var header = header
         header.length = UInt32(truncatingIfNeeded: written &- start &- BinaryHeader.size)
         header.store(at: UnsafeMutableRawPointer(base + start))
     }
 
     /// Takes back a binary frame.
-    public mutating func abandonBinaryFrame(_ start: Int) { written = start }
+    package mutating func abandonBinaryFrame(_ start: Int) { written = start }
 
     /// Writes a frame that is only a header.
-    public mutating func binaryFrame(_ header: BinaryHeader) {
+    package mutating func binaryFrame(_ header: BinaryHeader) {
         endBinaryFrame(beginBinaryFrame(), header)
     }
 
     /// Writes metadata, in the order of its names, and says how many bytes it has. Nil when a frame cannot say so many;
     /// what was written is then to be taken back with the frame.
-    public mutating func binaryMetadata(_ metadata: [String: String]) -> UInt16? {
+    package mutating func binaryMetadata(_ metadata: [String: String]) -> UInt16? {
         let start = written
         for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
             let room = Int(UInt16.max) - (written - start)

@@ -1,19 +1,19 @@
 import CZlib
-public import NIOCore
+package import NIOCore
 
 /// Compresses payloads of negotiated frames with zlib's deflate (RFC 1950, 1951), and undoes it within limits.
 ///
 /// Keeps its memory, some 300 KiB, once it was used. Not for two threads at once.
-public final class Compression {
+package final class Compression {
     /// Smaller payloads are not worth it: 8 KiB.
-    public static let threshold = 8 * 1024
+    package static let threshold = 8 * 1024
     /// The name by which peers agree on it.
-    public static let name = "deflate"
+    package static let name = "deflate"
     /// An original may be so many times as long as what arrived; deflate reaches 1032 only for bombs.
-    public static let ratioLimit = 100
+    package static let ratioLimit = 100
 
     /// Why a compressed payload is refused.
-    public enum Fault: Error, Hashable {
+    package enum Fault: Error, Hashable {
         /// The original would be longer than the limit, or than ``Compression/ratioLimit`` times what arrived.
         case tooLarge(original: Int, limit: Int)
         /// Not the compressed form of that many bytes.
@@ -26,7 +26,7 @@ public final class Compression {
     private var canInflate = false
 
     /// Takes no memory yet.
-    public init() {}
+    package init() {}
 
     deinit {
         if canDeflate { deflateEnd(&deflater) }
@@ -35,7 +35,7 @@ public final class Compression {
 
     /// The compressed form, its original length before it; nil when it would save less than a tenth, or so much that a
     /// receiver would take it for a bomb.
-    public func compress(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+    package func compress(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
         guard let small = deflated(bytes), bytes.count <= (small.count - 4) * Self.ratioLimit else { return nil }
         return small
     }
@@ -68,7 +68,7 @@ public final class Compression {
     }
 
     /// The original of a compressed payload. The memory it takes is bounded before any is taken.
-    public func decompress(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(Fault) -> ByteBuffer {
+    package func decompress(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(Fault) -> ByteBuffer {
         guard bytes.count > 4 else { throw .damaged }
         let original = Int(UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
         let allowed = min(limit, (bytes.count - 4) * Self.ratioLimit)
@@ -98,7 +98,7 @@ public final class Compression {
 
 extension ValueWriter {
     /// Compresses what was written from `start` on, when that is worth it; says whether it was.
-    public mutating func compress(from start: Int, _ compression: Compression) -> Bool {
+    package mutating func compress(from start: Int, _ compression: Compression) -> Bool {
         guard count - start >= Compression.threshold,
             let small = withUnsafeBytes(from: start, { compression.compress($0) })
         else { return false }

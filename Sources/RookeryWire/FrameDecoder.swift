@@ -1,7 +1,7 @@
-public import NIOCore
+package import NIOCore
 
 /// Why a byte stream is not, or no longer, a sequence of frames. Nothing after it can be trusted.
-public enum FramingError: Error, Hashable, CustomStringConvertible {
+package enum FramingError: Error, Hashable, CustomStringConvertible {
     /// A byte that can start no frame: not a digit, not white space.
     case unexpectedByte(UInt8)
     /// The first byte says binary frame, from a peer with which none were agreed.
@@ -20,7 +20,7 @@ public enum FramingError: Error, Hashable, CustomStringConvertible {
     case damagedFrame(String)
 
     /// Says what was wrong, without any of the peer's text.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unexpectedByte(let byte):
             "expected the digits of a frame's length, got byte 0x\(String(byte, radix: 16, uppercase: true))"
@@ -42,9 +42,9 @@ public enum FramingError: Error, Hashable, CustomStringConvertible {
 /// Takes bytes in any slices; looks at each byte once, however often it is asked. A frame longer than the limit is
 /// refused when its length has been read, before its body is kept: it ends the stream, or, up to a second limit, it is
 /// passed over and reported as ``Frame/skipped(_:)``. After it threw, it must not be used again.
-public struct FrameDecoder {
+package struct FrameDecoder {
     /// 8 MiB.
-    public static let defaultFrameLimit = 8 * 1024 * 1024
+    package static let defaultFrameLimit = 8 * 1024 * 1024
 
     private enum Phase {
         /// Reading the length; white space may come before its first digit.
@@ -64,17 +64,17 @@ public struct FrameDecoder {
     private let frameLimit: Int
     private let skipLimit: Int
     /// Whether the peers have agreed on binary frames; until then one is an error.
-    public var acceptsBinary = false
+    package var acceptsBinary = false
 
     /// Makes a decoder that refuses bodies of more than `frameLimit` bytes: longer ones of up to `skipLimit` are passed
     /// over, any others are errors. Default `skipLimit`: none are passed over.
-    public init(frameLimit: Int = FrameDecoder.defaultFrameLimit, skipLimit: Int = 0) {
+    package init(frameLimit: Int = FrameDecoder.defaultFrameLimit, skipLimit: Int = 0) {
         self.frameLimit = frameLimit
         self.skipLimit = skipLimit
     }
 
     /// Whether a frame has begun and its end has not come.
-    public var hasPartialFrame: Bool {
+    package var hasPartialFrame: Bool {
         switch phase {
         case .length(_, let digits): digits > 0 || buffer.readableBytes > 0
         case .body, .binary, .skippedBody, .skippedBinary: true
@@ -82,11 +82,11 @@ public struct FrameDecoder {
     }
 
     /// Bytes of memory that a partial frame holds. 0 between frames.
-    public var keptBytes: Int { buffer.readableBytes == 0 ? 0 : buffer.storageCapacity }
+    package var keptBytes: Int { buffer.readableBytes == 0 ? 0 : buffer.storageCapacity }
 
     /// Gives up the partial frame: what has come of it is forgotten, the rest is passed over, and then it is reported as
     /// ``Frame/skipped(_:)``. Does nothing between frames, and while only a length has come.
-    public mutating func skipPartialFrame() {
+    package mutating func skipPartialFrame() {
         switch phase {
         case .body(let scanned, let unitsLeft, let declared, _):
             var skipped = SkippedFrame(declared: declared)
@@ -102,12 +102,12 @@ public struct FrameDecoder {
     }
 
     /// Gives back the memory of bytes that have all been read. Call it when a burst of reads has ended.
-    public mutating func releaseMemory() {
+    package mutating func releaseMemory() {
         if buffer.readableBytes == 0 { buffer = ByteBuffer() }
     }
 
     /// Takes the next bytes of the stream.
-    public mutating func append(_ bytes: consuming ByteBuffer) {
+    package mutating func append(_ bytes: consuming ByteBuffer) {
         if buffer.readableBytes == 0 {
             buffer = bytes
             return
@@ -118,13 +118,13 @@ public struct FrameDecoder {
     }
 
     /// The body of the next frame of a peer with which no binary frames were agreed; nil when more bytes are needed.
-    public mutating func next() throws(FramingError) -> ByteBuffer? {
+    package mutating func next() throws(FramingError) -> ByteBuffer? {
         guard case .text(let body)? = try nextFrame() else { return nil }
         return body
     }
 
     /// The next frame; nil when more bytes are needed.
-    public mutating func nextFrame() throws(FramingError) -> Frame? {
+    package mutating func nextFrame() throws(FramingError) -> Frame? {
         if case .length(_, digits: 0) = phase, let whole = wholeFrame() {
             buffer.moveReaderIndex(forwardBy: whole.prefix)
             return buffer.readSlice(length: whole.body).map { .text($0) }

@@ -1,34 +1,34 @@
 /// What a client says when it has connected, as an ordinary request: to a plain peer it is one without a handler.
-public struct Hello: Sendable, Hashable {
+package struct Hello: Sendable, Hashable {
     /// The pattern that carries it.
-    public static let pattern = "$rookery.hello"
+    package static let pattern = "$rookery.hello"
     /// A longer packet is no hello, in bytes: what must be read before a peer is known is bounded.
-    public static let sizeLimit = 16 * 1024
+    package static let sizeLimit = 16 * 1024
     /// The version of the extension that is written here.
-    public static let version = 1
+    package static let version = 1
     /// What this version can do beyond exchanging binary frames.
-    public static let features = ["cancel", "credits", "go-away", "metadata", "ping"]
+    package static let features = ["cancel", "credits", "go-away", "metadata", "ping"]
 
     /// The highest version the client knows.
-    public var version = Hello.version
+    package var version = Hello.version
     /// What it can do.
-    public var features = Hello.features
+    package var features = Hello.features
     /// The serializers it has, best first.
-    public var serializers: [String]
+    package var serializers: [String]
     /// The compressions it has, best first.
-    public var compressions: [String]
+    package var compressions: [String]
     /// The largest frame the client takes, in bytes; nil when it does not say.
-    public var frameLimit: Int?
+    package var frameLimit: Int?
 
     /// What a client offers.
-    public init(serializers: [String], compressions: [String], frameLimit: Int? = nil) {
+    package init(serializers: [String], compressions: [String], frameLimit: Int? = nil) {
         self.serializers = serializers
         self.compressions = compressions
         self.frameLimit = frameLimit
     }
 
     /// Reads a hello; unknown members, and wrong ones, are passed over, so that versions can mix. Nil without a version.
-    public init?(_ value: JSONValue) {
+    package init?(_ value: JSONValue) {
         guard let version = value["version"]?.intValue, version >= 1 else { return nil }
         self.version = version
         features = value.names("features")
@@ -38,7 +38,7 @@ public struct Hello: Sendable, Hashable {
     }
 
     /// The hello as it travels.
-    public var jsonValue: JSONValue {
+    package var jsonValue: JSONValue {
         var object: JSONObject = [
             "version": .int(Int64(version)), "features": .names(features), "serializers": .names(serializers),
             "compressions": .names(compressions),
@@ -49,26 +49,26 @@ public struct Hello: Sendable, Hashable {
 }
 
 /// What a server answers to a ``Hello``: what both will do from then on.
-public struct HelloReply: Sendable, Hashable {
+package struct HelloReply: Sendable, Hashable {
     /// The version spoken: the lower of both.
-    public var version: Int
+    package var version: Int
     /// The server's name, for logs.
-    public var name: String
+    package var name: String
     /// Which instance of it this is; differs after a restart.
-    public var instance: String
+    package var instance: String
     /// What both can do.
-    public var features: [String]
+    package var features: [String]
     /// The serializers of both; a frame's header has the position in this list.
-    public var serializers: [String]
+    package var serializers: [String]
     /// The compressions of both.
-    public var compressions: [String]
+    package var compressions: [String]
     /// The server's patterns in normal form; a frame's header has the position in this list.
-    public var patterns: [String]
+    package var patterns: [String]
     /// The largest frame the server takes, in bytes.
-    public var frameLimit: Int
+    package var frameLimit: Int
 
     /// Agrees with a client. Of serializers and compressions, what both have, in the client's order.
-    public init(
+    package init(
         to hello: Hello, name: String, instance: String, serializers: [String], compressions: [String],
         patterns: [String], frameLimit: Int
     ) {
@@ -83,7 +83,7 @@ public struct HelloReply: Sendable, Hashable {
     }
 
     /// Reads a reply; nil when it is none, or agrees on nothing that can be used.
-    public init?(_ value: JSONValue) {
+    package init?(_ value: JSONValue) {
         guard let version = value["version"]?.intValue, (1...Hello.version).contains(version) else { return nil }
         self.version = version
         name = value["name"]?.stringValue ?? ""
@@ -97,7 +97,7 @@ public struct HelloReply: Sendable, Hashable {
     }
 
     /// The reply as it travels.
-    public var jsonValue: JSONValue {
+    package var jsonValue: JSONValue {
         [
             "version": .int(Int64(version)), "name": .string(name), "instance": .string(instance),
             "features": .names(features), "serializers": .names(serializers), "compressions": .names(compressions),

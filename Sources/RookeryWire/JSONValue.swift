@@ -20,14 +20,12 @@ public enum JSONValue: Sendable, Hashable {
     case object(JSONObject)
 
     /// Reads one value from UTF-8 text.
-    public init(parsing bytes: some Sequence<UInt8>, depthLimit: Int = ValueReader.defaultDepthLimit)
-        throws(MalformedValue)
-    {
-        self = try JSONValue(bytes, format: .json, depthLimit: depthLimit)
+    public init(parsing bytes: some Sequence<UInt8>) throws(MalformedValue) {
+        self = try JSONValue(bytes, format: .json)
     }
 
     /// Reads one value of a format.
-    public init(
+    package init(
         _ bytes: some Sequence<UInt8>, format: ValueFormat, depthLimit: Int = ValueReader.defaultDepthLimit
     ) throws(MalformedValue) {
         // A buffer, because an array's `withUnsafeBytes` forgets which error its closure throws.
@@ -82,7 +80,7 @@ public enum JSONValue: Sendable, Hashable {
     }
 
     /// Writes the value, as `JSON.stringify` does.
-    public func write(to writer: inout ValueWriter) {
+    package func write(to writer: inout ValueWriter) {
         switch self {
         case .null: writer.writeNull()
         case .bool(let value): writer.write(value)
@@ -108,7 +106,7 @@ public enum JSONValue: Sendable, Hashable {
     }
 
     /// The value in a format.
-    public func bytes(as format: ValueFormat) -> [UInt8] {
+    package func bytes(as format: _ValueFormat) -> [UInt8] {
         var writer = ValueWriter(format: format)
         write(to: &writer)
         return writer.bytes

@@ -1,5 +1,5 @@
 /// The kinds of values.
-public enum ValueKind: Sendable, Hashable {
+public enum _ValueKind: Sendable, Hashable {
     /// `null`.
     case null
     /// `true`, `false`.
@@ -17,7 +17,7 @@ public enum ValueKind: Sendable, Hashable {
 }
 
 /// A number as it was read: integers stay exact.
-public enum ValueNumber: Sendable, Hashable {
+public enum _ValueNumber: Sendable, Hashable {
     /// Fits Int64.
     case int(Int64)
     /// Above Int64, fits UInt64.
@@ -27,7 +27,7 @@ public enum ValueNumber: Sendable, Hashable {
 }
 
 /// A member's name, still in the text it was read from.
-public struct MemberName {
+public struct _MemberName {
     private let text: JSONText
 
     @inline(__always)

@@ -1,14 +1,14 @@
 public import NIOCore
 
 /// Where a part of a packet lies in its frame's body.
-public struct ByteRange: Sendable, Hashable {
+@usableFromInline package struct ByteRange: Sendable, Hashable {
     /// The first byte.
-    public let start: Int
+    @usableFromInline package let start: Int
     /// How many bytes; no JSON value is empty, so 0 stands for an absent one.
-    public let count: Int
+    @usableFromInline package let count: Int
 
     /// The range of `count` bytes from `start`.
-    public init(start: Int, count: Int) {
+    package init(start: Int, count: Int) {
         self.start = start
         self.count = count
     }
@@ -18,32 +18,32 @@ public struct ByteRange: Sendable, Hashable {
     }
 
     /// No such part.
-    public static let absent = ByteRange(start: 0, count: 0)
+    package static let absent = ByteRange(start: 0, count: 0)
     /// Whether the part is there; `null` is.
-    public var isPresent: Bool { count > 0 }
+    package var isPresent: Bool { count > 0 }
 }
 
 /// A packet's parts, found in one pass over its frame's body and not yet read. Of duplicate keys the last one counts.
-public struct PacketScan: Sendable {
+package struct PacketScan: Sendable {
     /// Whether the body is an object at all; other JSON values carry nothing.
-    public private(set) var isObject = false
+    package private(set) var isObject = false
     /// `pattern`
-    public private(set) var pattern = ByteRange.absent
+    package private(set) var pattern = ByteRange.absent
     /// `data`
-    public private(set) var data = ByteRange.absent
+    package private(set) var data = ByteRange.absent
     /// `id`; a packet that has one is a request, whatever its value.
-    public private(set) var id = ByteRange.absent
+    package private(set) var id = ByteRange.absent
     /// `metadata`
-    public private(set) var metadata = ByteRange.absent
+    package private(set) var metadata = ByteRange.absent
     /// `response`
-    public private(set) var response = ByteRange.absent
+    package private(set) var response = ByteRange.absent
     /// `err`
-    public private(set) var err = ByteRange.absent
+    package private(set) var err = ByteRange.absent
     /// `isDisposed`
-    public private(set) var isDisposed = ByteRange.absent
+    package private(set) var isDisposed = ByteRange.absent
 
     /// Scans a frame's body; throws when it is not one JSON value.
-    public init(_ body: ByteBuffer) throws(FramingError) {
+    package init(_ body: ByteBuffer) throws(FramingError) {
         do throws(MalformedValue) {
             self = try body.withUnsafeReadableBytes { (bytes) throws(MalformedValue) in try PacketScan(bytes) }
         } catch {
@@ -52,7 +52,7 @@ public struct PacketScan: Sendable {
     }
 
     /// Scans a frame's body; throws when it is not one JSON value.
-    public init(_ bytes: UnsafeRawBufferPointer) throws(MalformedValue) {
+    package init(_ bytes: UnsafeRawBufferPointer) throws(MalformedValue) {
         var reader = ValueReader(bytes)
         guard try reader.peek() == .object else {
             try reader.skipValue()
@@ -86,7 +86,7 @@ public struct PacketScan: Sendable {
 extension ByteBuffer {
     /// The bytes of a part of this packet. The range must come from scanning this very buffer.
     @inlinable
-    public func withBytes<R, Failure: Error>(
+    package func withBytes<R, Failure: Error>(
         of range: ByteRange, _ body: (UnsafeRawBufferPointer) throws(Failure) -> R
     ) throws(Failure) -> R {
         try withUnsafeReadableBytes { (bytes) throws(Failure) in
@@ -95,10 +95,10 @@ extension ByteBuffer {
     }
 
     /// A copy of a part of this packet.
-    public func bytes(of range: ByteRange) -> [UInt8] { withBytes(of: range) { Array($0) } }
+    package func bytes(of range: ByteRange) -> [UInt8] { withBytes(of: range) { Array($0) } }
 
     /// A part of this packet as a value; nil when it is absent.
-    public func value(of range: ByteRange, format: ValueFormat = .json) throws(MalformedValue) -> JSONValue? {
+    package func value(of range: ByteRange, format: ValueFormat = .json) throws(MalformedValue) -> JSONValue? {
         guard range.isPresent else { return nil }
         return try withBytes(of: range) { (bytes) throws(MalformedValue) in
             var reader = ValueReader(bytes, format: format)
@@ -110,7 +110,7 @@ extension ByteBuffer {
 }
 
 /// A reply as a Nest client understands it.
-public enum ReplyPacket: Sendable, Hashable {
+package enum ReplyPacket: Sendable, Hashable {
     /// A value, and whether it is the last one; an absent range is JavaScript's `undefined`.
     case value(ByteRange, isLast: Bool)
     /// The end, without a value.
@@ -121,7 +121,7 @@ public enum ReplyPacket: Sendable, Hashable {
     case foreign
 
     /// Sorts a scanned packet that has an id.
-    public init(_ scan: PacketScan, in body: ByteBuffer) {
+    package init(_ scan: PacketScan, in body: ByteBuffer) {
         let failed = scan.err.isPresent && body.withBytes(of: scan.err, Self.isTruthy)
         let disposed = scan.isDisposed.isPresent && body.withBytes(of: scan.isDisposed, Self.isTruthy)
         if failed {
@@ -154,13 +154,13 @@ public enum ReplyPacket: Sendable, Hashable {
 
 extension ValueWriter {
     /// Writes the start of a request or event, up to its data: `{"pattern":…`.
-    public mutating func beginPacket(pattern: UnsafeRawBufferPointer) {
+    package mutating func beginPacket(pattern: UnsafeRawBufferPointer) {
         verbatim("{\"pattern\":")
         verbatim(pattern)
     }
 
     /// Writes `,"metadata":{…}` when there is any, in the order of its keys.
-    public mutating func packetMetadata(_ metadata: [String: String]) {
+    package mutating func packetMetadata(_ metadata: [String: String]) {
         if metadata.isEmpty { return }
         verbatim(",\"metadata\":{")
         for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
@@ -171,28 +171,28 @@ extension ValueWriter {
     }
 
     /// Writes the end of a request: `,"id":"<id>"}`.
-    public mutating func endRequest(id: UInt64) {
+    package mutating func endRequest(id: UInt64) {
         verbatim(",\"id\":\"")
         write(id)
         verbatim("\"}")
     }
 
     /// Writes the end of a reply: `,"isDisposed":true,"id":…}`, the id as the caller wrote it.
-    public mutating func endReply(id: UnsafeRawBufferPointer, isLast: Bool) {
+    package mutating func endReply(id: UnsafeRawBufferPointer, isLast: Bool) {
         if isLast { verbatim(",\"isDisposed\":true,\"id\":") } else { verbatim(",\"id\":") }
         verbatim(id)
         verbatim("}")
     }
 
     /// Writes a reply without a value: `{"isDisposed":true,"id":…}`.
-    public mutating func emptyReply(id: UnsafeRawBufferPointer) {
+    package mutating func emptyReply(id: UnsafeRawBufferPointer) {
         verbatim("{\"isDisposed\":true,\"id\":")
         verbatim(id)
         verbatim("}")
     }
 
     /// Writes the whole answer to a request that no handler is for.
-    public mutating func noHandlerReply(id: UnsafeRawBufferPointer) {
+    package mutating func noHandlerReply(id: UnsafeRawBufferPointer) {
         verbatim("{\"id\":")
         verbatim(id)
         verbatim(

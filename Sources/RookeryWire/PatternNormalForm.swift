@@ -1,5 +1,5 @@
 /// The normal form of a pattern, by which Nest finds handlers (`MsvcUtil.transformPatternToRoute`).
-public enum PatternNormalForm {
+package enum PatternNormalForm {
     private static let depthLimit = 5
 
     /// The normal form of a pattern as it is registered or emitted: strings and numbers are their text, an object has its
@@ -7,7 +7,7 @@ public enum PatternNormalForm {
     ///
     /// Members are sorted by their UTF-8 bytes. Nest sorts by the process's locale; since the receiver normalises again,
     /// any fixed order reaches the same handler.
-    public static func route(of pattern: JSONValue) -> String? {
+    package static func route(of pattern: JSONValue) -> String? {
         switch pattern {
         case .null, .bool: nil
         default: text(of: pattern, depth: 0)
@@ -16,7 +16,7 @@ public enum PatternNormalForm {
 
     /// The normal form of a pattern as it was received: a string that is JSON is taken for that value first, so that
     /// `"7"`, `"7.0"` and `7` are one pattern.
-    public static func route(ofReceived pattern: JSONValue) -> String? {
+    package static func route(ofReceived pattern: JSONValue) -> String? {
         guard case .string(let text) = pattern else { return route(of: pattern) }
         guard let value = try? JSONValue(parsing: text) else { return text }
         return route(of: value)

@@ -3,17 +3,17 @@
 /// Numbers go up by one, and skip those whose place is still taken: so a number's low bits are its place, and neither
 /// entering nor finding hashes anything. Grows to keep half of its places free; never shrinks.
 @frozen
-public struct PendingTable<Call> {
+package struct PendingTable<Call> {
     @usableFromInline var ids: [UInt64]
     @usableFromInline var calls: [Call?]
     @usableFromInline var lastID: UInt64 = 0
     /// How many are under way.
-    public var count: Int { entered }
+    package var count: Int { entered }
     @usableFromInline var entered = 0
 
     /// A table with room for half of `capacity` calls, a power of two.
     @inlinable
-    public init(capacity: Int = 64) {
+    package init(capacity: Int = 64) {
         var size = 16
         while size < capacity { size *= 2 }
         ids = Array(repeating: 0, count: size)
@@ -24,7 +24,7 @@ public struct PendingTable<Call> {
 
     /// The number that ``insert(_:)`` will give next. Never 0.
     @inlinable
-    public mutating func nextID() -> UInt64 {
+    package mutating func nextID() -> UInt64 {
         if (entered &+ 1) &* 2 > ids.count { grow() }
         var id = lastID &+ 1
         while id == 0 || ids[place(id)] != 0 { id &+= 1 }
@@ -34,7 +34,7 @@ public struct PendingTable<Call> {
     /// Enters a call and gives it a number.
     @discardableResult
     @inlinable
-    public mutating func insert(_ call: Call) -> UInt64 {
+    package mutating func insert(_ call: Call) -> UInt64 {
         let id = nextID()
         lastID = id
         let place = place(id)
@@ -46,7 +46,7 @@ public struct PendingTable<Call> {
 
     /// The call of that number, if it is under way.
     @inlinable
-    public subscript(id: UInt64) -> Call? {
+    package subscript(id: UInt64) -> Call? {
         let place = place(id)
         return ids[place] == id && id != 0 ? calls[place] : nil
     }
@@ -54,7 +54,7 @@ public struct PendingTable<Call> {
     /// Takes a call out; nil when it is not under way.
     @discardableResult
     @inlinable
-    public mutating func remove(_ id: UInt64) -> Call? {
+    package mutating func remove(_ id: UInt64) -> Call? {
         let place = place(id)
         guard ids[place] == id, id != 0 else { return nil }
         let call = calls[place]
@@ -66,7 +66,7 @@ public struct PendingTable<Call> {
 
     /// Takes all calls out.
     @inlinable
-    public mutating func removeAll() -> [Call] {
+    package mutating func removeAll() -> [Call] {
         let all = calls.compactMap { $0 }
         for place in ids.indices where ids[place] != 0 {
             ids[place] = 0
@@ -78,7 +78,7 @@ public struct PendingTable<Call> {
 
     /// Every call under way, in no particular order.
     @inlinable
-    public func forEach(_ body: (UInt64, Call) -> Void) {
+    package func forEach(_ body: (UInt64, Call) -> Void) {
         for place in ids.indices where ids[place] != 0 {
             if let call = calls[place] { body(ids[place], call) }
         }

@@ -11,7 +11,7 @@ import Darwin
 /// Keys are normal forms. Received text that *is* a normal form finds its entry with one hash; any other text is
 /// normalised first. Open addressing; made once, never grown by what peers send. Gives positions, not values, because a
 /// generic table would look up its types at run time on every message.
-public struct RouteTable: Sendable {
+package struct RouteTable: Sendable {
     /// Of a key at each place; 0 where there is none.
     private var hashes: [UInt64]
     private var positions: [Int]
@@ -23,7 +23,7 @@ public struct RouteTable: Sendable {
     private static let alwaysRead = 4096
 
     /// Makes a table of different keys.
-    public init(_ keys: [String]) {
+    package init(_ keys: [String]) {
         var size = 16
         while size < keys.count * 2 { size *= 2 }
         mask = size - 1
@@ -45,7 +45,7 @@ public struct RouteTable: Sendable {
     ///
     /// A string is looked up as it is before it is taken for JSON: Nest reaches handlers of strings that read as JSON from
     /// 12.4 on.
-    public func lookUp(received pattern: UnsafeRawBufferPointer) -> Int? {
+    package func lookUp(received pattern: UnsafeRawBufferPointer) -> Int? {
         guard pattern.count > 0, pattern.count <= longest else { return nil }
         switch pattern[0] {
         case UInt8(ascii: "{"):

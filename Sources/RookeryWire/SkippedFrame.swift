@@ -1,11 +1,11 @@
-public import NIOCore
+package import NIOCore
 
 /// What is known of a frame that was passed over: enough to tell the one call it belongs to.
-public struct SkippedFrame: Sendable, Hashable {
+package struct SkippedFrame: Sendable, Hashable {
     /// The header of a binary frame; nil for one of text.
-    public let header: BinaryHeader?
+    package let header: BinaryHeader?
     /// The declared length: UTF-16 units of text, bytes of a binary frame.
-    public let declared: Int
+    package let declared: Int
     /// The last bytes of a text frame.
     private var tail: [UInt8] = []
     /// Longer than any id that Nest or Rookery makes, its name and the closing brace included.
@@ -34,7 +34,7 @@ public struct SkippedFrame: Sendable, Hashable {
     ///
     /// The brace at the end closes the packet, so the member before it is one of the packet's own; and a quote that
     /// follows a comma cannot be inside a string, where quotes are escaped.
-    public var id: ByteBuffer? {
+    package var id: ByteBuffer? {
         var rest = tail[...]
         while let last = rest.last, Self.isSpace(last) { rest.removeLast() }
         guard rest.popLast() == UInt8(ascii: "}") else { return nil }

@@ -1,5 +1,5 @@
 /// How values are written. The envelope of the Nest wire is always JSON; payloads of negotiated frames may be either.
-public enum ValueFormat: UInt8, Sendable, Hashable, CaseIterable {
+public enum _ValueFormat: UInt8, Sendable, Hashable, CaseIterable {
     /// JSON text, as JavaScript writes it.
     case json
     /// MessagePack (github.com/msgpack/msgpack, spec.md), in the shortest form of every value.

@@ -16,7 +16,7 @@ public struct MalformedValue: Error, Hashable, CustomStringConvertible {
 }
 
 /// Where a reader is in an object or array.
-public struct Members {
+public struct _Members {
     /// Members still to come, in MessagePack, which says how many there are.
     @usableFromInline var remaining: Int
     /// Whether none was read yet, in JSON.
@@ -30,12 +30,12 @@ public struct Members {
 /// nothing.
 ///
 /// The bytes must stay valid while the reader is used. Text need not be valid UTF-8: strings repair it.
-public struct ValueReader {
+public struct _ValueReader {
     /// Nesting that is still read: Nest's own limit is its stack; deeper values are refused here, not crashed on.
     public static let defaultDepthLimit = 512
 
     /// What the bytes are.
-    public let format: ValueFormat
+    public let format: _ValueFormat
     @usableFromInline var isJSON: Bool { format == .json }
 
     @usableFromInline let base: UnsafePointer<UInt8>
@@ -47,7 +47,7 @@ public struct ValueReader {
 
     /// Reads `bytes`, up to `depthLimit` arrays and objects within each other.
     public init(
-        _ bytes: UnsafeRawBufferPointer, format: ValueFormat = .json, depthLimit: Int = ValueReader.defaultDepthLimit
+        _ bytes: UnsafeRawBufferPointer, format: _ValueFormat = .json, depthLimit: Int = _ValueReader.defaultDepthLimit
     ) {
         self.format = format
         // An empty buffer may have no address; the reader never dereferences it then.
@@ -71,7 +71,7 @@ public struct ValueReader {
     }
 
     /// What kind of value comes next; does not consume it.
-    public mutating func peek() throws(MalformedValue) -> ValueKind {
+    public mutating func peek() throws(MalformedValue) -> _ValueKind {
         guard isJSON else { return try messagePackKind() }
         skipWhitespace()
         guard index < end else { throw failure("unexpected end of text") }
@@ -93,7 +93,7 @@ public struct ValueReader {
     }
 
     /// Enters an object; then ``nextKey(_:)`` until it gives nil.
-    public mutating func beginObject() throws(MalformedValue) -> Members {
+    public mutating func beginObject() throws(MalformedValue) -> _Members {
         var members = Members(remaining: 0)
         if isJSON { try expect(UInt8(ascii: "{")) } else { members.remaining = try messagePackMapCount() }
         try descend()
@@ -101,7 +101,7 @@ public struct ValueReader {
     }
 
     /// Enters an array; then ``nextElement(_:)`` until it gives false.
-    public mutating func beginArray() throws(MalformedValue) -> Members {
+    public mutating func beginArray() throws(MalformedValue) -> _Members {
         var members = Members(remaining: 0)
         if isJSON { try expect(UInt8(ascii: "[")) } else { members.remaining = try messagePackArrayCount() }
         try descend()
@@ -126,7 +126,7 @@ public struct ValueReader {
     }
 
     /// The next member's name, its value still to be read; nil at the end of the object.
-    public mutating func nextKey(_ members: inout Members) throws(MalformedValue) -> MemberName? {
+    public mutating func nextKey(_ members: inout _Members) throws(MalformedValue) -> _MemberName? {
         guard isJSON else {
             if members.remaining == 0 {
                 depth &-= 1
@@ -155,7 +155,7 @@ public struct ValueReader {
     }
 
     /// Whether another element follows, still to be read; false at the end of the array.
-    public mutating func nextElement(_ members: inout Members) throws(MalformedValue) -> Bool {
+    public mutating func nextElement(_ members: inout _Members) throws(MalformedValue) -> Bool {
         guard isJSON else {
             if members.remaining == 0 {
                 depth &-= 1
@@ -216,7 +216,7 @@ public struct ValueReader {
     }
 
     /// Reads a number, whichever Swift type holds it best.
-    public mutating func readNumber() throws(MalformedValue) -> ValueNumber {
+    public mutating func readNumber() throws(MalformedValue) -> _ValueNumber {
         guard isJSON else { return try messagePackNumber() }
         skipWhitespace()
         let start = index

@@ -6,9 +6,9 @@
 /// `[` no comma is due, after anything else one is.
 ///
 /// Calls must describe one well-formed value; the writer does not check nesting, nor the counts it is told.
-public struct ValueWriter: ~Copyable {
+public struct _ValueWriter: ~Copyable {
     /// How values are written from here on. Default JSON.
-    public var format = ValueFormat.json
+    public var format = _ValueFormat.json
     @usableFromInline var base: UnsafeMutablePointer<UInt8>
     @usableFromInline var capacity: Int
     @usableFromInline var written: Int
@@ -16,7 +16,7 @@ public struct ValueWriter: ~Copyable {
     @usableFromInline var surplus: Int
 
     /// Makes a writer with room for `capacity` bytes; it grows by doubling.
-    public init(capacity: Int = 512, format: ValueFormat = .json) {
+    public init(capacity: Int = 512, format: _ValueFormat = .json) {
         self.format = format
         self.capacity = max(64, capacity)
         self.base = .allocate(capacity: self.capacity)

@@ -18,7 +18,7 @@ enum Words {
 }
 
 /// How many UTF-16 code units UTF-8 text has.
-public enum UTF16Length {
+@usableFromInline package enum UTF16Length {
     /// The UTF-8 bytes of a scalar beyond its UTF-16 units, by its first byte; 0 for ASCII and continuation bytes.
     @inlinable
     static func surplus(lead byte: UInt8) -> Int {
@@ -27,7 +27,7 @@ public enum UTF16Length {
     }
 
     /// Bytes beyond one per UTF-16 unit in valid UTF-8 text: bytes − units.
-    public static func surplus(of text: UnsafeRawBufferPointer) -> Int {
+    @usableFromInline package static func surplus(of text: UnsafeRawBufferPointer) -> Int {
         var surplus = 0
         var at = 0
         let length = text.count
@@ -43,7 +43,7 @@ public enum UTF16Length {
     }
 
     /// UTF-16 code units of valid UTF-8 text.
-    public static func units(of text: UnsafeRawBufferPointer) -> Int {
+    package static func units(of text: UnsafeRawBufferPointer) -> Int {
         text.count - surplus(of: text)
     }
 }

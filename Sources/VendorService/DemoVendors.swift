@@ -15,7 +15,7 @@ extension VendorController {
         return days.map { OpeningHours(weekday: $0, open: open, close: close) }
     }
 
-    private static func zone(_ name: String) -> TimeZoneName { TimeZoneName(name) ?? .utc }
+    private static func zone(_ name: String) -> TimeZoneName { TimeZoneName(rawValue: name) ?? .utc }
 
     private static let demoVendors = [
         DemoVendor(

@@ -1,5 +1,6 @@
 import Foundation
 public import PetProContracts
+public import PetProRuntime
 public import PetProStorage
 import Rookery
 

@@ -158,7 +158,7 @@ struct AccessTests {
     @Test("has a line for every operation; streams, which do not end, have a test of their own")
     func complete() async throws {
         let gateway = try Gateway(
-            configuration: .init(), services: try await TestPlatform().services(), traceId: { "t" }, logger: .quiet)
+            configuration: .init(), services: try await TestPlatform().services(), logger: .quiet)
         let operations = Set(gateway.endpoints.map { "\($0.method.rawValue) \($0.path)" })
         #expect(
             operations.subtracting(Self.table.map(\.operation)) == [
@@ -170,7 +170,7 @@ struct AccessTests {
     @Test("is in the documents as it is served")
     func documented() async throws {
         let gateway = try Gateway(
-            configuration: .init(), services: try await TestPlatform().services(), traceId: { "t" }, logger: .quiet)
+            configuration: .init(), services: try await TestPlatform().services(), logger: .quiet)
         let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("docs/platform.md")
         let text = try String(contentsOf: file, encoding: .utf8)

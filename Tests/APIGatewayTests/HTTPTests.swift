@@ -119,7 +119,7 @@ struct HTTPTests {
             for (name, text, expected) in Self.refused {
                 let answer = try await gateway.exchange(text)
                 #expect(Parsed(answer) == expected, "\(name): \(answer.prefix(300))")
-                #expect(answer.lowercased().contains("x-trace-id: trace-"), "\(name)")
+                #expect(answer.lowercased().contains("x-trace-id: "), "\(name)")
             }
             #expect(try await gateway.http.get("/health/live").status == 200)
         }

@@ -32,26 +32,24 @@ private final class Course: Sendable {
     }
 }
 
-private struct Calls: ClientInterceptor {
+private struct Calls: Interceptor {
     let caller: String
     let course: Course
 
-    func intercept(
-        _ call: OutgoingCall, next: (OutgoingCall) async throws -> Payload
-    ) async throws -> Payload {
+    func intercept(_ call: Call, next: (Call) async throws -> Reply) async throws -> Reply {
         course.pass("\(caller) calls \(call.command.name)")
         defer { course.pass("\(caller) has an answer of \(call.command.name)") }
         return try await next(call)
     }
 }
 
-private struct Handlers: ServerInterceptor {
+private struct Handlers: Interceptor {
     let course: Course
 
-    func intercept(_ call: IncomingCall, next: () async throws -> Void) async throws {
+    func intercept(_ call: Call, next: (Call) async throws -> Reply) async throws -> Reply {
         course.pass("\(call.command.name) begins")
         defer { course.pass("\(call.command.name) ends") }
-        try await next()
+        return try await next(call)
     }
 }
 
@@ -64,23 +62,21 @@ struct HopTests {
         func server(_ name: String, _ routes: [Route]) throws -> RookeryServer {
             var configuration = ServerConfiguration(port: 0)
             configuration.name = name
-            return try RookeryServer(
-                configuration: configuration, routes: routes, interceptors: [Handlers(course: course)],
-                logger: .quiet)
+            return try RookeryServer(configuration, routes: routes, logger: .quiet)
+                .intercepted(by: Handlers(course: course))
         }
         func client(_ address: SocketAddress, from caller: String = "gateway") -> RookeryClient {
-            RookeryClient(
-                host: "127.0.0.1", port: address.port ?? 0, interceptors: [Calls(caller: caller, course: course)],
-                logger: .quiet)
+            RookeryClient(host: "127.0.0.1", port: address.port ?? 0, logger: .quiet)
+                .intercepted(by: Calls(caller: caller, course: course))
         }
-        let vendors = try server("vendor", VendorAPIContract.routes(for: platform.vendors))
+        let vendors = try server("vendor", VendorAPIContract.service(platform.vendors).routes)
         try await vendors.running { vendorAddress in
             let bookings = BookingController(
                 database: platform.bookings.database, vendors: VendorAPIClient(client(vendorAddress, from: "booking")),
                 environment: platform.bookings.environment)
-            let auth = try server("auth", AuthAPIContract.routes(for: platform.auth))
-            let products = try server("product", ProductAPIContract.routes(for: platform.products))
-            let booking = try server("booking", BookingAPIContract.routes(for: bookings))
+            let auth = try server("auth", AuthAPIContract.service(platform.auth).routes)
+            let products = try server("product", ProductAPIContract.service(platform.products).routes)
+            let booking = try server("booking", BookingAPIContract.service(bookings).routes)
             try await auth.running { authAddress in
                 try await products.running { productAddress in
                     try await booking.running { bookingAddress in

@@ -2,6 +2,7 @@ import AuthService
 import BookingService
 import Logging
 import PetProContracts
+import PetProRuntime
 import PetProStorage
 import PetProTesting
 import ProductService
@@ -9,6 +10,7 @@ import Rookery
 import RookeryTesting
 import ServiceLifecycle
 import Synchronization
+import Tracing
 import VendorService
 
 @testable import APIGateway
@@ -45,10 +47,10 @@ struct TestPlatform: Sendable {
         try await bookings.enterDemoPets()
         try await products.enterDemoProducts()
         let clients: [ServiceName: RookeryClient] = [
-            .auth: try InMemoryTransport(AuthAPIContract.routes(for: auth)).client(),
-            .vendor: try InMemoryTransport(VendorAPIContract.routes(for: vendors)).client(),
-            .booking: try InMemoryTransport(BookingAPIContract.routes(for: bookings)).client(),
-            .product: try InMemoryTransport(ProductAPIContract.routes(for: products)).client(),
+            .auth: try InMemoryTransport(AuthAPIContract.service(auth).routes).client(),
+            .vendor: try InMemoryTransport(VendorAPIContract.service(vendors).routes).client(),
+            .booking: try InMemoryTransport(BookingAPIContract.service(bookings).routes).client(),
+            .product: try InMemoryTransport(ProductAPIContract.service(products).routes).client(),
         ]
         relays = databases.values.map { database in
             OutboxRelay(database: database, subscribers: clients, logger: .quiet, now: { time.now })
@@ -79,7 +81,7 @@ struct TestPlatform: Sendable {
     /// A gateway that runs for the length of `body`.
     func serving<Result: Sendable>(
         limits: HTTPLimits = HTTPLimits(), services: Gateway.Services? = nil, drainTimeout: Duration = .seconds(5),
-        shedding: AdaptiveLimit.Configuration = .init(), logger: Logger = .quiet,
+        shedding: Shedding = .init(), tracer: (any Tracer)? = nil, logger: Logger = .quiet,
         _ body: @Sendable (RunningGateway) async throws -> Result
     ) async throws -> Result {
         var configuration = Gateway.Configuration(port: 0)
@@ -90,7 +92,7 @@ struct TestPlatform: Sendable {
         let (ends, end) = AsyncStream.makeStream(of: Void.self)
         let gateway = try Gateway(
             configuration: configuration, services: services ?? self.services(),
-            traceId: { "trace-\(100_000 + Counter.shared.next())" }, logger: logger, onRunning: { port.yield($0) })
+            tracer: tracer, logger: logger, onRunning: { port.yield($0) })
         let group = ServiceGroup(configuration: .init(services: [gateway], logger: .quiet))
         return try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
@@ -106,18 +108,6 @@ struct TestPlatform: Sendable {
             let result = try await body(running)
             tasks.cancelAll()
             return result
-        }
-    }
-}
-
-/// Numbers for trace ids.
-private final class Counter: Sendable {
-    static let shared = Counter()
-    private let value = Mutex(0)
-    func next() -> Int {
-        value.withLock { value in
-            value += 1
-            return value
         }
     }
 }

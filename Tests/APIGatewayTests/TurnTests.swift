@@ -40,7 +40,7 @@ private struct HeldHealth: Sendable {
 struct TurnTests {
     @Test("has so many requests answered at once, refuses what waits too long, and holds up no other operation")
     func refuses() async throws {
-        var shedding = AdaptiveLimit.Configuration()
+        var shedding = Shedding()
         shedding.initial = 4
         shedding.minimum = 4
         shedding.maximum = 4

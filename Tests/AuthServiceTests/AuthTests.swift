@@ -1,4 +1,5 @@
 import PetProContracts
+import PetProRuntime
 import PetProStorage
 import Rookery
 import RookeryTesting

@@ -44,7 +44,7 @@ struct HashingTests {
     func late() async throws {
         let hasher = try PasswordHasher(cost: .init(logRounds: 4), threads: 1, now: { .uptimeNanoseconds(0) })
         // Admitted by the hasher's clock, and late by the message's.
-        let context = MessageContext(pattern: "p", peer: "test", deadline: .now() - .seconds(1))
+        let context = MessageContext(pattern: "p", peer: "test", deadline: .after(.seconds(-1)))
         let error = try await MessageContext.$source.withValue(context) {
             try await refusal { try await hasher.hash("x") }
         }

@@ -1,5 +1,6 @@
 import Foundation
 import PetProContracts
+import PetProRuntime
 import PetProStorage
 import Rookery
 import RookeryTesting

@@ -1,5 +1,6 @@
 import NIOCore
 import PetProContracts
+import PetProRuntime
 import PetProStorage
 import Rookery
 import RookeryTesting
@@ -117,7 +118,7 @@ struct BookingTests {
     func repeatedCall() async throws {
         let dog = try await pet()
         func call(_ key: String) -> MessageContext {
-            MessageContext(pattern: "create-booking", metadata: [MessageContext.idempotencyKeyKey: key], peer: "p")
+            MessageContext(pattern: "create-booking", metadata: [MetadataName.idempotencyKey: key], peer: "p")
         }
         let first = try await MessageContext.$source.withValue(call("c1")) { try await book(dog, 0) }
         let again = try await MessageContext.$source.withValue(call("c1")) { try await book(dog, 0) }
@@ -143,7 +144,7 @@ struct BookingTests {
     @Test("does not save when its caller's time is over")
     func deadline() async throws {
         let dog = try await pet()
-        let late = MessageContext(pattern: "p", peer: "test", deadline: .now() - .seconds(1))
+        let late = MessageContext(pattern: "p", peer: "test", deadline: .after(.seconds(-1)))
         let error = try await refusal { try await MessageContext.$source.withValue(late) { try await book(dog, 0) } }
         #expect(error?.code == .deadlineExceeded)
         #expect(try await bookings.listBookings(ListBookings()).items.isEmpty)

@@ -143,7 +143,7 @@ struct DatabaseTests {
     @Test("does not write for a message whose time is over")
     func late() async throws {
         let database = try Database(inMemory: Self.migrations)
-        let late = MessageContext(pattern: "p", peer: "test", deadline: .now() - .seconds(1))
+        let late = MessageContext(pattern: "p", peer: "test", deadline: .after(.seconds(-1)))
         let code = try await MessageContext.$source.withValue(late) { () async throws -> RemoteError.Code? in
             let error = try await refusal { () async throws -> Int in
                 try await database.write { try $0.execute("INSERT INTO things (name) VALUES ('x')") }

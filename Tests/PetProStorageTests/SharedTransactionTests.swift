@@ -119,7 +119,7 @@ struct SharedTransactionTests {
 
     @Test("do not join when the time of their message is over")
     func late() throws {
-        let late = MessageContext(pattern: "p", peer: "test", deadline: .now() - .seconds(1))
+        let late = MessageContext(pattern: "p", peer: "test", deadline: .after(.seconds(-1)))
         let tooLate = MessageContext.$source.withValue(late) { insert("late") }
         let (names, _) = try run([insert("a"), tooLate, insert("b")])
         #expect(names == ["a", "b"] && tooLate.runs == 0)

@@ -1,5 +1,6 @@
 import Logging
 import PetProContracts
+import PetProRuntime
 import PetProStorage
 import Rookery
 import RookeryTesting

@@ -151,7 +151,7 @@ struct ServerConformanceTests {
             let newest = recording.json["nest_12_4"]?["bytes"]?.stringValue.flatMap { Data(base64Encoded: $0) }
             let expected = try newest.map(Array.init) ?? need(recording.bytes("bytes"))
             let server = try RookeryServer(
-                configuration: ServerConfiguration(port: 0),
+                ServerConfiguration(port: 0),
                 routes: [.raw(Pattern(pattern)) { _ in "string \(pattern)" }])
             let received = try await server.running { address in
                 try await RawSocket.connected(to: try need(address.port)) { socket in

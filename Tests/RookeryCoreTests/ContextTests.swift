@@ -3,6 +3,7 @@ import Rookery
 import RookeryTesting
 import Synchronization
 import Testing
+import Tracing
 
 @Contract
 private protocol LedgerAPI: Sendable {
@@ -25,13 +26,13 @@ private final class Ledger: LedgerAPI {
 struct ContextTests {
     private func ledger() throws -> (Ledger, LedgerAPIClient) {
         let ledger = Ledger()
-        return (ledger, LedgerAPIClient(try InMemoryTransport(LedgerAPIContract.routes(for: ledger)).client()))
+        return (ledger, LedgerAPIClient(try InMemoryTransport(LedgerAPIContract.service(ledger).routes).client()))
     }
 
     private func handling(_ key: String?, _ body: () async throws -> Void) async throws {
-        let metadata = key.map { [MessageContext.idempotencyKeyKey: $0] } ?? [:]
+        let metadata = key.map { [MetadataName.idempotencyKey: $0] } ?? [:]
         let context = MessageContext(pattern: "outer", metadata: metadata, peer: "test")
-        try await MessageContext.$source.withValue(context) { try await body() }
+        try await MessageContext.with(context, context.metadata) { try await body() }
         context.end()
     }
 
@@ -65,8 +66,8 @@ struct ContextTests {
     @Test("has neither deadline nor key once the handler has returned, for work that outlives it")
     func detachedWork() async throws {
         let context = MessageContext(
-            pattern: "outer", metadata: [MessageContext.idempotencyKeyKey: "k", "tenant": "t"], peer: "test",
-            deadline: .now() - .seconds(1))
+            pattern: "outer", metadata: [MetadataName.idempotencyKey: "k", "tenant": "t"], peer: "test",
+            deadline: .after(.seconds(-1)))
         #expect(throws: RemoteError.self) { try context.checkDeadline() }
         #expect(context.idempotencyKey == "k")
         context.end()
@@ -74,19 +75,23 @@ struct ContextTests {
         #expect(context.idempotencyKey == nil && context.deadline == nil && context.metadata["tenant"] == "t")
         // The detached task's call is not late, though the message's time is over.
         let (ledger, client) = try ledger()
-        try await MessageContext.$source.withValue(context) { try await client.enter(1) }
+        try await MessageContext.with(context, context.metadata) { try await client.enter(1) }
         #expect(ledger.keys.withLock { $0.count } == 1)
     }
 
     @Test("names the trace, by either name that Nest 12 sends")
     func traces() {
         func trace(_ metadata: [String: String]) -> String? {
-            MessageContext(pattern: "p", metadata: metadata, peer: "test").traceID
+            ServiceContext.carrying(metadata).traceID
         }
         let id = "4bf92f3577b34da6a3ce929d0e0e4736"
         #expect(trace(["x-request-id": "r1"]) == "r1")
         #expect(trace(["x-request-id": "r1", "traceparent": "00-\(id)-00f067aa0ba902b7-01"]) == id)
-        for wrong in ["", "00-\(id)", "00-\(id.uppercased())-1-1", "00-\(String(repeating: "0", count: 32))-1-1"] {
+        for wrong in [
+            "", "00-\(id)", "00-\(id.uppercased())-00f067aa0ba902b7-01",
+            "00-\(String(repeating: "0", count: 32))-00f067aa0ba902b7-01", "00-\(id)-0000000000000000-01",
+            "ff-\(id)-00f067aa0ba902b7-01", "00-\(id)-00f067aa0ba902b7-01-more", "00-\(id)-00f067aa0ba902b7-1",
+        ] {
             #expect(trace(["x-request-id": "r1", "traceparent": wrong]) == "r1", "\(wrong)")
         }
         #expect(trace([:]) == nil)

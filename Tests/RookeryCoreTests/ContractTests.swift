@@ -52,15 +52,15 @@ final class EchoService: EchoAPI {
     func who() async throws -> [String: String] { MessageContext.current?.metadata ?? [:] }
 }
 
-private struct Refuse: ServerInterceptor {
-    func intercept(_ call: IncomingCall, next: () async throws -> Void) async throws {
+private struct Refuse: Interceptor {
+    func intercept(_ call: Call, next: (Call) async throws -> Reply) async throws -> Reply {
         if call.command.name == "shout" { throw RemoteError("REFUSED", "not today") }
-        try await next()
+        return try await next(call)
     }
 }
 
-private struct Tag: ClientInterceptor {
-    func intercept(_ call: OutgoingCall, next: (OutgoingCall) async throws -> Payload) async throws -> Payload {
+private struct Tag: Interceptor {
+    func intercept(_ call: Call, next: (Call) async throws -> Reply) async throws -> Reply {
         var call = call
         call.metadata["tag"] = "x"
         return try await next(call)
@@ -70,11 +70,13 @@ private struct Tag: ClientInterceptor {
 @Suite("A contract")
 struct ContractTests {
     private func client(
-        _ service: EchoService = EchoService(), server: [any ServerInterceptor] = [],
-        client: [any ClientInterceptor] = []
+        _ service: EchoService = EchoService(), server: [any Interceptor] = [], client: [any Interceptor] = []
     ) throws -> EchoAPIClient {
-        let transport = try InMemoryTransport(EchoAPIContract.routes(for: service), interceptors: server)
-        return EchoAPIClient(transport.client(interceptors: client))
+        var served = EchoAPIContract.service(service)
+        for interceptor in server { served = served.intercepted(by: interceptor) }
+        var caller = try RookeryClient(inMemory: served)
+        for interceptor in client { caller = caller.intercepted(by: interceptor) }
+        return EchoAPIClient(caller)
     }
 
     @Test("gives the server's routes and the caller's client from one declaration")
@@ -124,10 +126,10 @@ struct ContractTests {
     func inheritance() async throws {
         let client = try client()
         let context = MessageContext(pattern: "outer", metadata: ["traceId": "t1"], peer: "test")
-        let metadata = try await MessageContext.$source.withValue(context) { try await client.who() }
+        let metadata = try await MessageContext.with(context, context.metadata) { try await client.who() }
         #expect(metadata == ["traceId": "t1"])
 
-        let late = MessageContext(pattern: "outer", peer: "test", deadline: .now() - .seconds(1))
+        let late = MessageContext(pattern: "outer", peer: "test", deadline: .after(.seconds(-1)))
         #expect(throws: RemoteError.self) { try late.checkDeadline() }
     }
 
@@ -145,7 +147,7 @@ struct ContractTests {
 
     @Test("refuses two commands with one pattern, but lets events share one")
     func duplicates() throws {
-        #expect(throws: Router.DuplicatePattern.self) {
+        #expect(throws: DuplicatePattern.self) {
             try Router([
                 .raw(Pattern(object: ["b": 1, "a": 2])) { $0 }, .raw(Pattern(object: ["a": 2, "b": 1])) { $0 },
             ])

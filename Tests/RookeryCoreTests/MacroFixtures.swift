@@ -101,7 +101,7 @@ struct MacroFixtureTests {
 
     @Test("serves a private contract whose parameter has a label of its own, or none, over several lines")
     func contracts() async throws {
-        let client = HiddenAPIClient(try InMemoryTransport(HiddenAPIContract.routes(for: Hidden())).client())
+        let client = HiddenAPIClient(try InMemoryTransport(HiddenAPIContract.service(Hidden()).routes).client())
         #expect(try await client.overSeveralLines(at: Self.shadows) == Self.shadows)
         #expect(try await client.nameless(.two) == .two)
         let command = HiddenAPIContract.overSeveralLines

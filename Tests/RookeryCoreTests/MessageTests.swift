@@ -58,7 +58,7 @@ struct Secretive {
 
 private func violations<Value: MessageValue>(_: Value.Type, _ text: String, rules: DecodingRules = .all) -> [String] {
     do {
-        _ = try Array(text.utf8).withUnsafeBytes { try Value.decode($0, format: .json, rules: rules) }
+        _ = try Array(text.utf8).withUnsafeBytes { try Value._decode($0, format: .json, rules: rules) }
         return []
     } catch let error as InvalidPayload {
         return error.violations.map { "\($0.path):\($0.constraint)" }

@@ -43,7 +43,7 @@ struct ClientConformanceTests {
                 do {
                     // Only those that stay silent wait for it.
                     let timeout: Duration = behaviour.contains("pending") ? .milliseconds(200) : .seconds(20)
-                    let stream = try await plainClient(peer.port).stream("p", 1, timeout: timeout)
+                    let stream = try await plainClient(peer.port).with { $0.timeout = timeout }.stream("p", 1)
                     for try await value in stream { values.append((value ?? .null).jsonText) }
                 } catch {
                     failure = error
@@ -72,7 +72,7 @@ struct ClientConformanceTests {
                 for number in 0..<3 {
                     group.addTask {
                         do {
-                            _ = try await client.send("p", .int(Int64(number)), timeout: .seconds(30))
+                            _ = try await client.with { $0.timeout = .seconds(30) }.send("p", .int(Int64(number)))
                             return nil
                         } catch {
                             return (error as? CallError)?.code

@@ -46,7 +46,9 @@ struct ClientTests {
         try await withServer(routes) { port, _ in
             let client = client(port)
             try await expect(client, "echo", 1, 1)
-            let error = await Self.failure { _ = try await client.send("slow", 1, timeout: .milliseconds(30)) }
+            let error = await Self.failure {
+                _ = try await client.with { $0.timeout = .milliseconds(30) }.send("slow", 1)
+            }
             #expect(error?.code == .timeout && error?.wasWritten == true)
             // The late reply is for nobody, and harms nobody.
             await gate.open()
@@ -60,19 +62,21 @@ struct ClientTests {
             let clock = ContinuousClock()
             func took(_ client: RookeryClient, _ command: Command, _ timeout: Duration?) async -> Duration {
                 await clock.measure {
-                    let error = await Self.failure { try await client.request(command, Empty(), timeout: timeout) }
+                    let error = await Self.failure {
+                        try await client.with { $0.timeout = timeout }.request(command, Empty())
+                    }
                     #expect(error?.code == .timeout)
                 }
             }
-            let patient = plainClient(peer.port, ClientConfiguration(timeout: .seconds(60)))
-            let hasty = plainClient(peer.port, ClientConfiguration(timeout: .milliseconds(20)))
+            let patient = plainClient(peer.port, timeout: .seconds(60))
+            let hasty = plainClient(peer.port, timeout: .milliseconds(20))
             let command = Command("c", pattern: "c", timeout: .milliseconds(20))
             #expect(await took(hasty, Command("c", pattern: "c"), nil) < .seconds(20))
             #expect(await took(patient, command, nil) < .seconds(20))
             #expect(
                 await took(patient, Command("c", pattern: "c", timeout: .seconds(60)), .milliseconds(20)) < .seconds(20)
             )
-            #expect(ClientConfiguration().timeout == .milliseconds(5000))
+            #expect(ClientConfiguration("test", instances: .list([])).timeout == .milliseconds(5000))
         }
     }
 
@@ -82,7 +86,7 @@ struct ClientTests {
         let routes = Self.echo + [slow(gate)]
         try await withServer(routes) { port, server in
             let client = client(port)
-            let call = Task { try await client.send("slow", 1, timeout: .seconds(60)) }
+            let call = Task { try await client.with { $0.timeout = .seconds(60) }.send("slow", 1) }
             await gate.arrived(1)
             call.cancel()
             await #expect(throws: CancellationError.self) { try await call.value }
@@ -104,7 +108,7 @@ struct ClientTests {
                 ? .writeAndClose([]) : .write(Array(#"44#{"response":"ok","isDisposed":true,"id":"1"}"#.utf8))
         }) { peer in
             let client = plainClient(peer.port)
-            let error = await Self.failure { _ = try await client.send("a", 1, timeout: .seconds(60)) }
+            let error = await Self.failure { _ = try await client.with { $0.timeout = .seconds(60) }.send("a", 1) }
             #expect(error?.code == .connectionLost && error?.wasWritten == true)
             let reply = try await client.send("b", 1)
             #expect(reply == "ok")
@@ -124,7 +128,7 @@ struct ClientTests {
     @Test("over the frame limit is refused before it is sent")
     func frameLimit() async throws {
         try await withServer(Self.echo) { port, _ in
-            let client = client(port, ClientConfiguration()) { $0.frameLimit = 1000 }
+            let client = client(port) { $0.frameLimit = 1000 }
             let large = JSONValue.string(String(repeating: "x", count: 1000))
             #expect(await Self.failure { _ = try await client.send("echo", large) }?.code == .invalidCall)
             try await expect(client, "echo", 1, 1)
@@ -140,10 +144,12 @@ struct ClientTests {
             slow(gate)
         ]
         try await withServer(routes) { port, _ in
-            let client = client(port, ClientConfiguration()) { $0.maximumPendingCalls = 2 }
+            let client = client(port) { $0.pool.maximumPendingCalls = 2 }
             try await withThrowingTaskGroup(of: JSONValue?.self) { group in
                 for number in 0..<2 {
-                    group.addTask { try await client.send("slow", .int(Int64(number)), timeout: .seconds(60)) }
+                    group.addTask {
+                        try await client.with { $0.timeout = .seconds(60) }.send("slow", .int(Int64(number)))
+                    }
                 }
                 await gate.arrived(2)
                 #expect(await Self.failure { _ = try await client.send("slow", 9) }?.code == .tooManyCalls)
@@ -167,15 +173,15 @@ struct ClientTests {
             try await withServer([.raw("outer") { try await onward.send("inner", $0 ?? .null) }]) { outerPort, _ in
                 let client = client(outerPort) { $0.sendsMetadata = true }
                 let context = MessageContext(pattern: "test", metadata: ["traceId": "t7"], peer: "test")
-                let reply = try await MessageContext.$source.withValue(context) {
-                    try await client.send("outer", 1, timeout: .seconds(30))
+                let reply = try await MessageContext.with(context, context.metadata) {
+                    try await client.with { $0.timeout = .seconds(30) }.send("outer", 1)
                 }
                 #expect(reply == 1)
             }
         }
         let metadata = seen.withLock { $0 }
         #expect(metadata["traceId"] == "t7")
-        let left = try need(metadata[MessageContext.timeoutKey].flatMap { Int($0) })
+        let left = try need(metadata[MetadataName.timeout].flatMap { Int($0) })
         #expect((1..<30_000).contains(left))
     }
 }
@@ -226,8 +232,8 @@ struct StreamTests {
             })
         }
         try await withServer([silent]) { port, _ in
-            let stream = try await client(port).stream(
-                silent.command, Empty(), timeout: .milliseconds(30), as: Int.self)
+            let stream = try await client(port).with { $0.timeout = .milliseconds(30) }.stream(
+                silent.command, Empty(), as: Int.self)
             let error = await #expect(throws: CallError.self) { for try await _ in stream {} }
             #expect(error?.code == .streamTimeout)
         }

@@ -48,8 +48,7 @@ private func withLoggedServer<Result: Sendable>(
     _ routes: [Route], _ logger: Logger, on eventLoops: EventLoops = .shared,
     _ body: (Int, RookeryServer) async throws -> Result
 ) async throws -> Result {
-    let server = try RookeryServer(
-        configuration: ServerConfiguration(port: 0), routes: routes, eventLoops: eventLoops, logger: logger)
+    let server = try RookeryServer(ServerConfiguration(port: 0), routes: routes, eventLoops: eventLoops, logger: logger)
     return try await server.running { try await body(try need($0.port), server) }
 }
 
@@ -177,8 +176,7 @@ struct ConnectionTests {
                 return nil
             },
         ]
-        let server = try RookeryServer(
-            configuration: ServerConfiguration(port: 0), routes: routes, eventLoops: loops, logger: quiet)
+        let server = try RookeryServer(ServerConfiguration(port: 0), routes: routes, eventLoops: loops, logger: quiet)
         try await server.running { address in
             let port = try need(address.port)
             try await NestSocket.connected(to: port) { other in
@@ -260,7 +258,7 @@ struct ConnectionTests {
     @Test("leave nothing behind of a server that was made and never run")
     func neverRun() throws {
         for _ in 0..<10 {
-            _ = try RookeryServer(configuration: ServerConfiguration(port: 0), routes: [], logger: quiet)
+            _ = try RookeryServer(ServerConfiguration(port: 0), routes: [], logger: quiet)
         }
     }
 
@@ -297,7 +295,7 @@ struct ConnectionTests {
             }
         ]
         try await withLoggedServer(routes, quiet, on: loops) { port, _ in
-            let call = Task { try await client(port).send("holds-the-loop", 1, timeout: .seconds(30)) }
+            let call = Task { try await client(port).with { $0.timeout = .seconds(30) }.send("holds-the-loop", 1) }
             await begun.pass()
             let now = NIODeadline.now()
             // The first look may be the first that sees this burst.
@@ -348,12 +346,8 @@ struct ConnectionTests {
                 asked.withLock { $0 += 1 }
                 return .writeAndClose([])
             }) { peer in
-                var configuration = DestinationConfiguration()
-                configuration.retry.baseDelay = .zero
-                let destination = try Destination(
-                    tcp: "plain", configuration,
-                    discovery: StaticDiscovery([Instance(host: "127.0.0.1", port: peer.port)]), logger: quiet
-                ) {
+                let destination = try RookeryTCPTests.destination("plain", [peer.port]) {
+                    $0.retry.baseDelay = .zero
                     $0.negotiates = false
                     $0.sendsMetadata = sendsMetadata
                 }
@@ -376,7 +370,7 @@ struct ConnectionTests {
             func send(_ size: Int) async throws -> JSONValue? {
                 let metadata = ["tenant": String(repeating: "t", count: size)]
                 let context = MessageContext(pattern: "outer", metadata: metadata, peer: "test")
-                return try await MessageContext.$source.withValue(context) { try await client.send("echo", 2) }
+                return try await MessageContext.with(context, context.metadata) { try await client.send("echo", 2) }
             }
             #expect(try await send(50_000) == 2)
             let refused = await #expect(throws: RemoteError.self) { _ = try await send(63_000) }

@@ -20,16 +20,12 @@ struct FaultTests {
     ]
 
     private static func destination(_ port: Int, negotiates: Bool) throws -> Destination {
-        var configuration = DestinationConfiguration()
-        configuration.connectTimeout = .milliseconds(200)
-        configuration.reconnect.base = .milliseconds(20)
-        configuration.reconnect.maximum = .milliseconds(100)
-        configuration.breaker.openDuration = .milliseconds(50)
-        configuration.retry.attemptTimeout = .milliseconds(150)
-        return try Destination(
-            tcp: "bad", configuration, discovery: StaticDiscovery([Instance(host: "127.0.0.1", port: port)]),
-            eventLoops: oneLoop, logger: quiet
-        ) {
+        try RookeryTCPTests.destination("bad", [port]) {
+            $0.connectTimeout = .milliseconds(200)
+            $0.reconnect.base = .milliseconds(20)
+            $0.reconnect.maximum = .milliseconds(100)
+            $0.breaker.openDuration = .milliseconds(50)
+            $0.retry.attemptTimeout = .milliseconds(150)
             $0.negotiates = negotiates
             $0.sendsMetadata = true
         }
@@ -57,8 +53,8 @@ struct FaultTests {
                                 let number = caller * 100 + round
                                 let began = ContinuousClock.now
                                 do {
-                                    let reply: Int = try await client.request(
-                                        Self.read, number, timeout: Self.deadline)
+                                    let reply: Int = try await client.with { $0.timeout = Self.deadline }.request(
+                                        Self.read, number)
                                     // A changed bit may be in the number itself; no other fault makes a wrong answer.
                                     if !text.hasPrefix("corrupt") { #expect(reply == number) }
                                     answered.change { $0 += 1 }
@@ -108,13 +104,15 @@ struct FaultTests {
             try await FaultProxy.running(to: port, [.stall(after: 0)]) { proxy in
                 let client = RookeryClient(try Self.destination(proxy.port, negotiates: true))
                 for _ in 0..<5 {
-                    let reply: Int? = try? await client.request(Self.read, 1, timeout: .milliseconds(50))
+                    let reply: Int? = try? await client.with { $0.timeout = .milliseconds(50) }.request(Self.read, 1)
                     #expect(reply == nil)
                 }
                 proxy.faults = []
                 proxy.resetAll()
                 var reply: Int?
-                while reply == nil { reply = try? await client.request(Self.read, 7, timeout: .milliseconds(100)) }
+                while reply == nil {
+                    reply = try? await client.with { $0.timeout = .milliseconds(100) }.request(Self.read, 7)
+                }
                 #expect(reply == 7)
             }
         }
@@ -122,13 +120,11 @@ struct FaultTests {
 
     /// Calls the next tier, whose breaker and ejection are off: they would keep the load off altogether.
     private static func tier(calling next: Int) throws -> Route {
-        var configuration = DestinationConfiguration()
-        configuration.breaker.mode = .off
-        configuration.ejection.mode = .off
-        let destination = try Destination(
-            tcp: "tier", configuration, discovery: StaticDiscovery([Instance(host: "127.0.0.1", port: next)]),
-            eventLoops: oneLoop, logger: quiet
-        ) { $0.negotiates = false }
+        let destination = try RookeryTCPTests.destination("tier", [next]) {
+            $0.breaker.mode = .off
+            $0.ejection.mode = .off
+            $0.negotiates = false
+        }
         let client = RookeryClient(destination)
         return .raw("work") { value in try await client.send("work", value ?? .null, idempotency: .safe) }
     }
@@ -190,7 +186,7 @@ struct InstancesTests {
         func server(_ port: Int) throws -> RookeryServer {
             var configuration = ServerConfiguration(port: port)
             configuration.drainTimeout = .seconds(5)
-            return try RookeryServer(configuration: configuration, routes: [route], logger: quiet)
+            return try RookeryServer(configuration, routes: [route], logger: quiet)
         }
         /// Runs a server until told to stop; says its port.
         func start(_ port: Int) async throws -> (Int, Task<Void, any Error>) {
@@ -201,10 +197,7 @@ struct InstancesTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             var (first, firstTask) = try await start(0)
             let (second, secondTask) = try await start(0)
-            let destination = try Destination(
-                tcp: "echo",
-                discovery: StaticDiscovery([first, second].map { Instance(host: "127.0.0.1", port: $0) }),
-                eventLoops: oneLoop, logger: quiet)
+            let destination = try RookeryTCPTests.destination("echo", [first, second])
             let client = RookeryClient(destination)
             let isDone = Shared(false)
             let answered = Shared(0)
@@ -239,7 +232,7 @@ struct InstancesTests {
     func names() async throws {
         let answers = Mutex([["10.0.0.2", "10.0.0.1"], [], ["10.0.0.3"]])
         let slept = Mutex(0)
-        let environment = ResilienceEnvironment(sleep: { _ in
+        let environment = CallEnvironment(sleep: { _ in
             try Task.checkCancellation()
             slept.withLock { $0 += 1 }
         })

@@ -4,6 +4,7 @@ import RookeryTCP
 import RookeryTesting
 import Synchronization
 import Testing
+import Tracing
 
 private func packet(_ pattern: String, _ id: String, _ data: String) -> String {
     let body = "{\"pattern\":\(pattern),\"data\":\(data),\"id\":\"\(id)\"}"
@@ -65,7 +66,7 @@ struct MemoryTests {
     @Test("of a peer that is of the new kind is not waited for by our client either")
     func nestServer() async throws {
         try await NestSocket.serving({ $0 }) { port in
-            let client = plainClient(port, ClientConfiguration(timeout: .seconds(60)))
+            let client = plainClient(port, timeout: .seconds(60))
             let data = JSONValue.string(String(repeating: "x", count: 1_000_000))
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 for _ in 0..<12 { group.addTask { try await client.send("echo", data) == data } }
@@ -228,7 +229,7 @@ struct MemoryTests {
     @Test("takes any JSON for metadata, in every place")
     func metadata() async throws {
         let who: Route = .raw("who") { _ in
-            JSONValue.object(["id": .string(MessageContext.current?.traceID ?? "none")])
+            JSONValue.object(["id": .string(ServiceContext.current?.traceID ?? "none")])
         }
         try await withServer([who]) { port, _ in
             for (metadata, id) in [

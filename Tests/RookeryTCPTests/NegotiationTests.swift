@@ -38,7 +38,7 @@ struct NegotiationTests {
             #expect(try await client.send("echo", Self.large) == "ok")
             try await client.emit("happened", ["id": 1])
             // One more answer says that the event has arrived.
-            _ = try? await client.send("x", 1, timeout: .milliseconds(50))
+            _ = try? await client.with { $0.timeout = .milliseconds(50) }.send("x", 1)
         }
         let all = try #require(received.withLock { $0.last })
         let hello = Hello(
@@ -79,7 +79,7 @@ struct NegotiationTests {
             try await expect(client, "echo", Self.large, Self.large)
             try await expect(client, "echo", Self.large, Self.large)
             let context = MessageContext(pattern: "outer", metadata: ["trace": "ab"], peer: "test")
-            try await MessageContext.$source.withValue(context) {
+            try await MessageContext.with(context, context.metadata) {
                 // Only frames carry metadata without being told to.
                 try await expect(client, "trace", 1, ["trace": server && wants ? "ab" : nil])
             }
@@ -111,7 +111,7 @@ struct NegotiationTests {
                 let start = try await hello(&socket)
                 let answer = String(decoding: try await socket.read(start), as: UTF8.self)
                 #expect(
-                    answer.contains(#""patterns":["echo","large","$rookery.health"]"#)
+                    answer.contains(#""patterns":["echo","large","$rookery.describe","$rookery.health"]"#)
                         && answer.contains(#""serializers":["json"]"#))
                 try await socket.write(frame(BinaryHeader(.request, id: 77), #"{"a":1}"#))
                 let reply = Array(try await socket.read(start + 24 + 7)[start...])
@@ -198,8 +198,7 @@ struct NegotiationTests {
             }
             return .write(unsent + (isPinged ? self.frame(BinaryHeader(.pong, id: 3), "") : []))
         }) { peer in
-            let transport = TCPTransport(
-                TCPClientConfiguration(host: "127.0.0.1", port: peer.port), eventLoops: oneLoop, logger: quiet)
+            let transport = RookeryTCPTests.transport(peer.port)
             let stream = try await RookeryClient(transport: transport).stream("p", 1)
             // Nobody reads; the pong says that every value has come.
             try await transport.ping(timeout: .seconds(20))
@@ -215,7 +214,7 @@ struct NegotiationTests {
     func surroundings() async throws {
         let route = Route.raw("who") { _ in
             let context = MessageContext.current
-            let left = context?.deadline.map { ($0 - .now()).nanoseconds / 1_000_000 } ?? 0
+            let left = context?.deadline?.remaining.milliseconds ?? 0
             return JSONValue.object([
                 "trace": context?.metadata["trace"].map { .string($0) } ?? .null,
                 "hasTime": .bool(left > 1000 && left <= 3000),
@@ -226,8 +225,8 @@ struct NegotiationTests {
             // The first call may be ahead of the hello's answer, and text carries no metadata unless it is told to.
             _ = try await client.send("who", 1)
             let context = MessageContext(pattern: "outer", metadata: ["trace": "ab"], peer: "test")
-            let reply = try await MessageContext.$source.withValue(context) {
-                try await client.send("who", 1, timeout: .seconds(3))
+            let reply = try await MessageContext.with(context, context.metadata) {
+                try await client.with { $0.timeout = .seconds(3) }.send("who", 1)
             }
             #expect(reply == ["trace": "ab", "hasTime": true])
         }
@@ -250,7 +249,8 @@ struct NegotiationTests {
                 let client = client(port)
                 _ = try await client.send("echo", 1)
                 let call = Task {
-                    try await client.send("endless", 1, timeout: isTimeout ? .milliseconds(30) : .seconds(60))
+                    try await client.with { $0.timeout = isTimeout ? .milliseconds(30) : .seconds(60) }.send(
+                        "endless", 1)
                 }
                 await begun.pass()
                 if !isTimeout { call.cancel() }
@@ -301,7 +301,7 @@ struct NegotiationTests {
         let call = try await withServer(routes) { port, _ in
             let client = client(port)
             _ = try await client.send("echo", 1)
-            let call = Task { try await client.send("slow", 7, timeout: .seconds(60)) }
+            let call = Task { try await client.with { $0.timeout = .seconds(60) }.send("slow", 7) }
             await gate.arrived(1)
             Task { await gate.open() }
             return call
@@ -327,16 +327,14 @@ struct NegotiationTests {
     func ping() async throws {
         for negotiates in [true, false] {
             try await withServer(Self.echo, { $0.negotiates = negotiates }) { port, _ in
-                let transport = TCPTransport(
-                    TCPClientConfiguration(host: "127.0.0.1", port: port), eventLoops: oneLoop, logger: quiet)
+                let transport = RookeryTCPTests.transport(port)
                 try await transport.ping()
                 try await transport.ping()
                 await transport.close()
             }
         }
         try await ScriptedPeer.running({ _ in .silence }) { peer in
-            let transport = TCPTransport(
-                TCPClientConfiguration(host: "127.0.0.1", port: peer.port), eventLoops: oneLoop, logger: quiet)
+            let transport = RookeryTCPTests.transport(peer.port)
             await #expect(throws: CallError.self) { try await transport.ping(timeout: .milliseconds(50)) }
         }
     }

@@ -56,7 +56,7 @@ struct ProtectionTests {
                 $0.sendsMetadata = true
             }
             let error = await #expect(throws: CallError.self) {
-                _ = try await client.send("work", .null, timeout: .milliseconds(50))
+                _ = try await client.with { $0.timeout = .milliseconds(50) }.send("work", .null)
             }
             #expect(error?.code == .timeout)
             await cancelled.pass()
@@ -80,8 +80,8 @@ struct ProtectionTests {
             let client = client(port) { $0.sendsMetadata = true }
             func call(_ criticality: Criticality) async throws {
                 let context = MessageContext(
-                    pattern: "x", metadata: [MessageContext.criticalityKey: criticality.rawValue], peer: "p")
-                try await MessageContext.$source.withValue(context) { _ = try await client.send("slow", 1) }
+                    pattern: "x", metadata: [MetadataName.criticality: criticality.rawValue], peer: "p")
+                try await MessageContext.with(context, context.metadata) { _ = try await client.send("slow", 1) }
             }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<7 { group.addTask { _ = try await client.send("slow", 1) } }
@@ -144,7 +144,7 @@ struct ProtectionTests {
         ]
         var configuration = ServerConfiguration(port: 0)
         configuration.name = "booking"
-        let server = try RookeryServer(configuration: configuration, routes: [], health: checks, logger: quiet)
+        let server = try RookeryServer(configuration, routes: [], health: checks, logger: quiet)
         try await server.running { address in
             let client = plainClient(try need(address.port))
             let report = try await client.send(Health.pattern, .null)
@@ -157,18 +157,12 @@ struct ProtectionTests {
 
 @Suite("A pool", .serialized, .timeLimit(.minutes(1)))
 struct PoolTests {
-    private func transport(_ port: Int, _ change: (inout TCPClientConfiguration) -> Void = { _ in }) -> TCPTransport {
-        var configuration = TCPClientConfiguration(host: "127.0.0.1", port: port)
-        change(&configuration)
-        return TCPTransport(configuration, eventLoops: oneLoop, logger: quiet)
-    }
-
     @Test("grows by a connection when all have as many calls as allowed, up to its maximum, and calls share them")
     func grows() async throws {
         let gate = Gate()
         // It is about the client: the server takes all of them at once.
         try await withServer([slow(gate)], { $0.shedding.initial = 100 }) { port, server in
-            let transport = transport(port) {
+            let transport = RookeryTCPTests.transport(port) {
                 $0.pool.growAt = 10
                 $0.pool.maximumConnections = 3
             }
@@ -191,8 +185,11 @@ struct PoolTests {
     @Test("lets only so many calls wait for a connection")
     func waiting() async throws {
         // An address from which no answer comes, not even a refusal: connecting takes all of its time.
-        let transport = TCPTransport(
-            Self.unanswered, eventLoops: oneLoop, logger: quiet)
+        let transport = RookeryTCPTests.transport(Self.unanswered) {
+            $0.connectTimeout = .milliseconds(300)
+            $0.pool.maximumConnections = 1
+            $0.pool.maximumWaiting = 20
+        }
         let client = RookeryClient(transport: transport)
         let codes = await withTaskGroup(of: CallError.Code?.self) { group in
             for _ in 0..<200 {
@@ -213,7 +210,7 @@ struct PoolTests {
     }
 
     /// A port whose queue of connections nobody accepts is full.
-    private static let unanswered: TCPClientConfiguration = {
+    private static let unanswered: Int = {
         #if canImport(Glibc)
         let stream = Int32(SOCK_STREAM.rawValue)
         #else
@@ -236,11 +233,7 @@ struct PoolTests {
                 }
             }
         }
-        var configuration = TCPClientConfiguration(host: "127.0.0.1", port: Int(UInt16(bigEndian: address.sin_port)))
-        configuration.connectTimeout = .milliseconds(300)
-        configuration.pool.maximumConnections = 1
-        configuration.pool.maximumWaiting = 20
-        return configuration
+        return Int(UInt16(bigEndian: address.sin_port))
     }()
 
     @Test("asks a silent peer whether it lives, which any answer says, also a plain one's refusal")
@@ -293,7 +286,7 @@ struct PoolTests {
             async let drained: Void = transport.drain()
             while true {
                 do {
-                    _ = try await client.send("slow", 2, timeout: .milliseconds(1))
+                    _ = try await client.with { $0.timeout = .milliseconds(1) }.send("slow", 2)
                 } catch let error as CallError where error.code == .cannotConnect {
                     break
                 } catch {}

@@ -81,8 +81,8 @@ struct ReplyLimitTests {
                 $0.negotiates = false
                 $0.frameLimit = 10_000
             }
-            async let first = Self.code { _ = try await client.send("a", 1, timeout: .seconds(30)) }
-            async let second = Self.code { _ = try await client.send("b", 2, timeout: .seconds(30)) }
+            async let first = Self.code { _ = try await client.with { $0.timeout = .seconds(30) }.send("a", 1) }
+            async let second = Self.code { _ = try await client.with { $0.timeout = .seconds(30) }.send("b", 2) }
             let codes = await [first, second]
             #expect(codes.contains(.replyTooLarge) && codes.contains(nil))
         }
@@ -113,8 +113,7 @@ struct ReplyLimitTests {
             return String(repeating: "x", count: 20_000)
         }
         try await withServer([route], { $0.limits.frame = 10_000 }) { port, _ in
-            let destination = try Destination(
-                tcp: "big", discovery: StaticDiscovery([Instance(host: "127.0.0.1", port: port)]), logger: quiet)
+            let destination = try RookeryTCPTests.destination("big", [port])
             let client = RookeryClient(destination)
             for _ in 0..<50 {
                 let code = await Self.code { _ = try await client.send("big", 1, idempotency: .safe) }

@@ -76,10 +76,10 @@ struct LimitTests {
     @Test("settings that cannot work are named")
     func validation() {
         var configuration = ServerConfiguration(port: 70_000)
-        #expect(throws: ServerConfiguration.Invalid.self) { try configuration.validate() }
+        #expect(throws: InvalidSetting.self) { try configuration.validate() }
         configuration.port = 0
         configuration.limits.memory = 1
-        let error = #expect(throws: ServerConfiguration.Invalid.self) { try configuration.validate() }
+        let error = #expect(throws: InvalidSetting.self) { try configuration.validate() }
         #expect(error?.description.contains("limits.memory") == true)
     }
 }
@@ -126,7 +126,7 @@ struct ServerTests {
         let routes: [Route] = [
             slow(gate)
         ]
-        let server = try RookeryServer(configuration: ServerConfiguration(port: 0), routes: routes, logger: quiet)
+        let server = try RookeryServer(ServerConfiguration(port: 0), routes: routes, logger: quiet)
         let run = Task { try await server.run() }
         let port = try need(try await server.boundAddress.port)
         let client = client(port)
@@ -136,7 +136,8 @@ struct ServerTests {
         // The listener is gone while the call is still under way.
         try await eventually {
             do {
-                _ = try await RookeryClient(host: "127.0.0.1", port: port).send("slow", 1, timeout: .milliseconds(20))
+                _ = try await RookeryClient(host: "127.0.0.1", port: port).with { $0.timeout = .milliseconds(20) }.send(
+                    "slow", 1)
                 return false
             } catch {
                 return (error as? CallError)?.code == .cannotConnect
@@ -151,8 +152,7 @@ struct ServerTests {
     @Test("whose port is taken says which")
     func portTaken() async throws {
         try await withServer([]) { port, _ in
-            let second = try RookeryServer(
-                configuration: ServerConfiguration(port: port), routes: [], logger: quiet)
+            let second = try RookeryServer(ServerConfiguration(port: port), routes: [], logger: quiet)
             let error = await #expect(throws: CannotListen.self) { try await second.run() }
             #expect(error?.port == port)
         }
@@ -186,13 +186,13 @@ struct ServerTests {
 
     @Test("runs interceptors around its handlers, outermost first")
     func interceptors() async throws {
-        struct Note: ServerInterceptor {
+        struct Note: Interceptor {
             let name: String
             let log: @Sendable (String) -> Void
-            func intercept(_ call: IncomingCall, next: () async throws -> Void) async throws {
+            func intercept(_ call: Call, next: (Call) async throws -> Reply) async throws -> Reply {
                 log("\(name) before \(call.command.pattern)")
-                try await next()
-                log("\(name) after")
+                defer { log("\(name) after") }
+                return try await next(call)
             }
         }
         let log = Mutex<[String]>([])

@@ -18,13 +18,13 @@ func need<Value>(_ value: Value?) throws -> Value { try #require(value) }
 /// A server for the length of `body`, on a free port.
 func withServer<Result: Sendable>(
     _ routes: [Route], _ change: (inout ServerConfiguration) -> Void = { _ in },
-    interceptors: [any ServerInterceptor] = [], _ body: (Int, RookeryServer) async throws -> Result
+    interceptors: [any Interceptor] = [], _ body: (Int, RookeryServer) async throws -> Result
 ) async throws -> Result {
     var configuration = ServerConfiguration(port: 0)
     configuration.drainTimeout = .seconds(2)
     change(&configuration)
-    let server = try RookeryServer(
-        configuration: configuration, routes: routes, interceptors: interceptors, logger: quiet)
+    var server = try RookeryServer(configuration, routes: routes, logger: quiet)
+    for interceptor in interceptors { server = server.intercepted(by: interceptor) }
     return try await server.running { address in try await body(try need(address.port), server) }
 }
 
@@ -32,18 +32,38 @@ func withServer<Result: Sendable>(
 let oneLoop = EventLoops(threads: 1)
 
 func client(
-    _ port: Int, _ configuration: ClientConfiguration = ClientConfiguration(), on eventLoops: EventLoops = oneLoop,
-    _ change: (inout TCPClientConfiguration) -> Void = { _ in }
+    _ port: Int, timeout: Duration = .seconds(5), on eventLoops: EventLoops = oneLoop,
+    _ change: (inout ClientConfiguration) -> Void = { _ in }
 ) -> RookeryClient {
-    var tcp = TCPClientConfiguration(host: "127.0.0.1", port: port)
-    change(&tcp)
+    var configuration = ClientConfiguration(host: "127.0.0.1", port: port)
+    change(&configuration)
     return RookeryClient(
-        transport: TCPTransport(tcp, eventLoops: eventLoops, logger: quiet), configuration: configuration)
+        transport: TCPTransport(
+            Instance(host: "127.0.0.1", port: port), configuration, eventLoops: eventLoops, logger: quiet),
+        defaults: CallDefaults(timeout: timeout))
 }
 
 /// A client that says no hello: what it sends and takes is the plain wire, as a Nest client's.
-func plainClient(_ port: Int, _ configuration: ClientConfiguration = ClientConfiguration()) -> RookeryClient {
-    client(port, configuration) { $0.negotiates = false }
+func plainClient(_ port: Int, timeout: Duration = .seconds(5)) -> RookeryClient {
+    client(port, timeout: timeout) { $0.negotiates = false }
+}
+
+/// A destination with one instance in this process.
+func destination(
+    _ name: String, _ ports: [Int], _ change: (inout ClientConfiguration) -> Void = { _ in }
+) throws -> Destination {
+    var configuration = ClientConfiguration(
+        name, instances: .list(ports.map { Instance(host: "127.0.0.1", port: $0) }))
+    change(&configuration)
+    return try Destination(tcp: configuration, eventLoops: oneLoop, logger: quiet)
+}
+
+/// A transport to one address.
+func transport(_ port: Int, _ change: (inout ClientConfiguration) -> Void = { _ in }) -> TCPTransport {
+    var configuration = ClientConfiguration(host: "127.0.0.1", port: port)
+    change(&configuration)
+    return TCPTransport(
+        Instance(host: "127.0.0.1", port: port), configuration, eventLoops: oneLoop, logger: quiet)
 }
 
 /// A call has that reply. A function, because a closure whose only `try` is inside `#expect` is not taken to throw.

@@ -83,14 +83,14 @@ struct TurnTests {
                 let client = client(port)
                 // Nothing but the first call goes ahead of the hello's answer, and cannot be cancelled.
                 try await expect(client, "echo", 1, 1)
-                let cancelled = Task { try await client.send("slow", 20, timeout: .seconds(60)) }
+                let cancelled = Task { try await client.with { $0.timeout = .seconds(60) }.send("slow", 20) }
                 try await eventually { server.messagesWaiting == 11 }
                 cancelled.cancel()
                 await #expect(throws: CancellationError.self) { try await cancelled.value }
                 await #expect(throws: (any Error).self) {
-                    _ = try await client.send("slow", 21, timeout: .milliseconds(20))
+                    _ = try await client.with { $0.timeout = .milliseconds(20) }.send("slow", 21)
                 }
-                let last = Task { try await client.send("slow", 22, timeout: .seconds(60)) }
+                let last = Task { try await client.with { $0.timeout = .seconds(60) }.send("slow", 22) }
                 try await eventually { server.messagesWaiting == 13 }
                 await gate.open()
                 #expect(try await last.value == 22)

@@ -1,5 +1,6 @@
 import Foundation
 import PetProContracts
+import PetProRuntime
 import PetProStorage
 import Rookery
 import RookeryTesting
@@ -90,7 +91,7 @@ struct VendorTests {
         try await vendors.createVendor(
             CreateVendor(
                 userId: user, businessName: name, type: .grooming, email: "a@b.cz",
-                timeZone: try #require(TimeZoneName("Europe/Berlin")), currency: .eur, capacity: capacity))
+                timeZone: try #require(TimeZoneName(rawValue: "Europe/Berlin")), currency: .eur, capacity: capacity))
     }
 
     @Test("is made once per user")

@@ -1,3 +1,5 @@
+public import Rookery
+
 /// How much one HTTP client, and all of them together, may ask of the gateway.
 public struct HTTPLimits: Sendable, Hashable {
     /// The largest request body, in bytes; larger ones are answered 413. Default 256 KiB.
@@ -35,27 +37,21 @@ public struct HTTPLimits: Sendable, Hashable {
     /// The defaults.
     public init() {}
 
-    /// A setting that cannot work.
-    public struct Invalid: Error, CustomStringConvertible {
-        /// Names the setting and what it must be.
-        public let description: String
-    }
-
-    /// Throws ``Invalid`` when a setting cannot work.
-    public func validate() throws(Invalid) {
+    /// Throws ``RookeryPolicies/InvalidSetting`` when a setting cannot work.
+    public func validate() throws(InvalidSetting) {
         for (key, value) in [
             ("body", body), ("headerFields", headerFields), ("connections", connections),
             ("connectionsPerPeer", connectionsPerPeer), ("streams", streams), ("streamsPerPeer", streamsPerPeer),
             ("streamTopics", streamTopics),
-        ] where value < 1 { throw Invalid(description: "limits.\(key) must be at least 1, not \(value)") }
+        ] where value < 1 { throw InvalidSetting("limits.\(key)", "at least 1, not \(value)") }
         if !(1024...1_048_576).contains(head) {
-            throw Invalid(description: "limits.head must be 1024 to 1048576, not \(head)")
+            throw InvalidSetting("limits.head", "1024 to 1048576, not \(head)")
         }
         if memory < 4 * (body + head) {
-            throw Invalid(description: "limits.memory must have room for four requests of limits.body, \(body) bytes")
+            throw InvalidSetting("limits.memory", "at least four times limits.body and limits.head together")
         }
         for (key, value) in [
             ("headTimeout", headTimeout), ("bodyTimeout", bodyTimeout), ("idle", idle), ("writeTimeout", writeTimeout),
-        ] where value <= .zero { throw Invalid(description: "limits.\(key) must be longer than 0") }
+        ] where value <= .zero { throw InvalidSetting("limits.\(key)", "longer than 0") }
     }
 }

@@ -59,7 +59,7 @@ final class PasswordHasher: Sendable {
         _ work: @escaping @Sendable () throws -> Result
     ) async throws -> Result {
         let context = MessageContext.current
-        try admission.enter(deadline: context?.deadline, at: now())
+        try admission.enter(deadline: context?.deadline?.instant, at: now())
         let now = self.now
         let admission = self.admission
         let priority = HashPriority()

@@ -1,0 +1,57 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+public import Rookery
+
+/// Where a service gets the time and its random names, so that a test can say what they are.
+public struct ServiceEnvironment: Sendable {
+    /// The time.
+    public var now: @Sendable () -> Instant
+    /// A name nobody has had: for events, references and tokens.
+    public var uniqueID: @Sendable () -> String
+
+    /// The real time, and random names.
+    public init(
+        now: @escaping @Sendable () -> Instant = Instant.current,
+        uniqueID: @escaping @Sendable () -> String = ServiceEnvironment.randomID
+    ) {
+        self.now = now
+        self.uniqueID = uniqueID
+    }
+
+    /// 128 random bits in hexadecimal, which cannot be guessed.
+    public static func randomID() -> String { hex(.random(in: .min ... .max), .random(in: .min ... .max)) }
+
+    private static func hex(_ high: UInt64, _ low: UInt64) -> String {
+        String(unsafeUninitializedCapacity: 32) { text in
+            for (at, value) in [high, low].enumerated() {
+                for digit in 0..<16 {
+                    let nibble = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * digit)) & 15
+                    text[16 * at + digit] = nibble < 10 ? 48 + nibble : 87 + nibble
+                }
+            }
+            return 32
+        }
+    }
+}
+
+extension Instant {
+    /// The time of the system's clock.
+    public static func current() -> Instant {
+        let (seconds, attoseconds) = Duration.sinceEpoch.components
+        return Instant(milliseconds: seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+    }
+}
+
+extension Duration {
+    /// The time since 1970-01-01T00:00:00Z.
+    fileprivate static var sinceEpoch: Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
+    }
+}

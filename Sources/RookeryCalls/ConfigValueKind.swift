@@ -1,0 +1,43 @@
+package import Configuration
+package import RookeryPolicies
+
+/// How a setting is written.
+package enum ConfigValueKind {
+    case integer, real, text, duration
+
+    package enum Value {
+        case integer(Int)
+        case real(Double)
+        case text(String)
+        case duration(Duration)
+    }
+
+    /// Reads a value; nil when there is none.
+    package func read(_ reader: ConfigReader, _ components: [String]) async throws(InvalidSetting) -> Value? {
+        let key = ConfigKey(components)
+        let name = components.joined(separator: ".")
+        let text: String?
+        do {
+            switch self {
+            case .integer: return try await reader.fetchInt(forKey: key).map { .integer($0) }
+            case .real: return try await reader.fetchDouble(forKey: key).map { .real($0) }
+            case .text, .duration: text = try await reader.fetchString(forKey: key)
+            }
+        } catch {
+            throw InvalidSetting(name, "\(requirement): \(error)")
+        }
+        guard let text else { return nil }
+        if case .text = self { return .text(text) }
+        guard let duration = Duration(text: text) else { throw InvalidSetting(name, "\(requirement), not \(text)") }
+        return .duration(duration)
+    }
+
+    private var requirement: String {
+        switch self {
+        case .integer: "a whole number"
+        case .real: "a number"
+        case .text: "a text"
+        case .duration: "a duration such as 250ms, 5s or 2m"
+        }
+    }
+}

@@ -1,0 +1,20 @@
+import CoreMetrics
+import RookeryPolicies
+
+/// A destination's decisions, counted.
+struct DecisionCounters: Sendable {
+    private let counters: [String: Counter]
+
+    init(destination: String) {
+        var counters: [String: Counter] = [:]
+        for kind in [
+            "picked", "retried", "not_retried", "rejected", "limited", "ejected", "unreachable", "breaker", "observed",
+        ] {
+            counters[kind] = Counter(
+                label: "rookery_client_decisions_total", dimensions: [("destination", destination), ("decision", kind)])
+        }
+        self.counters = counters
+    }
+
+    func count(_ decision: CallDecision) { counters[decision.kind]?.increment() }
+}

@@ -1,0 +1,58 @@
+import Rookery
+
+/// A description of a service as AsyncAPI 3.0 has it: a channel for each pattern, an operation for each command.
+struct AsyncAPIDocument {
+    let jsonValue: JSONValue
+
+    init(
+        _ service: String, _ commands: [RemoteDescription.Command], _ schemas: JSONObject, at address: Instance
+    ) {
+        var channels = JSONObject()
+        var operations = JSONObject()
+        for command in commands {
+            let name = command.name
+            var messages: JSONObject = ["request": ["payload": Self.referring(command.request)]]
+            var operation: JSONObject = [
+                "action": "receive", "channel": ["$ref": .string("#/channels/\(name)")],
+                "messages": [["$ref": .string("#/channels/\(name)/messages/request")]],
+            ]
+            operation["description"] = command.description.map { .string($0) }
+            if command.kind != "event" {
+                messages["reply"] = ["payload": command.reply.map(Self.referring) ?? [:]]
+                operation["reply"] = [
+                    "channel": ["$ref": .string("#/channels/\(name)")],
+                    "messages": [["$ref": .string("#/channels/\(name)/messages/reply")]],
+                ]
+            }
+            channels[name] = [
+                "address": .string(command.pattern.value.jsonText), "messages": .object(messages),
+                "x-kind": .string(command.kind),
+            ]
+            operations[name] = .object(operation)
+        }
+        jsonValue = [
+            "asyncapi": "3.0.0", "info": ["title": .string(service), "version": "1"],
+            "servers": ["default": ["host": .string(address.description), "protocol": "nestjs-tcp"]],
+            "channels": .object(channels), "operations": .object(operations),
+            "components": ["schemas": Self.referring(.object(schemas))],
+        ]
+    }
+
+    /// The same schema with its references into the document.
+    private static func referring(_ schema: JSONValue) -> JSONValue {
+        switch schema {
+        case .array(let elements): return .array(elements.map(referring))
+        case .object(let object):
+            var changed = JSONObject()
+            for (key, value) in object {
+                if key == "$ref", let name = SchemaText.reference(schema) {
+                    changed[key] = .string("#/components/schemas/\(name)")
+                } else {
+                    changed[key] = referring(value)
+                }
+            }
+            return .object(changed)
+        default: return schema
+        }
+    }
+}

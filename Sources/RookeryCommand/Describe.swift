@@ -1,0 +1,77 @@
+import ArgumentParser
+import CommandSupport
+import Logging
+import Rookery
+
+/// `rookery describe`
+struct Describe: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows what a Rookery service, or one of its commands, takes and gives.",
+        discussion: """
+            For people by default; as the service tells it with --json; as declarations for callers written in TypeScript \
+            with --typescript; as an AsyncAPI 3 document with --asyncapi.
+
+              rookery describe 127.0.0.1:4002
+              rookery describe 127.0.0.1:4002 get-booking
+              rookery describe 127.0.0.1:4002 --typescript > booking.ts
+            """)
+
+    @Argument(help: "The service's address.")
+    var address: Instance
+    @Argument(
+        help: "The pattern of one command. Default: all.",
+        completion: .custom { (words: [String], _: Int, _: String) async -> [String] in await Target.patterns(words) })
+    var pattern: Pattern?
+    @Option(help: "How long to wait for the answer.")
+    var timeout: Duration = .seconds(5)
+    @Flag(help: "Print the description as JSON, schemas as JSON Schema.")
+    var json = false
+    @Flag(help: "Print TypeScript declarations for callers.")
+    var typescript = false
+    @Flag(help: "Print an AsyncAPI 3 document.")
+    var asyncapi = false
+
+    func validate() throws {
+        if [json, typescript, asyncapi].filter({ $0 }).count > 1 {
+            throw ValidationError("--json, --typescript and --asyncapi exclude each other")
+        }
+    }
+
+    /// Asks a service for its description. Throws a failure that says what to do when it has none.
+    static func ask(_ address: Instance, _ timeout: Duration) async throws -> RemoteDescription {
+        let client = RookeryClient(host: address.host, port: address.port, logger: Logger.silence)
+        do {
+            return try await RemoteDescription(asking: client.with { $0.timeout = timeout })
+        } catch let error as CallError where error.code == .noHandler {
+            throw CommandFailure("\(address) answers, but does not describe itself: it is no Rookery service")
+        }
+    }
+
+    func run() async throws {
+        let description = try await Self.ask(address, timeout)
+        var commands = description.commands
+        if let pattern {
+            guard let command = description.command(pattern) else {
+                let nearest = description.nearest(to: pattern).map { "; did you mean \($0)?" } ?? ""
+                throw CommandFailure("\(address) has no command \(pattern)\(nearest)")
+            }
+            commands = [command]
+        }
+        if typescript {
+            return Terminal.line(
+                TypeScriptDeclarations(service: description.service, commands, description.schemas).text)
+        }
+        if asyncapi {
+            let document = AsyncAPIDocument(description.service, commands, description.schemas, at: address)
+            return Terminal.line(document.jsonValue.jsonText)
+        }
+        if json {
+            return Terminal.line(
+                JSONValue.object([
+                    "service": .string(description.service), "commands": .array(commands.map(\.json)),
+                    "schemas": .object(description.schemas),
+                ]).jsonText)
+        }
+        Terminal.line(SchemaText(description.schemas).text(of: commands))
+    }
+}

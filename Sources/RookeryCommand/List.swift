@@ -1,0 +1,35 @@
+import ArgumentParser
+import CommandSupport
+import Logging
+import Rookery
+
+/// `rookery list`
+struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Lists what a Rookery service serves.",
+        discussion: """
+            One command a line: its kind, its name at "cmd" or its pattern, and what it takes and gives.
+
+              rookery list 127.0.0.1:4002
+            """)
+
+    @Argument(help: "The service's address.")
+    var address: Instance
+    @Option(help: "How long to wait for the answer.")
+    var timeout: Duration = .seconds(5)
+    @Flag(help: "Print the patterns as JSON, one a line.")
+    var json = false
+
+    func run() async throws {
+        let description = try await Describe.ask(address, timeout)
+        if json {
+            for command in description.commands { Terminal.line(command.pattern.value.jsonText) }
+            return
+        }
+        let width = description.commands.map(\.shortName.count).max() ?? 0
+        for command in description.commands {
+            let kind = padded(command.kind, 8)
+            Terminal.line("\(kind)\(padded(command.shortName, width + 2))\(SchemaText.signature(of: command))")
+        }
+    }
+}

@@ -1,0 +1,202 @@
+import NIOCore
+public import RookeryWire
+package import Tracing
+
+/// Calls a service: typed, through the client that `@Contract` writes, or raw, with any pattern and any JSON.
+///
+/// Cheap to copy; copies share connections, breakers and budgets.
+public struct RookeryClient: Sendable {
+    package let transport: any ClientTransport
+    /// What it calls the service, in traces.
+    private let name: String?
+    private let defaults: CallDefaults
+    private var interceptors = InterceptorList()
+    private var options = CallOptions()
+    private let tracer: CallTracer?
+    private let metrics: CallMetrics?
+
+    package init(
+        transport: any ClientTransport, name: String? = nil, defaults: CallDefaults = CallDefaults(),
+        tracer: (any Tracer)? = nil
+    ) {
+        self.transport = transport
+        self.name = name
+        self.defaults = defaults
+        self.tracer = CallTracer(tracer)
+        metrics = CallMetrics("rpc.client.call.duration", [])
+    }
+
+    /// The same client with interceptors around every call, inside those that it has already.
+    public func intercepted(by interceptors: any Interceptor...) -> RookeryClient {
+        var client = self
+        client.interceptors.append(interceptors)
+        return client
+    }
+
+    /// The same client with interceptors around the calls of some commands.
+    public func intercepted(by interceptors: any Interceptor..., on commands: Command...) -> RookeryClient {
+        var client = self
+        client.interceptors.append(interceptors, commands: commands)
+        return client
+    }
+
+    /// The same client with other options for its calls: `client.with { $0.timeout = .seconds(1) }`.
+    public func with(_ change: (inout CallOptions) -> Void) -> RookeryClient {
+        var client = self
+        change(&client.options)
+        return client
+    }
+
+    /// Ends every call under way with ``CallError/Code/closed`` and closes the connections.
+    public func close() async { await transport.close() }
+
+    // MARK: Typed
+
+    /// Sends a command and reads its reply. What `@Contract` writes calls it.
+    public func request<Reply: MessageValue>(
+        _ command: Command, _ message: some MessageValue, as: Reply.Type = Reply.self
+    ) async throws -> Reply {
+        let body = try await perform(call(command, message)).message ?? MessageBody(Payload.absent)
+        do {
+            return try body.decode(Reply.self, rules: .types)
+        } catch {
+            throw Self.invalid("The reply", command, Reply.self, error)
+        }
+    }
+
+    /// Sends a command whose reply carries nothing.
+    public func request(_ command: Command, _ message: some MessageValue) async throws {
+        _ = try await perform(call(command, message))
+    }
+
+    /// Sends an event. Nothing acknowledges it: it is lost when the peer is.
+    public func emit(_ command: Command, _ message: some MessageValue) async throws {
+        _ = try await perform(call(command, message))
+    }
+
+    /// Opens a stream.
+    public func stream<Value: MessageValue>(
+        _ command: Command, _ message: some MessageValue, as: Value.Type = Value.self
+    ) async throws -> MessageStream<Value> {
+        try await open(command, message).mapped { body in
+            do {
+                return try body.decode(Value.self, rules: .types)
+            } catch {
+                throw Self.invalid("A value", command, Value.self, error)
+            }
+        }
+    }
+
+    private static func invalid(_ what: String, _ command: Command, _ type: Any.Type, _ error: any Error) -> CallError {
+        CallError(.invalidReply, "\(what) of \(command.name) does not fit \(type): \(error)", wasWritten: true)
+    }
+
+    // MARK: Raw
+
+    /// Sends any JSON to any pattern; nil when the reply has no value.
+    public func send(
+        _ pattern: Pattern, _ data: JSONValue, idempotency: Idempotency = .unsafe
+    ) async throws -> JSONValue? {
+        let command = Command(pattern.route, pattern: pattern, idempotency: idempotency)
+        return try await perform(call(command, data)).message?.jsonValue()
+    }
+
+    /// Emits any JSON to any pattern.
+    public func emit(_ pattern: Pattern, _ data: JSONValue) async throws {
+        try await emit(Command(pattern.route, pattern: pattern, kind: .event), data)
+    }
+
+    /// Opens a stream with any JSON; nil stands for a value that was `undefined`.
+    public func stream(_ pattern: Pattern, _ data: JSONValue) async throws -> MessageStream<JSONValue?> {
+        try await open(Command(pattern.route, pattern: pattern, kind: .stream), data).mapped { try $0.jsonValue() }
+    }
+
+    // MARK: The way through
+
+    private func call(_ command: Command, _ message: some MessageValue) -> Call {
+        let configured = defaults.commandTimeouts.isEmpty ? nil : defaults.commandTimeouts[command.wireName]
+        let allowed = options.timeout ?? configured ?? command.timeout ?? defaults.timeout
+        let now = NIODeadline.now()
+        var deadline = Deadline(now + TimeAmount(allowed))
+        let context = MessageContext.current
+        if let outer = context?.deadline { deadline = min(deadline, outer.ofInnerCall(at: now)) }
+        var metadata = ServiceContext.current?.callMetadata ?? [:]
+        if !options.metadata.isEmpty { metadata.merge(options.metadata) { _, own in own } }
+        if let criticality = options.criticality { metadata[MetadataName.criticality] = criticality.rawValue }
+        if command.idempotency == .keyed {
+            // Every attempt sends the same key, and so does the handler when it runs again for the same message.
+            metadata[MetadataName.idempotencyKey] =
+                options.idempotencyKey ?? context?.key(for: command) ?? Self.newKey()
+        }
+        return Call(
+            command: command, message: MessageBody(message), metadata: metadata, deadline: deadline,
+            silenceLimit: allowed)
+    }
+
+    /// 128 random bits.
+    private static func newKey() -> String {
+        String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
+    }
+
+    private func open(_ command: Command, _ message: some MessageValue) async throws -> MessageStream<MessageBody> {
+        let reply = try await perform(call(command, message))
+        guard let stream = reply.stream else {
+            throw CallError(.invalidReply, "An interceptor answered the stream \(command.name) with no stream.")
+        }
+        return stream
+    }
+
+    private func perform(_ call: Call) async throws -> Reply {
+        if tracer == nil, metrics == nil { return try await intercepted(call) }
+        return try await observed(call)
+    }
+
+    private func intercepted(_ call: Call) async throws -> Reply {
+        if interceptors.isEmpty { return try await dispatch(call) }
+        return try await interceptors.interceptors(of: call.command).run(call) { try await dispatch($0) }
+    }
+
+    private func dispatch(_ call: Call) async throws -> Reply {
+        switch call.command.kind {
+        case .request: Reply(MessageBody(try await transport.request(call)))
+        case .event:
+            try await emitted(call)
+        case .stream: Reply(stream: try await transport.stream(call).mapped { MessageBody($0) })
+        }
+    }
+
+    private func emitted(_ call: Call) async throws -> Reply {
+        try await transport.emit(call)
+        return .none
+    }
+
+    // MARK: Observed
+
+    private func observed(_ call: Call) async throws -> Reply {
+        let start = NIODeadline.now()
+        let span = tracer?.startCall(call.command, to: name)
+        let metrics = self.metrics
+        let end: @Sendable (CallOutcome) -> Void = { outcome in
+            span?.end(outcome)
+            metrics?.record(call.command, outcome, took: .nanoseconds((NIODeadline.now() - start).nanoseconds))
+        }
+        do {
+            let reply = try await traced(call, span)
+            guard let stream = reply.stream else {
+                end(.success)
+                return reply
+            }
+            return Reply(stream: stream.onEnd { end($0.map { CallOutcome($0) } ?? .success) })
+        } catch {
+            end(CallOutcome(error))
+            throw error
+        }
+    }
+
+    private func traced(_ call: Call, _ span: (any Span)?) async throws -> Reply {
+        guard let span, let tracer else { return try await intercepted(call) }
+        var call = call
+        tracer.inject(span.context, into: &call.metadata)
+        return try await ServiceContext.withValue(span.context) { try await intercepted(call) }
+    }
+}

@@ -1,0 +1,9 @@
+/// Whether a command may be sent twice for one call.
+public enum Idempotency: String, Sendable, Hashable {
+    /// A read.
+    case safe
+    /// A write that carries an idempotency key, which the server keeps with its effect.
+    case keyed
+    /// Anything else.
+    case unsafe
+}

@@ -1,0 +1,14 @@
+/// A test called a method of a stub that it has not set.
+public struct StubMethodNotSet: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The method: `BookingAPI.getBooking`.
+    public let method: String
+
+    /// Names a method.
+    public init(_ method: String) { self.method = method }
+
+    /// Says what to do about it.
+    public var description: String {
+        let name = method.split(separator: ".").last.map(String.init) ?? method
+        return "\(method) was called, and the stub's `\(name)Handler` is not set"
+    }
+}

@@ -1,0 +1,19 @@
+/// The currencies amounts can be in.
+public enum Currency: String, MessageValue, Hashable, CaseIterable {
+    /// US dollar.
+    case usd = "USD"
+    /// Euro.
+    case eur = "EUR"
+    /// Indonesian rupiah.
+    case idr = "IDR"
+    /// Japanese yen.
+    case jpy = "JPY"
+
+    /// Decimals of the smallest unit (ISO 4217).
+    public var exponent: Int {
+        switch self {
+        case .usd, .eur, .idr: 2
+        case .jpy: 0
+        }
+    }
+}

@@ -1,0 +1,2 @@
+/// A type declared with `@Message`.
+public protocol Message: MessageValue {}

@@ -1,0 +1,116 @@
+import Synchronization
+
+/// Values over time, produced only as fast as they are consumed. Iterate it once.
+public struct MessageStream<Element: Sendable>: AsyncSequence, Sendable {
+    /// Reads the values.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        private let pull: () async throws -> Element?
+
+        init(_ pull: @escaping () async throws -> Element?) { self.pull = pull }
+
+        /// The next value; nil at the end. Cancelling the task ends the stream.
+        public mutating func next() async throws -> Element? { try await pull() }
+    }
+
+    private let start: @Sendable () -> AsyncIterator
+
+    /// A stream of what a sequence gives.
+    public init<Source: AsyncSequence & Sendable>(_ source: Source) where Source.Element == Element {
+        start = {
+            let state = IteratorBox(source.makeAsyncIterator())
+            return AsyncIterator { try await state.next() }
+        }
+    }
+
+    /// A stream of known values.
+    public init(_ values: [Element]) {
+        start = {
+            var rest = values[...]
+            return AsyncIterator { rest.popFirst() }
+        }
+    }
+
+    /// A stream whose values are asked for one after another, until nil.
+    public init(unfolding next: @escaping @Sendable () async throws -> Element?) {
+        start = { AsyncIterator { try await next() } }
+    }
+
+    /// Begins to read.
+    public func makeAsyncIterator() -> AsyncIterator { start() }
+}
+
+/// Lets a closure keep an iterator between calls; only one task ever iterates.
+private final class IteratorBox<Base: AsyncIteratorProtocol> {
+    private var base: Base
+    init(_ base: Base) { self.base = base }
+    func next() async throws -> Base.Element? { try await base.next(isolation: #isolation) }
+}
+
+extension MessageStream {
+    /// A stream with every value changed. `AsyncMapSequence` is not Sendable for every closure it takes.
+    package func mapped<Output: Sendable>(
+        _ transform: @escaping @Sendable (Element) async throws -> Output
+    ) -> MessageStream<Output> {
+        MessageStream<Output>(Mapped(source: self, transform: transform))
+    }
+
+    /// A stream that tells how it ended: with nil after its last value, with an error, or with `CancellationError` when its
+    /// reader left.
+    package func onEnd(_ body: @escaping @Sendable ((any Error)?) -> Void) -> MessageStream {
+        MessageStream(Observed(source: self, end: Observed.End(body)))
+    }
+}
+
+private struct Mapped<Element: Sendable, Output: Sendable>: AsyncSequence, Sendable {
+    let source: MessageStream<Element>
+    let transform: @Sendable (Element) async throws -> Output
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        var base: MessageStream<Element>.AsyncIterator
+        let transform: @Sendable (Element) async throws -> Output
+
+        mutating func next() async throws -> Output? {
+            guard let value = try await base.next() else { return nil }
+            return try await transform(value)
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(base: source.makeAsyncIterator(), transform: transform)
+    }
+}
+
+private struct Observed<Element: Sendable>: AsyncSequence, Sendable {
+    let source: MessageStream<Element>
+    let end: End
+
+    /// Ends once: at the end of the values, or when nothing can read them any more.
+    final class End: Sendable {
+        private let body: @Sendable ((any Error)?) -> Void
+        private let isOver = Atomic(false)
+
+        init(_ body: @escaping @Sendable ((any Error)?) -> Void) { self.body = body }
+        func reached(_ error: (any Error)?) {
+            if !isOver.exchange(true, ordering: .relaxed) { body(error) }
+        }
+        deinit { reached(CancellationError()) }
+    }
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        var base: MessageStream<Element>.AsyncIterator
+        let end: End
+
+        mutating func next() async throws -> Element? {
+            do {
+                let value = try await base.next()
+                if value == nil { end.reached(nil) }
+                return value
+            } catch {
+                end.reached(error)
+                throw error
+            }
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(base: source.makeAsyncIterator(), end: end) }
+}

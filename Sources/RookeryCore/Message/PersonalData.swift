@@ -1,0 +1,13 @@
+/// Kinds of personal data.
+public enum PersonalData: String, Sendable, CaseIterable {
+    /// Email addresses.
+    case email
+    /// Names of people.
+    case name
+    /// Telephone numbers.
+    case phone
+    /// Postal addresses.
+    case address
+    /// Free text, which may hold anything.
+    case notes
+}

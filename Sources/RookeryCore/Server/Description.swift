@@ -1,0 +1,53 @@
+package import RookeryWire
+
+/// What a server tells about itself at ``pattern``, as gRPC's reflection does: its commands, with their patterns, kinds,
+/// schemas, errors and doc comments.
+package struct Description: Sendable {
+    /// The pattern at which it is asked.
+    package static let pattern: Pattern = "$rookery.describe"
+    /// The version of the answer's form.
+    package static let version = 1
+
+    /// The service's name.
+    package let service: String
+    /// What it serves, besides what every Rookery server does.
+    package let commands: [Command]
+
+    package init(service: String, commands: [Command]) {
+        self.service = service
+        self.commands = commands
+    }
+
+    /// `{rookery: 1, service, commands: […], schemas: {…}}`; schemas are JSON Schema, and refer to `#/schemas/`.
+    package var jsonValue: JSONValue {
+        var writer = JSONSchemaWriter(references: "#/schemas/")
+        let described = commands.map { JSONValue.object(Self.describe($0, &writer)) }
+        return [
+            "rookery": .int(Int64(Self.version)), "service": .string(service), "commands": .array(described),
+            "schemas": .object(writer.definitions),
+        ]
+    }
+
+    private static func describe(_ command: Command, _ writer: inout JSONSchemaWriter) -> JSONObject {
+        var object: JSONObject = [
+            "name": .string(command.name), "pattern": command.pattern.value, "kind": .string(command.kind.rawValue),
+        ]
+        object["contract"] = command.contract.map { .string($0) }
+        object["description"] = command.documentation.map { .string($0) }
+        if !command.alternatives.isEmpty { object["alternatives"] = .array(command.alternatives.map(\.value)) }
+        object["idempotency"] = command.kind == .event ? nil : .string(command.idempotency.rawValue)
+        object["timeoutMs"] = command.timeout.map { .int($0.milliseconds) }
+        object["group"] = command.group == Command.defaultGroup ? nil : .string(command.group)
+        object["request"] = writer.schema(of: command.request)
+        object["reply"] = command.reply.map { writer.schema(of: $0) }
+        object["errors"] = command.errors.map { .array($0.map { .string($0.rawValue) }) }
+        return object
+    }
+
+    /// Answers ``pattern``. The text is made once.
+    package var route: Route {
+        let command = Command("describe", pattern: Self.pattern, idempotency: .safe, group: Health.command.group)
+        let text = RawJSON(jsonValue.jsonText)
+        return Route(command) { _, sink in sink.reply(text) }
+    }
+}

@@ -1,0 +1,17 @@
+/// Two commands that are no events have one pattern.
+public struct DuplicatePattern: Error, CustomStringConvertible {
+    /// The pattern.
+    public let pattern: Pattern
+    /// The commands' names.
+    public let commands: [String]
+
+    package init(pattern: Pattern, commands: [String]) {
+        self.pattern = pattern
+        self.commands = commands
+    }
+
+    /// Names pattern and commands.
+    public var description: String {
+        "the pattern \(pattern) is registered by \(commands.joined(separator: " and ")); only events may share one"
+    }
+}

@@ -1,0 +1,90 @@
+package import Tracing
+import Synchronization
+
+/// Keeps the spans of the last traces in memory, and continues traces by W3C `traceparent`: for demonstrations, and for
+/// whatever looks at a running process. Nothing that a peer does makes it grow.
+package final class BoundedTracer: Tracer {
+    package typealias Span = BoundedSpan
+
+    private struct State {
+        var traces: [String: [RecordedSpan]] = [:]
+        /// In the order in which they were first heard of, from `first` on.
+        var order: [String] = []
+        var first = 0
+    }
+
+    private let traceLimit: Int
+    private let spanLimit: Int
+    private let state = Mutex(State())
+
+    /// Keeps the last `traces` traces, by default 1000, and of each the first `spans` spans, by default 128.
+    package init(traces: Int = 1000, spans: Int = 128) {
+        traceLimit = max(1, traces)
+        spanLimit = max(1, spans)
+    }
+
+    /// The spans of a trace that have ended, in the order in which they began.
+    package func spans(of traceID: String) -> [RecordedSpan] {
+        state.withLock { $0.traces[traceID] ?? [] }.sorted { $0.start < $1.start }
+    }
+
+    /// How many spans are kept.
+    package var count: Int { state.withLock { $0.traces.values.reduce(0) { $0 + $1.count } } }
+
+    func record(_ span: RecordedSpan) {
+        state.withLock { state in
+            if state.traces[span.traceID] == nil {
+                state.order.append(span.traceID)
+                if state.order.count - state.first > traceLimit {
+                    state.traces[state.order[state.first]] = nil
+                    state.first += 1
+                }
+                // Now and then, so that each costs little.
+                if state.first > traceLimit {
+                    state.order.removeFirst(state.first)
+                    state.first = 0
+                }
+            }
+            guard state.traces[span.traceID, default: []].count < spanLimit else { return }
+            state.traces[span.traceID, default: []].append(span)
+        }
+    }
+
+    // MARK: Tracer
+
+    package func startSpan<Instant: TracerInstant>(
+        _ operationName: String, context: @autoclosure () -> ServiceContext, ofKind kind: SpanKind,
+        at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
+    ) -> BoundedSpan {
+        var context = context()
+        let parent = context[SpanIdentityKey.self]
+        let identity = Traceparent(
+            traceID: parent?.traceID ?? Traceparent.random().traceID, spanID: Traceparent.newSpanID(), flags: 0x03)
+        context[SpanIdentityKey.self] = identity
+        return BoundedSpan(
+            operationName, kind, context, identity, parentID: parent?.spanID, start: instant().nanosecondsSinceEpoch,
+            self)
+    }
+
+    package func forceFlush() {}
+
+    package func inject<Carrier, Inject: Injector>(
+        _ context: ServiceContext, into carrier: inout Carrier, using injector: Inject
+    ) where Inject.Carrier == Carrier {
+        guard let identity = context[SpanIdentityKey.self] else { return }
+        injector.inject(identity.description, forKey: MetadataName.traceparent, into: &carrier)
+    }
+
+    package func extract<Carrier, Extract: Extractor>(
+        _ carrier: Carrier, into context: inout ServiceContext, using extractor: Extract
+    ) where Extract.Carrier == Carrier {
+        guard let text = extractor.extract(key: MetadataName.traceparent, from: carrier),
+            let identity = Traceparent(text)
+        else { return }
+        context[SpanIdentityKey.self] = identity
+    }
+}
+
+private enum SpanIdentityKey: ServiceContextKey {
+    typealias Value = Traceparent
+}

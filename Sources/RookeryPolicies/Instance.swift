@@ -1,0 +1,32 @@
+/// One of the processes that serve a destination.
+public struct Instance: Sendable, Hashable, CustomStringConvertible {
+    /// Its host: a name or an address.
+    public let host: String
+    /// Its port.
+    public let port: Int
+
+    /// Names one.
+    public init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Reads `HOST:PORT` or `[IPV6]:PORT`; nil when it is neither.
+    public init?(_ text: some StringProtocol) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else { return nil }
+        var host = text[..<colon]
+        if host.first == "[" {
+            guard host.last == "]" else { return nil }
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        guard !host.isEmpty, !host.contains(where: { $0.isWhitespace || $0 == "," }) else { return nil }
+        self.init(host: String(host), port: port)
+    }
+
+    /// `HOST:PORT`, with brackets around an IPv6 address.
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}

@@ -1,0 +1,17 @@
+// What code written by the macros calls has to be public; an underscore says that it is no promise. Inside this package
+// the same types go by their plain names.
+
+/// See ``_ValueWriter``.
+@usableFromInline package typealias ValueWriter = _ValueWriter
+/// See ``_ValueReader``.
+@usableFromInline package typealias ValueReader = _ValueReader
+/// See ``_ValueFormat``.
+@usableFromInline package typealias ValueFormat = _ValueFormat
+/// See ``_ValueKind``.
+@usableFromInline package typealias ValueKind = _ValueKind
+/// See ``_ValueNumber``.
+@usableFromInline package typealias ValueNumber = _ValueNumber
+/// See ``_MemberName``.
+@usableFromInline package typealias MemberName = _MemberName
+/// See ``_Members``.
+@usableFromInline package typealias Members = _Members
