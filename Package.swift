@@ -262,6 +262,8 @@ let package = Package(
             dependencies: ["RookeryCommand", "Rookery", "RookeryTesting", nioCore, nioPosix],
             swiftSettings: settings),
         .testTarget(
+            name: "PetProContractsTests", dependencies: ["PetProContracts", "Rookery"], swiftSettings: settings),
+        .testTarget(
             name: "PetProStorageTests",
             dependencies: [
                 "PetProRuntime", "PetProStorage", grdb, "PetProContracts", "RookeryTesting", "Rookery", logging,

@@ -21,7 +21,7 @@ public struct Gateway: Service {
         /// What clients may ask for.
         public var limits = HTTPLimits()
         /// How many requests of an operation are answered at once, and what becomes of the others.
-        public var shedding = Shedding()
+        package var shedding = Shedding()
         /// How many requests that need a password hashed are answered at once, of each such operation; the others wait, each
         /// client address in turn. Default 8.
         public var hashes = 8

@@ -145,7 +145,7 @@ public struct CreateProduct {
     @InRange(ID.range) public var vendorId: Int
     @Line(1...64) public var sku: String
     @Line(1...120) public var name: String
-    @Amount(Price.range) public var price: Money
+    public var price: Money
     /// The vendor's currency, which the price must have.
     public var currency: Currency
     @Items(1...5) @Distinct public var species: [Species]

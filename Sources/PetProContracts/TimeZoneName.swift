@@ -12,8 +12,12 @@ public struct TimeZoneName: RawRepresentable, MessageValue, Hashable, CustomStri
         self.rawValue = rawValue
     }
 
-    /// For violations.
-    public static var expected: String? { "an IANA time zone, such as Europe/Berlin" }
+    /// Reads a name. One that is unknown is a violation.
+    public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> TimeZoneName? {
+        try decoder.text(
+            "a time zone", violation: "timeZone", "must be an IANA time zone, such as Europe/Berlin"
+        ) { TimeZoneName(rawValue: $0) }
+    }
 
     /// `UTC`
     public static let utc = TimeZoneName(known: "UTC")

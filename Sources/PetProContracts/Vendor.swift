@@ -252,7 +252,7 @@ public struct AddService {
     @InRange(ID.range) public var vendorId: Int
     @Line(1...120) public var name: String
     @InRange(5...720) @MultipleOf(Grid.minutes) public var durationMinutes: Int
-    @Amount(Price.range) public var price: Money
+    public var price: Money
     @Items(1...5) @Distinct public var species: [Species]
     @InRange(0...240) @MultipleOf(Grid.minutes) public var bufferMinutes: Int = 0
 }
@@ -263,7 +263,7 @@ public struct UpdateService {
     @InRange(ID.range) public var serviceId: Int
     @Line(1...120) public var name: String?
     @InRange(5...720) @MultipleOf(Grid.minutes) public var durationMinutes: Int?
-    @Amount(Price.range) public var price: Money?
+    public var price: Money?
     @Items(1...5) @Distinct public var species: [Species]?
     @InRange(0...240) @MultipleOf(Grid.minutes) public var bufferMinutes: Int?
     public var active: Bool?

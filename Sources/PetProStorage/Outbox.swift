@@ -219,7 +219,7 @@ public struct OutboxRelay: Service {
             throw CallError(.cannotConnect, "No address is configured for \(subscriber.rawValue).")
         }
         let command = Command(event.type, pattern: Pattern(event.type), idempotency: .keyed)
-        try await client.request(command, RawJSON(event.payload))
+        try await client._request(command, RawJSON(event.payload))
     }
 
     private func postpone(_ event: UndeliveredEvent, _ error: any Error) async {

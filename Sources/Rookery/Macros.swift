@@ -5,13 +5,14 @@
 /// has a property `description` of its own is described by `debugDescription` instead.
 ///
 /// Properties may be integers, `Double`, `Bool`, `String`, ``RookeryCore/Instant``, ``RookeryCore/LocalDate``,
-/// ``RookeryCore/Money``, other messages, and optionals, arrays and string-keyed dictionaries of them. An absent optional
+/// Foundation's `UUID`, `Date`, `Data` and `URL`, other messages, and optionals, arrays and string-keyed dictionaries of them. An absent optional
 /// is left out of the text, unless marked ``ExplicitNull()``. An enum with a raw type is its raw value; one with payloads
 /// is an object with the case's name at `type`.
 @attached(member, names: named(init))
 @attached(
     extension, conformances: Message, CustomStringConvertible, CustomDebugStringConvertible,
-    names: named(_schema), named(_decode), named(_encode), named(description), named(debugDescription),
+    names: named(_schema), named(_allowsCompression), named(_decode), named(_encode), named(description),
+    named(debugDescription),
     named(RookeryExpressions))
 public macro Message() = #externalMacro(module: "RookeryMacros", type: "MessageMacro")
 
@@ -88,17 +89,9 @@ public macro Text(_ range: ClosedRange<Int>, bytes: Int? = nil) =
 /// A string has a character that is not white space.
 @attached(peer)
 public macro NotBlank() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A number, or each number of an array, lies in the range.
+/// A number, a date or a time, or each of an array, lies in the range: `1...100`, `0...`, `...5`.
 @attached(peer)
-public macro InRange<Bound: Comparable>(_ range: ClosedRange<Bound>) =
-    #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A number, or each number of an array, is at least that.
-@attached(peer)
-public macro InRange<Bound: Comparable>(_ range: PartialRangeFrom<Bound>) =
-    #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A number, or each number of an array, is at most that.
-@attached(peer)
-public macro InRange<Bound: Comparable>(_ range: PartialRangeThrough<Bound>) =
+public macro InRange<Range: RangeExpression>(_ range: Range) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// An integer is a multiple of another.
 @attached(peer)
@@ -106,9 +99,6 @@ public macro MultipleOf(_ divisor: Int) = #externalMacro(module: "RookeryMacros"
 /// An instant lies on a grid of so many minutes, counted from 1970-01-01T00:00:00Z.
 @attached(peer)
 public macro WholeMinutes(_ minutes: Int) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// An amount of money, in minor units, lies in the range.
-@attached(peer)
-public macro Amount(_ range: ClosedRange<Int>) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// An array has no element twice.
 @attached(peer)
 public macro Distinct() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
@@ -128,7 +118,7 @@ public macro WireName(_ name: String) = #externalMacro(module: "RookeryMacros", 
 /// An optional property is written as `null` when it is nil, instead of left out.
 @attached(peer)
 public macro ExplicitNull() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A secret: never shown in descriptions, logs or errors.
+/// A secret: never shown in descriptions, logs or errors, and its message is never compressed.
 @attached(peer)
 public macro Sensitive() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Personal data: never shown in descriptions, logs or errors.

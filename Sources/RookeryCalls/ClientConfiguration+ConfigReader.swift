@@ -44,6 +44,13 @@ extension ClientConfiguration {
         }
     }
 
+    /// Sets one of the settings by its key, as in configuration: `breaker.mode` to `observe`, `retry.maximumAttempts` to `5`.
+    /// `docs/resilience.md` lists them. Throws ``InvalidSetting`` when there is no such setting, or when the value cannot be
+    /// read; whether it can work is found out when the client is made.
+    public mutating func set(_ key: String, to value: String) throws(InvalidSetting) {
+        try ConfigSetting.set(key, to: value, in: &self, of: Self.settings)
+    }
+
     private static func scopes(_ destination: String) -> [[String]] {
         [["rookery", "destinations", destination], ["rookery", "client"]]
     }
@@ -102,6 +109,11 @@ extension ClientConfiguration {
             .integer("ejection.minimumCalls", \.ejection.minimumCalls),
             .real("ejection.deviations", \.ejection.deviations),
             .duration("connectTimeout", \.connectTimeout),
+            .boolean("negotiates", \.negotiates),
+            .boolean("compresses", \.compresses),
+            .boolean("sendsMetadata", \.sendsMetadata),
+            .integer("frameLimit", \.frameLimit),
+            .integer("streamBuffer", \.streamBuffer),
             .duration("reconnect.base", \.reconnect.base),
             .real("reconnect.factor", \.reconnect.factor),
             .real("reconnect.jitter", \.reconnect.jitter),

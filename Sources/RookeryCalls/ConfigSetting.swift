@@ -22,6 +22,16 @@ package struct ConfigSetting<Root> {
         if let found { try apply(&root, found.value, found.key) }
     }
 
+    /// Sets the one of that key. Throws when there is none, or when the text is no value of it.
+    package static func set(
+        _ key: String, to text: String, in root: inout Root, of settings: [ConfigSetting]
+    ) throws(InvalidSetting) {
+        guard let setting = settings.first(where: { $0.key == key }) else {
+            throw InvalidSetting(key, "one of \(settings.map(\.key).sorted().joined(separator: ", "))")
+        }
+        try setting.apply(&root, try setting.kind.parse(text, key), key)
+    }
+
     /// Its value, and the keys under which it is looked for, the first one first.
     package func shown(_ root: Root, _ scopes: [[String]]) -> ShownSetting {
         ShownSetting(keys: scopes.map { ($0 + [key]).joined(separator: ".") }, value: show(root))
@@ -30,6 +40,17 @@ package struct ConfigSetting<Root> {
     package static func integer(_ key: String, _ path: WritableKeyPath<Root, Int>) -> ConfigSetting {
         ConfigSetting(key: key, kind: .integer) { (root, value, _) throws(InvalidSetting) in
             if case .integer(let value) = value { root[keyPath: path] = value }
+        } show: {
+            String($0[keyPath: path])
+        }
+    }
+
+    /// `true` or `false`.
+    package static func boolean(_ key: String, _ path: WritableKeyPath<Root, Bool>) -> ConfigSetting {
+        ConfigSetting(key: key, kind: .text) { (root, value, name) throws(InvalidSetting) in
+            guard case .text(let text) = value else { return }
+            guard let isTrue = Bool(text) else { throw InvalidSetting(name, "true or false, not \(text)") }
+            root[keyPath: path] = isTrue
         } show: {
             String($0[keyPath: path])
         }

@@ -32,6 +32,19 @@ package enum ConfigValueKind {
         return .duration(duration)
     }
 
+    /// Reads a value that was written as text.
+    func parse(_ text: String, _ name: String) throws(InvalidSetting) -> Value {
+        let value: Value? =
+            switch self {
+            case .integer: Int(text).map { .integer($0) }
+            case .real: Double(text).map { .real($0) }
+            case .text: .text(text)
+            case .duration: Duration(text: text).map { .duration($0) }
+            }
+        guard let value else { throw InvalidSetting(name, "\(requirement), not \(text)") }
+        return value
+    }
+
     private var requirement: String {
         switch self {
         case .integer: "a whole number"

@@ -220,7 +220,7 @@ enum ConformanceHandlers {
         func event(
             _ pattern: Pattern, _ handler: @escaping @Sendable (JSONValue?) async throws -> (any MessageValue)?
         ) -> Route {
-            .raw(pattern, kind: .event, handler)
+            .raw(pattern, isEvent: true, handler)
         }
         return [
             event("booking.created") { _ in nil },

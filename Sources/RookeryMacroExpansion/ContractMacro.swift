@@ -72,9 +72,7 @@ package struct ContractMacro: PeerMacro {
             entries.append(entry)
         }
         guard isValid else { return [] }
-        // What stands beside a private protocol is no more visible than it.
-        let isPrivate = contract.modifiers.contains { ["private", "fileprivate"].contains($0.name.text) }
-        let access = isPrivate ? "fileprivate " : MessageMacro.access(contract.modifiers)
+        let access = MessageMacro.access(contract.modifiers, in: context)
         let name = contract.name.text
         let documentation = contract.leadingTrivia.documentation
         return [
@@ -196,7 +194,7 @@ package struct ContractMacro: PeerMacro {
             idempotency: \(entry.idempotency), timeout: \(entry.options["timeout"] ?? "nil"), \
             group: \(entry.options["group"] ?? "nil"), errors: \(entry.options["errors"] ?? "nil"), \
             execution: \(entry.options["execution"] ?? ".eventLoop"), documentation: \(entry.documentation.literal), \
-            request: { \(entry.parameter?.type ?? "Empty")._schema }, reply: { \(replySchema(entry)) })
+            request: { \(entry.parameter?.type ?? "_Empty")._schema }, reply: { \(replySchema(entry)) })
             """
         }
         let routes = entries.map { entry in
@@ -245,9 +243,9 @@ package struct ContractMacro: PeerMacro {
 
     private static func client(_ name: String, _ access: String, _ entries: [Entry]) -> DeclSyntax {
         let functions = entries.map { entry in
-            let message = entry.parameter == nil ? "Empty()" : "message"
+            let message = entry.parameter == nil ? "_Empty()" : "message"
             let parameter = entry.parameter.map { "\($0.label) message: \($0.type)" } ?? ""
-            let call = "try await client.\(entry.kind == "event" ? "emit" : entry.kind)"
+            let call = "try await client._\(entry.kind == "event" ? "emit" : entry.kind)"
             return """
                 /// Calls ``\(name)/\(entry.name)`` at the service.
                 \(access)func \(entry.name)(\(parameter)) async throws\(entry.reply.map { " -> \($0)" } ?? "") {
@@ -285,7 +283,7 @@ package struct ContractMacro: PeerMacro {
                 /// Does what ``\(entry.name)Handler`` says. Throws ``StubMethodNotSet`` without it.
                 \(access)func \(entry.name)(\(parameter)) async throws\(reply) {
                 guard let handler = self.\(entry.name)Handler else {
-                throw StubMethodNotSet(\("\(name).\(entry.name)".literal))
+                throw StubMethodNotSet(_method: \("\(name).\(entry.name)".literal))
                 }
                 return try await handler(\(entry.parameter == nil ? "" : "message"))
                 }

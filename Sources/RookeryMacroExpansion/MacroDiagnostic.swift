@@ -18,7 +18,7 @@ struct MacroDiagnostic: DiagnosticMessage {
     static let unsupportedType = Self(
         id: "unsupportedType",
         message:
-            "this type cannot stand in a message; use a number, Bool, String, Instant, LocalDate, Money, UUID, Date, "
+            "this type cannot stand in a message; use a number, Bool, String, Instant, LocalDate, UUID, Date, "
             + "Data, URL, an optional, an array, a dictionary keyed by String, or another @Message type")
     static let lazyProperty = Self(id: "lazyProperty", message: "a message property cannot be lazy or weak")
     static let tuplePattern = Self(id: "tuplePattern", message: "a message property must be a single name")

@@ -48,6 +48,11 @@ extension String {
         return String(dropFirst().dropLast())
     }
 
+    /// Without these characters at its ends.
+    func trimmingCharacters(_ characters: String) -> String {
+        String(drop { characters.contains($0) }.reversed().drop { characters.contains($0) }.reversed())
+    }
+
     /// As a Swift string literal.
     var literal: String {
         let escaped = map { character in
@@ -113,7 +118,7 @@ extension AttributeListSyntax {
         let rules = [
             "Length": "length", "Line": "line", "Text": "text", "NotBlank": "notBlank", "InRange": "inRange",
             "Email": "email", "Matches": "matches", "Items": "items", "Distinct": "distinct",
-            "MultipleOf": "multiple", "WholeMinutes": "wholeMinutes", "Amount": "amount",
+            "MultipleOf": "multiple", "WholeMinutes": "wholeMinutes",
         ]
         return compactMap { element in
             guard let attribute = element.as(AttributeSyntax.self),
@@ -305,6 +310,20 @@ struct FieldCode {
 }
 
 extension [MessageField] {
+    /// An expression for whether a message with these members may be compressed; nil where nothing speaks against it.
+    var mayCompress: String? {
+        if contains(where: \.isSensitive) { return "false" }
+        let standard: Set = [
+            "Bool", "String", "Int", "Int8", "Int16", "Int32", "Int64", "UInt", "UInt8", "UInt16", "UInt32", "UInt64",
+            "Double", "Float", "Instant", "LocalDate", "UUID", "Date", "Data", "URL", "JSONValue",
+        ]
+        // Lists are left out: a message may hold a list of its own kind.
+        let single = filter { !$0.type.hasPrefix("[") && !$0.type.contains("<") }
+        let types = Set(single.map { $0.type.trimmingCharacters("? ") }).subtracting(standard)
+        if types.isEmpty { return nil }
+        return types.sorted().map { "(\($0)).self._allowsCompression" }.joined(separator: " && ")
+    }
+
     /// Reports members that would have one name in the text.
     func reportDuplicates(at nodes: [Syntax], in context: some MacroExpansionContext) {
         var seen: Set<String> = []

@@ -10,12 +10,16 @@ package struct MessageMacro {
         var isValid = true
     }
 
-    /// What members that are as visible as their type are declared with: `public ` or `package `, or nothing.
-    static func access(_ modifiers: DeclModifierListSyntax) -> String {
-        for modifier in modifiers where ["public", "package"].contains(modifier.name.text) {
-            return modifier.name.text + " "
+    /// What members that are as visible as their type are declared with: `public `, `package `, `fileprivate `, or nothing.
+    static func access(_ modifiers: DeclModifierListSyntax, in context: some MacroExpansionContext) -> String {
+        // What stands beside, or inside, a private declaration is no more visible than it.
+        let around = context.lexicalContext.compactMap { $0.asProtocol((any WithModifiersSyntax).self)?.modifiers }
+        let names = modifiers.map(\.name.text)
+        let isHidden = ([modifiers] + around).contains { list in
+            list.contains { ["private", "fileprivate"].contains($0.name.text) }
         }
-        return ""
+        if isHidden { return "fileprivate " }
+        return names.first { ["public", "package"].contains($0) }.map { $0 + " " } ?? ""
     }
 
     /// The stored properties of a struct. Only reports what is wrong when asked, because two roles look at them.
@@ -102,7 +106,7 @@ extension MessageMacro: MemberMacro {
         guard let declaration = declaration.as(StructDeclSyntax.self) else { return [] }
         let properties = properties(of: declaration, reportingTo: nil)
         guard properties.isValid else { return [] }
-        let access = access(declaration.modifiers)
+        let access = access(declaration.modifiers, in: context)
         let parameters = properties.fields.map { field in
             let value = field.defaultValue ?? (field.isOptional ? "nil" : nil)
             return "\(field.name): \(field.type)\(value.map { " = \($0)" } ?? "")"
@@ -152,7 +156,7 @@ extension MessageMacro: ExtensionMacro {
         }
         let code = FieldCode(fields: properties.fields, in: context)
         return conformance(
-            declaration, type,
+            declaration, type, in: context, fields: properties.fields,
             decode: code.decode { "return Self(\($0))" },
             encode:
                 "writer.beginObject(\(code.count(of: code.property)))\n\(code.encode(code.property))\nwriter.endObject()",
@@ -174,7 +178,7 @@ extension MessageMacro: ExtensionMacro {
             let source: DeclSyntax = """
                 extension \(raw: type.trimmedDescription): Message {
                 /// The raw values.
-                \(raw: access(declaration.modifiers))static var _schema: Schema {
+                \(raw: access(declaration.modifiers, in: context))static var _schema: Schema {
                 ._enumeration(Self.self, \(raw: declaration.leadingTrivia.documentation.literal), \
                 [\(raw: names.joined(separator: ", "))])
                 }
@@ -187,6 +191,7 @@ extension MessageMacro: ExtensionMacro {
         var describeCases: [String] = []
         var tags: [String] = []
         var schemas: [String] = []
+        var allFields: [MessageField] = []
         let tagName = context.makeUniqueName("tag").text
         for caseDeclaration in cases {
             for element in caseDeclaration.elements {
@@ -196,6 +201,7 @@ extension MessageMacro: ExtensionMacro {
                 if tags.contains(tag) { context.report(.duplicateName, at: element) }
                 tags.append(tag)
                 let code = FieldCode(fields: fields, in: context)
+                allFields += fields
                 let documentation = caseDeclaration.leadingTrivia.documentation.literal
                 schemas.append("(\(tag.literal), \(documentation), \(code.schema))")
                 let pattern = ".`\(name)`\(code.casePattern)"
@@ -210,7 +216,7 @@ extension MessageMacro: ExtensionMacro {
             }
         }
         return conformance(
-            declaration, type,
+            declaration, type, in: context, fields: allFields,
             decode: """
                 guard let \(tagName) = try decoder.tag() else { return nil }
                 switch \(tagName) {
@@ -275,10 +281,11 @@ extension MessageMacro: ExtensionMacro {
     }
 
     private static func conformance(
-        _ declaration: some DeclGroupSyntax, _ type: some TypeSyntaxProtocol, decode: String, encode: String,
-        description: String, schema: String, generics: GenericParameterClauseSyntax?, support: String = ""
+        _ declaration: some DeclGroupSyntax, _ type: some TypeSyntaxProtocol, in context: some MacroExpansionContext,
+        fields: [MessageField], decode: String, encode: String, description: String, schema: String,
+        generics: GenericParameterClauseSyntax?, support: String = ""
     ) -> [ExtensionDeclSyntax] {
-        let access = access(declaration.modifiers)
+        let access = access(declaration.modifiers, in: context)
         // Swift shows a value by its `description`. When that is a member of the message, secrets and all, or the author's
         // own, it shows `debugDescription` instead, as long as there is no conformance to `CustomStringConvertible`.
         let isTaken = declaration.memberBlock.members.contains { $0.decl.declares("description") }
@@ -286,6 +293,10 @@ extension MessageMacro: ExtensionMacro {
         let open = generics?.parameters.filter { $0.inheritedType == nil }.map { "\($0.name.text): MessageValue" } ?? []
         let requirements = open.isEmpty ? "" : "where \(open.joined(separator: ", "))"
         let describes = isTaken ? "CustomDebugStringConvertible" : "CustomStringConvertible"
+        let compression =
+            fields.mayCompress.map {
+                "/// A secret, or what holds one, is not compressed.\n\(access)static var _allowsCompression: Bool { \($0) }\n\n"
+            } ?? ""
         let declaration: DeclSyntax = """
             extension \(raw: type.trimmedDescription): Message, \(raw: describes) \(raw: requirements) {
             \(raw: support)/// What the declaration says.
@@ -293,7 +304,7 @@ extension MessageMacro: ExtensionMacro {
             \(raw: schema)
             }
 
-            /// Reads the message; everything wrong with it is among the decoder's violations.
+            \(raw: compression)/// Reads the message; everything wrong with it is among the decoder's violations.
             \(raw: access)static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> Self? {
             \(raw: decode)
             }

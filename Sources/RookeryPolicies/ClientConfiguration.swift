@@ -12,98 +12,98 @@ public struct ClientConfiguration: Sendable {
     /// What the service is called, in logs, metrics and errors. Default: its address.
     public var name: String
     /// Where its instances are.
-    public var instances: InstanceSource
+    package var instances: InstanceSource
     /// How long a call may take when neither the caller nor the command says, all attempts included; for streams, how long
     /// they may be silent. Default 5000 ms.
     public var timeout: Duration = .milliseconds(5000)
     /// How many calls of each group of commands may be under way.
-    public var concurrency = Concurrency()
+    package var concurrency = Concurrency()
     /// Which calls are made again.
-    public var retry = Retry()
+    package var retry = Retry()
     /// How many of them.
-    public var budget = Budget()
+    package var budget = Budget()
     /// When calls are refused: one breaker for each group of commands, and one for each instance.
-    public var breaker = Breaker()
+    package var breaker = Breaker()
     /// Which instance is called.
-    public var balancing = Balancing.roundRobin
+    package var balancing = Balancing.roundRobin
     /// Which instance is left out.
-    public var ejection = Ejection()
+    package var ejection = Ejection()
     /// A new instance gets its full share after that time. Default 10 s.
-    public var slowStart: Duration = .seconds(10)
+    package var slowStart: Duration = .seconds(10)
     /// How fast latencies are forgotten when balancing by them. Default 10 s.
-    public var latencyDecay: Duration = .seconds(10)
+    package var latencyDecay: Duration = .seconds(10)
     /// How long connecting may take. Default 1 s.
-    public var connectTimeout: Duration = .seconds(1)
+    package var connectTimeout: Duration = .seconds(1)
     /// How long an instance that cannot be reached is left alone.
-    public var reconnect = Reconnect()
+    package var reconnect = Reconnect()
     /// The connections to each instance.
-    public var pool = Pool()
+    package var pool = Pool()
     /// Other settings for some groups of commands, by their names.
-    public var groups: [String: GroupConfiguration] = [:]
+    package var groups: [String: GroupConfiguration] = [:]
     /// Other settings for some commands, by their names on the wire: `create-booking`.
-    public var commands: [String: CommandConfiguration] = [:]
+    package var commands: [String: CommandConfiguration] = [:]
 
     /// The largest frame body, sent or received, in bytes. Default 8 MiB.
-    public var frameLimit = FrameDecoder.defaultFrameLimit
+    package var frameLimit = FrameDecoder.defaultFrameLimit
     /// Values of a stream that are kept for a consumer that is busy; at that number its connection is not read. Default 256.
-    public var streamBuffer = 256
+    package var streamBuffer = 256
     /// Whether metadata is sent to plain peers too, the remaining time among it. Released versions of Nest ignore it, strict
     /// receivers of other makes may refuse it. Default false; Rookery servers always get it.
     public var sendsMetadata = false
     /// Whether a hello is said, so that a Rookery server speaks binary frames. A Nest server answers that it has no handler
     /// for it and sees nothing else. Default true.
-    public var negotiates = true
+    package var negotiates = true
     /// Which serializer negotiated frames use. Default: JSON.
     public var serializers = SerializerChoice()
     /// Whether large payloads of negotiated frames may be compressed, both ways. Default true.
-    public var compresses = true
+    package var compresses = true
 
     /// How many calls of each group of commands may be under way.
-    public struct Concurrency: Sendable, Hashable {
+    package struct Concurrency: Sendable, Hashable {
         /// Default `.enforce`.
-        public var mode = GuardMode.enforce
+        package var mode = GuardMode.enforce
         /// Further calls of the group fail at once. Default 1024.
-        public var maximumCalls = 1024
+        package var maximumCalls = 1024
         package init() {}
     }
 
     /// The connections to an instance.
-    public struct Pool: Sendable, Hashable {
+    package struct Pool: Sendable, Hashable {
         /// The most. Default 4.
-        public var maximumConnections = 4
+        package var maximumConnections = 4
         /// Calls in flight on each connection before there is another one. Default 100.
-        public var growAt = 100
+        package var growAt = 100
         /// Calls that wait for a connection to be there; further ones fail at once. Default 100.
-        public var maximumWaiting = 100
+        package var maximumWaiting = 100
         /// Calls under way on each connection; further ones fail at once. Default 10 000.
-        public var maximumPendingCalls = 10_000
+        package var maximumPendingCalls = 10_000
         /// A connection on which nothing has come for so long is asked whether it lives. Default 30 s.
-        public var pingAfter: Duration = .seconds(30)
+        package var pingAfter: Duration = .seconds(30)
         /// How long it may take to answer that. Default 10 s.
-        public var pingTimeout: Duration = .seconds(10)
+        package var pingTimeout: Duration = .seconds(10)
         package init() {}
     }
 
     /// What differs for one group of commands.
-    public struct GroupConfiguration: Sendable, Hashable {
+    package struct GroupConfiguration: Sendable, Hashable {
         /// How many of its calls may be under way.
-        public var maximumCalls: Int?
+        package var maximumCalls: Int?
         /// Nothing differs.
-        public init() {}
+        package init() {}
     }
 
     /// What differs for one command.
-    public struct CommandConfiguration: Sendable, Hashable {
+    package struct CommandConfiguration: Sendable, Hashable {
         /// How long a call may take.
-        public var timeout: Duration?
+        package var timeout: Duration?
         /// Attempts of one call.
-        public var maximumAttempts: Int?
+        package var maximumAttempts: Int?
         /// Nothing differs.
-        public init() {}
+        package init() {}
     }
 
     /// The defaults, for a service whose instances are known.
-    public init(_ name: String, instances: InstanceSource) {
+    package init(_ name: String, instances: InstanceSource) {
         self.name = name
         self.instances = instances
     }
@@ -125,7 +125,7 @@ public struct ClientConfiguration: Sendable {
     }
 
     /// Throws ``InvalidSetting`` for the first setting that cannot work.
-    public func validate() throws(InvalidSetting) {
+    package func validate() throws(InvalidSetting) {
         for (key, value) in [
             ("timeout", timeout), ("retry.attemptTimeout", retry.attemptTimeout), ("budget.window", budget.window),
             ("breaker.window", breaker.window), ("breaker.openDuration", breaker.openDuration),

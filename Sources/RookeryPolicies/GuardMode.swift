@@ -1,5 +1,5 @@
 /// How far a guard goes. Every guard has one.
-public enum GuardMode: String, Sendable, Hashable, CaseIterable {
+package enum GuardMode: String, Sendable, Hashable, CaseIterable {
     /// Decides nothing.
     case off
     /// Decides, counts and logs what it would have done, and changes nothing.

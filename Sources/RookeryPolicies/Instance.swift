@@ -6,13 +6,13 @@ public struct Instance: Sendable, Hashable, CustomStringConvertible {
     public let port: Int
 
     /// Names one.
-    public init(host: String, port: Int) {
+    package init(host: String, port: Int) {
         self.host = host
         self.port = port
     }
 
     /// Reads `HOST:PORT` or `[IPV6]:PORT`; nil when it is neither.
-    public init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65_535).contains(port)
         else { return nil }

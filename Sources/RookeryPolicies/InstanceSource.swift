@@ -1,5 +1,5 @@
 /// Where the instances of a service are found.
-public enum InstanceSource: Sendable, Hashable, CustomStringConvertible {
+package enum InstanceSource: Sendable, Hashable, CustomStringConvertible {
     /// These.
     case list([Instance])
     /// Those that a file lists, one `HOST:PORT` a line. It is read again each second.
@@ -9,7 +9,7 @@ public enum InstanceSource: Sendable, Hashable, CustomStringConvertible {
 
     /// Reads `HOST:PORT`, several of them with commas in between, `file:PATH`, or `dns:HOST:PORT`; nil when it is none of
     /// them.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         if text.hasPrefix("file:") {
             let path = String(text.dropFirst("file:".count))
             if path.isEmpty { return nil }
@@ -26,7 +26,7 @@ public enum InstanceSource: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// As it is read.
-    public var description: String {
+    package var description: String {
         switch self {
         case .list(let instances): instances.map(\.description).joined(separator: ",")
         case .file(let path): "file:\(path)"

@@ -1,12 +1,11 @@
 /// A setting that cannot be read, or cannot work.
 public struct InvalidSetting: Error, Sendable, Hashable, CustomStringConvertible {
     /// The setting, as in configuration: `retry.maximumAttempts`.
-    public let key: String
+    package let key: String
     /// What it must be.
-    public let requirement: String
+    package let requirement: String
 
-    /// Names key and requirement.
-    public init(_ key: String, _ requirement: String) {
+    package init(_ key: String, _ requirement: String) {
         self.key = key
         self.requirement = requirement
     }

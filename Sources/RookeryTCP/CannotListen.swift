@@ -1,9 +1,9 @@
 /// The address a server was to listen on cannot be bound.
 public struct CannotListen: Error, CustomStringConvertible {
     /// The address.
-    public let host: String
+    package let host: String
     /// The port.
-    public let port: Int
+    package let port: Int
     let cause: String
 
     /// Names them.

@@ -71,11 +71,11 @@ public final class RookeryServer: Service {
         self.health = health
     }
 
-    /// The same server with interceptors around every command of its services, outside those that they have. To be run in
+    /// The same server with an interceptor around every command of its services, outside those that they have. To be run in
     /// place of this one.
-    public func intercepted(by interceptors: any Interceptor...) -> RookeryServer {
+    public func intercepted(by interceptor: any Interceptor) -> RookeryServer {
         var shared = self.shared
-        shared.router = shared.router.intercepted(by: interceptors)
+        shared.router = shared.router.intercepted(by: [interceptor])
         return RookeryServer(shared, health)
     }
 

@@ -19,6 +19,13 @@ extension ServerConfiguration {
         }
     }
 
+    /// Sets one of the settings by its key, as in configuration: `limits.connections` to `500`, `shedding.mode` to `off`.
+    /// `docs/resilience.md` lists them. Throws ``RookeryPolicies/InvalidSetting`` when there is no such setting, or when the
+    /// value cannot be read; whether it can work is found out when the server is made.
+    public mutating func set(_ key: String, to value: String) throws(InvalidSetting) {
+        try ConfigSetting.set(key, to: value, in: &self, of: Self.settings)
+    }
+
     private static func scopes(_ service: String) -> [[String]] {
         [["rookery", "services", service], ["rookery", "server"]]
     }
@@ -39,6 +46,7 @@ extension ServerConfiguration {
             .duration("limits.incompleteFrame", \.limits.incompleteFrame),
             .duration("limits.idle", \.limits.idle),
             .integer("limits.unsentPause", \.limits.unsentPause),
+            .boolean("negotiates", \.negotiates),
             .duration("drainTimeout", \.drainTimeout),
             .duration("connectionAge", \.ageOrNever),
         ] + ConfigSetting.shedding(\.shedding)

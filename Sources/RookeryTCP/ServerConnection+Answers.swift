@@ -71,7 +71,7 @@ extension ServerConnection {
     }
 
     private func mayCompressElsewhere<Value: MessageValue>(_: Value.Type) -> Bool {
-        (negotiated?.compresses ?? false) && Value.allowsCompression
+        (negotiated?.compresses ?? false) && Value._allowsCompression
     }
 
     /// Writes a binary frame with a payload. One that is large is compressed by another thread, and `done` called when it is

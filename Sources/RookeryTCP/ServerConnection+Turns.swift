@@ -128,6 +128,6 @@ extension ServerConnection {
 extension Criticality {
     /// What a message's metadata says of it.
     init(of metadata: [String: String]) {
-        self = metadata[MetadataName.criticality].flatMap { Criticality(rawValue: $0) } ?? .default
+        self = metadata[MetadataName.criticality].flatMap { Criticality(name: $0) } ?? .default
     }
 }

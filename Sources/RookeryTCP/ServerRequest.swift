@@ -227,13 +227,13 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     }
 
     func value<Value: MessageValue>(_ value: Value) async throws {
-        // An actor's handler calls from the actor.
-        guard connection.executor.eventLoop.inEventLoop else { return try await valueOnLoop(value) }
-        try await send(value)
+        if connection.executor.eventLoop.inEventLoop { return try await send(value) }
+        // An actor's handler calls from the actor, a `.concurrent` one from the global pool, which it prefers.
+        try await withTaskExecutorPreference(connection.executor) { try await sendOnLoop(value) }
     }
 
     /// `@concurrent` goes to the task's preferred executor, which is the loop's.
-    @concurrent private func valueOnLoop<Value: MessageValue>(_ value: Value) async throws { try await send(value) }
+    @concurrent private func sendOnLoop<Value: MessageValue>(_ value: Value) async throws { try await send(value) }
 
     private func send<Value: MessageValue>(_ value: Value) async throws {
         try Task.checkCancellation()

@@ -20,7 +20,7 @@ public enum JSONValue: Sendable, Hashable {
     case object(JSONObject)
 
     /// Reads one value from UTF-8 text.
-    public init(parsing bytes: some Sequence<UInt8>) throws(MalformedValue) {
+    package init(parsing bytes: some Sequence<UInt8>) throws(MalformedValue) {
         self = try JSONValue(bytes, format: .json)
     }
 
@@ -67,7 +67,7 @@ public enum JSONValue: Sendable, Hashable {
     }
 
     /// What JavaScript's `if (value)` says.
-    public var isTruthy: Bool {
+    package var isTruthy: Bool {
         switch self {
         case .null: false
         case .bool(let value): value
@@ -153,7 +153,7 @@ public struct JSONObject: Sendable, Hashable, Sequence, ExpressibleByDictionaryL
     private static let indexedFrom = 12
 
     /// An object without members.
-    public init() {}
+    package init() {}
 
     /// An object; the last of duplicate keys wins.
     public init(dictionaryLiteral elements: (String, JSONValue)...) {
@@ -161,9 +161,9 @@ public struct JSONObject: Sendable, Hashable, Sequence, ExpressibleByDictionaryL
     }
 
     /// How many members.
-    public var count: Int { keys.count }
+    package var count: Int { keys.count }
     /// Whether there are none.
-    public var isEmpty: Bool { keys.isEmpty }
+    package var isEmpty: Bool { keys.isEmpty }
 
     /// The member `key`; setting nil changes nothing, because JSON has no absent value.
     public subscript(_ key: String) -> JSONValue? {
@@ -194,16 +194,5 @@ public struct JSONObject: Sendable, Hashable, Sequence, ExpressibleByDictionaryL
     /// The members in order.
     public func makeIterator() -> Zip2Sequence<[String], [JSONValue]>.Iterator {
         zip(keys, values).makeIterator()
-    }
-
-    /// Equal members in equal order.
-    public static func == (left: JSONObject, right: JSONObject) -> Bool {
-        left.keys == right.keys && left.values == right.values
-    }
-
-    /// Hashes the members in order.
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(keys)
-        hasher.combine(values)
     }
 }

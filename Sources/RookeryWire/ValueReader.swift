@@ -1,12 +1,12 @@
 /// Why bytes are not a value of their format.
 public struct MalformedValue: Error, Hashable, CustomStringConvertible {
     /// What was wrong, without any of the bytes themselves.
-    public let reason: String
+    package let reason: String
     /// Where, in bytes from the start.
-    public let offset: Int
+    package let offset: Int
 
     /// Names a fault, for serializers of one's own.
-    public init(reason: String, offset: Int) {
+    package init(reason: String, offset: Int) {
         self.reason = reason
         self.offset = offset
     }

@@ -318,8 +318,7 @@ public struct _ValueWriter: ~Copyable {
     // MARK: Frames
 
     /// Begins a frame of the Nest wire: leaves room for its length. Pass the result to ``endFrame(_:)``.
-    @inlinable
-    public mutating func beginFrame() -> FrameMark {
+    package mutating func beginFrame() -> FrameMark {
         // "123#": bodies of 100 to 999 units, the common size, need no shift at the end.
         let mark = FrameMark(start: written, surplus: surplus)
         reserve(FrameMark.room)
@@ -328,7 +327,7 @@ public struct _ValueWriter: ~Copyable {
     }
 
     /// Ends a frame: writes its length before its body.
-    public mutating func endFrame(_ mark: FrameMark) {
+    package mutating func endFrame(_ mark: FrameMark) {
         let bodyStart = mark.start &+ FrameMark.room
         let units = written &- bodyStart &- (surplus &- mark.surplus)
         var digitCount = 1
@@ -355,7 +354,7 @@ public struct _ValueWriter: ~Copyable {
     }
 
     /// Takes back everything written since the frame began.
-    public mutating func abandonFrame(_ mark: FrameMark) {
+    package mutating func abandonFrame(_ mark: FrameMark) {
         written = mark.start
         surplus = mark.surplus
     }
@@ -379,10 +378,10 @@ public struct _ValueWriter: ~Copyable {
 }
 
 /// Where a frame began in a ``ValueWriter``.
-public struct FrameMark: Sendable {
+package struct FrameMark: Sendable {
     @usableFromInline static let room = 4
     /// Where the frame's body begins, until its end is written.
-    public var bodyStart: Int { start + FrameMark.room }
+    package var bodyStart: Int { start + FrameMark.room }
     @usableFromInline let start: Int
     @usableFromInline let surplus: Int
 

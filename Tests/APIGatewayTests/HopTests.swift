@@ -36,7 +36,7 @@ private struct Calls: Interceptor {
     let caller: String
     let course: Course
 
-    func intercept(_ call: Call, next: (Call) async throws -> Reply) async throws -> Reply {
+    func intercept(_ call: Call, next: CallHandler) async throws -> Reply {
         course.pass("\(caller) calls \(call.command.name)")
         defer { course.pass("\(caller) has an answer of \(call.command.name)") }
         return try await next(call)
@@ -46,7 +46,7 @@ private struct Calls: Interceptor {
 private struct Handlers: Interceptor {
     let course: Course
 
-    func intercept(_ call: Call, next: (Call) async throws -> Reply) async throws -> Reply {
+    func intercept(_ call: Call, next: CallHandler) async throws -> Reply {
         course.pass("\(call.command.name) begins")
         defer { course.pass("\(call.command.name) ends") }
         return try await next(call)

@@ -18,7 +18,7 @@ struct OutboxTests {
 
         var routes: [Route] {
             [
-                .raw("booking.created", kind: .event) { value in
+                .raw("booking.created", isEvent: true) { value in
                     if self.isDown.withLock({ $0 }) { throw RemoteError("DOWN", "down") }
                     self.told.withLock { $0.append(value?["eventId"]?.stringValue ?? "") }
                     return nil
@@ -106,7 +106,7 @@ struct OutboxTests {
         let told = Mutex<[String]>([])
         let other = Signal()
         let routes: [Route] = [
-            .raw("booking.created", kind: .event) { value in
+            .raw("booking.created", isEvent: true) { value in
                 let id = value?["eventId"]?.stringValue ?? ""
                 // The first one is slow, until another booking's event has come.
                 if id == "a1" { await other.wait() }

@@ -190,3 +190,42 @@ struct CommandTests {
         }
     }
 }
+
+@Suite("What a service tells the rookery command", .serialized)
+struct DescriptionCommandTests {
+    @Test("is listed, and described for people, for programs, for TypeScript and as AsyncAPI")
+    func describe() async throws {
+        try await withConformanceServer { port in
+            let address = "127.0.0.1:\(port)"
+            let list = try await rookery("list", address)
+            #expect(list.code == 0 && list.output.contains("request get-booking"))
+            #expect(list.output.contains("GetConformanceBooking → ConformanceBooking"))
+            let text = try await rookery("describe", address, "get-booking")
+            #expect(text.code == 0 && text.output.contains("petName") && !text.output.contains("echo"))
+            let json = try JSONValue(parsing: try await rookery("describe", address, "--json").output)
+            #expect(json["schemas"]?["ConformanceBooking"]?["properties"]?["total"] == ["type": "number"])
+            let types = try await rookery("describe", address, "--typescript").output
+            #expect(types.contains("export interface ConformanceBooking {") && types.contains("  petName: string;"))
+            let document = try JSONValue(parsing: try await rookery("describe", address, "--asyncapi").output)
+            #expect(document["asyncapi"] == "3.0.0")
+            #expect(document["channels"]?["getBooking"]?["address"] == #"{"cmd":"get-booking"}"#)
+            let unknown = try await rookery("describe", address, "get-bokking")
+            #expect(unknown.code == 1)
+        }
+    }
+
+    @Test("is used to find the command by its name, and to name a field that is wrong before anything is sent")
+    func checks() async throws {
+        try await withConformanceServer { port in
+            let address = "127.0.0.1:\(port)"
+            let good = try await rookery("call", address, "get-booking", #"{"id":3}"#)
+            #expect(good.code == 0 && good.output.contains(#""id":3"#))
+            #expect(try await rookery("call", address, "get-booking", #"{"idd":3}"#).code == 2)
+            #expect(try await rookery("call", address, "get-booking", #"{"id":"three"}"#).code == 2)
+            // As it is: then it is the service that refuses.
+            #expect(
+                try await rookery("call", address, #"{"cmd":"get-booking"}"#, #"{"id":"three"}"#, "--no-check").code
+                    == 1)
+        }
+    }
+}

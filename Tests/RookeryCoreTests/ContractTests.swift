@@ -3,6 +3,7 @@ import Rookery
 import RookeryTesting
 import Synchronization
 import Testing
+import Tracing
 
 @Contract
 protocol EchoAPI: Sendable {
@@ -49,18 +50,18 @@ final class EchoService: EchoAPI {
 
     func count(to last: CountTo) async throws -> MessageStream<Int> { MessageStream(Array(0..<last.last)) }
 
-    func who() async throws -> [String: String] { MessageContext.current?.metadata ?? [:] }
+    func who() async throws -> [String: String] { ServiceContext.current?.callMetadata ?? [:] }
 }
 
 private struct Refuse: Interceptor {
-    func intercept(_ call: Call, next: (Call) async throws -> Reply) async throws -> Reply {
+    func intercept(_ call: Call, next: CallHandler) async throws -> Reply {
         if call.command.name == "shout" { throw RemoteError("REFUSED", "not today") }
         return try await next(call)
     }
 }
 
 private struct Tag: Interceptor {
-    func intercept(_ call: Call, next: (Call) async throws -> Reply) async throws -> Reply {
+    func intercept(_ call: Call, next: CallHandler) async throws -> Reply {
         var call = call
         call.metadata["tag"] = "x"
         return try await next(call)
@@ -153,7 +154,7 @@ struct ContractTests {
             ])
         }
         #expect(throws: Never.self) {
-            try Router([.raw("e", kind: .event) { $0 }, .raw("e", kind: .event) { $0 }])
+            try Router([.raw("e", isEvent: true) { $0 }, .raw("e", isEvent: true) { $0 }])
         }
     }
 }

@@ -22,7 +22,6 @@ struct Everything: Hashable {
     var text: String
     var instant: Instant
     var date: LocalDate
-    var price: Money
     var mood: Mood
     var owner: Owner
     var owners: [Owner]
@@ -71,7 +70,7 @@ private func violations<Value: MessageValue>(_: Value.Type, _ text: String, rule
 struct MessageTests {
     static let everything = Everything(
         int: -1, small: 127, unsigned: .max, double: 1.5, bool: true, text: "ž🐶\"", instant: Instant(milliseconds: 1),
-        date: LocalDate(daysSinceEpoch: 0), price: Money(amountMinor: 4800, currency: .usd), mood: .calm,
+        date: LocalDate(daysSinceEpoch: 0), mood: .calm,
         owner: Owner(name: "Maya"), owners: [Owner(name: "A", email: "a@b.cz")], scores: ["b": 2, "a": 1], renamed: 3)
 
     @Test("is written in the order of its declaration, absent optionals left out")
@@ -80,7 +79,7 @@ struct MessageTests {
             Self.everything.json
                 == #"{"int":-1,"small":127,"unsigned":18446744073709551615,"double":1.5,"bool":true,"text":"ž🐶\"","#
                 + #""instant":"1970-01-01T00:00:00.001Z","date":"1970-01-01","#
-                + #""price":{"amountMinor":4800,"currency":"USD"},"mood":"calm","owner":{"name":"Maya"},"#
+                + #""mood":"calm","owner":{"name":"Maya"},"#
                 + #""owners":[{"name":"A","email":"a@b.cz"}],"scores":{"a":1,"b":2},"null":null,"snake_case":3,"#
                 + #""withDefault":7,"default":true}"#)
     }
@@ -236,16 +235,5 @@ struct DateTests {
         #expect(LocalDate("1970-01-01")?.weekday == 4)
         #expect(LocalDate("2024-02-29")?.description == "2024-02-29")
         #expect(LocalDate("2023-02-29") == nil && LocalDate("2023-2-9") == nil && LocalDate("+023-02-09") == nil)
-    }
-}
-
-@Suite("Money")
-struct MoneyTests {
-    @Test("knows the decimals of its currency")
-    func description() {
-        #expect("\(Money(amountMinor: 4805, currency: .usd))" == "48.05 USD")
-        #expect("\(Money(amountMinor: -5, currency: .eur))" == "-0.05 EUR")
-        #expect("\(Money(amountMinor: 900, currency: .jpy))" == "900 JPY")
-        #expect("\(Money(amountMinor: .min, currency: .usd))" == "-92233720368547758.08 USD")
     }
 }

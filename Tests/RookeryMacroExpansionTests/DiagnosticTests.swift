@@ -42,7 +42,7 @@ struct MessageDiagnosticTests {
             "@Message struct A {\n    var a: \(type)\n}",
             [
                 (
-                    "this type cannot stand in a message; use a number, Bool, String, Instant, LocalDate, Money, UUID, Date, "
+                    "this type cannot stand in a message; use a number, Bool, String, Instant, LocalDate, UUID, Date, "
                         + "Data, URL, an optional, an array, a dictionary keyed by String, or another @Message type", 2,
                     12
                 )

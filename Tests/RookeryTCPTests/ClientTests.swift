@@ -63,7 +63,7 @@ struct ClientTests {
             func took(_ client: RookeryClient, _ command: Command, _ timeout: Duration?) async -> Duration {
                 await clock.measure {
                     let error = await Self.failure {
-                        try await client.with { $0.timeout = timeout }.request(command, Empty())
+                        try await client.with { $0.timeout = timeout }._request(command, Empty())
                     }
                     #expect(error?.code == .timeout)
                 }
@@ -211,12 +211,12 @@ struct StreamTests {
         try await withServer([endless, three]) { port, server in
             let client = client(port)
             var values: [Int] = []
-            for try await value in try await client.stream(three.command, Empty(), as: Int.self) {
+            for try await value in try await client._stream(three.command, Empty(), as: Int.self) {
                 values.append(value)
             }
             #expect(values == [1, 2, 3])
 
-            for try await value in try await client.stream(endless.command, Empty(), as: Int.self) where value == 5 {
+            for try await value in try await client._stream(endless.command, Empty(), as: Int.self) where value == 5 {
                 break
             }
             await ended.arrived(1)
@@ -232,7 +232,7 @@ struct StreamTests {
             })
         }
         try await withServer([silent]) { port, _ in
-            let stream = try await client(port).with { $0.timeout = .milliseconds(30) }.stream(
+            let stream = try await client(port).with { $0.timeout = .milliseconds(30) }._stream(
                 silent.command, Empty(), as: Int.self)
             let error = await #expect(throws: CallError.self) { for try await _ in stream {} }
             #expect(error?.code == .streamTimeout)
@@ -254,7 +254,7 @@ struct StreamTests {
         }
         try await withServer([many]) { port, _ in
             var received = 0
-            for try await value in try await client(port).stream(many.command, Empty(), as: String.self) {
+            for try await value in try await client(port)._stream(many.command, Empty(), as: String.self) {
                 received += 1
                 #expect(value.hasPrefix("\(received) "))
                 // 100 MB in all; what lies between the two is a few MB of buffers.

@@ -226,7 +226,7 @@ struct ConnectionTests {
         let begun = Gate()
         let goOn = Gate()
         let finished = Mutex<[Bool]>([])
-        let route = Route.raw("happened", kind: .event) { _ in
+        let route = Route.raw("happened", isEvent: true) { _ in
             await begun.open()
             await goOn.pass()
             finished.withLock { $0.append(Task.isCancelled) }

@@ -53,7 +53,7 @@ struct FaultTests {
                                 let number = caller * 100 + round
                                 let began = ContinuousClock.now
                                 do {
-                                    let reply: Int = try await client.with { $0.timeout = Self.deadline }.request(
+                                    let reply: Int = try await client.with { $0.timeout = Self.deadline }._request(
                                         Self.read, number)
                                     // A changed bit may be in the number itself; no other fault makes a wrong answer.
                                     if !text.hasPrefix("corrupt") { #expect(reply == number) }
@@ -91,7 +91,7 @@ struct FaultTests {
             try await FaultProxy.running(to: port, [.slice(1)]) { proxy in
                 let client = RookeryClient(try Self.destination(proxy.port, negotiates: negotiates))
                 for number in 0..<20 {
-                    let reply: Int = try await client.request(Self.read, number)
+                    let reply: Int = try await client._request(Self.read, number)
                     #expect(reply == number)
                 }
             }
@@ -104,14 +104,14 @@ struct FaultTests {
             try await FaultProxy.running(to: port, [.stall(after: 0)]) { proxy in
                 let client = RookeryClient(try Self.destination(proxy.port, negotiates: true))
                 for _ in 0..<5 {
-                    let reply: Int? = try? await client.with { $0.timeout = .milliseconds(50) }.request(Self.read, 1)
+                    let reply: Int? = try? await client.with { $0.timeout = .milliseconds(50) }._request(Self.read, 1)
                     #expect(reply == nil)
                 }
                 proxy.faults = []
                 proxy.resetAll()
                 var reply: Int?
                 while reply == nil {
-                    reply = try? await client.with { $0.timeout = .milliseconds(100) }.request(Self.read, 7)
+                    reply = try? await client.with { $0.timeout = .milliseconds(100) }._request(Self.read, 7)
                 }
                 #expect(reply == 7)
             }

@@ -8,8 +8,7 @@ import Testing
 
 @Message
 private struct Secret: Hashable {
-    var text: String
-    static let allowsCompression = false
+    @Sensitive var text: String
 }
 
 @Suite("Two Rookery peers")
@@ -275,7 +274,7 @@ struct NegotiationTests {
         try await withServer(Self.echo + [stream]) { port, server in
             let client = client(port)
             _ = try await client.send("echo", 0)
-            let numbers = try await client.stream(
+            let numbers = try await client._stream(
                 Command("count", pattern: "count", kind: .stream), Empty(), as: Int.self)
             var expected = 1
             for try await number in numbers {

@@ -80,7 +80,7 @@ struct ProtectionTests {
             let client = client(port) { $0.sendsMetadata = true }
             func call(_ criticality: Criticality) async throws {
                 let context = MessageContext(
-                    pattern: "x", metadata: [MetadataName.criticality: criticality.rawValue], peer: "p")
+                    pattern: "x", metadata: [MetadataName.criticality: criticality.name], peer: "p")
                 try await MessageContext.with(context, context.metadata) { _ = try await client.send("slow", 1) }
             }
             try await withThrowingTaskGroup(of: Void.self) { group in

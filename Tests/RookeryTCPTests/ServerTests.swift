@@ -189,7 +189,7 @@ struct ServerTests {
         struct Note: Interceptor {
             let name: String
             let log: @Sendable (String) -> Void
-            func intercept(_ call: Call, next: (Call) async throws -> Reply) async throws -> Reply {
+            func intercept(_ call: Call, next: CallHandler) async throws -> Reply {
                 log("\(name) before \(call.command.pattern)")
                 defer { log("\(name) after") }
                 return try await next(call)

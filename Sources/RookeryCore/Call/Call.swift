@@ -11,7 +11,7 @@ public struct Call: Sendable {
     /// When the caller stops waiting; nil at a server whose caller did not say, and for streams there.
     public var deadline: Deadline?
     /// How long a stream may be silent, before its first value and between values. Of no interest to a server.
-    public var silenceLimit: Duration
+    package var silenceLimit: Duration
 
     package init(
         command: Command, message: MessageBody, metadata: [String: String] = [:], deadline: Deadline? = nil,

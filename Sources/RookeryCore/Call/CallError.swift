@@ -1,5 +1,5 @@
 /// Why a call has no answer: the outcome of one call, seen from its caller.
-public struct CallError: Error, Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible {
+public struct CallError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The reasons. New ones may come, so a `switch` needs a default.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Value: String, Sendable, CaseIterable {
@@ -42,7 +42,7 @@ public struct CallError: Error, Sendable, Hashable, CustomStringConvertible, Cus
     /// Whether the request had been handed to the connection, so that the command may have run.
     public let wasWritten: Bool
     /// The error below, for logs.
-    public let cause: String?
+    package let cause: String?
     /// After what time it may be worth trying again; nil when nobody knows.
     public let retryAfter: Duration?
     /// Whether a keyed command was sent without its key, because its peer takes no metadata: then it cannot be repeated.
@@ -70,8 +70,4 @@ public struct CallError: Error, Sendable, Hashable, CustomStringConvertible, Cus
 
     /// Reason and message.
     public var description: String { message }
-    /// All of it.
-    public var debugDescription: String {
-        "CallError(\(code), \(message), wasWritten: \(wasWritten)\(cause.map { ", cause: \($0)" } ?? ""))"
-    }
 }

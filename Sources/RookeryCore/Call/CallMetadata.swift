@@ -56,8 +56,10 @@ extension ServiceContext {
 }
 
 /// Takes trace ids out of metadata, for tracers.
-struct MetadataExtractor: Extractor {
-    func extract(key: String, from carrier: [String: String]) -> String? { carrier[key] }
+package struct MetadataExtractor: Extractor {
+    package init() {}
+
+    package func extract(key: String, from carrier: [String: String]) -> String? { carrier[key] }
 }
 
 /// Writes trace ids into metadata, for tracers.

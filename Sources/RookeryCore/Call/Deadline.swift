@@ -1,13 +1,16 @@
 package import NIOCore
 
 /// The moment at which a caller stops waiting. It travels as the time that is left, so clocks need not agree.
-public struct Deadline: Sendable, Hashable, Comparable {
+public struct Deadline: Sendable, Hashable {
     package let instant: NIODeadline
 
     package init(_ instant: NIODeadline) { self.instant = instant }
 
+    /// The earlier one.
+    package func earlier(_ other: Deadline) -> Deadline { instant < other.instant ? self : other }
+
     /// The moment so far from now.
-    public static func after(_ duration: Duration) -> Deadline { Deadline(.now() + TimeAmount(duration)) }
+    package static func after(_ duration: Duration) -> Deadline { Deadline(.now() + TimeAmount(duration)) }
 
     /// The time until then; zero when it is over.
     public var remaining: Duration { remaining(at: .now()) }
@@ -25,7 +28,4 @@ public struct Deadline: Sendable, Hashable, Comparable {
         let left = max(0, (instant - now).nanoseconds)
         return Deadline(instant - TimeAmount.nanoseconds(min(100_000_000, left / 10)))
     }
-
-    /// Earlier comes first.
-    public static func < (left: Deadline, right: Deadline) -> Bool { left.instant < right.instant }
 }

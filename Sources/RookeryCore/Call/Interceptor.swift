@@ -6,7 +6,7 @@
 ///
 /// ```swift
 /// struct Timed: Interceptor {
-///     func intercept(_ call: Call, next: (Call) async throws -> Reply) async throws -> Reply {
+///     func intercept(_ call: Call, next: CallHandler) async throws -> Reply {
 ///         let start = ContinuousClock.now
 ///         defer { log(call.command.name, ContinuousClock.now - start) }
 ///         return try await next(call)
@@ -18,48 +18,5 @@ public protocol Interceptor: Sendable {
     /// is what the caller gets: at a server a ``RemoteError`` as it is, anything else as an internal error.
     ///
     /// The reply of a stream is there before its values are: ``Reply/mapMessages(_:)`` sees them pass.
-    func intercept(_ call: Call, next: (Call) async throws -> Reply) async throws -> Reply
-}
-
-/// Interceptors in their order, each for all commands or for some.
-package struct InterceptorList: Sendable {
-    private struct Entry {
-        let interceptor: any Interceptor
-        /// Nil for all.
-        let commands: Set<Command>?
-    }
-
-    private var entries: [Entry] = []
-
-    package init() {}
-
-    package mutating func append(_ interceptors: [any Interceptor], commands: [Command]? = nil) {
-        entries += interceptors.map { Entry(interceptor: $0, commands: commands.map { Set($0) }) }
-    }
-
-    package static func + (left: InterceptorList, right: InterceptorList) -> InterceptorList {
-        var sum = left
-        sum.entries += right.entries
-        return sum
-    }
-
-    package var isEmpty: Bool { entries.isEmpty }
-
-    /// Those that stand around a command, outermost first.
-    package func interceptors(of command: Command) -> [any Interceptor] {
-        if entries.isEmpty { return [] }
-        return entries.compactMap { $0.commands.map { $0.contains(command) } ?? true ? $0.interceptor : nil }
-    }
-}
-
-extension [any Interceptor] {
-    /// Goes through all of them, and at the end through `last`.
-    package func run(_ call: Call, last: (Call) async throws -> Reply) async throws -> Reply {
-        try await step(0, call, last)
-    }
-
-    private func step(_ at: Int, _ call: Call, _ last: (Call) async throws -> Reply) async throws -> Reply {
-        guard at < count else { return try await last(call) }
-        return try await self[at].intercept(call) { try await step(at + 1, $0, last) }
-    }
+    func intercept(_ call: Call, next: CallHandler) async throws -> Reply
 }

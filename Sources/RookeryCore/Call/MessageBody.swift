@@ -16,7 +16,11 @@ public struct MessageBody: Sendable {
     package init(_ payload: Payload) { content = .encoded(payload) }
 
     /// Reads the message as a type. Throws ``InvalidPayload`` with every violation.
-    public func decode<Value: MessageValue>(_: Value.Type = Value.self, rules: DecodingRules = .all) throws -> Value {
+    public func decode<Value: MessageValue>(_: Value.Type = Value.self) throws -> Value {
+        try decode(Value.self, rules: .all)
+    }
+
+    package func decode<Value: MessageValue>(_: Value.Type, rules: DecodingRules) throws -> Value {
         switch content {
         case .value(let value as Value): value
         case .value: try payload.decode(Value.self, rules: rules)
@@ -41,7 +45,7 @@ public struct MessageBody: Sendable {
     /// Whether it may be compressed on the way.
     package var allowsCompression: Bool {
         switch content {
-        case .value(let value): type(of: value).allowsCompression
+        case .value(let value): type(of: value)._allowsCompression
         // What it came as is not known any more.
         case .encoded: false
         }
@@ -70,7 +74,7 @@ extension MessageBody: MessageValue {
     public static var _schema: Schema { Schema(.any) }
 
     /// Not allowed: what it came as is not known any more.
-    public static var allowsCompression: Bool { false }
+    public static var _allowsCompression: Bool { false }
 
     /// Keeps any value.
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> MessageBody? {

@@ -4,13 +4,13 @@ public import RookeryWire
 ///
 /// A handler throws it to refuse; a caller receives it, in whatever JSON shape the peer sent. Everything in it is meant
 /// for the peer: an error of any other type is sent as "Internal server error", its text only logged.
-public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible {
+public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible {
     /// A machine-readable reason, such as `BOOKING_NOT_FOUND`.
     public struct Code: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
         /// The code's text.
         public let rawValue: String
         /// Names a code.
-        public init(_ rawValue: String) { self.rawValue = rawValue }
+        package init(_ rawValue: String) { self.rawValue = rawValue }
         /// Names a code.
         public init(stringLiteral value: String) { rawValue = value }
         /// The code's text.
@@ -56,15 +56,15 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible, C
     }
 
     /// An error as Nest's `new RpcException(text)` sends it: `{status: "error", message}`.
-    public init(message: JSONValue) {
+    package init(message: JSONValue) {
         payload = ["status": "error", "message": message]
     }
 
     /// What a failure nobody declared becomes on the wire; byte for byte Nest's answer, so without a code.
-    public static let internalServerError = RemoteError(message: "Internal server error")
+    package static let internalServerError = RemoteError(message: "Internal server error")
 
     /// What stands at `err` when no handler is for a pattern; Nest's text.
-    public static let noHandlerText = "There is no matching message handler defined in the remote service."
+    package static let noHandlerText = "There is no matching message handler defined in the remote service."
 
     /// In place of a reply of more than `limit` bytes.
     package static func replyTooLarge(limit: Int) -> RemoteError {
@@ -73,7 +73,7 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible, C
     }
 
     /// The refusal of a message that does not fit.
-    public init(_ invalid: InvalidPayload) {
+    package init(_ invalid: InvalidPayload) {
         self.init(
             .invalidPayload, "The message does not fit its type.",
             details: .array(invalid.violations.map(\.jsonValue)))
@@ -96,8 +96,6 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible, C
         }
     }
 
-    /// The payload as JSON.
-    public var debugDescription: String { "RemoteError(\(payload.jsonText))" }
 }
 
 extension RemoteError {

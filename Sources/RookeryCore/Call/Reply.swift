@@ -16,17 +16,16 @@ public struct Reply: Sendable {
     /// A message.
     public init(_ message: MessageBody) { self.init(.message(message)) }
 
-    /// A value.
-    public init(_ value: some MessageValue) { self.init(.message(MessageBody(value))) }
+    package init(_ value: some MessageValue) { self.init(.message(MessageBody(value))) }
 
     /// Values over time.
-    public init(stream: MessageStream<MessageBody>) { self.init(.stream(stream)) }
+    package init(stream: MessageStream<MessageBody>) { self.init(.stream(stream)) }
 
     /// The message; nil when the answer is nothing, or a stream.
     public var message: MessageBody? { if case .message(let message) = content { message } else { nil } }
 
     /// The stream; nil when the answer is none.
-    public var stream: MessageStream<MessageBody>? { if case .stream(let stream) = content { stream } else { nil } }
+    package var stream: MessageStream<MessageBody>? { if case .stream(let stream) = content { stream } else { nil } }
 
     /// The same answer with its message, or each value of its stream, replaced as it passes.
     public func mapMessages(

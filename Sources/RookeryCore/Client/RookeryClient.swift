@@ -26,17 +26,11 @@ public struct RookeryClient: Sendable {
         metrics = CallMetrics("rpc.client.call.duration", [])
     }
 
-    /// The same client with interceptors around every call, inside those that it has already.
-    public func intercepted(by interceptors: any Interceptor...) -> RookeryClient {
+    /// The same client with an interceptor around the calls of some commands, or all when none are named, inside those that it
+    /// has already.
+    public func intercepted(by interceptor: any Interceptor, on commands: Command...) -> RookeryClient {
         var client = self
-        client.interceptors.append(interceptors)
-        return client
-    }
-
-    /// The same client with interceptors around the calls of some commands.
-    public func intercepted(by interceptors: any Interceptor..., on commands: Command...) -> RookeryClient {
-        var client = self
-        client.interceptors.append(interceptors, commands: commands)
+        client.interceptors.append([interceptor], commands: commands.isEmpty ? nil : commands)
         return client
     }
 
@@ -53,7 +47,7 @@ public struct RookeryClient: Sendable {
     // MARK: Typed
 
     /// Sends a command and reads its reply. What `@Contract` writes calls it.
-    public func request<Reply: MessageValue>(
+    public func _request<Reply: MessageValue>(
         _ command: Command, _ message: some MessageValue, as: Reply.Type = Reply.self
     ) async throws -> Reply {
         let body = try await perform(call(command, message)).message ?? MessageBody(Payload.absent)
@@ -65,17 +59,17 @@ public struct RookeryClient: Sendable {
     }
 
     /// Sends a command whose reply carries nothing.
-    public func request(_ command: Command, _ message: some MessageValue) async throws {
+    public func _request(_ command: Command, _ message: some MessageValue) async throws {
         _ = try await perform(call(command, message))
     }
 
     /// Sends an event. Nothing acknowledges it: it is lost when the peer is.
-    public func emit(_ command: Command, _ message: some MessageValue) async throws {
+    public func _emit(_ command: Command, _ message: some MessageValue) async throws {
         _ = try await perform(call(command, message))
     }
 
     /// Opens a stream.
-    public func stream<Value: MessageValue>(
+    public func _stream<Value: MessageValue>(
         _ command: Command, _ message: some MessageValue, as: Value.Type = Value.self
     ) async throws -> MessageStream<Value> {
         try await open(command, message).mapped { body in
@@ -103,7 +97,7 @@ public struct RookeryClient: Sendable {
 
     /// Emits any JSON to any pattern.
     public func emit(_ pattern: Pattern, _ data: JSONValue) async throws {
-        try await emit(Command(pattern.route, pattern: pattern, kind: .event), data)
+        try await _emit(Command(pattern.route, pattern: pattern, kind: .event), data)
     }
 
     /// Opens a stream with any JSON; nil stands for a value that was `undefined`.
@@ -119,10 +113,10 @@ public struct RookeryClient: Sendable {
         let now = NIODeadline.now()
         var deadline = Deadline(now + TimeAmount(allowed))
         let context = MessageContext.current
-        if let outer = context?.deadline { deadline = min(deadline, outer.ofInnerCall(at: now)) }
+        if let outer = context?.deadline { deadline = deadline.earlier(outer.ofInnerCall(at: now)) }
         var metadata = ServiceContext.current?.callMetadata ?? [:]
         if !options.metadata.isEmpty { metadata.merge(options.metadata) { _, own in own } }
-        if let criticality = options.criticality { metadata[MetadataName.criticality] = criticality.rawValue }
+        if let criticality = options.criticality { metadata[MetadataName.criticality] = criticality.name }
         if command.idempotency == .keyed {
             // Every attempt sends the same key, and so does the handler when it runs again for the same message.
             metadata[MetadataName.idempotencyKey] =
@@ -153,7 +147,8 @@ public struct RookeryClient: Sendable {
 
     private func intercepted(_ call: Call) async throws -> Reply {
         if interceptors.isEmpty { return try await dispatch(call) }
-        return try await interceptors.interceptors(of: call.command).run(call) { try await dispatch($0) }
+        let handler = CallHandler(interceptors.interceptors(of: call.command)) { try await dispatch($0) }
+        return try await handler(call)
     }
 
     private func dispatch(_ call: Call) async throws -> Reply {

@@ -2,10 +2,10 @@ import RookeryWire
 
 /// One command of a contract: what a server registers, what a client sends, and what both say about it.
 ///
-/// `@Contract` makes the commands. Make one by hand only for a pattern that no contract declares.
+/// `@Contract` makes the commands: `BookingAPIContract.getBooking`.
 public struct Command: Sendable, Hashable {
     /// One reference: commands are handed along with every call.
-    private final class Storage: Sendable {
+    private final class Storage: Sendable, Hashable {
         let name: String
         let pattern: Pattern
         let options: Options
@@ -21,6 +21,17 @@ public struct Command: Sendable, Hashable {
             self.options = options
             self.request = request
             self.reply = reply
+        }
+
+        /// Equal when the declarations are, doc comments included; what the messages are is not compared.
+        static func == (left: Storage, right: Storage) -> Bool {
+            left === right
+                || left.name == right.name && left.pattern == right.pattern && left.options == right.options
+        }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(name)
+            hasher.combine(pattern)
         }
     }
 
@@ -48,16 +59,16 @@ public struct Command: Sendable, Hashable {
     /// Its name on the wire: what stands at `cmd`, or else the pattern's normal form.
     package var wireName: String { pattern.value["cmd"]?.stringValue ?? pattern.route }
     /// How many messages answer it.
-    public var kind: CommandKind { storage.options.kind }
+    package var kind: CommandKind { storage.options.kind }
     /// Whether it may be sent twice. Default `.unsafe`.
-    public var idempotency: Idempotency { storage.options.idempotency }
+    package var idempotency: Idempotency { storage.options.idempotency }
     /// How long a call may take when the caller says nothing; nil for the client's own default.
-    public var timeout: Duration? { storage.options.timeout }
+    package var timeout: Duration? { storage.options.timeout }
     /// The bulkhead the command is behind: commands of one group share a circuit breaker and a limit of calls, those of
     /// different groups cannot harm each other. Default `default`.
-    public var group: String { storage.options.group }
+    package var group: String { storage.options.group }
     /// The codes with which it refuses; nil when none are declared. The toolkit's own codes are not among them.
-    public var errors: [RemoteError.Code]? { storage.options.errors }
+    package var errors: [RemoteError.Code]? { storage.options.errors }
     /// Where its handler runs. Default `.eventLoop`.
     package var execution: HandlerExecution { storage.options.execution }
     /// The name of the contract that declares it.
@@ -79,7 +90,7 @@ public struct Command: Sendable, Hashable {
     package static let defaultGroup = "default"
 
     /// A command that no contract declares: its messages and replies may be anything.
-    public init(
+    package init(
         _ name: String, pattern: Pattern, kind: CommandKind = .request, idempotency: Idempotency = .unsafe,
         timeout: Duration? = nil, group: String = "default"
     ) {
@@ -90,7 +101,7 @@ public struct Command: Sendable, Hashable {
 
     /// What `@Contract` writes.
     public init(
-        _contract contract: String, _ name: String, patterns: [Pattern], kind: CommandKind, idempotency: Idempotency,
+        _contract contract: String, _ name: String, patterns: [Pattern], kind: _CommandKind, idempotency: Idempotency,
         timeout: Duration?, group: String?, errors: [RemoteError.Code]?, execution: HandlerExecution,
         documentation: String?, request: @escaping @Sendable () -> Schema, reply: @escaping @Sendable () -> Schema?
     ) {
@@ -99,17 +110,5 @@ public struct Command: Sendable, Hashable {
             alternatives: Array(patterns.dropFirst()), errors: errors, execution: execution, contract: contract,
             documentation: documentation)
         storage = Storage(name, patterns.first ?? Pattern(name), options, request: request, reply: reply)
-    }
-
-    /// Commands are equal when their declarations are, doc comments included; what their messages are is not compared.
-    public static func == (left: Command, right: Command) -> Bool {
-        left.storage === right.storage
-            || left.name == right.name && left.pattern == right.pattern && left.storage.options == right.storage.options
-    }
-
-    /// Hashes name and pattern.
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(name)
-        hasher.combine(pattern)
     }
 }

@@ -1,5 +1,8 @@
+/// See ``_CommandKind``.
+package typealias CommandKind = _CommandKind
+
 /// How many messages answer a command.
-public enum CommandKind: String, Sendable, Hashable {
+public enum _CommandKind: Sendable, Hashable {
     /// One reply.
     case request
     /// None.

@@ -1,11 +1,11 @@
 /// What a contract declares, as a value.
 public struct ContractDescriptor: Sendable {
     /// The name of the protocol.
-    public let name: String
+    package let name: String
     /// The doc comment of the protocol; nil without one.
     package let documentation: String?
     /// Its commands, in the order of their declaration.
-    public let commands: [Command]
+    package let commands: [Command]
 
     /// What `@Contract` writes.
     public init(_name name: String, documentation: String?, commands: [Command]) {

@@ -1,5 +1,5 @@
 /// Whether a command may be sent twice for one call.
-public enum Idempotency: String, Sendable, Hashable {
+public enum Idempotency: Sendable, Hashable {
     /// A read.
     case safe
     /// A write that carries an idempotency key, which the server keeps with its effect.

@@ -3,7 +3,7 @@ public import RookeryWire
 /// What a message is addressed to: a string, a number or an object, as the caller wrote it.
 public struct Pattern: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
     /// One reference: patterns are handed along with every call.
-    private final class Storage: Sendable {
+    private final class Storage: Sendable, Hashable {
         let value: JSONValue
         let route: String
         /// `value` as JSON text.
@@ -17,17 +17,22 @@ public struct Pattern: Sendable, Hashable, CustomStringConvertible, ExpressibleB
             requestBytes = value.bytes(as: .json)
             eventBytes = JSONValue.string(route).bytes(as: .json)
         }
+
+        /// Equal when the normal forms are.
+        static func == (left: Storage, right: Storage) -> Bool { left.route == right.route }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(route) }
     }
 
     private let storage: Storage
 
     /// The pattern as the caller wrote it; a request carries it unchanged.
-    public var value: JSONValue { storage.value }
+    package var value: JSONValue { storage.value }
     /// The normal form: two patterns are the same when theirs are equal. Events carry it, as a string.
-    public var route: String { storage.route }
+    package var route: String { storage.route }
 
     /// A pattern from any JSON value that Nest can match; nil for `null` and booleans.
-    public init?(_ value: JSONValue) {
+    package init?(_ value: JSONValue) {
         guard let route = PatternNormalForm.route(of: value) else { return nil }
         self.init(value: value, route: route)
     }
@@ -65,10 +70,4 @@ public struct Pattern: Sendable, Hashable, CustomStringConvertible, ExpressibleB
 
     /// The normal form.
     public var description: String { route }
-
-    /// Patterns are equal when their normal forms are.
-    public static func == (left: Pattern, right: Pattern) -> Bool { left.route == right.route }
-
-    /// Hashes the normal form.
-    public func hash(into hasher: inout Hasher) { hasher.combine(route) }
 }

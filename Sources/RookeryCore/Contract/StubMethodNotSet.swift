@@ -1,10 +1,10 @@
 /// A test called a method of a stub that it has not set.
 public struct StubMethodNotSet: Error, Sendable, Hashable, CustomStringConvertible {
     /// The method: `BookingAPI.getBooking`.
-    public let method: String
+    package let method: String
 
     /// Names a method.
-    public init(_ method: String) { self.method = method }
+    public init(_method method: String) { self.method = method }
 
     /// Says what to do about it.
     public var description: String {

@@ -133,18 +133,6 @@ public enum _Constraint {
         }
     }
 
-    /// The amount of money, in minor units, lies in the range.
-    @inlinable
-    public static func amount<Value: _ConstrainedValue>(
-        _ value: Value, _ range: ClosedRange<Int>, _ path: String, _ decoder: inout _MessageDecoder
-    ) where Value._Leaf == Money {
-        value._forEachLeaf(path) { leaf, path in
-            if !range.contains(leaf.amountMinor) {
-                decoder.violated("range", "must be \(text(range))", at: path + ".amountMinor")
-            }
-        }
-    }
-
     /// The array has so many elements.
     @inlinable
     public static func items<Element>(

@@ -1,5 +1,8 @@
+/// See ``_DecodingRules``.
+@usableFromInline package typealias DecodingRules = _DecodingRules
+
 /// What is checked while a message is read. Types always are.
-public struct DecodingRules: Sendable, Hashable {
+public struct _DecodingRules: Sendable, Hashable {
     /// Whether values must keep the constraints of their members: yes where a message enters a service. A client does not
     /// check its service's replies again.
     package var checksConstraints: Bool
@@ -12,7 +15,7 @@ public struct DecodingRules: Sendable, Hashable {
     }
 
     /// Types and constraints.
-    public static let all = DecodingRules()
+    public static let all = _DecodingRules()
     /// Types only: for what was checked where it was made, such as a reply, or a row of one's own database.
-    public static let types = DecodingRules(checksConstraints: false)
+    public static let types = _DecodingRules(checksConstraints: false)
 }

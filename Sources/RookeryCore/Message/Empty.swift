@@ -1,16 +1,19 @@
 public import RookeryWire
 
+/// See ``_Empty``.
+package typealias Empty = _Empty
+
 /// A message without members: `{}` is written; anything, or nothing, is read.
-public struct Empty: Message, Hashable {
+public struct _Empty: Message, Hashable {
     /// An object without members.
     public static var _schema: Schema { ._message("Empty", nil) { [] } }
 
     /// Makes one.
     public init() {}
     /// Passes over whatever came.
-    public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> Empty? {
+    public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> _Empty? {
         try decoder.reader.skipValue()
-        return Empty()
+        return _Empty()
     }
     /// Writes `{}`.
     public func _encode(to writer: inout _ValueWriter) {
@@ -18,5 +21,5 @@ public struct Empty: Message, Hashable {
         writer.endObject()
     }
     /// Absent is as good.
-    public static var _whenAbsent: Empty? { Empty() }
+    public static var _whenAbsent: _Empty? { _Empty() }
 }

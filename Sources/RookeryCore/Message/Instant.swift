@@ -19,12 +19,12 @@ public struct Instant: MessageValue, Hashable, Comparable, CustomStringConvertib
     public static func < (left: Instant, right: Instant) -> Bool { left.milliseconds < right.milliseconds }
 
     /// This instant, moved.
-    public static func + (left: Instant, right: Duration) -> Instant {
+    package static func + (left: Instant, right: Duration) -> Instant {
         Instant(milliseconds: left.milliseconds + right.milliseconds)
     }
 
     /// This instant, moved back.
-    public static func - (left: Instant, right: Duration) -> Instant {
+    package static func - (left: Instant, right: Duration) -> Instant {
         Instant(milliseconds: left.milliseconds - right.milliseconds)
     }
 

@@ -11,9 +11,9 @@ public struct LocalDate: MessageValue, Hashable, Comparable, CustomStringConvert
     /// The day of the month, from 1.
     public var day: Int { date.day }
     /// Days since 1970-01-01.
-    public var daysSinceEpoch: Int { date.daysSinceEpoch }
+    package var daysSinceEpoch: Int { date.daysSinceEpoch }
     /// 1 for Monday to 7 for Sunday (ISO 8601).
-    public var weekday: Int { ((daysSinceEpoch + 3) % 7 + 7) % 7 + 1 }
+    package var weekday: Int { ((daysSinceEpoch + 3) % 7 + 7) % 7 + 1 }
 
     /// A day that exists; nil for others.
     public init?(year: Int, month: Int, day: Int) {
@@ -22,7 +22,7 @@ public struct LocalDate: MessageValue, Hashable, Comparable, CustomStringConvert
     }
 
     /// The day that many days after 1970-01-01.
-    public init(daysSinceEpoch: Int) { date = CivilDate(daysSinceEpoch: daysSinceEpoch) }
+    package init(daysSinceEpoch: Int) { date = CivilDate(daysSinceEpoch: daysSinceEpoch) }
 
     /// Reads `yyyy-MM-dd`; nil when it is not.
     public init?(_ text: String) {

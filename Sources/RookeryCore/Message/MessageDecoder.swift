@@ -9,7 +9,7 @@ public struct _MessageDecoder {
     public var reader: _ValueReader
     /// What was wrong so far.
     public private(set) var violations: [Violation] = []
-    let rules: DecodingRules
+    let rules: _DecodingRules
     /// Whether values must keep the constraints of their members.
     public let checksConstraints: Bool
     /// What the receiver gives at this level; nil, which is usual, for nothing.
@@ -17,7 +17,7 @@ public struct _MessageDecoder {
     private static let violationLimit = 100
 
     /// Reads `bytes`, which must outlive the decoder.
-    public init(_ bytes: UnsafeRawBufferPointer, format: _ValueFormat = .json, rules: DecodingRules = .all) {
+    public init(_ bytes: UnsafeRawBufferPointer, format: _ValueFormat = .json, rules: _DecodingRules = .all) {
         reader = ValueReader(bytes, format: format)
         self.rules = rules
         checksConstraints = rules.checksConstraints

@@ -152,7 +152,7 @@ extension Optional: MessageValue where Wrapped: MessageValue {
     @inlinable public static var _whenAbsent: Wrapped?? { .some(nil) }
 
     /// As the wrapped type.
-    @inlinable public static var allowsCompression: Bool { Wrapped.allowsCompression }
+    @inlinable public static var _allowsCompression: Bool { Wrapped._allowsCompression }
 }
 
 extension Array: MessageValue where Element: MessageValue {
@@ -180,7 +180,7 @@ extension Array: MessageValue where Element: MessageValue {
     }
 
     /// As the elements.
-    @inlinable public static var allowsCompression: Bool { Element.allowsCompression }
+    @inlinable public static var _allowsCompression: Bool { Element._allowsCompression }
 
     /// Writes an array.
     @inlinable
@@ -213,7 +213,7 @@ extension Dictionary: MessageValue where Key == String, Value: MessageValue {
     }
 
     /// As the values.
-    @inlinable public static var allowsCompression: Bool { Value.allowsCompression }
+    @inlinable public static var _allowsCompression: Bool { Value._allowsCompression }
 
     /// Writes an object, its members sorted, so that equal dictionaries give equal text.
     public func _encode(to writer: inout _ValueWriter) {
@@ -241,7 +241,7 @@ extension MessageValue where Self: RawRepresentable, RawValue: MessageValue {
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> Self? {
         guard let raw = try RawValue._decode(&decoder) else { return nil }
         if let value = Self(rawValue: raw) { return value }
-        decoder.violated("enum", "must be \(expected ?? allowedValues.map { "one of \($0)" } ?? "a known value")")
+        decoder.violated("enum", "must be \(allowedValues.map { "one of \($0)" } ?? "a known value")")
         return nil
     }
 

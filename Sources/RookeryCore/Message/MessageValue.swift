@@ -2,7 +2,7 @@ public import RookeryWire
 
 /// A value that can stand in a message: it writes itself and reads itself back, in every format.
 ///
-/// `@Message` makes structs and enums messages. Standard types, `Instant`, `Money` and their kin, Foundation's `UUID`,
+/// `@Message` makes structs and enums messages. Standard types, `Instant` and its kin, Foundation's `UUID`,
 /// `Date`, `Data` and `URL`, and optionals, arrays and string-keyed dictionaries of all these are values too. A type with
 /// a raw value becomes one by stating the conformance:
 ///
@@ -15,14 +15,10 @@ public protocol MessageValue: Sendable, _ConstrainedValue {
     /// What the declaration says about the value.
     static var _schema: Schema { get }
 
-    /// Whether a message of this type may be compressed on the way to a peer that agreed on that. Return false where
-    /// secrets stand next to text that an attacker can choose: the compressed length would tell about them (CRIME, BREACH).
-    /// Default: true.
-    static var allowsCompression: Bool { get }
-
-    /// What a raw value must be that no case has, as it follows "must be": `an IANA time zone, such as Europe/Berlin`. Default
-    /// nil: the cases are listed where they are known.
-    static var expected: String? { get }
+    /// Whether a message of this type may be compressed on the way to a peer that agreed on that. A message with a secret,
+    /// or with a member that has one, is not: the compressed length would tell about the secret where it stands next to
+    /// text that an attacker can choose (CRIME, BREACH).
+    static var _allowsCompression: Bool { get }
 
     /// Reads the value at which the decoder stands. Nil when it does not fit the type or its constraints: every reason is
     /// then among the decoder's violations, and the value has been passed over. Throws only when the bytes are no value of
@@ -36,23 +32,20 @@ public protocol MessageValue: Sendable, _ConstrainedValue {
     static var _whenAbsent: Self? { get }
 
     /// Reads a whole value. A requirement so that each type has its own specialised copy.
-    static func _decode(_ bytes: UnsafeRawBufferPointer, format: _ValueFormat, rules: DecodingRules) throws -> Self
+    static func _decode(_ bytes: UnsafeRawBufferPointer, format: _ValueFormat, rules: _DecodingRules) throws -> Self
 }
 
 extension MessageValue {
     /// Required.
     @inlinable public static var _whenAbsent: Self? { nil }
 
-    /// Says nothing of its own.
-    public static var expected: String? { nil }
-
     /// Allowed.
-    @inlinable public static var allowsCompression: Bool { true }
+    @inlinable public static var _allowsCompression: Bool { true }
 
     /// Reads a whole value.
     @inlinable
     public static func _decode(
-        _ bytes: UnsafeRawBufferPointer, format: _ValueFormat, rules: DecodingRules
+        _ bytes: UnsafeRawBufferPointer, format: _ValueFormat, rules: _DecodingRules
     ) throws -> Self {
         var decoder = _MessageDecoder(bytes, format: format, rules: rules)
         let value = try Self._decode(&decoder)

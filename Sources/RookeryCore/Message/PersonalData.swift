@@ -1,5 +1,5 @@
 /// Kinds of personal data.
-public enum PersonalData: String, Sendable, CaseIterable {
+public enum PersonalData: Sendable {
     /// Email addresses.
     case email
     /// Names of people.

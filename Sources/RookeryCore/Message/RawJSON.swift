@@ -1,23 +1,23 @@
-public import RookeryWire
+package import RookeryWire
 
 /// JSON text that is ready to send.
-public struct RawJSON: MessageValue, Hashable {
+package struct RawJSON: MessageValue, Hashable {
     /// Anything.
-    public static var _schema: Schema { Schema(.any) }
+    package static var _schema: Schema { Schema(.any) }
 
     /// The text.
-    public let text: String
+    package let text: String
 
     /// Takes text, which must be one JSON value.
-    public init(_ text: String) { self.text = text }
+    package init(_ text: String) { self.text = text }
 
     /// Keeps the text of any value.
-    public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> RawJSON? {
+    package static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> RawJSON? {
         RawJSON(try decoder.reader.readValue().jsonText)
     }
 
     /// Writes the text as it is; in another format than JSON, the value that it stands for.
-    public func _encode(to writer: inout _ValueWriter) {
+    package func _encode(to writer: inout _ValueWriter) {
         if writer.format == .json {
             Array(text.utf8).withUnsafeBytes { writer.verbatim($0) }
         } else {

@@ -3,11 +3,11 @@ import RookeryWire
 /// Which serializers a client or server has, and which a client uses.
 public struct SerializerChoice: Sendable {
     /// Serializers beside the built-in ones.
-    public var custom: [any MessageSerializer]
+    package var custom: [any MessageSerializer]
     /// The one that a client uses, if the server has it too; JSON if not. Default `json`.
-    public var preferred: String
+    package var preferred: String
     /// Other choices for some patterns, by the pattern's normal form.
-    public var byPattern: [String: String]
+    package var byPattern: [String: String]
 
     /// JSON, unless said otherwise.
     public init(
@@ -20,7 +20,7 @@ public struct SerializerChoice: Sendable {
     }
 
     /// All names, the preferred one first.
-    public var names: [String] {
+    package var names: [String] {
         let all = ValueFormat.allCases.map(\.name) + custom.map(\.name)
         return all.filter { $0 == preferred } + all.filter { $0 != preferred }
     }

@@ -1,4 +1,4 @@
-public import RookeryWire
+package import RookeryWire
 
 /// Something wrong with one member of a message.
 public struct Violation: Sendable, Hashable {
@@ -17,7 +17,7 @@ public struct Violation: Sendable, Hashable {
     }
 
     /// The violation as `{path, constraint, message}`.
-    public var jsonValue: JSONValue {
+    package var jsonValue: JSONValue {
         ["path": .string(path), "constraint": .string(constraint), "message": .string(message)]
     }
 

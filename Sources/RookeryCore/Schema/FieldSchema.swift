@@ -51,8 +51,8 @@ public struct _FieldSchema: Sendable {
     ) {
         self.name = name
         schema = Value._schema
-        // A default of nil is the same as none.
-        defaultValue = value == .null ? nil : value
+        // A default of nil is the same as none. Not `nil`, which would be JSON's null here.
+        defaultValue = value == .null ? Optional.none : value
         self.constraints = constraints
         self.personalData = personalData
         self.isSensitive = isSensitive

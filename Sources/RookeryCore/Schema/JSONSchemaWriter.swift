@@ -67,7 +67,7 @@ package struct JSONSchemaWriter {
         guard case .object(var object) = value else { return value }
         object["description"] = field.documentation.map { .string($0) }
         object["default"] = field.defaultValue
-        object["x-personal-data"] = field.personalData.map { .string($0.rawValue) }
+        object["x-personal-data"] = field.personalData.map { .string("\($0)") }
         if field.isSensitive { object["writeOnly"] = true }
         return .object(object)
     }
@@ -143,13 +143,6 @@ package struct JSONSchemaWriter {
         case .distinct:
             object["uniqueItems"] = true
             return .object(object)
-        case .amount(let range):
-            return [
-                "allOf": [
-                    schema,
-                    ["properties": ["amountMinor": .object(Self.bounds(range))]],
-                ]
-            ]
         default: break
         }
         // Any other rule about an array is about its elements.
@@ -159,10 +152,6 @@ package struct JSONSchemaWriter {
         }
         for (name, value) in keywords(constraint) { object[name] = value }
         return .object(object)
-    }
-
-    private static func bounds(_ range: ClosedRange<Int>) -> JSONObject {
-        ["minimum": .int(Int64(range.lowerBound)), "maximum": .int(Int64(range.upperBound))]
     }
 
     private static func keywords(_ constraint: SchemaConstraint) -> JSONObject {
@@ -193,7 +182,7 @@ package struct JSONSchemaWriter {
             object["maxLength"] = 254
         case .matches(let pattern, _):
             object["pattern"] = pattern.map { .string("^(?:\($0))$") }
-        case .items, .distinct, .amount: break
+        case .items, .distinct: break
         }
         return object
     }

@@ -15,7 +15,7 @@ public struct Schema: Sendable {
         var writer = JSONSchemaWriter(references: "#/$defs/")
         let root = writer.schema(of: self)
         guard case .object(var object) = root else { return root }
-        object["$defs"] = writer.definitions.isEmpty ? nil : .object(writer.definitions)
+        if !writer.definitions.isEmpty { object["$defs"] = .object(writer.definitions) }
         return .object(object)
     }
 }

@@ -20,8 +20,6 @@ public enum _SchemaConstraint: Sendable, Hashable {
     case multiple(Int)
     /// An instant on a grid of minutes.
     case wholeMinutes(Int)
-    /// An amount of money, in minor units.
-    case amount(ClosedRange<Int>)
     /// Elements of an array.
     case items(ClosedRange<Int>)
     /// No two elements of an array are equal.

@@ -30,14 +30,14 @@ package struct Description: Sendable {
 
     private static func describe(_ command: Command, _ writer: inout JSONSchemaWriter) -> JSONObject {
         var object: JSONObject = [
-            "name": .string(command.name), "pattern": command.pattern.value, "kind": .string(command.kind.rawValue),
+            "name": .string(command.name), "pattern": command.pattern.value, "kind": .string("\(command.kind)"),
         ]
         object["contract"] = command.contract.map { .string($0) }
         object["description"] = command.documentation.map { .string($0) }
         if !command.alternatives.isEmpty { object["alternatives"] = .array(command.alternatives.map(\.value)) }
-        object["idempotency"] = command.kind == .event ? nil : .string(command.idempotency.rawValue)
+        if command.kind != .event { object["idempotency"] = .string("\(command.idempotency)") }
         object["timeoutMs"] = command.timeout.map { .int($0.milliseconds) }
-        object["group"] = command.group == Command.defaultGroup ? nil : .string(command.group)
+        if command.group != Command.defaultGroup { object["group"] = .string(command.group) }
         object["request"] = writer.schema(of: command.request)
         object["reply"] = command.reply.map { writer.schema(of: $0) }
         object["errors"] = command.errors.map { .array($0.map { .string($0.rawValue) }) }

@@ -1,9 +1,9 @@
 /// Two commands that are no events have one pattern.
 public struct DuplicatePattern: Error, CustomStringConvertible {
     /// The pattern.
-    public let pattern: Pattern
+    package let pattern: Pattern
     /// The commands' names.
-    public let commands: [String]
+    package let commands: [String]
 
     package init(pattern: Pattern, commands: [String]) {
         self.pattern = pattern

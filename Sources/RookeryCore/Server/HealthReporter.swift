@@ -1,17 +1,17 @@
-public import Logging
-public import NIOCore
-public import RookeryWire
+package import Logging
+package import NIOCore
+package import RookeryWire
 import Synchronization
 
 /// Finds out how a server is, and answers that to its peers: alive, because it answers; ready, when what it needs is there.
 ///
 /// However many peers ask, each check runs once at a time, and a result is good for a second: asking costs a service
 /// nothing. Checks run under ``run()``.
-public final class HealthReporter: Sendable {
+package final class HealthReporter: Sendable {
     /// How long a check may take; one that takes longer has failed for now, and is not started again before it has ended.
-    public static let checkTimeout: Duration = .seconds(1)
+    package static let checkTimeout: Duration = .seconds(1)
     /// How long a result is good for.
-    public static let lifetime: Duration = .seconds(1)
+    package static let lifetime: Duration = .seconds(1)
 
     private struct State {
         /// What the last run of a check said: nil for good.
@@ -33,7 +33,7 @@ public final class HealthReporter: Sendable {
     private let request: AsyncStream<Void>.Continuation
 
     /// The health of a service; `instance` tells this run of it from others.
-    public init(
+    package init(
         service: String, instance: String, checks: [HealthCheck], logger: Logger,
         now: @escaping @Sendable () -> NIODeadline = { .now() },
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
@@ -51,7 +51,7 @@ public final class HealthReporter: Sendable {
     }
 
     /// Runs checks when they are asked for, until the task is cancelled.
-    public func run() async {
+    package func run() async {
         await withDiscardingTaskGroup { group in
             for await _ in requests {
                 for check in due() { group.addTask { await self.perform(check) } }
@@ -105,7 +105,7 @@ public final class HealthReporter: Sendable {
 
     /// What is known, at most ``lifetime`` old: `{service, instance, status, checks: {name: {status: "up" | "down"}}}`. Why
     /// a check failed is in the service's log, not here: a peer need not know.
-    public func report() async -> JSONValue {
+    package func report() async -> JSONValue {
         if !isKnown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.results() }

@@ -25,7 +25,7 @@ public struct _Payload: Sendable {
 
     /// Reads the payload as a message. Throws ``InvalidPayload`` with every violation, also when the bytes are no value of
     /// their format or are nested too deeply.
-    public func decode<Value: MessageValue>(_: Value.Type = Value.self, rules: DecodingRules = .all) throws -> Value {
+    public func decode<Value: MessageValue>(_: Value.Type = Value.self, rules: _DecodingRules = .all) throws -> Value {
         guard range.isPresent else {
             if let value = Value._whenAbsent { return value }
             throw InvalidPayload(violations: [Violation(path: "", constraint: "required", message: "is required")])

@@ -7,19 +7,13 @@ public struct RookeryService: Sendable {
     /// Serves routes.
     public init(_ routes: [Route]) { self.routes = routes }
 
-    /// The same with interceptors around all of its commands, inside those that it has already.
-    public func intercepted(by interceptors: any Interceptor...) -> RookeryService {
-        changed { $0.interceptors.append(interceptors) }
-    }
-
-    /// The same with interceptors around some of its commands: `.intercepted(by: Audit(), on: API.cancel)`.
-    public func intercepted(by interceptors: any Interceptor..., on commands: Command...) -> RookeryService {
-        changed { $0.interceptors.append(interceptors, commands: commands) }
-    }
-
-    private func changed(_ change: (inout Route) -> Void) -> RookeryService {
+    /// The same with an interceptor around some of its commands, or all when none are named, inside those that it has already:
+    /// `.intercepted(by: Audit(), on: API.cancel, API.refund)`.
+    public func intercepted(by interceptor: any Interceptor, on commands: Command...) -> RookeryService {
         var service = self
-        for at in service.routes.indices { change(&service.routes[at]) }
+        for at in service.routes.indices {
+            service.routes[at].interceptors.append([interceptor], commands: commands.isEmpty ? nil : commands)
+        }
         return service
     }
 }

@@ -8,7 +8,7 @@ public struct Route: Sendable {
     package typealias Values = @Sendable (Payload) async throws -> MessageStream<MessageBody>
 
     /// What is served.
-    public let command: Command
+    package let command: Command
     /// How, straight to the connection.
     package let body: _Body
     /// How, when interceptors see each value; nil for what is no stream.
@@ -39,10 +39,10 @@ public struct Route: Sendable {
 
     /// A command that takes and gives any JSON; nil is JavaScript's `undefined`, on both sides.
     public static func raw(
-        _ pattern: Pattern, kind: CommandKind = .request,
+        _ pattern: Pattern, isEvent: Bool = false,
         _ handler: @escaping @Sendable (JSONValue?) async throws -> (any MessageValue)?
     ) -> Route {
-        Route(Command(pattern.route, pattern: pattern, kind: kind)) { payload, sink in
+        Route(Command(pattern.route, pattern: pattern, kind: isEvent ? .event : .request)) { payload, sink in
             let data: JSONValue?
             do throws(MalformedValue) {
                 data = try payload.value()

@@ -20,13 +20,30 @@ package struct Router: Sendable {
             switch route.command.execution {
             case .eventLoop: (body, values) = (route.body, route.values)
             case .concurrent:
-                body = { payload, sink in
-                    try await withTaskExecutorPreference(globalConcurrentExecutor) {
-                        try await route.body(payload, sink)
-                    }
-                }
-                values = route.values
+                body = { payload, sink in try await Self.elsewhere { try await route.body(payload, sink) } }
+                values = Self.elsewhere(route.values)
             }
+        }
+
+        private static func elsewhere(_ values: Route.Values?) -> Route.Values? {
+            guard let values else { return nil }
+            return { payload in try await Self.elsewhere { try await values(payload) } }
+        }
+
+        /// Runs on the global pool what would run on the caller's executor.
+        private static func elsewhere<Result: Sendable>(
+            _ body: @Sendable () async throws -> Result
+        ) async throws -> Result {
+            try await withTaskExecutorPreference(globalConcurrentExecutor) { try await onPreferred(body) }
+        }
+
+        /// `@concurrent` goes to the task's preferred executor. A task that was begun on a loop's thread, and not by its
+        /// executor, is taken to be there already (Swift 6.3); yielding has it enqueued there.
+        @concurrent private static func onPreferred<Result: Sendable>(
+            _ body: @Sendable () async throws -> Result
+        ) async throws -> Result {
+            await Task.yield()
+            return try await body()
         }
     }
 
@@ -172,11 +189,12 @@ extension Router.Resolved {
         let call = Call(
             command: command, message: MessageBody(payload), metadata: surroundings.metadata,
             deadline: surroundings.deadline)
-        let reply = try await interceptors.run(call) { inner in
+        let handler = CallHandler(interceptors) { inner in
             guard inner.metadata != call.metadata else { return try await handle(inner) }
             // What an interceptor lets travel on is the context's from here.
             return try await ServiceContext.withValue(.carrying(inner.metadata)) { try await handle(inner) }
         }
+        let reply = try await handler(call)
         if let stream = reply.stream {
             for try await value in stream { try await sink.value(value) }
             sink.endStream()

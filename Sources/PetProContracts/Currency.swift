@@ -1,5 +1,8 @@
+public import Rookery
+
 /// The currencies amounts can be in.
-public enum Currency: String, MessageValue, Hashable, CaseIterable {
+@Message
+public enum Currency: String, CaseIterable {
     /// US dollar.
     case usd = "USD"
     /// Euro.

@@ -1,4 +1,4 @@
-public import RookeryWire
+public import Rookery
 
 /// A time of day without a date or a time zone, to the minute: `09:30`. `24:00` is the end of the day.
 public struct LocalTime: MessageValue, Hashable, Comparable, CustomStringConvertible {

@@ -1,0 +1,1 @@
+../../../../Snippets/Bookings.swift

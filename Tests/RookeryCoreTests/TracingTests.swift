@@ -1,0 +1,122 @@
+import InMemoryTracing
+import Rookery
+import RookeryCore
+import RookeryTesting
+import Testing
+import Tracing
+
+private let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+extension FinishedInMemorySpan {
+    fileprivate func text(_ name: String) -> String? {
+        if case .string(let text)? = attributes.get(name) { text } else { nil }
+    }
+}
+
+@Suite("A call's trace")
+struct TracingTests {
+    private func client(_ tracer: (any Tracer)?) throws -> EchoAPIClient {
+        EchoAPIClient(
+            try RookeryClient(inMemory: EchoAPIContract.service(EchoService()), tracer: tracer))
+    }
+
+    @Test("has a span at the client and one at the server, a child of it")
+    func spans() async throws {
+        let tracer = InMemoryTracer()
+        _ = try await client(tracer).shout(Owner(name: "eva"))
+        let spans = tracer.finishedSpans
+        let called = try #require(spans.first { $0.kind == .client })
+        let handled = try #require(spans.first { $0.kind == .server })
+        #expect(spans.count == 2 && handled.traceID == called.traceID && handled.parentSpanID == called.spanID)
+        #expect(called.operationName == "shout" && called.text("rpc.method") == #"{"cmd":"shout"}"#)
+        #expect(called.text("rpc.system.name") == "nestjs" && handled.text("network.peer.address") == "in-memory")
+        #expect(called.text("error.type") == nil && called.status == nil)
+    }
+
+    @Test("says what failed; a refusal of the service's own is no failure")
+    func failures() async throws {
+        let tracer = InMemoryTracer()
+        let client = try client(tracer)
+        await #expect(throws: RemoteError.self) { try await client.fail(Owner(name: "known")) }
+        for span in tracer.popFinishedSpans() {
+            #expect(span.text("rpc.status_code") == "KNOWN" && span.text("error.type") == nil && span.status == nil)
+        }
+        await #expect(throws: RemoteError.self) { try await client.fail(Owner(name: "else")) }
+        for span in tracer.popFinishedSpans() {
+            #expect(span.text("error.type") == "INTERNAL" && span.status?.code == .error)
+        }
+    }
+
+    @Test("of a stream lasts until its end")
+    func streams() async throws {
+        let tracer = InMemoryTracer()
+        var values = try await client(tracer).count(to: CountTo(last: 2)).makeAsyncIterator()
+        #expect(try await values.next() == 0)
+        #expect(!tracer.finishedSpans.contains { $0.kind == .client })
+        while try await values.next() != nil {}
+        #expect(tracer.finishedSpans.filter { $0.kind == .client }.map(\.operationName) == ["count"])
+    }
+
+    @Test("that comes from elsewhere passes through a service without a tracer, unchanged")
+    func foreign() async throws {
+        let inner = try client(nil)
+        let outer = Route.raw("outer") { _ in try await inner.who() }
+        let client = try RookeryClient(inMemory: RookeryService([outer]))
+        let parent = "00-\(trace)-00f067aa0ba902b7-01"
+        var context = ServiceContext.topLevel
+        context.callMetadata = ["traceparent": parent, "x-request-id": "r1"]
+        let seen = try await ServiceContext.withValue(context) { try await client.send("outer", nil) }
+        #expect(seen?["traceparent"] == .string(parent) && seen?["x-request-id"] == "r1")
+    }
+
+    @Test("is continued from a caller's traceparent, and told on with the span's own id")
+    func continued() async throws {
+        let tracer = BoundedTracer()
+        let inner = try client(nil)
+        let outer = Route.raw("outer") { _ in try await inner.who() }
+        let client = try RookeryClient(inMemory: RookeryService([outer]))
+            .with { $0.metadata["traceparent"] = "00-\(trace)-00f067aa0ba902b7-01" }
+        let traced = try InMemoryTransport([outer], tracer: tracer)
+        var call = Call(command: Command("outer", pattern: "outer"), message: MessageBody(JSONValue.null))
+        call.metadata["traceparent"] = "00-\(trace)-00f067aa0ba902b7-01"
+        let seen = try await traced.request(call).value()
+        let span = try #require(tracer.spans(of: trace).first)
+        #expect(span.parentID == "00f067aa0ba902b7" && span.kind == .server)
+        #expect(seen?["traceparent"] == .string("00-\(trace)-\(span.spanID)-03"))
+        #expect(try await client.send("outer", nil)?["traceparent"] != nil)
+    }
+}
+
+@Suite("The bounded tracer")
+struct BoundedTracerTests {
+    @Test("keeps the last traces and of each the first spans, whatever it is given")
+    func bounds() {
+        let tracer = BoundedTracer(traces: 3, spans: 2)
+        for number in 0..<10 {
+            var context = ServiceContext.topLevel
+            tracer.extract(
+                ["traceparent": "00-\(Self.id(number))-00f067aa0ba902b7-01"], into: &context,
+                using: MetadataExtractor())
+            for _ in 0..<5 { tracer.startSpan("s", context: context).end() }
+        }
+        #expect(
+            tracer.count == 3 * 2 && tracer.spans(of: Self.id(6)).isEmpty && tracer.spans(of: Self.id(7)).count == 2)
+    }
+
+    private static func id(_ number: Int) -> String { String(repeating: "a", count: 31) + String(number, radix: 16) }
+
+    @Test("keeps a span once, with its attributes and whether it failed")
+    func spans() throws {
+        let tracer = BoundedTracer()
+        let span = tracer.startSpan("work", ofKind: .server)
+        span.attributes["a"] = "b"
+        span.recordError(CancellationError())
+        span.end()
+        span.end()
+        var metadata: [String: String] = [:]
+        tracer.inject(span.context, into: &metadata, using: MetadataInjector())
+        let identity = try #require(metadata["traceparent"].flatMap { Traceparent($0) })
+        let kept = tracer.spans(of: identity.traceID)
+        #expect(kept.count == 1 && kept[0].isFailure && kept[0].text("a") == "b" && kept[0].parentID == nil)
+    }
+}
