@@ -34,8 +34,11 @@ let metrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-met
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let inMemoryTracing = Target.Dependency.product(name: "InMemoryTracing", package: "swift-distributed-tracing")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let orderedCollections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -52,6 +55,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -65,6 +69,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
@@ -73,7 +78,7 @@ let package = Package(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(name: "RookeryWire", dependencies: [nioCore, "CZlib"], swiftSettings: settings),
         .target(
-            name: "RookeryCore", dependencies: ["RookeryWire", nioCore, logging, crypto, metrics, tracing],
+            name: "RookeryCore", dependencies: ["RookeryWire", nioCore, logging, crypto, metrics, tracing, deque],
             swiftSettings: settings),
         // The macros are a library of their own because a test that depended on the plugin would have everything built
         // a second time, for the build's own machine.
@@ -125,7 +130,10 @@ let package = Package(
         ),
         .target(
             name: "RookeryTesting",
-            dependencies: ["RookeryWire", "RookeryCore", nioCore, nioPosix, logging, asyncAlgorithms, tracing],
+            dependencies: [
+                "RookeryWire", "RookeryCore", nioCore, nioPosix, logging, asyncAlgorithms, tracing, subprocess, system,
+                deque,
+            ],
             swiftSettings: settings
         ),
         // What programs have in common.
@@ -134,7 +142,7 @@ let package = Package(
             name: "RookeryCommand",
             dependencies: [
                 "CommandSupport", "Rookery", "RookeryTesting", nioCore, nioPosix, arguments, logging, lifecycle,
-                unixSignals, histogram,
+                unixSignals, histogram, orderedCollections,
             ],
             swiftSettings: settings
         ),
@@ -200,7 +208,8 @@ let package = Package(
 
         // What tests, the trial and the attack need of a platform; part of no product.
         .target(
-            name: "PetProTesting", dependencies: ["Rookery", "RookeryTesting", httpClient, nioCore, nioHTTP1],
+            name: "PetProTesting",
+            dependencies: ["Rookery", "RookeryTesting", httpClient, nioCore, nioHTTP1, subprocess, system],
             swiftSettings: settings),
         // A platform under load whose instances are killed: run by ./dev trial and by the gate, part of no product.
         .executableTarget(
@@ -301,7 +310,7 @@ let package = Package(
                 "APIGateway", "AuthService", "BookingService", "VendorService", "ProductService", "PetProRuntime",
                 "PetProStorage",
                 "PetProContracts", "PetProTesting", "Rookery", "RookeryTesting", hummingbird, httpTypes, httpClient,
-                nioCore, nioEmbedded, nioHTTP1, nioHTTPTypes, logging, lifecycle, tracing, inMemoryTracing,
+                nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTPTypes, logging, lifecycle, tracing, inMemoryTracing,
                 .product(name: "SwiftSyntax", package: "swift-syntax"),
                 .product(name: "SwiftParser", package: "swift-syntax"),
             ],

@@ -58,7 +58,7 @@ struct PetProAttack: AsyncParsableCommand {
         let program = try PetProProgram.url(petpro)
         DescriptorLimit.raise()
         let cores = Cores.two()
-        try cores?.keepLoad()
+        try await cores?.keepLoad()
         if cores == nil { Terminal.note("no second processor to be had: attackers take the platform's time too") }
         let victim = try await PlatformProcess.start(
             program, purpose: "attack", core: cores?.platform, passwordCost: passwordCost)

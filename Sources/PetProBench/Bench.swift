@@ -35,7 +35,7 @@ struct Bench: Sendable {
         isPinned: Bool, bookings: Int = 0, passwordCost: Int = cheap,
         _ body: (PlatformProcess, Flows) async throws -> Result
     ) async throws -> Result {
-        try isPinned ? cores?.keepLoad() : cores?.release()
+        if isPinned { try await cores?.keepLoad() } else { try await cores?.release() }
         let platform = try await PlatformProcess.start(
             program, purpose: "bench", core: isPinned ? cores?.platform : nil, isDemo: false,
             passwordCost: passwordCost)
@@ -62,7 +62,7 @@ struct Bench: Sendable {
         var profile: Profile?
         if let profiles, let profiled {
             let file = name.replacing(", ", with: "-").replacing(" ", with: "-")
-            profile = try Profile.start(profiled.processID, seconds: load.seconds, "\(profiles)/\(file).txt")
+            profile = try await Profile.start(profiled.processID, seconds: load.seconds, "\(profiles)/\(file).txt")
         }
         let result = try await load.run()
         try await profile?.finish()
@@ -241,7 +241,7 @@ struct Bench: Sendable {
 
     private func process() async throws -> Table {
         var table = Table("The process of a whole platform.", "", "")
-        try cores?.release()
+        try await cores?.release()
         let began = ContinuousClock.now
         let platform = try await PlatformProcess.start(
             program, purpose: "bench", isDemo: true, passwordCost: Self.cheap)

@@ -17,9 +17,9 @@ struct NodePeer {
         let port = try await FreePorts.first(of: 3)
         let program =
             if let core {
-                try RunningProgram(Cores.taskset, ["-c", "\(core)", node, script, "\(port)"])
+                try await RunningProgram(Cores.taskset, ["-c", "\(core)", node, script, "\(port)"])
             } else {
-                try RunningProgram(URL(filePath: node), [script, "\(port)"])
+                try await RunningProgram(URL(filePath: node), [script, "\(port)"])
             }
         guard await program.line("listening") != nil else { throw HTTP.Unexpected("the Node peer did not start") }
         return NodePeer(port: port, program: program)

@@ -10,7 +10,7 @@ struct Profile {
     private let report: String
 
     /// Throws where there is no `perf`, or no folder for the report can be made.
-    static func start(_ process: Int32, seconds: Double, _ report: String) throws -> Profile {
+    static func start(_ process: Int32, seconds: Double, _ report: String) async throws -> Profile {
         guard FileManager.default.isExecutableFile(atPath: perf.path) else {
             throw HTTP.Unexpected("--perf needs \(perf.path): install linux-perf, or leave the option out")
         }
@@ -18,7 +18,7 @@ struct Profile {
             atPath: (report as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
         let data = report + ".data"
         let arguments = ["record", "-F", "999", "-g", "-o", data, "-p", "\(process)", "--", "sleep", "\(seconds)"]
-        let recording = try RunningProgram(perf, arguments, errorsTo: report + ".log")
+        let recording = try await RunningProgram(perf, arguments, errorsTo: report + ".log")
         return Profile(recording: recording, data: data, report: report)
     }
 
@@ -26,7 +26,7 @@ struct Profile {
     func finish() async throws {
         _ = await recording.exitCode()
         let arguments = ["report", "-i", data, "--no-children", "-g", "none", "--sort", "symbol", "--stdio"]
-        let reporting = try RunningProgram(Self.perf, arguments, errorsTo: report + ".log")
+        let reporting = try await RunningProgram(Self.perf, arguments, errorsTo: report + ".log")
         if await reporting.exitCode() != 0 {
             throw HTTP.Unexpected("perf could not make a report: see \(report).log")
         }

@@ -1,5 +1,7 @@
 import CommandSupport
 public import Foundation
+import Subprocess
+import SystemPackage
 
 /// Processors of this machine that programs can be kept to, so that a load does not take the platform's time.
 public struct Cores: Sendable {
@@ -15,19 +17,16 @@ public struct Cores: Sendable {
         return allowed.count < 2 ? nil : Cores(platform: allowed[0], load: allowed[1])
     }
 
-    /// Keeps this process to the load's core: its threads, and those they will start.
-    public func keepLoad() throws { try keep("\(load)") }
+    /// Keeps this process to the load's core: its threads, and those they will start. Throws when it cannot.
+    public func keepLoad() async throws { try await keep("\(load)") }
 
-    /// Lets this process have both cores again.
-    public func release() throws { try keep("\(platform),\(load)") }
+    /// Lets this process have both cores again. Throws when it cannot.
+    public func release() async throws { try await keep("\(platform),\(load)") }
 
-    private func keep(_ cores: String) throws {
-        let process = Process()
-        process.executableURL = Self.taskset
-        process.arguments = ["-a", "-c", "-p", cores, "\(ProcessInfo.processInfo.processIdentifier)"]
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
+    private func keep(_ cores: String) async throws {
+        _ = try await run(
+            .path(FilePath(Self.taskset.path)),
+            arguments: ["-a", "-c", "-p", cores, "\(ProcessInfo.processInfo.processIdentifier)"], output: .discarded)
     }
 
     /// The program that keeps others to a processor.

@@ -33,10 +33,10 @@ public struct PlatformProcess: Sendable {
             ] + (isDemo ? ["--demo"] : [])
         let running =
             if let core {
-                try RunningProgram(
+                try await RunningProgram(
                     Cores.taskset, ["-c", "\(core)", program.path] + arguments, errorsTo: data + ".log")
             } else {
-                try RunningProgram(program, arguments, errorsTo: data + ".log")
+                try await RunningProgram(program, arguments, errorsTo: data + ".log")
             }
         guard await running.line("ready ") != nil else {
             running.send(SIGKILL)

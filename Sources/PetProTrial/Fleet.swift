@@ -100,7 +100,7 @@ final class Fleet: Sendable {
             "error",
         ]
         if let port { arguments += ["--listen", "127.0.0.1:\(port)"] }
-        let process = try RunningProgram(program, arguments, environment: environment)
+        let process = try await RunningProgram(program, arguments, environment: environment)
         guard let line = await process.line("ready ") else {
             throw NotStarted(description: "\(part) ended before it was ready; its errors are above")
         }

@@ -1,3 +1,4 @@
+import OrderedCollections
 import Rookery
 import Synchronization
 
@@ -5,7 +6,7 @@ import Synchronization
 final class LimitedWork: Sendable {
     private struct State {
         var free: Int
-        var waiting: [(id: UInt64, continuation: CheckedContinuation<Void, any Error>)] = []
+        var waiting: OrderedDictionary<UInt64, CheckedContinuation<Void, any Error>> = [:]
         var nextID: UInt64 = 0
     }
 
@@ -39,16 +40,13 @@ final class LimitedWork: Sendable {
                         state.free -= 1
                         return true
                     }
-                    state.waiting.append((id, continuation))
+                    state.waiting[id] = continuation
                     return false
                 }
                 if isFree { continuation.resume() }
             }
         } onCancel: {
-            let waiting = state.withLock { state in
-                state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
-            }
-            waiting?.continuation.resume(throwing: CancellationError())
+            state.withLock { $0.waiting.removeValue(forKey: id) }?.resume(throwing: CancellationError())
         }
     }
 
@@ -58,7 +56,7 @@ final class LimitedWork: Sendable {
                 state.free += 1
                 return nil as CheckedContinuation<Void, any Error>?
             }
-            return state.waiting.removeFirst().continuation
+            return state.waiting.removeFirst().value
         }
         next?.resume()
     }

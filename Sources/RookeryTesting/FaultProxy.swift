@@ -1,3 +1,4 @@
+import DequeModule
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -132,6 +133,9 @@ private final class FaultHandler: ChannelInboundHandler, @unchecked Sendable {
     /// Bytes that are on their way; above the limit nothing more is read.
     private var pending = 0
     private var wantsRead = false
+    /// Steps that are not taken yet, in their order, of which the first has the timer.
+    private var waiting: Deque<FaultyStream.Step> = []
+    private var isTimerSet = false
     private static let limit = 1024 * 1024
 
     /// Whether it reads what the server says.
@@ -158,14 +162,22 @@ private final class FaultHandler: ChannelInboundHandler, @unchecked Sendable {
         if pending < Self.limit { context.read() } else { wantsRead = true }
     }
 
+    /// Steps are taken in the order they came in, however late the loop is: what is due waits for what came before it.
     private func perform(_ steps: [FaultyStream.Step], _ channel: any Channel) {
         for step in steps {
             if case .write(let bytes) = step.action { pending += bytes.readableBytes }
-            if step.at <= .now() {
-                take(step.action, channel)
-            } else {
-                channel.eventLoop.assumeIsolated().scheduleTask(deadline: step.at) { self.take(step.action, channel) }
-            }
+            waiting.append(step)
+        }
+        takeDue(channel)
+    }
+
+    private func takeDue(_ channel: any Channel) {
+        while let next = waiting.first, next.at <= .now() { take(waiting.removeFirst().action, channel) }
+        guard !isTimerSet, let next = waiting.first else { return }
+        isTimerSet = true
+        channel.eventLoop.assumeIsolated().scheduleTask(deadline: next.at) {
+            self.isTimerSet = false
+            self.takeDue(channel)
         }
     }
 

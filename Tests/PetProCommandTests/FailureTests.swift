@@ -34,7 +34,7 @@ private struct BrokenPlatform {
         var direct: [String: String] = [:]
         for (at, name) in names.enumerated() { direct["PETPRO_\(name.uppercased())"] = "127.0.0.1:\(port + at)" }
         func serve(_ part: String, _ environment: [String: String]) async throws -> (RunningProgram, String) {
-            let program = try RunningProgram(
+            let program = try await RunningProgram(
                 RunningProgram.url("petpro"),
                 [
                     "serve", part, "--data", data, "--demo", "--http", "127.0.0.1:0", "--password-cost", "10",

@@ -65,7 +65,7 @@ struct OperationTests {
     func idleSockets() async throws {
         try await withFolder { folder in
             let base = try await FreePorts.first(of: 8)
-            let program = try RunningProgram(
+            let program = try await RunningProgram(
                 URL(filePath: "/bin/sh"),
                 [
                     "-c", "ulimit -n 320; exec \"$0\" \"$@\"", RunningProgram.url("petpro").path, "up", "--demo",
@@ -96,7 +96,7 @@ struct OperationTests {
         try await withFolder { folder in
             let log = folder + "/log"
             let base = try await FreePorts.first(of: 8)
-            let program = try RunningProgram(
+            let program = try await RunningProgram(
                 RunningProgram.url("petpro"),
                 [
                     "up", "--data", folder + "/data", "--password-cost", "10", "--http", "127.0.0.1:0", "--base-port",

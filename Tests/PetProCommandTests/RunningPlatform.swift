@@ -33,7 +33,7 @@ struct RunningPlatform: Sendable {
     static func start(
         data: String, _ arguments: [String] = [], environment: [String: String] = [:]
     ) async throws -> RunningPlatform {
-        let program = try RunningProgram(
+        let program = try await RunningProgram(
             RunningProgram.url("petpro"),
             [
                 "up", "--demo", "--data", data, "--password-cost", "10", "--http", "127.0.0.1:0", "--base-port",

@@ -17,7 +17,7 @@ struct ServeTests {
             environment["PETPRO_\(name)"] = "127.0.0.1:\(port + at)"
         }
         func serve(_ part: String) async throws -> (RunningProgram, String) {
-            let program = try RunningProgram(
+            let program = try await RunningProgram(
                 RunningProgram.url("petpro"),
                 ["serve", part, "--data", data, "--demo", "--http", "127.0.0.1:0", "--password-cost", "10"],
                 environment: environment)

@@ -10,7 +10,7 @@ func petpro(
 ) async throws -> (output: String, errors: String, code: Int32) {
     let file = NSTemporaryDirectory() + "errors-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: file) }
-    let program = try RunningProgram(
+    let program = try await RunningProgram(
         RunningProgram.url("petpro"), arguments, environment: environment, errorsTo: file)
     let code = await program.exitCode()
     // The pipe's end comes after the last line.
@@ -170,7 +170,7 @@ struct UseTests {
             let again = try await petpro(arguments, environment: environment)
             #expect(again.code == 1 && again.errors.contains("root@petpro.example"), "\(again.errors)")
             let base = try await FreePorts.first(of: 8)
-            let program = try RunningProgram(
+            let program = try await RunningProgram(
                 RunningProgram.url("petpro"),
                 [
                     "up", "--data", folder, "--http", "127.0.0.1:0", "--base-port", "\(base)", "--password-cost", "10",

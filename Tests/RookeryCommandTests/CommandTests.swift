@@ -9,7 +9,7 @@ private func rookery(_ arguments: String...) async throws -> (output: String, co
 }
 
 private func rookery(_ arguments: [String]) async throws -> (output: String, code: Int32) {
-    let program = try RunningProgram(RunningProgram.url("rookery"), arguments)
+    let program = try await RunningProgram(RunningProgram.url("rookery"), arguments)
     let code = await program.exitCode()
     // The pipe's end comes after the last line.
     _ = await program.line("\u{0}")
@@ -59,7 +59,7 @@ struct CommandTests {
                 let rookery = RunningProgram.url("rookery").path
                 let file = NSTemporaryDirectory() + "errors-" + UUID().uuidString
                 defer { try? FileManager.default.removeItem(atPath: file) }
-                let shell = try RunningProgram(
+                let shell = try await RunningProgram(
                     URL(filePath: "/bin/bash"), ["-c", "\(rookery) \(command) | head -n 1; exit ${PIPESTATUS[0]}"],
                     errorsTo: file)
                 #expect(await shell.exitCode() == 0, "\(command)")
@@ -113,7 +113,7 @@ struct CommandTests {
     @Test("stands between a client and a service, and does what bad networks do")
     func proxy() async throws {
         try await withConformanceServer { port in
-            let proxy = try RunningProgram(
+            let proxy = try await RunningProgram(
                 RunningProgram.url("rookery"),
                 ["proxy", "--to", "127.0.0.1:\(port)", "--fault", "slice=3", "--reply-fault", "delay=20ms"])
             let line = try #require(await proxy.line("listening 127.0.0.1:"))

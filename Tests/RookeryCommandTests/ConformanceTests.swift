@@ -21,7 +21,7 @@ private func need<Value>(_ value: Value?) throws -> Value { try #require(value) 
 
 /// `rookery conformance`, running, on a free port.
 func withConformanceServer<Result: Sendable>(_ body: (Int) async throws -> Result) async throws -> Result {
-    let program = try RunningProgram(RunningProgram.url("rookery"), ["conformance", "--listen", "127.0.0.1:0"])
+    let program = try await RunningProgram(RunningProgram.url("rookery"), ["conformance", "--listen", "127.0.0.1:0"])
     // Not SIGTERM: its handler that never answers would be waited for.
     defer { program.send(SIGKILL) }
     let line = try need(await program.line("listening "))

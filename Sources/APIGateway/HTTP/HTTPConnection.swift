@@ -71,6 +71,16 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        ended()
+        context.fireChannelInactive()
+    }
+
+    /// A channel that closes before it was active, such as one that gave way at once, is never said to be inactive.
+    func handlerRemoved(context: ChannelHandlerContext) { ended() }
+
+    private func ended() {
+        if context == nil { return }
+        context = nil
         exchange.closed()
         timer?.task.cancel()
         timer = nil
@@ -80,10 +90,8 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         body = ByteBuffer()
         inbox = nil
         endAdmission()
-        self.context = nil
         give(nil)
         writable()
-        context.fireChannelInactive()
     }
 
     /// The next request, when it is complete; nil when the connection is gone. For one task, on the loop.

@@ -1,5 +1,6 @@
-package import Tracing
+import DequeModule
 import Synchronization
+package import Tracing
 
 /// Keeps the spans of the last traces in memory, and continues traces by W3C `traceparent`: for demonstrations, and for
 /// whatever looks at a running process. Nothing that a peer does makes it grow.
@@ -8,9 +9,8 @@ package final class BoundedTracer: Tracer {
 
     private struct State {
         var traces: [String: [RecordedSpan]] = [:]
-        /// In the order in which they were first heard of, from `first` on.
-        var order: [String] = []
-        var first = 0
+        /// In the order in which they were first heard of.
+        var order: Deque<String> = []
     }
 
     private let traceLimit: Int
@@ -35,15 +35,7 @@ package final class BoundedTracer: Tracer {
         state.withLock { state in
             if state.traces[span.traceID] == nil {
                 state.order.append(span.traceID)
-                if state.order.count - state.first > traceLimit {
-                    state.traces[state.order[state.first]] = nil
-                    state.first += 1
-                }
-                // Now and then, so that each costs little.
-                if state.first > traceLimit {
-                    state.order.removeFirst(state.first)
-                    state.first = 0
-                }
+                if state.order.count > traceLimit { state.traces[state.order.removeFirst()] = nil }
             }
             guard state.traces[span.traceID, default: []].count < spanLimit else { return }
             state.traces[span.traceID, default: []].append(span)

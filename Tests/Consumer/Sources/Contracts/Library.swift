@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 public import Rookery
 
 /// Every kind of member that a message may have.

@@ -93,7 +93,7 @@ struct ConsumerTests {
         let library = try LibraryAPIClient(RookeryClient(inMemory: LibraryAPIContract.service(stub)))
         #expect(try await library.list(Query()).items.isEmpty)
         let error = await #expect(throws: StubMethodNotSet.self) { try await stub.ping() }
-        #expect(error?.method == "LibraryAPI.ping")
+        #expect(error.map { "\($0)" }?.contains("LibraryAPI.ping") == true)
     }
 
     @Test("puts server and client into a service group, which stops both")
@@ -122,7 +122,6 @@ struct ConsumerTests {
                 "type": "integer", "minimum": 1, "maximum": 100, "description": "The number of the thing.",
             ])
         #expect(fields?["key"]?["format"] == "uuid" && fields?["when"]?["format"] == "date")
-        #expect(LibraryAPIContract.descriptor.name == "LibraryAPI")
-        #expect(LibraryAPIContract.list.errors == [.empty] && LibraryAPIContract.list.timeout == .seconds(2))
+        #expect(LibraryAPIContract.list.pattern == Pattern(cmd: "list") && LibraryAPIContract.list.name == "list")
     }
 }
