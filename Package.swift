@@ -238,6 +238,10 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // What `import Rookery` shows to an author: run by ./dev symbols and held to its limit by a test, part of no product.
+        .executableTarget(
+            name: "PublicSymbols", dependencies: ["RookeryTesting", arguments], swiftSettings: settings),
+
         // MARK: Tests, a folder for each target.
         .testTarget(
             name: "RookeryWireTests", dependencies: ["RookeryWire", "RookeryTesting", nioCore], swiftSettings: settings),
@@ -270,6 +274,9 @@ let package = Package(
             name: "RookeryCommandTests",
             dependencies: ["RookeryCommand", "Rookery", "RookeryTesting", nioCore, nioPosix],
             swiftSettings: settings),
+        // Reads what was built of Rookery, which must be there first.
+        .testTarget(
+            name: "PublicSymbolsTests", dependencies: ["PublicSymbols", "Rookery"], swiftSettings: settings),
         .testTarget(
             name: "PetProContractsTests", dependencies: ["PetProContracts", "Rookery"], swiftSettings: settings),
         .testTarget(

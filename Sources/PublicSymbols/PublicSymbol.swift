@@ -1,0 +1,82 @@
+import Foundation
+import RookeryTesting
+
+/// One thing that `import Rookery` shows to an author.
+///
+/// What begins with an underscore, or has a label that does, is for the code that macros make, and is not counted.
+struct PublicSymbol: Comparable, CustomStringConvertible {
+    /// As the compiler calls it, such as `Structure` or `Instance Method`.
+    let kind: String
+    let path: String
+    let isDocumented: Bool
+
+    var description: String { "\(path)\t\(kind)\(isDocumented ? "" : "\tno doc comment")" }
+
+    static func < (one: Self, other: Self) -> Bool { (one.path, one.kind) < (other.path, other.kind) }
+
+    /// All of them, sorted, from the symbol graph of a debug build in a build folder. Throws ``CannotRead`` when there is no such
+    /// build.
+    static func all(build folder: URL) async throws -> [PublicSymbol] {
+        let output = FileManager.default.temporaryDirectory.appending(path: "symbols-\(UUID())")
+        try FileManager.default.createDirectory(at: output, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: output) }
+        let modules = ["RookeryCore", "RookeryWire", "RookeryPolicies", "RookeryCalls", "RookeryTCP"]
+        let arguments =
+            [
+                "swift-symbolgraph-extract", "-module-name", "Rookery", "-output-dir", output.path,
+                "-minimum-access-level", "public", "-skip-synthesized-members",
+                "-experimental-allowed-reexported-modules=" + modules.joined(separator: ","),
+            ] + (try searchPaths(folder))
+        let program = try await RunningProgram(URL(filePath: "/usr/bin/env"), arguments)
+        guard await program.exitCode() == 0 else {
+            throw CannotRead("swift-symbolgraph-extract failed: \(program.printed)")
+        }
+        var symbols: [PublicSymbol] = []
+        for file in try FileManager.default.contentsOfDirectory(at: output, includingPropertiesForKeys: nil) {
+            symbols += try read(Data(contentsOf: file))
+        }
+        return symbols.sorted()
+    }
+
+    /// What is told of by a symbol graph.
+    static func read(_ graph: Data) throws -> [PublicSymbol] {
+        try JSONDecoder().decode(Graph.self, from: graph).symbols.compactMap { symbol in
+            if symbol.pathComponents.contains(where: isHidden) { return nil }
+            return PublicSymbol(
+                kind: symbol.kind.displayName, path: symbol.pathComponents.joined(separator: "."),
+                isDocumented: symbol.docComment?.lines.contains { !$0.text.allSatisfy(\.isWhitespace) } ?? false)
+        }
+    }
+
+    private static func isHidden(_ name: String) -> Bool {
+        // `_:` is an argument without a label.
+        name.hasPrefix("_") || name.contains(/[(:]_\w+:/)
+    }
+
+    /// Where the compiler found modules when it built `Rookery`, and for what machine: read from the plan of the build.
+    private static func searchPaths(_ folder: URL) throws -> [String] {
+        let plan = folder.appending(path: "debug.yaml")
+        guard let text = try? String(contentsOf: plan, encoding: .utf8),
+            let line = text.split(separator: "\n").first(where: { $0.contains(#""-module-name","Rookery","#) }),
+            let start = line.firstIndex(of: "["),
+            let all = try? JSONDecoder().decode([String].self, from: Data(line[start...].utf8))
+        else { throw CannotRead("\(plan.path) tells of no build of Rookery: run swift build first") }
+        return zip(all, all.dropFirst()).flatMap { flag, value in
+            ["-Xcc", "-I", "-target"].contains(flag) ? [flag, value] : []
+        }
+    }
+
+    private struct Graph: Decodable {
+        struct Symbol: Decodable {
+            struct Kind: Decodable { let displayName: String }
+            struct Comment: Decodable {
+                struct Line: Decodable { let text: String }
+                let lines: [Line]
+            }
+            let kind: Kind
+            let pathComponents: [String]
+            let docComment: Comment?
+        }
+        let symbols: [Symbol]
+    }
+}

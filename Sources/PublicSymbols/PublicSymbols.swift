@@ -1,0 +1,18 @@
+import ArgumentParser
+import Foundation
+
+/// What `./dev symbols` runs.
+@main
+struct PublicSymbols: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print what `import Rookery` shows to an author, and how many symbols these are.")
+
+    @Option(help: "The folder of a debug build.", completion: .directory)
+    var build = ".build"
+
+    func run() async throws {
+        let symbols = try await PublicSymbol.all(build: URL(filePath: build))
+        for symbol in symbols { print(symbol) }
+        print("\(symbols.count) symbols, \(symbols.count { !$0.isDocumented }) without a doc comment")
+    }
+}
