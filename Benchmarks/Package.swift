@@ -1,5 +1,10 @@
 // swift-tools-version:6.2
+import Foundation
 import PackageDescription
+
+// What the package around this one is called by the compiler: like its folder.
+let enclosing = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().lastPathComponent
+let packageName = String(enclosing.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
 
 let package = Package(
     name: "rookery-benchmarks",
@@ -21,6 +26,9 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Benchmarks/Wire",
+            // The parts that are measured are seen only from inside the package: it is compiled as if it were there.
+            packageAccess: false,
+            swiftSettings: [.unsafeFlags(["-package-name", packageName])],
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
         ),
     ]

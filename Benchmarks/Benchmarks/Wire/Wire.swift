@@ -3,6 +3,8 @@ import CAllocationCount
 import Foundation
 import NIOCore
 import Rookery
+import RookeryCore
+import RookeryWire
 
 // Each benchmark does its work `factor` times an iteration and reports for one. Allocations are counted by ourselves.
 
@@ -64,14 +66,14 @@ let benchmarks: @Sendable () -> Void = {
                 var writer = ValueWriter(capacity: bytes.count + 64, format: format)
                 counted(benchmark) {
                     writer.reset(keeping: .max)
-                    value.encode(to: &writer)
+                    value._encode(to: &writer)
                     blackHole(writer.count)
                 }
             }
             Benchmark("decode \(what), \(format.name)", configuration: settings(factor)) { benchmark in
                 try counted(benchmark) {
                     blackHole(
-                        try bytes.withUnsafeBytes { try Value.decode($0, format: format, rules: .all) })
+                        try bytes.withUnsafeBytes { try Value._decode($0, format: format, rules: .all) })
                 }
             }
         }
