@@ -7,10 +7,13 @@ import Testing
 // example begins
 /// Writes every message as the hexadecimal digits of its JSON: of no use but to show how it is done.
 struct HexSerializer: MessageSerializer {
+    /// What cannot be decoded.
+    struct NotHexadecimal: Error {}
+
     let name = "hex"
 
     func encode(_ value: JSONValue) throws -> [UInt8] {
-        value.bytes(as: .json).flatMap { byte in
+        value.jsonText.utf8.flatMap { byte in
             Array((byte < 16 ? "0" : "").utf8) + Array(String(byte, radix: 16).utf8)
         }
     }
@@ -20,11 +23,11 @@ struct HexSerializer: MessageSerializer {
         for start in stride(from: 0, to: bytes.count, by: 2) {
             let digits = String(decoding: bytes[start..<min(start + 2, bytes.count)], as: UTF8.self)
             guard let byte = UInt8(digits, radix: 16) else {
-                throw MalformedValue(reason: "expected two hexadecimal digits", offset: start)
+                throw NotHexadecimal()
             }
             json.append(byte)
         }
-        return try JSONValue(json, format: .json)
+        return try JSONValue(parsing: String(decoding: json, as: UTF8.self))
     }
 }
 // example ends
