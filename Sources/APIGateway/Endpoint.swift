@@ -7,9 +7,9 @@ import Rookery
 struct Endpoint: Sendable {
     /// Who may use an operation.
     enum Access: Sendable, Hashable {
-        case everybody
-        /// Everybody; a token, if there is one, says who it is, and must be good.
-        case everybodyOrKnown
+        case anyone
+        /// Anyone; a token, if there is one, says who it is, and must be good.
+        case anyoneOrKnown
         /// Accounts in these roles, once they are active; with `evenPending`, before that too.
         case roles([Role], evenPending: Bool = false)
     }
@@ -55,7 +55,7 @@ struct Endpoint: Sendable {
 
     /// What all operations have in common.
     struct Facts: Sendable {
-        var access = Access.everybody
+        var access = Access.anyone
         var calls: [Command] = []
         var isKeyed = false
         var refusals: [Problem] = []

@@ -30,7 +30,7 @@ extension Endpoints {
             .with(
                 query: ListVendors.self, reply: VendorPage.self, .get, "/api/vendors", "listVendors",
                 "Vendors that can be booked; for an admin also those in another state.",
-                .init(access: .everybodyOrKnown, calls: [VendorAPIContract.listVendors], refusals: [.forbidden("")]),
+                .init(access: .anyoneOrKnown, calls: [VendorAPIContract.listVendors], refusals: [.forbidden("")]),
                 isPublic: true
             ) { call, query in
                 var request = query
@@ -44,7 +44,7 @@ extension Endpoints {
             .with(
                 reply: VendorView.self, .get, "/api/vendors/{id}", "getVendor",
                 "A vendor; one that is hidden only for its owner and admins.",
-                .init(access: .everybodyOrKnown, calls: [VendorAPIContract.getVendorById]), isPublic: true
+                .init(access: .anyoneOrKnown, calls: [VendorAPIContract.getVendorById]), isPublic: true
             ) { call in
                 let (vendor, isOwn) = try await visibleVendor(call)
                 return VendorView(vendor, withAllServices: isOwn)
@@ -52,7 +52,7 @@ extension Endpoints {
             .with(
                 reply: [OfferedService].self, .get, "/api/vendors/{id}/services", "listServices",
                 "What a vendor offers.",
-                .init(access: .everybodyOrKnown, calls: [VendorAPIContract.getVendorById]), isPublic: true
+                .init(access: .anyoneOrKnown, calls: [VendorAPIContract.getVendorById]), isPublic: true
             ) { call in try await visibleVendor(call).vendor.services.filter(\.active) },
             .with(
                 query: AvailabilityQuery.self, reply: Availability.self, .get, "/api/vendors/{id}/availability",
@@ -116,7 +116,7 @@ extension Endpoints {
         return (vendor, isOwn)
     }
 
-    /// A vendor that everybody may see.
+    /// A vendor that anyone may see.
     func shownVendor(_ id: Int) async throws -> Vendor {
         let vendor = try await services.vendors.getVendorById(GetVendorById(id: id))
         guard vendor.status.allows(.show) else { throw Problem.noVendor }

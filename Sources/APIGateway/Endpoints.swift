@@ -8,7 +8,7 @@ import Rookery
 struct Endpoints: Sendable {
     let services: Gateway.Services
     let hub: InventoryHub
-    /// Whether the services can be used: what everybody may know.
+    /// Whether the services can be used: what anyone may know.
     let health: HealthReporter
     let logger: Logger
     /// Makes a name that nothing else has.

@@ -217,8 +217,8 @@ public struct Gateway: Service {
         // First what needs no call: a token that is missing, a body that is wrong.
         let token: String? =
             switch endpoint.access {
-            case .everybody: nil
-            case .everybodyOrKnown: request.headers[.authorization] == nil ? nil : try Self.bearerToken(request)
+            case .anyone: nil
+            case .anyoneOrKnown: request.headers[.authorization] == nil ? nil : try Self.bearerToken(request)
             case .roles: try Self.bearerToken(request)
             }
         // The connection has collected it already, within its limits.
@@ -247,7 +247,7 @@ public struct Gateway: Service {
     }
 
     /// Asks Auth each time: a revoked account is out at once. That Auth cannot be reached is 503, never 401, which would
-    /// sign everybody out.
+    /// sign all accounts out.
     private func authenticate(_ token: String, _ access: Endpoint.Access) async throws -> TokenUser {
         let validation = try await services.auth.validateToken(ValidateToken(token: token))
         guard validation.valid, let user = validation.user else {

@@ -258,7 +258,7 @@ actor InventoryHub: Service {
         case .change, .heartbeat: send(chunk, topic)
         case .reset:
             send(chunk, topic)
-            // What follows is a snapshot, which is for everybody.
+            // What follows is a snapshot, which is for all clients.
             for id in upstream.subscribers.keys { upstreams[topic]?.subscribers[id]?.isCurrent = false }
         }
     }

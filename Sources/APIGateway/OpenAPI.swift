@@ -59,8 +59,8 @@ struct OpenAPI {
         }
         operation["responses"] = .object(responses(endpoint))
         switch endpoint.access {
-        case .everybody: break
-        case .everybodyOrKnown: operation["security"] = [["bearer": []], [:]]
+        case .anyone: break
+        case .anyoneOrKnown: operation["security"] = [["bearer": []], [:]]
         case .roles(let roles, _):
             operation["security"] = [["bearer": []]]
             operation["x-roles"] = .array(roles.map { .string($0.rawValue) })
@@ -150,8 +150,8 @@ struct OpenAPI {
         if endpoint.body != nil { all += [.invalid([Self.violation]), .tooLarge(limit: 65_536)] }
         if !endpoint.query.isEmpty || endpoint.isKeyed { all.append(.invalid([Self.violation])) }
         switch endpoint.access {
-        case .everybody: break
-        case .everybodyOrKnown: all.append(.unauthenticated("The token is not good: expired."))
+        case .anyone: break
+        case .anyoneOrKnown: all.append(.unauthenticated("The token is not good: expired."))
         case .roles:
             all += [.unauthenticated("The token is not good: expired."), .forbidden("The role may not do this.")]
         }

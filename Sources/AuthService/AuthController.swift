@@ -1,6 +1,5 @@
 import CoreMetrics
 import Crypto
-import Foundation
 public import Logging
 public import PetProContracts
 public import PetProRuntime
@@ -75,7 +74,7 @@ public struct AuthController: AuthAPI {
     /// Makes an account; the same registration again gets the same account.
     public func createUser(_ request: CreateUser) async throws -> User {
         if request.role == .admin || request.role == .ops {
-            throw RemoteError(.forbidden, "Nobody can register as \(request.role.rawValue).")
+            throw RemoteError(.forbidden, "No account can be registered as \(request.role.rawValue).")
         }
         if request.role == .vendor, request.attempt == nil {
             throw RemoteError(
@@ -244,7 +243,7 @@ public struct AuthController: AuthAPI {
         return record.user
     }
 
-    /// Makes an administrator's account, for the operator who has the database: nobody can register as one. Throws
+    /// Makes an administrator's account, for the operator who has the database: no client can register as one. Throws
     /// `EMAIL_TAKEN`, and `INVALID_PAYLOAD` when a field does not fit.
     public func createAdmin(email: String, name: String, password: String) async throws -> User {
         // Through the message's own rules, as a registration would be.

@@ -38,7 +38,7 @@ public struct BookingController: BookingAPI {
     public func createBooking(_ request: CreateBooking) async throws -> Booking {
         let now = environment.now()
         let key = Self.idempotencyKey(of: request)
-        // Read first what can refuse without asking anybody.
+        // Read first what can refuse without a call.
         let (kept, pet) = try await database.read { transaction in
             (try key?.reply(in: transaction, at: now) as Booking?, try transaction.pet(id: request.petId))
         }
@@ -204,7 +204,7 @@ public struct BookingController: BookingAPI {
         return moved
     }
 
-    /// Cancels bookings that nobody confirmed before their start; gives how many.
+    /// Cancels bookings that were not confirmed before their start; gives how many.
     public func cancelExpired() async throws -> Int {
         let now = environment.now()
         let environment = self.environment

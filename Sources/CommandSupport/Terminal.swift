@@ -24,7 +24,7 @@ public enum Terminal {
             ? "\u{1B}[1m\(text)\u{1B}[0m" : text
     }
 
-    /// Writes all of it. Once nobody reads standard output any more, as with `| head`, the program has done what it was
+    /// Writes all of it. Once standard output is not read any more, as with `| head`, the program has done what it was
     /// for: it ends, with exit code 0.
     private static func write(_ text: String, to descriptor: Int32) {
         var bytes = Array(text.utf8)[...]

@@ -71,8 +71,3 @@ struct PetProBench: AsyncParsableCommand {
 
     static func main() async { await Program.run(Self.self, name: "petpro-bench") }
 }
-
-/// What is measured, each a table.
-enum Measurement: String, CaseIterable {
-    case availability, bookings, overload, hashes, lists, fanout, process
-}

@@ -1,6 +1,5 @@
 import ArgumentParser
 import CommandSupport
-import Logging
 import Rookery
 
 @main
@@ -32,36 +31,5 @@ struct PetProCommand: AsyncParsableCommand {
             default: return nil
             }
         }
-    }
-}
-
-struct PasswordOptions: ParsableArguments {
-    @Option(help: "What a password hash costs: the logarithm of scrypt's N. Below 17 only for tests.")
-    var passwordCost = 17
-
-    func validate() throws {
-        if !(10...20).contains(passwordCost) { throw ValidationError("--password-cost must be 10 to 20") }
-    }
-}
-
-struct LoggingOptions: ParsableArguments {
-    @Option(help: "What to log: trace, debug, info, notice, warning, error or critical.")
-    var logLevel = "notice"
-
-    func validate() throws {
-        if Logger.Level(rawValue: logLevel) == nil {
-            throw ValidationError("--log-level must be trace, debug, info, notice, warning, error or critical")
-        }
-    }
-
-    /// Call once, before the first logger is made.
-    func logger() -> Logger {
-        let level = Logger.Level(rawValue: logLevel) ?? .notice
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = level
-            return handler
-        }
-        return Logger(label: "petpro")
     }
 }

@@ -1,18 +1,11 @@
 import ArgumentParser
 import CommandSupport
 import Foundation
-import NIOCore
 import PetProContracts
 import Rookery
 import ServiceLifecycle
 import UnixSignals
-
-/// What `petpro serve` can run.
-enum Part: String, ExpressibleByArgument, CaseIterable {
-    case auth, booking, vendor, product, gateway
-
-    var service: ServiceName? { ServiceName(rawValue: rawValue) }
-}
+import NIOCore
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -7,7 +7,7 @@ import Rookery
 struct StoreOptions: ParsableArguments {
     static let defaultFolder = "data"
 
-    @Option(help: "The folder of the databases; it is made if need be, and nobody else may look into it.")
+    @Option(help: "The folder of the databases; it is made if need be, readable by this user only.")
     var data = defaultFolder
     @Option(
         help: ArgumentHelp(
@@ -16,14 +16,14 @@ struct StoreOptions: ParsableArguments {
     var signingKeys: String?
     @Flag(help: "Enter demo data into an empty platform, and say in each response which calls it caused.")
     var demo = false
-    @Flag(help: "Allow --demo at an address that other machines reach: everybody knows the passwords.")
+    @Flag(help: "Allow --demo at an address that other machines reach: their passwords are public.")
     var publicDemo = false
 
     /// Throws when demo data would be reachable from elsewhere without having been allowed.
     func check(_ addresses: [Instance]) throws {
         guard demo, !publicDemo, let address = addresses.first(where: { !Self.isLoopback($0.host) }) else { return }
         throw CommandFailure(
-            "other machines may reach \(address), and everybody knows the passwords of the demo accounts: "
+            "other machines may reach \(address), and the passwords of the demo accounts are public: "
                 + "listen at 127.0.0.1, or add --public-demo")
     }
 

@@ -17,7 +17,7 @@ struct Users: AsyncParsableCommand {
 
         static let configuration = CommandConfiguration(
             commandName: "create-admin",
-            abstract: "Makes an administrator's account; nobody can register as one.",
+            abstract: "Makes an administrator's account; no client can register as one.",
             discussion: """
                 It writes to the Auth service's database in the folder given by --data, and may be used while the platform \
                 runs. The password is asked for, or taken from the environment's \(passwordVariable), or from the first \

@@ -2,13 +2,13 @@ public import Rookery
 
 /// What may be done with a vendor, as far as its status decides.
 public enum VendorOperation: String, Sendable, CaseIterable {
-    /// Everybody may see it. Owner and admins always do.
+    /// Any client may see it. Owner and admins always do.
     case show
     /// New bookings.
     case takeBookings
     /// Confirm a booking, or start it.
     case confirmBookings
-    /// Complete or cancel a booking, or note that nobody came.
+    /// Complete or cancel a booking, or note that the customer did not come.
     case concludeBookings
     /// Offer products, and reserve them.
     case sell
@@ -19,7 +19,7 @@ public enum VendorOperation: String, Sendable, CaseIterable {
 }
 
 extension VendorStatus {
-    /// Whether a vendor in this state allows an operation, whoever asks for it.
+    /// Whether a vendor in this state allows an operation, for any account that asks for it.
     public func allows(_ operation: VendorOperation) -> Bool {
         switch self {
         case .active: true

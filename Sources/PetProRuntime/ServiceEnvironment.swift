@@ -11,7 +11,7 @@ public import Rookery
 public struct ServiceEnvironment: Sendable {
     /// The time.
     public var now: @Sendable () -> Instant
-    /// A name nobody has had: for events, references and tokens.
+    /// A name that was never given before: for events, references and tokens.
     public var uniqueID: @Sendable () -> String
 
     /// The real time, and random names.

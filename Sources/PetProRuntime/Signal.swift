@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Wakes whoever waits: any number of signals before it looks count as one.
+/// Wakes the task that waits: any number of signals before it looks count as one.
 public final class Signal: Sendable {
     private struct State {
         var isSet = false
@@ -9,7 +9,7 @@ public final class Signal: Sendable {
     }
     private let state = Mutex(State())
 
-    /// Wakes everybody who waits, or else the next one who does.
+    /// Wakes all tasks that wait, or else the next one that does.
     public func send() {
         let waiting = state.withLock { state in
             let waiting = Array(state.waiting.values)

@@ -9,12 +9,6 @@ public enum SQLValue: Sendable, Hashable {
     case blob([UInt8])
 }
 
-/// Something that can be an argument of a statement.
-public protocol SQLConvertible: Sendable {
-    /// The value to bind.
-    var sqlValue: SQLValue { get }
-}
-
 extension SQLValue: SQLConvertible {
     /// Itself.
     public var sqlValue: SQLValue { self }
@@ -42,8 +36,4 @@ extension LocalDate: SQLConvertible {
 extension Optional: SQLConvertible where Wrapped: SQLConvertible {
     /// Null, or the value.
     public var sqlValue: SQLValue { self?.sqlValue ?? .null }
-}
-extension SQLConvertible where Self: RawRepresentable, RawValue: SQLConvertible {
-    /// The raw value.
-    public var sqlValue: SQLValue { rawValue.sqlValue }
 }

@@ -2,7 +2,7 @@ import Rookery
 
 /// Whether a database holds demo data or a platform's own.
 ///
-/// Demo accounts have a password that everybody knows. So a database is of one kind for as long as it exists, and a
+/// Demo accounts have a password that is published. So a database is of one kind for as long as it exists, and a
 /// program that is to run the other kind does not open it.
 public enum StoreKind: String, Sendable {
     case demo, live
@@ -16,7 +16,7 @@ public enum StoreKind: String, Sendable {
         public var description: String {
             switch found {
             case .demo:
-                "it holds demo data, whose passwords everybody knows: start with --demo, or choose another folder with --data"
+                "it holds demo data, whose passwords are public: start with --demo, or choose another folder with --data"
             case .live: "it holds a platform's own data: start without --demo, or choose another folder with --data"
             }
         }

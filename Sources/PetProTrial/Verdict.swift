@@ -18,7 +18,7 @@ struct Verdict {
     private let mustSucceed: Double
     private let stoppedWell: Bool
 
-    /// Looks into Booking's database, when nobody uses it any more.
+    /// Looks into Booking's database, when no service uses it any more.
     init(
         _ outcomes: [Load.Outcome], _ torments: [Fleet.Past], data: String, mustSucceed: Double, stoppedWell: Bool
     ) async throws {

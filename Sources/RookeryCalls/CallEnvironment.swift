@@ -23,7 +23,7 @@ package struct CallEnvironment: Sendable {
 }
 
 extension CallEnvironment {
-    /// A source of numbers from 0 to 1, seeded by the system. It is for spreading load, where guessing it gains nobody
+    /// A source of numbers from 0 to 1, seeded by the system. It is for spreading load, where guessing it gains no one
     /// anything, and does not ask the kernel for each number.
     package static func chances() -> @Sendable () -> Double {
         let source = Chances()

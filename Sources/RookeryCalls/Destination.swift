@@ -6,15 +6,6 @@ import Synchronization
 package import Tracing
 package import RookeryPolicies
 
-/// Carries calls to one instance.
-package protocol InstanceTransport: ClientTransport {
-    /// Takes no more calls; returns when those under way are answered, and closes.
-    func drain() async
-
-    /// Returns when the peer has answered, whatever it says. Throws ``RookeryCore/CallError`` when it does not in time.
-    func ping(timeout: Duration) async throws
-}
-
 /// A service that is called by its name: a transport over all its instances.
 ///
 /// A call goes, from the outside in, through the limit of calls under way, the total deadline, retry, the circuit breaker,
@@ -159,7 +150,7 @@ package final class Destination: ClientTransport {
         }
     }
 
-    /// Sends an event; nobody acknowledges it, so it is tried again only when it was not sent.
+    /// Sends an event. No peer acknowledges it, so it is tried again only when it was not sent.
     package func emit(_ call: Call) async throws {
         var course = CallCourse(self, call)
         while true {
@@ -317,7 +308,7 @@ package final class Destination: ClientTransport {
         return policy
     }
 
-    /// Nobody acknowledges an event: it is only sent again when it was not sent.
+    /// No peer acknowledges an event: it is only sent again when it was not sent.
     func idempotency(of command: Command) -> Idempotency {
         command.kind == .event ? .unsafe : command.idempotency
     }

@@ -3,7 +3,7 @@ import Rookery
 
 struct Emit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Sends an event. Nobody acknowledges it: exit code 0 says that it was handed to the network.")
+        abstract: "Sends an event. It is not acknowledged: exit code 0 says that it was handed to the network.")
 
     @OptionGroup var target: Target
 

@@ -1,51 +1,5 @@
-import Foundation
 import NIOCore
 import Rookery
-import Synchronization
-
-/// How many calls may still be sent, and how many were answered, by all connections together.
-final class LoadCounters: Sendable {
-    private let remaining: Atomic<Int>
-    private let answered = Atomic<Int>(0)
-
-    /// `limit` nil is no limit.
-    init(limit: Int?) { remaining = Atomic(limit ?? .max) }
-
-    /// Takes one, if there is one.
-    func take() -> Bool { remaining.subtract(1, ordering: .relaxed).newValue >= 0 }
-
-    func add(answered count: Int) { answered.add(count, ordering: .relaxed) }
-    var total: Int { answered.load(ordering: .relaxed) }
-}
-
-/// What every connection of a load does.
-struct LoadPlan: Sendable {
-    /// When calls are sent.
-    enum Pace: Sendable {
-        /// The next one when one is answered, so many at a time.
-        case closed(inFlight: Int)
-        /// One every so many nanoseconds, whatever is answered.
-        case open(interval: Double)
-    }
-
-    let pattern: Pattern
-    let data: JSONValue
-    /// What a hello offers; nil for a connection without one.
-    let hello: Hello?
-    /// The serializer of payloads on negotiated connections.
-    let format: ValueFormat
-    let compresses: Bool
-    let pace: Pace
-    /// Answers to calls sent before are not counted.
-    let begin: NIODeadline
-    let end: NIODeadline
-    let counters: LoadCounters
-
-    /// Calls that an open loop has under way on a connection before further ones have to wait; their latency counts from
-    /// when they should have been sent all the same.
-    static let openLimit = 4096
-    var slots: Int { if case .closed(let inFlight) = pace { inFlight } else { Self.openLimit } }
-}
 
 /// One connection of a load. Confined to its event loop.
 ///

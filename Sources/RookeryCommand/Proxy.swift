@@ -1,10 +1,7 @@
 import ArgumentParser
 import CommandSupport
-import Foundation
-import NIOCore
 import Rookery
 import RookeryTesting
-import ServiceLifecycle
 import UnixSignals
 
 struct Proxy: AsyncParsableCommand {
@@ -17,7 +14,7 @@ struct Proxy: AsyncParsableCommand {
               slice=1           bytes arrive in pieces of at most so many
               half-close=1000   after so many bytes the sender's side is closed
               reset=1000        after so many bytes the connection is reset
-              stall=1000        after so many bytes nothing arrives any more, and nobody is told
+              stall=1000        after so many bytes nothing arrives any more, and neither side is told
               corrupt=0.01      in that share of what is read at once a bit is changed
               bandwidth=65536   so many bytes arrive in a second
 

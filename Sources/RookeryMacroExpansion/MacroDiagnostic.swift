@@ -46,7 +46,7 @@ struct MacroDiagnostic: DiagnosticMessage {
         id: "manyParameters", message: "a function of a contract takes one message at most")
     static let genericFunction = Self(id: "genericFunction", message: "a function of a contract cannot be generic")
     static let eventReturns = Self(
-        id: "eventReturns", message: "nobody answers an event: the function cannot return a value")
+        id: "eventReturns", message: "an event has no answer: the function cannot return a value")
     static let streamReturns = Self(
         id: "streamReturns", message: "a function with @StreamPattern must return MessageStream<…>")
     static let requestReturnsStream = Self(

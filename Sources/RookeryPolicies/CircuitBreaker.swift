@@ -16,7 +16,7 @@ package struct CircuitBreaker: Sendable {
         case slow
         /// It did not answer, or with a failure of its own.
         case failure
-        /// Nobody knows: the caller left, or the call never got there. Counts for nothing.
+        /// Unknown: the caller left, or the call never got there. Counts for nothing.
         case unknown
     }
 
@@ -28,7 +28,7 @@ package struct CircuitBreaker: Sendable {
         case open
         /// A few calls go through.
         case halfOpen = "half_open"
-        /// Calls are refused until somebody resets it.
+        /// Calls are refused until it is reset.
         case isolated
     }
 
@@ -135,7 +135,7 @@ package struct CircuitBreaker: Sendable {
             return (.allowed(Ticket(period: period, isProbe: true)), transition)
         case .halfOpen(let out, let succeeded):
             guard out + succeeded < configuration.probes else {
-                // Nobody knows how long the probes take; a tenth of the shortest time open is soon enough.
+                // How long the probes take is unknown; a tenth of the shortest time open is soon enough.
                 return (.refused(retryAfter: configuration.openDuration / 10), nil)
             }
             state = .halfOpen(out: out + 1, succeeded: succeeded)

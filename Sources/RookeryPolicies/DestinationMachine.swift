@@ -3,7 +3,7 @@ import RookeryCore
 
 /// Everything a client knows about a destination: its instances, who may be called, and how much.
 ///
-/// A value, pure: time and randomness are parameters, and whoever holds it makes the calls.
+/// A value, pure: time and randomness are parameters, and its owner makes the calls.
 package struct DestinationMachine: Sendable {
     /// An attempt under way. Hand it back to ``attemptEnded(_:_:latency:at:random:)`` on every path.
     package struct Attempt: Sendable, Hashable {
@@ -24,7 +24,7 @@ package struct DestinationMachine: Sendable {
     package enum Refusal: Error, Sendable, Hashable {
         /// The breaker is open.
         case breaker(retryAfter: Duration)
-        /// Nobody serves the destination.
+        /// No instance serves the destination.
         case noInstances
     }
 

@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// The address a server is bound to, for whoever waits for it.
+/// The address a server is bound to, for tasks that wait for it.
 final class BoundAddress: Sendable {
     private struct State {
         var result: Result<SocketAddress, any Error>?

@@ -1,7 +1,6 @@
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOPosix
 import RookeryCore
 import RookeryWire
 import Synchronization
@@ -122,7 +121,7 @@ final class ClientConnection: @unchecked Sendable {
         if isFirst { eventLoop.execute { self.takeInbox() } }
     }
 
-    /// The payload, by the serializer that the peer probably takes; JSON before anybody knows.
+    /// The payload, by the serializer that the peer probably takes; JSON before that is known.
     private func encode(_ call: Call) throws -> EncodedPayload {
         let choice = configuration.serializers
         let json = ValueFormat.json.name
@@ -236,23 +235,6 @@ final class ClientConnection: @unchecked Sendable {
 extension SerializerChoice {
     func name(for command: Command) -> String {
         byPattern.isEmpty ? preferred : byPattern[command.pattern.route] ?? preferred
-    }
-}
-
-/// What stands at `err`, as an error.
-enum ReplyFailure {
-    static func error(_ payload: Payload, name: String) -> any Error {
-        // Without a payload, or with one that is none, the server could say no more than that it failed.
-        guard payload.range.isPresent, let value = try? payload.value() else { return RemoteError.internalServerError }
-        if value.stringValue == RemoteError.noHandlerText {
-            return CallError(.noHandler, "The service has no handler for \(name).", wasWritten: true)
-        }
-        let error = RemoteError(payload: value)
-        // The peer noticed first that the time is over: the same to the caller as if it had noticed itself.
-        if error.code == .deadlineExceeded {
-            return CallError(.timeout, "The service had no time left for \(name).", wasWritten: true)
-        }
-        return error
     }
 }
 

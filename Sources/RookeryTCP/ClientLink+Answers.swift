@@ -1,8 +1,8 @@
-import Logging
 import NIOCore
 import RookeryCore
 import RookeryWire
 import RookeryPolicies
+import Logging
 
 // What the server says: what it agrees to, and its answers.
 extension ClientLink {
@@ -84,7 +84,7 @@ extension ClientLink {
         // Of a frame that does not tell whose it is, it cannot be known whose call has no answer now.
         guard let id else { throw .frameTooLarge(declared: skipped.declared, limit: limit) }
         guard let call = pending[id] else { return }  // Late, or never ours.
-        // A stream may have more to say; nobody hears it.
+        // A stream may have more to say; its consumer is gone.
         forget(call, RemoteError.replyTooLarge(limit: limit))
     }
 

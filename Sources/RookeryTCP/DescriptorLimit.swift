@@ -1,4 +1,3 @@
-import NIOCore
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -9,7 +8,7 @@ import Darwin
 
 /// How many files and sockets this process may have open (`RLIMIT_NOFILE`).
 ///
-/// A process that reaches the limit can accept no connection, open no file, and call nobody; so listeners stay below it.
+/// A process that reaches the limit can accept no connection, open no file, and make no call; so listeners stay below it.
 package struct DescriptorLimit: Sendable, Hashable {
     /// The limit now.
     package let descriptors: Int

@@ -4,12 +4,6 @@ import RookeryCore
 import RookeryWire
 import Synchronization
 
-/// Work that is done once at the end of a burst, such as flushing what a connection wrote.
-package protocol LoopSettling: AnyObject {
-    /// On the event loop, after the jobs of a burst have run.
-    func settle()
-}
-
 /// Runs the tasks of an event loop's connections on that loop, so that handling a message needs no hop.
 ///
 /// It keeps a run queue of its own: what becomes ready while bytes are being read is run when the read burst ends,

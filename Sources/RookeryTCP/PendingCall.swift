@@ -3,26 +3,6 @@ import RookeryCore
 import RookeryWire
 import Synchronization
 
-/// A payload that was written on another thread than the connection's.
-struct EncodedPayload: Sendable {
-    let bytes: [UInt8]
-    let serializer: String
-    /// Its compressed form, once that has been tried.
-    var compression = CompressionOutcome.notTried
-
-    enum CompressionOutcome: Sendable {
-        case notTried
-        case notWorthIt
-        case compressed([UInt8])
-    }
-
-    /// Tries to compress it. Takes a while for a large one: not on an event loop.
-    mutating func compress() {
-        let small = bytes.withUnsafeBytes { Compression().compress($0) }
-        compression = small.map { .compressed($0) } ?? .notWorthIt
-    }
-}
-
 /// A call between its caller and the connection.
 ///
 /// Made by the caller, then confined to the connection's event loop, but for the flag by which a cancelled caller says so.

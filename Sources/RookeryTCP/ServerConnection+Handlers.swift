@@ -56,7 +56,7 @@ extension ServerConnection {
         while firstQueued < queue.count, !isFull {
             if let task = parked.popLast() {
                 task.wake()
-                // Should it wait at its first message, somebody has to see to the others.
+                // Should it wait at its first message, another task sees to the others.
                 return settleSoon()
             }
             HandlerTask.start(self)

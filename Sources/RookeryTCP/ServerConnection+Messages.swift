@@ -1,10 +1,10 @@
 import CoreMetrics
-import Logging
 import NIOCore
 import RookeryCore
 import RookeryCalls
 import RookeryPolicies
 import RookeryWire
+import Logging
 
 // What the peer says: frames of text, the hello, and binary frames.
 extension ServerConnection {
@@ -31,7 +31,7 @@ extension ServerConnection {
             enqueue(
                 ServerRequest(
                     self, route, payload: Payload(body: compact(body, route), range: scan.data), metadata: metadata,
-                    deadline: deadline, sender: scan.id.isPresent ? .text(scan.id) : .nobody))
+                    deadline: deadline, sender: scan.id.isPresent ? .text(scan.id) : .event))
         }
     }
 
@@ -221,7 +221,7 @@ extension ServerConnection {
         enqueue(
             ServerRequest(
                 self, message.route, payload: payload, metadata: message.metadata, deadline: message.deadline,
-                sender: header.kind == .event ? .nobody : .binary(header.id, serializer: header.serializer)))
+                sender: header.kind == .event ? .event : .binary(header.id, serializer: header.serializer)))
     }
 
     private func refuse(_ header: BinaryHeader, _ payload: JSONValue) {

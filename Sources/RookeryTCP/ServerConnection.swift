@@ -1,14 +1,14 @@
-import Logging
 import NIOCore
 import RookeryCore
 import RookeryCalls
 import RookeryPolicies
 import RookeryWire
+import Logging
 
 /// One peer of a server: cuts frames, has a task handle each message, and writes what the tasks answer, once per burst.
 ///
 /// Confined to its event loop, tasks included: they run on the loop's executor. It owns them: a lost connection cancels
-/// those whose answers nobody gets, and a stop waits for them.
+/// those whose answers are not sent, and a stop waits for them.
 final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

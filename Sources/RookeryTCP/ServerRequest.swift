@@ -12,7 +12,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     /// Where the answer goes.
     enum Sender {
         /// Nowhere: the message is an event.
-        case nobody
+        case event
         /// To the id that stands there in the packet, as text.
         case text(ByteRange)
         /// To the id, in binary frames, by the serializer of that number.
@@ -75,7 +75,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     var isStream: Bool { entry.command.kind == .stream }
     /// Whether it counts among what its command may have in hand at once, with or without an id to answer to.
     var isShed: Bool { entry.command.kind == .request }
-    var isEvent: Bool { if case .nobody = sender { true } else { false } }
+    var isEvent: Bool { if case .event = sender { true } else { false } }
 
     var messageContext: MessageContext {
         surroundings.withLock { context in
@@ -147,7 +147,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     /// Answers with an error. On the loop.
     private func sendError(_ error: RemoteError) {
         switch sender {
-        case .nobody: break
+        case .event: break
         case .text(let id): connection.write { $0.errorReply(error, id: body, id) }
         case .binary(let id, let serializer):
             connection.write(error.payload, .init(.error, id: id, serializer))
@@ -160,7 +160,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         abandon()
     }
 
-    /// The caller's time is over: it is told so, and the handler has nobody to answer any more. On the loop.
+    /// The caller's time is over: it is told so, and the handler's answer is not sent any more. On the loop.
     func expire() {
         release()
         if !isAnswered { sendError(.late) }
@@ -191,7 +191,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
 
     private func write<Value: MessageValue>(_ value: Value) {
         switch sender {
-        case .nobody: break
+        case .event: break
         case .text(let id): writeText(id, isLast: true) { value._encode(to: &$0) }
         case .binary(let id, let serializer):
             connection.write(value, .init(.value, id: id, serializer, .last), of: self)
@@ -218,7 +218,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
             self.release()
             self.isAnswered = true
             switch self.sender {
-            case .nobody: break
+            case .event: break
             case .text(let id):
                 self.connection.write { writer in self.body.withBytes(of: id) { writer.emptyReply(id: $0) } }
             case .binary(let id, _): self.connection.write(BinaryHeader(.end, id: id))
@@ -238,7 +238,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     private func send<Value: MessageValue>(_ value: Value) async throws {
         try Task.checkCancellation()
         switch sender {
-        case .nobody: return
+        case .event: return
         case .text:
             let text = value.bytes(as: .json)
             release()
@@ -323,7 +323,7 @@ extension RemoteError {
     static let tooManyInFlight = RemoteError(
         .overloaded, "Too many messages are in flight on this connection.", details: ["retryAfterMs": 1000])
 
-    /// There is no memory to keep one more message for this peer, because others are kept for it, or for everybody.
+    /// There is no memory to keep one more message for this peer, because others are kept for it, or for all peers.
     static let noMemory = RemoteError(
         .overloaded, "There is no memory for this message now.", details: ["retryAfterMs": 1000])
 

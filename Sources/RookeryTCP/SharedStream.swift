@@ -3,7 +3,7 @@ import RookeryCore
 import RookeryWire
 
 /// A stream among the other calls of a negotiated connection. Its consumer's pace reaches the server as credit: when the
-/// consumer is slow, the handler waits, and nobody else does.
+/// consumer is slow, the handler waits, and no other handler does.
 ///
 /// Confined to its connection's event loop; the sequence's delegate comes from other threads and goes there.
 final class SharedStream: @unchecked Sendable {

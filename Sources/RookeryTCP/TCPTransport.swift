@@ -4,7 +4,6 @@ import RookeryCalls
 package import RookeryCore
 package import RookeryPolicies
 import RookeryWire
-import Synchronization
 
 /// Carries calls to one address over TCP. Connects when it is first needed, and again after a connection was lost.
 ///
@@ -62,7 +61,7 @@ package final class TCPTransport: InstanceTransport {
     }
 
     /// Opens a stream. Between Rookery peers it shares the connection of the calls, and credit keeps a slow consumer from
-    /// holding up anybody else. To a plain peer it has a connection of its own, and leaving closes that, which is the
+    /// holding up other calls. To a plain peer it has a connection of its own, and leaving closes that, which is the
     /// only way the plain wire has to tell the server.
     package func stream(_ call: Call) async throws -> MessageStream<Payload> {
         if configuration.negotiates, let stream = try await connection.openStream(call) { return stream }

@@ -1,12 +1,12 @@
 import NIOCore
 import NIOPosix
 
-/// Ports on which nobody listens.
+/// Ports on which no program listens.
 package enum FreePorts {
     /// There are none in a row.
     package struct NotFound: Error {}
 
-    /// The first of `count` free ports in a row, on this machine's loopback. Nothing keeps somebody else from taking one before
+    /// The first of `count` free ports in a row, on this machine's loopback. Nothing keeps another program from taking one before
     /// it is used.
     package static func first(of count: Int) async throws -> Int {
         for _ in 0..<1000 {

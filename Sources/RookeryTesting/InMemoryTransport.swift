@@ -67,7 +67,7 @@ package final class InMemoryTransport: ClientTransport {
         do {
             try await deliver(call, to: CollectingSink())
         } catch is RemoteError {
-            // Nobody answers an event.
+            // An event has no answer.
         }
     }
 
@@ -147,7 +147,7 @@ private final class CollectingSink: ReplySink {
     func endStream() {}
 }
 
-/// Hands each value to whoever reads the stream, and waits until it is taken.
+/// Hands each value to the reader of the stream, and waits until it is taken.
 private final class ChannelSink: ReplySink {
     private let channel: AsyncThrowingChannel<Payload, any Error>
     private let reply = NIOLockedValueBox<Payload?>(nil)

@@ -1,31 +1,3 @@
-/// Why bytes are not a value of their format.
-public struct MalformedValue: Error, Hashable, CustomStringConvertible {
-    /// What was wrong, without any of the bytes themselves.
-    package let reason: String
-    /// Where, in bytes from the start.
-    package let offset: Int
-
-    /// Names a fault, for serializers of one's own.
-    package init(reason: String, offset: Int) {
-        self.reason = reason
-        self.offset = offset
-    }
-
-    /// Says what was wrong and where.
-    public var description: String { "\(reason) at byte \(offset)" }
-}
-
-/// Where a reader is in an object or array.
-public struct _Members {
-    /// Members still to come, in MessagePack, which says how many there are.
-    @usableFromInline var remaining: Int
-    /// Whether none was read yet, in JSON.
-    @usableFromInline var isFirst = true
-
-    @usableFromInline
-    init(remaining: Int) { self.remaining = remaining }
-}
-
 /// Reads strict JSON (RFC 8259, as `JSON.parse` takes it) or MessagePack from borrowed bytes, value by value, building
 /// nothing.
 ///

@@ -176,8 +176,8 @@ struct AccessTests {
         for endpoint in gateway.endpoints {
             let who =
                 switch endpoint.access {
-                case .everybody: "everybody"
-                case .everybodyOrKnown: "everybody, known by a token"
+                case .anyone: "anyone"
+                case .anyoneOrKnown: "anyone, known by a token"
                 case .roles(let roles, let evenPending):
                     roles.map(\.rawValue).joined(separator: ", ") + (evenPending ? ", also pending" : "")
                 }

@@ -118,7 +118,7 @@ struct ContractDiagnosticTests {
             }
             """,
             [
-                ("nobody answers an event: the function cannot return a value", 3, 30),
+                ("an event has no answer: the function cannot return a value", 3, 30),
                 ("a function with @StreamPattern must return MessageStream<…>", 5, 30),
                 ("a function that returns MessageStream<…> needs @StreamPattern", 7, 30),
             ])

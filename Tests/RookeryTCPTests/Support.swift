@@ -90,7 +90,7 @@ func slow(_ gate: Gate) -> Route {
     }
 }
 
-/// Opens, once, for everybody who waits; a task that is cancelled waits no longer.
+/// Opens, once, for all tasks that wait; a task that is cancelled waits no longer.
 actor Gate {
     private var isOpen = false
     private var waiting: [Int: CheckedContinuation<Void, Never>] = [:]

@@ -8,7 +8,7 @@ import Darwin
 #endif
 
 /// How much of the processors one hash gets: the time that all other threads leave, and a share of its own when that was too
-/// little for too long. Where the system knows no such thing, it hashes as everybody else works.
+/// little for too long. Where the system knows no such thing, it hashes like all other work.
 final class HashPriority: Sendable {
     #if os(Linux)
     /// The thread that hashes, while it does.

@@ -2,13 +2,12 @@ import Foundation
 import NIOCore
 import NIOPosix
 import Rookery
-import Synchronization
 
 /// Hashes passwords on threads of its own: each hash takes 128 MiB and a good part of a second.
 ///
 /// There are as many threads as cores, four at most. A hash takes the time that all other threads leave, and after a second a
 /// share of its own. What could not be done within half of the time that its caller waits is refused at once: a flood of sign-ins
-/// is told to come again, and makes nobody wait for an answer that comes too late.
+/// is told to come again, instead of waiting for an answer that comes too late.
 final class PasswordHasher: Sendable {
     private let pool: NIOThreadPool
     private let threads: Int

@@ -3,7 +3,7 @@ import Foundation
 import PetProStorage
 import Rookery
 
-/// The keys that sign access tokens, in a file of their own: a copy of the database gives nobody a token.
+/// The keys that sign access tokens, in a file of their own: a copy of the database gives no token.
 ///
 /// Every key in the file verifies; the last one signs. All instances of the service share the file.
 struct SigningKeys: Sendable {
@@ -36,7 +36,7 @@ struct SigningKeys: Sendable {
             let object: JSONValue = [
                 "keys": [["id": .string(key.id), "seed": .string(Data(key.seed).base64EncodedString())]]
             ]
-            // Another instance may make it at the same moment: the first one's is everybody's.
+            // Another instance may make it at the same moment: both use the first one's.
             _ = try PrivateFiles.writeIfAbsent(Data((object.jsonText + "\n").utf8), to: path)
         }
         try PrivateFiles.prepare(file: path)

@@ -1,9 +1,8 @@
-import Foundation
 import PetProContracts
 import PetProStorage
 import Rookery
 
-/// Refresh tokens are kept as digests: reading the database gives nobody a session.
+/// Refresh tokens are kept as digests: reading the database gives no session.
 extension Transaction {
     /// 14 days.
     static let refreshLifetime: Duration = .seconds(14 * 24 * 3600)

@@ -1,14 +1,6 @@
 import PetProContracts
 import Rookery
 
-/// A span of time that takes up one place: from `start` up to, not including, `end`.
-struct Interval: Sendable, Hashable {
-    var start: Instant
-    var end: Instant
-
-    func overlaps(_ other: Interval) -> Bool { start < other.end && other.start < end }
-}
-
 /// How many places are taken.
 enum Occupancy {
     /// The most places that are taken at any one moment within `span`.

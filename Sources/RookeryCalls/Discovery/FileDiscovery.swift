@@ -4,7 +4,7 @@ package import RookeryPolicies
 
 /// The instances that a file lists, one `HOST:PORT` a line; empty lines, and what follows a `#`, are passed over.
 ///
-/// The file is looked at again and again. One that is gone, or that has a line nobody understands, is logged and changes
+/// The file is looked at again and again. One that is gone, or that has a line that cannot be read, is logged and changes
 /// nothing: half a list could be no list at all.
 package struct FileDiscovery: Discovery {
     /// Why a file is no list of instances.
@@ -44,7 +44,7 @@ package struct FileDiscovery: Discovery {
             }
             instances.append(instance)
         }
-        // More likely somebody is writing it just now than that nobody is left.
+        // More likely the file is being written just now than that no instance is left.
         if instances.isEmpty { throw Malformed(description: "\(path): names no instance") }
         return instances
     }

@@ -25,7 +25,7 @@ public struct CallError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let tooManyCalls = Code(value: .tooManyCalls)
         /// A circuit breaker lets no call through. The command did not run.
         public static let breakerOpen = Code(value: .breakerOpen)
-        /// Nobody serves the destination. The command did not run.
+        /// No instance serves the destination. The command did not run.
         public static let noInstance = Code(value: .noInstance)
         /// The client was closed.
         public static let closed = Code(value: .closed)
@@ -37,13 +37,13 @@ public struct CallError: Error, Sendable, Hashable, CustomStringConvertible {
 
     /// The reason.
     public let code: Code
-    /// What happened, fit to be shown to whoever runs the caller.
+    /// What happened, fit to be shown to the operator of the caller.
     public let message: String
     /// Whether the request had been handed to the connection, so that the command may have run.
     public let wasWritten: Bool
     /// The error below, for logs.
     package let cause: String?
-    /// After what time it may be worth trying again; nil when nobody knows.
+    /// After what time it may be worth trying again; nil when that is unknown.
     public let retryAfter: Duration?
     /// Whether a keyed command was sent without its key, because its peer takes no metadata: then it cannot be repeated.
     package let isWithoutKey: Bool

@@ -1,12 +1,6 @@
 import Synchronization
 import Tracing
 
-/// Knows what surrounds a message, and says so only when it is asked: most handlers never do.
-package protocol MessageContextSource: AnyObject, Sendable {
-    /// What surrounds the message.
-    var messageContext: MessageContext { get }
-}
-
 /// What is about the message being handled, and about no other. Calls made while handling it are answered before its
 /// deadline. What travels on with them is in ``Tracing/ServiceContext``, under ``callMetadata``.
 ///

@@ -29,7 +29,7 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible {
         /// The reply is over the limit of its receiver, or of its sender where the receiver tells none. The command ran, and
         /// would have the same reply again: it is not retried, and counts as answered.
         public static let replyTooLarge: Code = "REPLY_TOO_LARGE"
-        /// A bug, or a failure nobody foresaw.
+        /// A bug, or a failure that was not foreseen.
         public static let `internal`: Code = "INTERNAL"
 
         /// The codes with which the toolkit itself answers: no command declares them.
@@ -60,7 +60,7 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible {
         payload = ["status": "error", "message": message]
     }
 
-    /// What a failure nobody declared becomes on the wire; byte for byte Nest's answer, so without a code.
+    /// What a failure that was not declared becomes on the wire; byte for byte Nest's answer, so without a code.
     package static let internalServerError = RemoteError(message: "Internal server error")
 
     /// What stands at `err` when no handler is for a pattern; Nest's text.

@@ -46,7 +46,7 @@ package final class HealthReporter: Sendable {
         self.now = now
         self.sleep = sleep
         self.logger = logger
-        // One request that nobody has seen yet is as good as many.
+        // One request that was not seen yet is as good as many.
         (requests, request) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 

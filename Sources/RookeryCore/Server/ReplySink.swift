@@ -1,5 +1,3 @@
-import Synchronization
-
 /// See ``_ReplySink``.
 package typealias ReplySink = _ReplySink
 
@@ -14,30 +12,4 @@ public protocol _ReplySink: AnyObject, Sendable {
     /// What the last value of a stream was is not known before its end; the sink may hold a value back for an instant to
     /// merge the two. Sends the end of a stream, merged with the value when that was held.
     func endStream()
-}
-
-/// Takes answers that are of no interest.
-package final class DiscardingSink: ReplySink {
-    /// One is enough.
-    package static let shared = DiscardingSink()
-    /// Does nothing.
-    package func reply(_ value: some MessageValue) {}
-    /// Does nothing.
-    package func end() {}
-    /// Does nothing.
-    package func value(_ value: some MessageValue) async throws {}
-    /// Does nothing.
-    package func endStream() {}
-}
-
-/// Keeps the one answer of a command.
-final class ReplyKeeper: ReplySink {
-    private let kept = Mutex(Reply.none)
-
-    var answer: Reply { kept.withLock { $0 } }
-
-    func reply(_ value: some MessageValue) { kept.withLock { $0 = Reply(value) } }
-    func end() {}
-    func value(_ value: some MessageValue) async throws { reply(value) }
-    func endStream() {}
 }

@@ -3,7 +3,7 @@ import Synchronization
 package import Tracing
 
 /// Keeps the spans of the last traces in memory, and continues traces by W3C `traceparent`: for demonstrations, and for
-/// whatever looks at a running process. Nothing that a peer does makes it grow.
+/// tools that look at a running process. Nothing that a peer does makes it grow.
 package final class BoundedTracer: Tracer {
     package typealias Span = BoundedSpan
 

@@ -17,7 +17,7 @@ enum VendorRegistration {
         case same
         /// The account has another vendor.
         case exists
-        /// The account was taken back: a vendor of nobody's must not come to be.
+        /// The account was taken back: a vendor without an account must not come to be.
         case accountGone
     }
 

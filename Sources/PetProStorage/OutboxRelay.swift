@@ -29,30 +29,6 @@ extension Transaction {
     }
 }
 
-/// An event as subscribers are sent it.
-@Message
-struct EventEnvelope {
-    var eventId: String
-    var type: String
-    var occurredAt: Instant
-    var data: RawJSON
-}
-
-/// An event that some subscriber has not acknowledged.
-struct UndeliveredEvent: Sendable {
-    let id: Int
-    let subscriber: ServiceName
-    let aggregate: String
-    let type: String
-    let payload: String
-    let attempts: Int
-
-    /// How long to wait after that many failed attempts: 100 ms, doubling to 10 s.
-    static func delay(attempts: Int) -> Duration {
-        min(.milliseconds(100) * (1 << min(attempts, 7)), .seconds(10))
-    }
-}
-
 /// Delivers the events in a database's outbox: as requests, so that each is acknowledged, and again until it is.
 ///
 /// To each subscriber the events about one aggregate in the order of their commits, unless one fails: later ones do not wait for

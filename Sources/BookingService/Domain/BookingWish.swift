@@ -1,15 +1,6 @@
 import PetProContracts
 import Rookery
 
-/// Why a vendor cannot take a booking.
-enum Unavailability: String, Sendable {
-    case closed
-    case outsideHours = "outside_hours"
-    case full
-    case notActive = "not_active"
-    case leadTime = "lead_time"
-}
-
 /// A wish for a booking, and the vendor's answer about the day.
 struct BookingWish: Sendable {
     /// Starts offered on the quarter hours of a window.
@@ -64,40 +55,5 @@ struct BookingWish: Sendable {
         func distance(_ slot: Slot) -> Int64 { (slot.start.milliseconds - start.milliseconds).magnitude.asInt64 }
         let slots = Self.slots(availability, service, taken: taken, at: now).filter { $0.start != start }
         return Array(slots.sorted { (distance($0), $0.start) < (distance($1), $1.start) }.prefix(3))
-    }
-}
-
-extension UInt64 {
-    fileprivate var asInt64: Int64 { Int64(clamping: self) }
-}
-
-/// Who may move a booking where, and when.
-enum BookingTransition {
-    /// Throws the reason for which `actor` may not move a booking now.
-    static func check(_ booking: Booking, to next: BookingStatus, by actor: BookingActor, at now: Instant)
-        throws(RemoteError)
-    {
-        let isKnown =
-            switch (booking.status, next) {
-            case (.pending, .confirmed), (.pending, .cancelled), (.confirmed, .inProgress), (.confirmed, .cancelled),
-                (.confirmed, .noShow), (.inProgress, .completed):
-                true
-            default: false
-            }
-        guard isKnown else {
-            throw RemoteError(
-                .invalidTransition, "A booking that is \(booking.status.rawValue) cannot become \(next.rawValue).")
-        }
-        if actor == .customer {
-            guard next == .cancelled else {
-                throw RemoteError(.forbidden, "Only the vendor can set a booking to \(next.rawValue).")
-            }
-            guard now < booking.start else {
-                throw RemoteError(.cancellationNotAllowed, "A booking can be cancelled until its start.")
-            }
-        }
-        if next == .inProgress || next == .completed || next == .noShow, now < booking.start {
-            throw RemoteError(.invalidTransition, "A booking cannot be \(next.rawValue) before its start.")
-        }
     }
 }

@@ -1,5 +1,3 @@
-package import NIOCore
-
 /// The fixed part of a binary frame, which two peers use once they have agreed on it. `docs/wire.md` has it byte by byte.
 ///
 /// It alone routes, cancels and times out a call; what follows is not looked at for that.
@@ -83,7 +81,7 @@ package struct BinaryHeader: Sendable, Hashable {
         id = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
     }
 
-    fileprivate func store(at place: UnsafeMutableRawPointer) {
+    func store(at place: UnsafeMutableRawPointer) {
         place.storeBytes(of: code, toByteOffset: 0, as: UInt8.self)
         place.storeBytes(of: flags.rawValue, toByteOffset: 1, as: UInt8.self)
         place.storeBytes(of: serializer, toByteOffset: 2, as: UInt8.self)
@@ -93,82 +91,5 @@ package struct BinaryHeader: Sendable, Hashable {
         place.storeBytes(of: length.littleEndian, toByteOffset: 8, as: UInt32.self)
         place.storeBytes(of: amount.littleEndian, toByteOffset: 12, as: UInt32.self)
         place.storeBytes(of: id.littleEndian, toByteOffset: 16, as: UInt64.self)
-    }
-}
-
-/// A frame, as the decoder cuts it.
-package enum Frame: Sendable, Hashable {
-    /// `<length>#<JSON text>`: the text, valid UTF-8.
-    case text(ByteBuffer)
-    /// A binary frame: its header, and the metadata and payload that follow.
-    case binary(BinaryHeader, ByteBuffer)
-    /// A frame that was passed over, because it is over a limit or there was no memory for it.
-    case skipped(SkippedFrame)
-}
-
-/// Metadata in a binary frame: for each entry the length of its name as UInt16, the name, the length of its value as
-/// UInt16, the value.
-package enum BinaryMetadata {
-    /// Reads metadata; nil when the bytes are not whole entries.
-    package static func read(_ bytes: UnsafeRawBufferPointer) -> [String: String]? {
-        var metadata: [String: String] = [:]
-        var at = 0
-        func text() -> String? {
-            guard at + 2 <= bytes.count else { return nil }
-            let length = Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt16.self)))
-            guard at + 2 + length <= bytes.count else { return nil }
-            defer { at += 2 + length }
-            return String(decoding: bytes[(at + 2)..<(at + 2 + length)], as: UTF8.self)
-        }
-        while at < bytes.count {
-            guard let name = text(), let value = text() else { return nil }
-            metadata[name] = value
-        }
-        return metadata
-    }
-}
-
-extension ValueWriter {
-    /// Begins a binary frame: leaves room for its header. Pass the result to ``endBinaryFrame(_:_:)``.
-    package mutating func beginBinaryFrame() -> Int {
-        let start = written
-        reserve(BinaryHeader.size)
-        written &+= BinaryHeader.size
-        return start
-    }
-
-    /// Ends a binary frame: writes its header, the length being known now.
-    package mutating func endBinaryFrame(_ start: Int, _ header: BinaryHeader) {
-        var header = header
-        header.length = UInt32(truncatingIfNeeded: written &- start &- BinaryHeader.size)
-        header.store(at: UnsafeMutableRawPointer(base + start))
-    }
-
-    /// Takes back a binary frame.
-    package mutating func abandonBinaryFrame(_ start: Int) { written = start }
-
-    /// Writes a frame that is only a header.
-    package mutating func binaryFrame(_ header: BinaryHeader) {
-        endBinaryFrame(beginBinaryFrame(), header)
-    }
-
-    /// Writes metadata, in the order of its names, and says how many bytes it has. Nil when a frame cannot say so many;
-    /// what was written is then to be taken back with the frame.
-    package mutating func binaryMetadata(_ metadata: [String: String]) -> UInt16? {
-        let start = written
-        for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
-            let room = Int(UInt16.max) - (written - start)
-            guard name.utf8.count + value.utf8.count + 4 <= room else { return nil }
-            for text in [name, value] {
-                append(littleEndian: UInt16(text.utf8.count))
-                var text = text
-                text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
-            }
-        }
-        return UInt16(written - start)
-    }
-
-    mutating func append<Integer: FixedWidthInteger>(littleEndian value: Integer) {
-        Swift.withUnsafeBytes(of: value.littleEndian) { append($0) }
     }
 }

@@ -3,30 +3,7 @@ import SwiftCompilerPlugin
 import SwiftSyntax
 import SwiftSyntaxMacros
 
-@main
-struct RookeryPlugin: CompilerPlugin {
-    let providingMacros: [any Macro.Type] = [MarkerMacro.self, MessageMacro.self, ContractMacro.self]
-}
-
 // The compiler looks for macros by names in this module; what they do is in a library, where tests can call it.
-
-struct MarkerMacro: PeerMacro {
-    static func expansion(
-        of node: AttributeSyntax, providingPeersOf declaration: some DeclSyntaxProtocol,
-        in context: some MacroExpansionContext
-    ) throws -> [DeclSyntax] {
-        []
-    }
-}
-
-struct ContractMacro: PeerMacro {
-    static func expansion(
-        of node: AttributeSyntax, providingPeersOf declaration: some DeclSyntaxProtocol,
-        in context: some MacroExpansionContext
-    ) throws -> [DeclSyntax] {
-        try RookeryMacroExpansion.ContractMacro.expansion(of: node, providingPeersOf: declaration, in: context)
-    }
-}
 
 struct MessageMacro: MemberMacro, ExtensionMacro {
     static func expansion(

@@ -1,0 +1,76 @@
+import AsyncHTTPClient
+import CommandSupport
+import NIOCore
+import NIOHTTP1
+import PetProStorage
+import Rookery
+
+/// Does the steps and shows them.
+struct DemoClient: Sendable {
+    let url: String
+    let http: HTTPClient
+
+    private struct Answer {
+        let status: Int
+        let body: JSONValue
+        let calls: String?
+    }
+
+    private func send(
+        _ method: HTTPMethod, _ path: String, body: JSONValue?, token: String?, headers: [(String, String)]
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: url + path)
+        request.method = method
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(string: body.jsonText))
+        }
+        let response: HTTPClientResponse
+        let bytes: ByteBuffer
+        do {
+            response = try await http.execute(request, timeout: .seconds(10))
+            bytes = try await response.body.collect(upTo: 1 << 20)
+        } catch {
+            throw CommandFailure(
+                "\(url) does not answer (\(error)).\nStart a platform first: petpro up --demo")
+        }
+        let value = bytes.readableBytes == 0 ? JSONValue.null : try JSONValue(parsing: bytes.readableBytesView)
+        return Answer(
+            status: Int(response.status.code), body: value, calls: response.headers.first(name: "X-PetPro-Calls"))
+    }
+
+    /// Does one step, shows it, and fails when its status is another than expected.
+    func step(
+        _ name: String, _ method: HTTPMethod, _ path: String, expecting status: Int, body: JSONValue? = nil,
+        token: String? = nil, headers: [(String, String)] = []
+    ) async throws -> JSONValue {
+        let answer = try await send(method, path, body: body, token: token, headers: headers)
+        let padded = name + String(repeating: " ", count: max(1, 38 - name.count))
+        Terminal.line("  \(padded)\(method.rawValue) \(path) → \(answer.status)")
+        if let calls = answer.calls { Terminal.line("      \(calls)") }
+        guard answer.status == status else {
+            throw CommandFailure("expected status \(status), got \(answer.status): \(answer.body.jsonText)")
+        }
+        return answer.body
+    }
+
+    func signIn(_ name: String, _ credentials: JSONValue) async throws -> String {
+        let tokens = try await step(name, .POST, "/api/auth/login", expecting: 200, body: credentials)
+        guard let token = tokens["accessToken"]?.stringValue else {
+            throw CommandFailure("the answer has no token")
+        }
+        return token
+    }
+
+    /// The account becomes active when the event of its vendor has arrived, an instant after the vendor was made.
+    func untilActive(_ token: String) async throws {
+        for _ in 0..<100 {
+            let answer = try await send(.GET, "/api/me", body: nil, token: token, headers: [])
+            if answer.body["state"] == "active" { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        throw CommandFailure("the vendor's account did not become active in 5 s")
+    }
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+import CommandSupport
+import Logging
+import Rookery
+
+struct LoggingOptions: ParsableArguments {
+    @Option(help: "What to log: trace, debug, info, notice, warning, error or critical.")
+    var logLevel = "notice"
+
+    func validate() throws {
+        if Logger.Level(rawValue: logLevel) == nil {
+            throw ValidationError("--log-level must be trace, debug, info, notice, warning, error or critical")
+        }
+    }
+
+    /// Call once, before the first logger is made.
+    func logger() -> Logger {
+        let level = Logger.Level(rawValue: logLevel) ?? .notice
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+        return Logger(label: "petpro")
+    }
+}

@@ -1,0 +1,11 @@
+import ArgumentParser
+import PetProContracts
+import Rookery
+import UnixSignals
+
+/// What `petpro serve` can run.
+enum Part: String, ExpressibleByArgument, CaseIterable {
+    case auth, booking, vendor, product, gateway
+
+    var service: ServiceName? { ServiceName(rawValue: rawValue) }
+}

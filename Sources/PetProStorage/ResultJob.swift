@@ -1,0 +1,22 @@
+import Rookery
+
+/// A job whose closure gives a result. The outcome is only touched by the database's thread until it is handed back.
+final class ResultJob<Result: Sendable>: DatabaseJob, @unchecked Sendable {
+    private let body: @Sendable (Transaction) throws -> Result
+    private let continuation: UnsafeContinuation<Result, any Error>
+    private var outcome: Swift.Result<Result, any Error> = .failure(CancellationError())
+
+    /// Every job that a queue takes is finished, which resumes the continuation.
+    init(
+        _ access: Access, _ executor: LoopExecutor?, _ continuation: UnsafeContinuation<Result, any Error>,
+        _ body: @Sendable @escaping (Transaction) throws -> Result
+    ) {
+        self.body = body
+        self.continuation = continuation
+        super.init(access, executor)
+    }
+
+    override func run(_ transaction: Transaction) throws { outcome = .success(try body(transaction)) }
+    override func failed(_ error: any Error) { outcome = .failure(error) }
+    override func finish() { continuation.resume(with: outcome) }
+}

@@ -1,0 +1,12 @@
+import Rookery
+
+/// Something that can be an argument of a statement.
+public protocol SQLConvertible: Sendable {
+    /// The value to bind.
+    var sqlValue: SQLValue { get }
+}
+
+extension SQLConvertible where Self: RawRepresentable, RawValue: SQLConvertible {
+    /// The raw value.
+    public var sqlValue: SQLValue { rawValue.sqlValue }
+}

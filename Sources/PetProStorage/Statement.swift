@@ -1,0 +1,88 @@
+import GRDB
+import GRDBSQLite
+
+/// A prepared statement while it runs.
+struct Statement: ~Copyable {
+    private let statement: OpaquePointer
+    private let handle: OpaquePointer?
+    private let sql: String
+
+    init(_ statement: OpaquePointer, _ handle: OpaquePointer?, _ sql: String) {
+        self.statement = statement
+        self.handle = handle
+        self.sql = sql
+    }
+
+    /// SQLite copies what it is given.
+    private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+
+    func bind(_ values: [any SQLConvertible]) throws {
+        guard values.count == Int(sqlite3_bind_parameter_count(statement)) else {
+            throw DatabaseError(resultCode: .SQLITE_RANGE, message: "\(values.count) values were given", sql: sql)
+        }
+        var at: Int32 = 0
+        for value in values {
+            at += 1
+            switch value.sqlValue {
+            case .null: try check(sqlite3_bind_null(statement, at))
+            case .integer(let value): try check(sqlite3_bind_int64(statement, at, value))
+            case .real(let value): try check(sqlite3_bind_double(statement, at, value))
+            case .text(var value):
+                try check(
+                    value.withUTF8 { bytes in
+                        // An empty text has no address, and without one SQLite would bind null.
+                        bytes.isEmpty
+                            ? sqlite3_bind_text(statement, at, "", 0, Self.transient)
+                            : bytes.withMemoryRebound(to: CChar.self) {
+                                sqlite3_bind_text(statement, at, $0.baseAddress, Int32($0.count), Self.transient)
+                            }
+                    })
+            case .blob(let value):
+                try check(
+                    value.withUnsafeBytes { bytes in
+                        bytes.isEmpty
+                            ? sqlite3_bind_zeroblob(statement, at, 0)
+                            : sqlite3_bind_blob(
+                                statement, at, bytes.baseAddress, Int32(bytes.count), Self.transient)
+                    })
+            }
+        }
+    }
+
+    private func check(_ code: Int32) throws {
+        if code != SQLITE_OK { throw failure(code) }
+    }
+
+    private func failure(_ code: Int32) -> DatabaseError {
+        DatabaseError(
+            resultCode: ResultCode(rawValue: code), message: sqlite3_errmsg(handle).map { String(cString: $0) },
+            sql: sql)
+    }
+
+    /// Goes to the next row; false at the end.
+    func step() throws -> Bool {
+        switch sqlite3_step(statement) {
+        case SQLITE_ROW: true
+        case SQLITE_DONE: false
+        case let code: throw failure(code)
+        }
+    }
+
+    /// Goes to the end, whatever rows there are.
+    func finish() throws { while try step() {} }
+
+    /// The row it stands at.
+    var row: Row { Row(statement) }
+
+    /// The names of its columns.
+    var columns: [String] {
+        (0..<sqlite3_column_count(statement)).map { column in
+            sqlite3_column_name(statement, column).map { String(cString: $0) } ?? ""
+        }
+    }
+
+    func reset() {
+        sqlite3_reset(statement)
+        sqlite3_clear_bindings(statement)
+    }
+}

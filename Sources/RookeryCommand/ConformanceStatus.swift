@@ -1,0 +1,6 @@
+import Rookery
+
+@Message
+enum ConformanceStatus: String {
+    case confirmed
+}

@@ -1,0 +1,6 @@
+import Rookery
+
+@Message
+struct GetConformanceBooking {
+    var id: Int
+}

@@ -1,0 +1,153 @@
+import SwiftParser
+import SwiftSyntax
+import SwiftSyntaxMacros
+
+/// The statements of a codec for a list of fields.
+///
+/// What it declares has names that the compiler makes up: a property may be called `members`, or a payload `writer`.
+struct FieldCode {
+    /// A field, and the names of what is read into, and whether it was.
+    private struct Local {
+        let field: MessageField
+        let value: String
+        let seen: String
+    }
+
+    private let locals: [Local]
+    private let members: String
+    private let key: String
+    private let checked: String
+    let fields: [MessageField]
+
+    init(fields: [MessageField], in context: some MacroExpansionContext) {
+        self.fields = fields
+        func unique(_ name: String) -> String { context.makeUniqueName(name).text }
+        locals = fields.map { Local(field: $0, value: unique("field"), seen: unique("seen")) }
+        members = unique("members")
+        key = unique("key")
+        checked = unique("checked")
+    }
+
+    /// The pattern that binds an enum case's payload: `(name: let a, pet: let b)`; nothing when it has none.
+    var casePattern: String {
+        if locals.isEmpty { return "" }
+        return "(\(locals.map { "let \($0.value)" }.joined(separator: ", ")))"
+    }
+
+    /// What ``casePattern`` bound a field to.
+    func payload(_ at: Int) -> String { locals[at].value }
+
+    /// The expression of a struct's property.
+    func property(_ at: Int) -> String { "self.`\(fields[at].name)`" }
+
+    /// An expression for how many members are written, of which `more` are not fields.
+    func count(of value: (Int) -> String, more: Int = 0) -> String {
+        let optional = fields.indices.filter { fields[$0].isOptional && !fields[$0].writesNull }
+        let terms = optional.map { "(\(value($0)) == nil ? 0 : 1)" }
+        return (["\(fields.count - optional.count + more)"] + terms).joined(separator: " + ")
+    }
+
+    /// Statements that write the members; `value` gives the expression of a field.
+    func encode(_ value: (Int) -> String) -> String {
+        fields.enumerated().map { at, field in
+            let key = "writer.key(\(field.wireName.keyArguments))"
+            guard field.isOptional, !field.writesNull else {
+                return "\(key)\n\(value(at))._encode(to: &writer)"
+            }
+            return "if let \(checked) = \(value(at)) {\n\(key)\n\(checked)._encode(to: &writer)\n}"
+        }.joined(separator: "\n")
+    }
+
+    /// The members in a description, sensitive ones redacted.
+    func describe(_ value: (Int) -> String) -> String {
+        fields.enumerated().map { at, field in
+            if field.isRedacted { return "\(field.name): [redacted]" }
+            return "\(field.name): \\(_MessageText.of(\(value(at))))"
+        }.joined(separator: ", ")
+    }
+
+    /// Statements that enter an object, read and check its members, and end with `result`, which is given the arguments
+    /// of an initialiser: `name: a, pet: b`.
+    func decode(skipping tag: String? = nil, result: (_ arguments: String) -> String) -> String {
+        var lines = ["guard var \(members) = try decoder.beginMessage() else { return nil }"]
+        for local in locals {
+            lines.append("var \(local.value): (\(local.field.type))? = nil")
+            lines.append("var \(local.seen) = false")
+        }
+        lines.append("while let \(key) = try decoder.reader.nextKey(&\(members)) {")
+        var branches = locals.map { local in
+            """
+            if \(key).matches(\(local.field.wireName.literal)) {
+            \(local.seen) = true
+            \(local.value) = try decoder.field(\(local.field.wireName.literal), (\(local.field.type)).self)
+            }
+            """
+        }
+        if let tag { branches.append("if \(key).matches(\(tag.literal)) {\ntry decoder.reader.skipValue()\n}") }
+        branches.append("{\ntry decoder.unknown(\(key))\n}")
+        lines.append(branches.joined(separator: " else ") + "\n}")
+        for at in locals.indices { lines += check(at) }
+        if !locals.isEmpty {
+            lines.append("guard \(locals.map { "let \($0.value)" }.joined(separator: ", ")) else { return nil }")
+        }
+        lines.append(result(locals.map { "\($0.field.name): \($0.value)" }.joined(separator: ", ")))
+        return lines.joined(separator: "\n")
+    }
+
+    private func check(_ at: Int) -> [String] {
+        let local = locals[at]
+        var lines: [String] = []
+        if let value = local.field.defaultValue {
+            lines.append("if !\(local.seen) { \(local.value) = \(value) }")
+        } else {
+            lines.append("decoder.resolve(&\(local.value), \(local.field.wireName.literal), seen: \(local.seen))")
+        }
+        if local.field.constraints.isEmpty { return lines }
+        lines.append("if decoder.checksConstraints, let \(checked) = \(local.value) {")
+        for (number, constraint) in local.field.constraints.enumerated() {
+            var arguments = constraint.arguments
+            if constraint.rule == "matches" { arguments[0] = "\(Self.expressions).\(expression(at, number))" }
+            arguments = [checked] + arguments + [local.field.wireName.literal, "&decoder"]
+            lines.append("_Constraint.\(constraint.rule)(\(arguments.joined(separator: ", ")))")
+        }
+        lines.append("}")
+        return lines
+    }
+
+    /// An expression that describes the fields: an array of `_FieldSchema`.
+    var schema: String {
+        let fields = fields.map { field in
+            var arguments = ["\(field.wireName.literal)", "(\(field.type)).self"]
+            if let value = field.defaultValue { arguments.append("default: \(value)") }
+            if !field.constraints.isEmpty {
+                arguments.append("constraints: [\(field.constraints.map(\.schema).joined(separator: ", "))]")
+            }
+            if let category = field.personalData { arguments.append("personalData: \(category)") }
+            if field.isSensitive { arguments.append("isSensitive: true") }
+            if field.writesNull { arguments.append("writesNull: true") }
+            if let text = field.documentation { arguments.append("documentation: \(text.literal)") }
+            return "_FieldSchema(\(arguments.joined(separator: ", ")))"
+        }
+        return "[\(fields.joined(separator: ", "))]"
+    }
+
+    private func expression(_ at: Int, _ number: Int) -> String { "expression\(at)_\(number)" }
+
+    /// The type that holds the regular expressions of a message. Not a local one of the function that uses them: the
+    /// compiler (6.3.1) does not emit the storage of those.
+    static let expressions = "RookeryExpressions"
+
+    /// A type that makes each regular expression once, not for each message; nothing when there are none.
+    var regularExpressions: String {
+        var lines: [String] = []
+        for (at, field) in fields.enumerated() {
+            for (number, constraint) in field.constraints.enumerated() where constraint.rule == "matches" {
+                let value = constraint.arguments.first ?? ""
+                // Unsafe, because `Regex` is not Sendable; matching does not change it.
+                lines.append("nonisolated(unsafe) static let \(expression(at, number)) = \(value)")
+            }
+        }
+        if lines.isEmpty { return "" }
+        return "private enum \(Self.expressions) {\n\(lines.joined(separator: "\n"))\n}\n\n"
+    }
+}

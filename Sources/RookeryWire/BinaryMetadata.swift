@@ -1,0 +1,66 @@
+/// Metadata in a binary frame: for each entry the length of its name as UInt16, the name, the length of its value as
+/// UInt16, the value.
+package enum BinaryMetadata {
+    /// Reads metadata; nil when the bytes are not whole entries.
+    package static func read(_ bytes: UnsafeRawBufferPointer) -> [String: String]? {
+        var metadata: [String: String] = [:]
+        var at = 0
+        func text() -> String? {
+            guard at + 2 <= bytes.count else { return nil }
+            let length = Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt16.self)))
+            guard at + 2 + length <= bytes.count else { return nil }
+            defer { at += 2 + length }
+            return String(decoding: bytes[(at + 2)..<(at + 2 + length)], as: UTF8.self)
+        }
+        while at < bytes.count {
+            guard let name = text(), let value = text() else { return nil }
+            metadata[name] = value
+        }
+        return metadata
+    }
+}
+
+extension ValueWriter {
+    /// Begins a binary frame: leaves room for its header. Pass the result to ``endBinaryFrame(_:_:)``.
+    package mutating func beginBinaryFrame() -> Int {
+        let start = written
+        reserve(BinaryHeader.size)
+        written &+= BinaryHeader.size
+        return start
+    }
+
+    /// Ends a binary frame: writes its header, the length being known now.
+    package mutating func endBinaryFrame(_ start: Int, _ header: BinaryHeader) {
+        var header = header
+        header.length = UInt32(truncatingIfNeeded: written &- start &- BinaryHeader.size)
+        header.store(at: UnsafeMutableRawPointer(base + start))
+    }
+
+    /// Takes back a binary frame.
+    package mutating func abandonBinaryFrame(_ start: Int) { written = start }
+
+    /// Writes a frame that is only a header.
+    package mutating func binaryFrame(_ header: BinaryHeader) {
+        endBinaryFrame(beginBinaryFrame(), header)
+    }
+
+    /// Writes metadata, in the order of its names, and says how many bytes it has. Nil when a frame cannot say so many;
+    /// what was written is then to be taken back with the frame.
+    package mutating func binaryMetadata(_ metadata: [String: String]) -> UInt16? {
+        let start = written
+        for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
+            let room = Int(UInt16.max) - (written - start)
+            guard name.utf8.count + value.utf8.count + 4 <= room else { return nil }
+            for text in [name, value] {
+                append(littleEndian: UInt16(text.utf8.count))
+                var text = text
+                text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+            }
+        }
+        return UInt16(written - start)
+    }
+
+    mutating func append<Integer: FixedWidthInteger>(littleEndian value: Integer) {
+        Swift.withUnsafeBytes(of: value.littleEndian) { append($0) }
+    }
+}
