@@ -186,7 +186,7 @@ public struct Gateway: Service {
     /// The description of the API.
     public var openAPI: JSONValue { OpenAPI.document(endpoints) }
 
-    /// From the outside in: the span, metrics, the trace and the answers to errors, paths that do not exist.
+    /// From the outside in: the span, metrics, the trace and the answers to errors.
     private func addMiddleware(to router: Hummingbird.Router<GatewayContext>) {
         if let tracer {
             router.add(middleware: TracerMiddleware(tracer: tracer))
@@ -196,8 +196,8 @@ public struct Gateway: Service {
         }
         if !(MetricsSystem.factory is NOOPMetricsHandler) { router.add(middleware: MetricsMiddleware()) }
         router.add(
-            middleware: TraceMiddleware(calls: tracer as? BoundedTracer, newTrace: newTrace, logger: logger))
-        router.add(middleware: NoRouteMiddleware(endpoints: endpoints))
+            middleware: TraceMiddleware(
+                calls: tracer as? BoundedTracer, endpoints: endpoints, newTrace: newTrace, logger: logger))
     }
 
     private func answer(

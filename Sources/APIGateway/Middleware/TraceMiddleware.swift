@@ -6,12 +6,14 @@ import Rookery
 import Tracing
 
 /// Finds out which trace a request belongs to, lets it travel with the calls that the request causes, answers errors, and logs
-/// what failed or took long.
+/// what failed or took long. A path that does not exist gets a problem too; one that exists says which methods it has.
 ///
 /// The trace is the one of the span around it, or that of the request's `traceparent`, or a new one.
 struct TraceMiddleware: RouterMiddleware {
     /// Where the calls are looked up that are shown in `X-PetPro-Calls`; nil to show none.
     let calls: BoundedTracer?
+    /// What there is, for requests that find none of it.
+    let endpoints: [Endpoint]
     /// Names the trace of a request that brings none.
     let newTrace: @Sendable () -> Traceparent
     let logger: Logger
@@ -39,7 +41,7 @@ struct TraceMiddleware: RouterMiddleware {
                 try await ServiceContext.$current.withValue(surroundings) { try await next(request, context) }
             }
         } catch {
-            response = answer(error, request, context, decisions)
+            response = notRouted(error, request) ?? answer(error, request, context, decisions)
         }
         logIfSlow(response, request, context, decisions, since: began)
         response.headers[.traceId] = trace.traceID
@@ -59,10 +61,23 @@ struct TraceMiddleware: RouterMiddleware {
         return request.headers[.traceparent].flatMap { Traceparent($0) } ?? newTrace()
     }
 
+    /// The response to `OPTIONS` of a path that exists; nil for any other failure.
+    private func notRouted(_ error: any Error, _ request: Request) -> Response? {
+        guard (error as? HTTPError)?.status == .notFound, request.method == .options,
+            let methods = endpoints.methods(at: request.uri.path)
+        else { return nil }
+        return Response(status: .noContent, headers: [.allow: methods])
+    }
+
+    private func problem(_ error: any Error, _ request: Request) -> Problem {
+        guard (error as? HTTPError)?.status == .notFound else { return Problem(answering: error) }
+        return endpoints.methods(at: request.uri.path).map(Problem.methodNotAllowed) ?? .notFound
+    }
+
     private func answer(
         _ error: any Error, _ request: Request, _ context: GatewayContext, _ decisions: CallTrace
     ) -> Response {
-        let problem = Problem(answering: error)
+        let problem = problem(error, request)
         if problem.status.code >= 500 {
             logger.error(
                 "a request failed",
