@@ -23,7 +23,9 @@ extension ServiceContext {
     /// alone stays behind.
     package static func carrying(_ metadata: [String: String]) -> ServiceContext {
         var context = ServiceContext.current ?? .topLevel
-        context.callMetadata = metadata.filter { !MetadataName.ofOneCall.contains($0.key) }
+        // Mostly there is none of those, and then nothing is copied.
+        let isCarried = metadata.keys.allSatisfy { !MetadataName.ofOneCall.contains($0) }
+        context.callMetadata = isCarried ? metadata : metadata.filter { !MetadataName.ofOneCall.contains($0.key) }
         return context
     }
 
