@@ -13,8 +13,8 @@ extension ClientConfiguration {
         package var overloadedBaseDelay: Duration = .milliseconds(1000)
         /// The most that may be waited. Default 2 s.
         package var maximumDelay: Duration = .seconds(2)
-        /// How long one attempt of a call that may be repeated may take while there is an instance that was not tried, and never
-        /// more than half of the time there is, so that some is left for another. Default 2 s.
+        /// How long one attempt may take, if the call may be repeated and an instance is left to try. An attempt never takes
+        /// more than half of the call's remaining time, so that some is left for another. Default 2 s.
         package var attemptTimeout: Duration = .seconds(2)
 
         package init() {}

@@ -9,7 +9,7 @@ import Synchronization
 /// It keeps a run queue of its own: what becomes ready while bytes are being read is run when the read burst ends,
 /// without a lock and without waking the loop, and whatever those jobs wrote is flushed once after them.
 package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
-    // Everything mutable below but `inbox` is confined to the event loop.
+    // Why it is Sendable, unchecked: everything mutable below but `inbox` and the atomics is confined to the event loop.
 
     /// The loop.
     package let eventLoop: any EventLoop

@@ -1,7 +1,7 @@
 /// Stands around calls: at a client around every call, at a server around every handler. The first one is outermost.
 ///
-/// It sees and may replace the message and its metadata on the way in, the reply, each value of a stream and the error on
-/// the way out, and what ``Tracing/ServiceContext`` says inside. Attach it with `intercepted(by:)` to a server, a client, a
+/// On the way in it sees the message and its metadata, on the way out the reply, each value of a stream, or the error. It may
+/// replace each of them, and what ``Tracing/ServiceContext`` says inside. Attach it with `intercepted(by:)` to a server, a client, a
 /// contract or single commands. A command without interceptors takes the direct way and pays nothing.
 ///
 /// ```swift
