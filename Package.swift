@@ -209,7 +209,9 @@ let package = Package(
         // What tests, the trial and the attack need of a platform; part of no product.
         .target(
             name: "PetProTesting",
-            dependencies: ["Rookery", "RookeryTesting", httpClient, nioCore, nioHTTP1, subprocess, system],
+            dependencies: [
+                "CommandSupport", "Rookery", "RookeryTesting", httpClient, nioCore, nioHTTP1, subprocess, system,
+            ],
             swiftSettings: settings),
         // A platform under load whose instances are killed: run by ./dev trial and by the gate, part of no product.
         .executableTarget(
