@@ -110,8 +110,8 @@ struct OutboxTests {
                 let id = value?["eventId"]?.stringValue ?? ""
                 // The first one is slow, until another booking's event has come.
                 if id == "a1" { await other.wait() }
-                if id == "b1" { other.send() }
                 told.withLock { $0.append(id) }
+                if id == "b1" { other.send() }
                 return nil
             }
         ]
