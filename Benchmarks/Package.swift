@@ -2,7 +2,7 @@
 import Foundation
 import PackageDescription
 
-// What the package around this one is called by the compiler: like its folder.
+// The compiler's name for the enclosing package, which follows from the name of its folder.
 let enclosing = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().lastPathComponent
 let packageName = String(enclosing.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
 
@@ -15,7 +15,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     ],
     targets: [
-        // Counts calls of malloc; the library's own counts need an interposer that is not everywhere.
+        // Counts calls of malloc. The benchmark library's own counts need an interposer that some systems lack.
         .target(name: "CAllocationCount"),
         .executableTarget(
             name: "Wire",
@@ -26,7 +26,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Benchmarks/Wire",
-            // The parts that are measured are seen only from inside the package: it is compiled as if it were there.
+            // The measured parts have package access, so this target compiles as a part of the enclosing package.
             packageAccess: false,
             swiftSettings: [.unsafeFlags(["-package-name", packageName])],
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]

@@ -1,4 +1,4 @@
-"""Writes messagepack.json: values and their bytes as Python's msgpack writes them, and bytes that only others write.
+"""Writes messagepack.json: values with the bytes that Python's msgpack writes, and bytes that only other writers write.
 
 usage: pip install msgpack && python3 Conformance/messagepack.py > Conformance/messagepack.json
 """
@@ -15,7 +15,7 @@ VALUES = [
      "total": 42.5, "notes": None, "tags": ["a", "b"], "nested": {"deep": {"ok": True}}},
 ]
 
-# Longer forms than need be, which a reader takes and the shortest-form writers never write; from the specification.
+# Longer forms than necessary, from the specification. Readers accept them. Writers of the shortest form avoid them.
 LONGER = [
     (1, "cc01"), (1, "cd0001"), (1, "ce00000001"), (1, "cf0000000000000001"), (-1, "d0ff"), (-1, "d1ffff"),
     (-1, "d2ffffffff"), (-1, "d3ffffffffffffffff"), (0.5, "ca3f000000"), ("a", "d90161"), ("a", "da000161"),
@@ -23,7 +23,7 @@ LONGER = [
     ({"a": 1}, "df00000001a16101"),
 ]
 
-# Bytes that are no value, or more than one, or one that no message holds.
+# Bytes that hold no value, several values, or a value that no message may hold.
 REFUSED = ["", "c1", "cc", "cd00", "a161a1", "92", "81a161", "8101", "d9", "d902", "dbffffffff61", "ddffffffff", "dfffffffff",
            "c403010203", "d40100", "c0c0", "cb3ff0", "8201"]
 

@@ -47,7 +47,7 @@ precondition(booking.petName == "Žofie")
 for try await seen in try await local.watchBookings(.init(ids: [1, 2])) { print(seen) }
 try await local.bookingSeen(.init(id: 7))
 
-// The server: SIGTERM ends it once what is in flight is done.
+// The server. On SIGTERM it finishes the calls in flight and stops.
 if CommandLine.arguments.contains("serve") {
     let server = try RookeryServer(.init(port: 4002), services: service)
     try await ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm], logger: .init(label: "bookings")).run()

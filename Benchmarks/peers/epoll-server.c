@@ -1,5 +1,6 @@
-// A limit, not a service: an epoll loop that cuts the frames of the NestJS TCP wire and answers each with one canned reply,
-// the caller's id put in. It parses no JSON. What a server on this machine could do at most, kernel included.
+// An upper limit, not a service: an epoll loop that splits the frames of the NestJS TCP wire and answers each with a
+// canned reply that carries the caller's id. It parses no JSON. Its rate is the most that this machine allows, kernel
+// included.
 // usage: epoll-server PORT
 #define _GNU_SOURCE
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
-// A load on a service of the NestJS TCP wire that costs as little as can be: one thread, one epoll loop, canned requests,
-// replies only counted by their frames. It measures rates, not latencies; `rookery bench` measures both.
-// With a serializer it says hello first and then sends binary frames, as docs/wire.md has them.
+// A load on a service of the NestJS TCP wire that costs as little as possible: one thread, one epoll loop, canned
+// requests. It only counts the frames of replies. It measures rates, not latencies; `rookery bench` measures both. With
+// a serializer it first sends a hello and then binary frames, as in docs/wire.md.
 // usage: load PORT CONNECTIONS IN_FLIGHT SECONDS [json|messagepack]
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,7 +25,7 @@ static int binary;
 struct connection {
     int socket;
     size_t skip;      // bytes of the current reply still to come
-    size_t length;    // digits read so far
+    size_t length;    // value of the length's digits read so far
     size_t headed;    // bytes of a binary header read so far
     unsigned char header[24];
 };
@@ -39,7 +39,7 @@ static double now(void) {
     return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-// Passes over what is here of a reply; says how many bytes that is, and counts the reply when it has ended.
+// Skips the bytes of a reply that have arrived and returns their number. Counts the reply when it has ended.
 static size_t skip(struct connection *connection, size_t count, size_t *ended) {
     size_t part = connection->skip < count ? connection->skip : count;
     connection->skip -= part;
@@ -71,7 +71,7 @@ static size_t binary_replies(struct connection *connection, const char *bytes, s
     return ended;
 }
 
-// How many replies ended in these bytes. Replies of text are ASCII, so that a length is a number of bytes.
+// Returns how many replies ended in these bytes. Text replies are ASCII, so their length is a number of bytes.
 static size_t replies(struct connection *connection, const char *bytes, size_t count) {
     if (binary) return binary_replies(connection, bytes, count);
     size_t ended = 0;
@@ -93,7 +93,7 @@ static size_t replies(struct connection *connection, const char *bytes, size_t c
     return ended;
 }
 
-// Agrees on binary frames with one serializer, and makes the request of them. Its pattern is looked up in the answer.
+// Negotiates binary frames with one serializer, finds the number of the pattern in the answer, and builds the request.
 static void say_hello(int socket, const char *serializer) {
     static char answer[1 << 20];
     char body[256];
@@ -116,11 +116,11 @@ static void say_hello(int socket, const char *serializer) {
     }
     char *patterns = strstr(answer, "\"patterns\":["), *wanted = strstr(answer, "{\\\"cmd\\\":\\\"get-booking\\\"}");
     if (!patterns || !wanted) {
-        fprintf(stderr, "load: the service does not agree on frames\n");
+        fprintf(stderr, "load: the service does not agree on binary frames\n");
         exit(1);
     }
     uint16_t number = 0;
-    // Each pattern before it ends with a quote and a comma; none of them holds the two in a row.
+    // Counts the patterns before it: each ends with a quote and a comma, and none holds the two in a row.
     for (char *at = patterns; at + 1 < wanted; at++) number += at[0] == '"' && at[1] == ',';
     const char *payload = strcmp(serializer, "json") ? "\x81\xa2id\x01" : "{\"id\":1}";
     uint32_t payload_size = strlen(payload);

@@ -1,5 +1,5 @@
-// Flow 2 in bare Node: an HTTP server that answers GET /api/products/{id}/availability by three calls over the NestJS TCP wire
-// to two services of its own, which keep everything in memory. Three processes, as a platform has them.
+// Flow 2 in bare Node. An HTTP server answers GET /api/products/{id}/availability with three calls over the NestJS TCP
+// wire to two services, which keep everything in memory. Each of the three has a process of its own.
 // usage: node node-flow.js PORT (the services take the two ports after it)
 'use strict';
 const http = require('node:http');

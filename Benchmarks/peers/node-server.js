@@ -1,5 +1,6 @@
 // A bare Node peer of the NestJS TCP wire: JSON.parse, JSON.stringify, one write per read burst. It answers
-// {"cmd":"get-booking"} with the reply that `rookery conformance` gives. usage: node node-server.js PORT
+// {"cmd":"get-booking"} with the same reply as `rookery conformance`.
+// usage: node node-server.js PORT
 'use strict';
 const net = require('node:net');
 const { StringDecoder } = require('node:string_decoder');

@@ -1,10 +1,10 @@
 import PetProContracts
 import Rookery
 
-// What HTTP clients send is the services' own messages, without what comes from the path or the token. Here is what differs
-// from them.
+// HTTP bodies that differ from the services' own messages. Most operations take a service message, without the members
+// that come from the path or the token.
 
-/// The user and the vendor part of a registration.
+/// The body of a vendor registration: the account and the vendor.
 @Message
 struct VendorRegistrationBody {
     var user: CreateUser

@@ -1,13 +1,13 @@
 import PetProContracts
 import Rookery
 
-/// The calls between services that a request caused, as demo mode shows them: `APIGateway>AuthService.validateToken`.
+/// Formats the calls that a request caused, for demo mode: `APIGateway>AuthService.validateToken`.
 enum CallLines {
     /// The names that the services have in the diagrams.
     private static let participants = Dictionary(
         uniqueKeysWithValues: ServiceName.allCases.map { ($0.rawValue, $0.participant) })
 
-    /// The calls of a trace in the order in which they began, separated by commas.
+    /// Returns the calls of a trace in the order in which they began, separated by commas.
     static func text(_ spans: [RecordedSpan]) -> String {
         let byID = Dictionary(spans.map { ($0.spanID, $0) }, uniquingKeysWith: { first, _ in first })
         return spans.compactMap { span -> String? in
@@ -18,7 +18,7 @@ enum CallLines {
         }.joined(separator: ", ")
     }
 
-    /// The service whose handler made a call; the gateway when it was none's.
+    /// Returns the service whose handler made a call, or `APIGateway` when no handler made it.
     private static func caller(of span: RecordedSpan, _ spans: [String: RecordedSpan]) -> String {
         var next = span.parentID.flatMap { spans[$0] }
         while let span = next {

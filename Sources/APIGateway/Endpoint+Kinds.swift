@@ -3,11 +3,13 @@ import Hummingbird
 import PetProContracts
 import Rookery
 
-// The kinds of operations: what they take and give is said by types, and nowhere else.
+// The kinds of operations. Types declare what an operation takes and returns.
 extension Endpoint {
-    /// An operation that takes a body, which is checked before anything else happens: a request that is wrong causes no call.
-    /// `given` are members of the body's type that come from elsewhere; handlers overwrite them. `Empty` as the reply is an
-    /// answer without a body.
+    /// Makes an operation that takes a body.
+    ///
+    /// The gateway checks the body before any call, so an invalid request causes no call. `given` holds members of the
+    /// body's type that a client cannot send; the handler overwrites them. With `Empty` as the reply type, the response
+    /// is 204 without a body.
     static func with<Body: Message, Reply: MessageValue>(
         body: Body.Type, given: GivenMembers = GivenMembers([:]), reply: Reply.Type, _ method: HTTPRequest.Method,
         _ path: String, _ id: String, _ summary: String, _ facts: Facts, location: (@Sendable (Reply) -> String)? = nil,
@@ -22,8 +24,10 @@ extension Endpoint {
         }
     }
 
-    /// An operation without a body, whose parameters are checked before anything else happens. `hiding` are members of the
-    /// query's type that are no parameters; each is an optional.
+    /// Makes an operation that takes query parameters and no body.
+    ///
+    /// The gateway checks the parameters before any call. `hiding` names members of the query's type that are not
+    /// parameters. Each of them must be optional.
     static func with<Query: Message, Reply: MessageValue>(
         query: Query.Type, hiding hidden: Set<String> = [], reply: Reply.Type, _ method: HTTPRequest.Method,
         _ path: String, _ id: String,
@@ -40,7 +44,7 @@ extension Endpoint {
         }
     }
 
-    /// An operation without body and parameters.
+    /// Makes an operation without a body and without query parameters.
     static func with<Reply: MessageValue>(
         reply: Reply.Type, _ method: HTTPRequest.Method, _ path: String, _ id: String, _ summary: String,
         _ facts: Facts, isPublic: Bool = false, handle: @escaping @Sendable (GatewayCall) async throws -> Reply
@@ -51,7 +55,7 @@ extension Endpoint {
         }
     }
 
-    /// An operation that answers with Server-Sent Events.
+    /// Makes an operation that responds with Server-Sent Events.
     static func stream(
         _ path: String, _ id: String, _ summary: String, _ facts: Facts, handle: @escaping Handler
     ) -> Endpoint {
@@ -61,7 +65,7 @@ extension Endpoint {
 }
 
 extension Endpoint.Output {
-    /// JSON of a type; no body at all for `Empty`.
+    /// Describes a JSON response of type `Reply`. For `Empty` it is 204 without a body.
     init<Reply: MessageValue>(_: Reply.Type, _ status: HTTPResponse.Status, hasLocation: Bool = false) {
         let isEmpty = Reply.self is Empty.Type
         self.init(
@@ -70,7 +74,7 @@ extension Endpoint.Output {
             hasLocation: hasLocation)
     }
 
-    /// What concerns one account, or one moment, is kept by nothing.
+    /// Encodes a reply. A response that is not public and has no `Location` gets `Cache-Control: no-store`.
     func response<Reply: MessageValue>(
         _ reply: Reply, location: (@Sendable (Reply) -> String)? = nil, isPublic: Bool = false
     ) -> Response {

@@ -3,57 +3,57 @@ import Hummingbird
 import PetProContracts
 import Rookery
 
-/// One operation of the HTTP API: what is documented and what is served are the same value.
+/// One operation of the HTTP API. The gateway serves and documents an operation from the same value.
 struct Endpoint: Sendable {
-    /// Who may use an operation.
+    /// The callers that may use an operation.
     enum Access: Sendable, Hashable {
         case anyone
-        /// Anyone; a token, if there is one, says who it is, and must be good.
+        /// Anyone. A token is optional, but one that the client sends must be valid.
         case anyoneOrKnown
-        /// Accounts in these roles, once they are active; with `evenPending`, before that too.
+        /// Active accounts in these roles. With `evenPending`, pending accounts too.
         case roles([Role], evenPending: Bool = false)
     }
 
-    /// What an operation takes in its body, or as parameters.
+    /// The request body of an operation.
     struct Input: Sendable {
         let schema: Schema
-        /// Members that come from elsewhere: a client cannot send them.
+        /// Members that a client cannot send, because the handler sets them.
         let given: GivenMembers
     }
 
-    /// What an operation answers when all goes well.
+    /// The response of an operation that succeeds.
     struct Output: Sendable {
         let status: HTTPResponse.Status
         let mediaType: String
-        /// Nil for an answer without a body.
+        /// Nil when the response has no body.
         let schema: Schema?
-        /// Whether it has a `Location`.
+        /// Whether the response has a `Location` header field.
         var hasLocation = false
     }
 
     let method: HTTPRequest.Method
-    /// With parameters in braces: `/api/bookings/{id}`.
+    /// The path, with parameters in braces: `/api/bookings/{id}`.
     let path: String
-    /// The name by which generated clients call it.
+    /// The OpenAPI `operationId`, from which generated clients name their methods.
     let id: String
     let summary: String
     let access: Access
-    /// The commands that it may call: their errors are its own.
+    /// The commands that the operation may call. Its documented errors include theirs.
     let calls: [Command]
-    /// Whether an `Idempotency-Key` makes it safe to send again.
+    /// Whether an `Idempotency-Key` makes the request safe to repeat.
     let isKeyed: Bool
-    /// Further codes with which it refuses.
+    /// Refusals that the commands in ``calls`` do not declare.
     let refusals: [Problem]
     let body: Input?
     let query: [FieldSchema]
     let output: Output
-    /// Checks what can be checked without asking a service, and gives what then answers.
+    /// Checks the request without a call, and returns the handler that answers it.
     let prepare: @Sendable (GatewayCall) throws -> Handler
 
     /// Answers a request.
     typealias Handler = @Sendable (GatewayCall) async throws -> Response
 
-    /// What all operations have in common.
+    /// The attributes that every kind of operation has.
     struct Facts: Sendable {
         var access = Access.anyone
         var calls: [Command] = []
@@ -82,16 +82,16 @@ struct Endpoint: Sendable {
         self.prepare = prepare
     }
 
-    /// Whether it has a password hashed, which takes a core for a good part of a second.
+    /// Whether the operation hashes a password, which keeps a core busy for a large part of a second.
     var hashes: Bool { calls.contains { $0.group == AuthGroups.passwords } }
 
-    /// Whether it is answered for as long as its client listens.
+    /// Whether the response is an event stream, which lasts until the client disconnects.
     var isStream: Bool { output.mediaType == "text/event-stream" }
 
-    /// The path as Hummingbird's router takes it.
+    /// The path in the form of Hummingbird's router.
     var routerPath: RouterPath { RouterPath(path) }
 
-    /// Whether a request's path is this operation's.
+    /// Returns whether the segments of a request's path match this operation's path.
     func matches(_ segments: [Substring]) -> Bool {
         let own = path.split(separator: "/")
         return own.count == segments.count && zip(own, segments).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
@@ -99,7 +99,7 @@ struct Endpoint: Sendable {
 }
 
 extension [Endpoint] {
-    /// The methods that a path has, for an `Allow` header field; nil when there is no such path.
+    /// Returns the methods of a path as the value of `Allow`, or nil when no operation has the path.
     func methods(at path: String) -> String? {
         let segments = path.split(separator: "/")
         let methods = filter { $0.matches(segments) }.map(\.method)

@@ -4,7 +4,7 @@ import PetProContracts
 import Rookery
 
 extension Endpoints {
-    /// What finding the booking of a caller may call.
+    /// The commands that `ownBooking` may call.
     private static let findsBooking = [BookingAPIContract.getBooking, VendorAPIContract.getVendorByUser]
 
     var bookings: [Endpoint] {
@@ -12,7 +12,7 @@ extension Endpoints {
             .with(
                 body: CreateBooking.self,
                 given: GivenMembers(["customerId": Self.anyID, "idempotencyKey": String?.none]), reply: Booking.self,
-                .post, "/api/bookings", "createBooking", "Books.",
+                .post, "/api/bookings", "createBooking", "Creates a booking.",
                 .init(
                     access: Self.customers, calls: [BookingAPIContract.createBooking], isKeyed: true, status: .created),
                 location: { "/api/bookings/\($0.id)" }
@@ -25,7 +25,7 @@ extension Endpoints {
             .with(
                 query: ListBookings.self, hiding: ["customerId", "vendorId"], reply: BookingPage.self, .get,
                 "/api/bookings", "listBookings",
-                "The caller's bookings: a customer's own, a vendor's agenda, an admin's all.",
+                "Lists bookings: a customer's own, a vendor's, or all for an admin.",
                 .init(
                     access: Self.signedIn,
                     calls: [VendorAPIContract.getVendorByUser, BookingAPIContract.listBookings])
@@ -41,12 +41,12 @@ extension Endpoints {
                 return try await services.bookings.listBookings(request)
             },
             .with(
-                reply: Booking.self, .get, "/api/bookings/{id}", "getBooking", "A booking of the caller's.",
+                reply: Booking.self, .get, "/api/bookings/{id}", "getBooking", "Returns one of the caller's bookings.",
                 .init(access: Self.signedIn, calls: Self.findsBooking)
             ) { call in try await ownBooking(call).booking },
             .with(
                 body: CancelBookingBody.self, reply: Booking.self, .post, "/api/bookings/{id}/cancel", "cancelBooking",
-                "Cancels a booking, until its start.",
+                "Cancels a booking before its start.",
                 .init(access: Self.customers, calls: Self.findsBooking + [BookingAPIContract.updateBookingStatus])
             ) { call, body in
                 let booking = try await ownBooking(call).booking
@@ -87,7 +87,10 @@ extension Endpoints {
         }
     }
 
-    /// A booking the caller has to do with, and the vendor if the caller is one. Another's is 404, so that ids tell nothing.
+    /// Returns the booking in the path, and the caller's vendor if the caller is a vendor.
+    ///
+    /// Throws a 404 for a booking of another account, as for an unknown id, so that ids reveal nothing. An admin may
+    /// see every booking.
     private func ownBooking(_ call: GatewayCall) async throws -> (booking: Booking, vendor: Vendor?) {
         let caller = try call.caller
         let booking = try await services.bookings.getBooking(GetBooking(id: try call.id(orElse: .noBooking)))
@@ -109,7 +112,7 @@ extension Endpoints {
     var pets: [Endpoint] {
         [
             .with(
-                query: PageQuery.self, reply: PetPage.self, .get, "/api/pets", "listPets", "The caller's pets.",
+                query: PageQuery.self, reply: PetPage.self, .get, "/api/pets", "listPets", "Lists the caller's pets.",
                 .init(access: Self.customers, calls: [BookingAPIContract.listPets])
             ) { call, page in
                 try await services.bookings.listPets(
@@ -117,7 +120,7 @@ extension Endpoints {
             },
             .with(
                 body: CreatePet.self, given: GivenMembers(["ownerId": Self.anyID]), reply: Pet.self, .post, "/api/pets",
-                "createPet", "Enters a pet.",
+                "createPet", "Adds a pet.",
                 .init(access: Self.customers, calls: [BookingAPIContract.createPet], status: .created)
             ) { call, body in
                 var request = body

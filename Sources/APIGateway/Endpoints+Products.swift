@@ -10,29 +10,29 @@ extension Endpoints {
         [
             .with(
                 query: ListProducts.self, reply: ProductPage.self, .get, "/api/products", "listProducts",
-                "Products in the shop.", .init(calls: [ProductAPIContract.listProducts]), isPublic: true
+                "Lists the products in the shop.", .init(calls: [ProductAPIContract.listProducts]), isPublic: true
             ) { _, query in try await services.products.listProducts(query) },
             .with(
-                reply: Product.self, .get, "/api/products/{id}", "getProduct", "A product.",
+                reply: Product.self, .get, "/api/products/{id}", "getProduct", "Returns a product.",
                 .init(calls: [ProductAPIContract.getProduct]), isPublic: true
             ) { call in try await activeProduct(call) },
             .with(
                 reply: ProductAvailability.self, .get, "/api/products/{id}/availability", "getProductAvailability",
-                "Whether a product can be had, and how many.",
+                "Returns whether a product is available, and how many pieces.",
                 .init(calls: [
                     ProductAPIContract.getProduct, ProductAPIContract.checkInventory, VendorAPIContract.getVendorById,
                 ])
             ) { call in try await availability(call) },
             .stream(
                 "/api/products/{id}/inventory/stream", "watchProduct",
-                "A product's stock, live, as Server-Sent Events.",
+                "Streams a product's stock as Server-Sent Events.",
                 .init(
                     calls: [ProductAPIContract.getProduct, ProductAPIContract.watchInventoryChanges],
                     refusals: [.tooManyStreams("streams")])
             ) { call in try await EventStream.response(call, hub, .product(try await activeProduct(call).id)) },
             .stream(
                 "/api/inventory/stream", "watchVendor",
-                "The stock of a vendor's products, live, as Server-Sent Events.",
+                "Streams the stock of a vendor's products as Server-Sent Events.",
                 .init(
                     calls: [VendorAPIContract.getVendorById, ProductAPIContract.watchInventoryChanges],
                     refusals: [.tooManyStreams("streams")], query: Schema(of: StreamQuery.self))
@@ -47,7 +47,7 @@ extension Endpoints {
         [
             .with(
                 body: CreateProduct.self, given: GivenMembers(["vendorId": Self.anyID, "currency": Currency.eur]),
-                reply: Product.self, .post, "/api/products", "createProduct", "Enters a product.",
+                reply: Product.self, .post, "/api/products", "createProduct", "Adds a product.",
                 .init(
                     access: Self.vendorOwners,
                     calls: [
@@ -66,7 +66,7 @@ extension Endpoints {
                 body: AdjustInventory.self,
                 given: GivenMembers(["productId": Self.anyID, "actorId": Self.anyID, "key": "key"]),
                 reply: Inventory.self, .post, "/api/products/{id}/inventory", "adjustInventory",
-                "Changes what is on the shelf.",
+                "Changes a product's stock.",
                 .init(
                     access: Self.vendorOwners,
                     calls: [
@@ -86,7 +86,7 @@ extension Endpoints {
                 body: ReserveInventory.self,
                 given: GivenMembers(["productId": Self.anyID, "customerId": Self.anyID, "key": "key"]),
                 reply: Reservation.self, .post, "/api/products/{id}/reservations", "reserveProduct",
-                "Holds pieces for 15 minutes.",
+                "Reserves pieces for 15 minutes.",
                 .init(
                     access: Self.customers,
                     calls: [
@@ -103,7 +103,7 @@ extension Endpoints {
                 return try await services.products.reserveInventory(request)
             },
             .with(
-                reply: Empty.self, .delete, "/api/reservations/{id}", "releaseReservation", "Gives held pieces back.",
+                reply: Empty.self, .delete, "/api/reservations/{id}", "releaseReservation", "Releases reserved pieces.",
                 .init(access: Self.customers, calls: [ProductAPIContract.releaseReservation])
             ) { call in
                 let caller = try call.caller
@@ -115,7 +115,7 @@ extension Endpoints {
         ]
     }
 
-    /// The vendor that a product is to be of: the caller's own, or for an admin the one that is named.
+    /// Returns the vendor of a new product: the caller's own vendor, or for an admin the vendor `named` in the query.
     private func seller(_ call: GatewayCall, _ named: Int?) async throws -> Vendor {
         let caller = try call.caller
         if caller.role == .admin {
@@ -138,20 +138,22 @@ extension Endpoints {
         return product
     }
 
-    /// The three calls of the diagram, in its order. An answer at `version`, not a promise: only a reservation is one.
+    /// Makes the three calls of the diagram, in its order.
+    ///
+    /// The result describes the stock at `version` and promises nothing. Only a reservation holds pieces.
     private func availability(_ call: GatewayCall) async throws -> ProductAvailability {
         let product = try await activeProduct(call)
         var inventory: Inventory?
         do {
             inventory = try await services.products.checkInventory(CheckInventory(productId: product.id))
         } catch let error as RemoteError where error.code == .productNotFound {
-            // Nothing is tracked: known, and zero.
+            // The product has no stock record, so its quantity is known to be 0.
         }
         var vendor: Vendor?
         do {
             vendor = try await services.vendors.getVendorById(GetVendorById(id: product.vendorId))
         } catch let error as RemoteError where error.code == .vendorNotFound {
-            // A product without its vendor cannot be had. Not reaching Vendor is another matter, and an error.
+            // A product without a vendor is not available. Any other failure of this call is an error.
         }
         let reason: String? =
             vendor == nil

@@ -6,7 +6,7 @@ import Rookery
 extension Endpoints {
     var vendors: [Endpoint] { vendorViews + vendorChanges }
 
-    /// What finding the vendor that a caller manages may call.
+    /// The commands that `vendor(_:_:for:orElse:)` may call.
     private static let findsVendor = [VendorAPIContract.getVendorById, VendorAPIContract.getVendorByUser]
 
     private var vendorViews: [Endpoint] {
@@ -29,7 +29,7 @@ extension Endpoints {
             },
             .with(
                 query: ListVendors.self, reply: VendorPage.self, .get, "/api/vendors", "listVendors",
-                "Vendors that can be booked; for an admin also those in another state.",
+                "Lists active vendors. An admin may list vendors in another state.",
                 .init(access: .anyoneOrKnown, calls: [VendorAPIContract.listVendors], refusals: [.forbidden("")]),
                 isPublic: true
             ) { call, query in
@@ -43,7 +43,7 @@ extension Endpoints {
             },
             .with(
                 reply: VendorView.self, .get, "/api/vendors/{id}", "getVendor",
-                "A vendor; one that is hidden only for its owner and admins.",
+                "Returns a vendor. Only its owner and admins see a hidden one.",
                 .init(access: .anyoneOrKnown, calls: [VendorAPIContract.getVendorById]), isPublic: true
             ) { call in
                 let (vendor, isOwn) = try await visibleVendor(call)
@@ -51,12 +51,12 @@ extension Endpoints {
             },
             .with(
                 reply: [OfferedService].self, .get, "/api/vendors/{id}/services", "listServices",
-                "What a vendor offers.",
+                "Lists the services of a vendor.",
                 .init(access: .anyoneOrKnown, calls: [VendorAPIContract.getVendorById]), isPublic: true
             ) { call in try await visibleVendor(call).vendor.services.filter(\.active) },
             .with(
                 query: AvailabilityQuery.self, reply: Availability.self, .get, "/api/vendors/{id}/availability",
-                "getAvailability", "The free starts of a day.",
+                "getAvailability", "Lists the free start times of a day.",
                 .init(calls: [BookingAPIContract.checkAvailability])
             ) { call, wish in
                 try await services.bookings.checkAvailability(
@@ -70,7 +70,7 @@ extension Endpoints {
         [
             .with(
                 body: UpdateVendor.self, given: GivenMembers(["id": Self.anyID]), reply: VendorView.self, .patch,
-                "/api/vendors/{id}", "updateVendor", "Changes a vendor's particulars: what is absent stays.",
+                "/api/vendors/{id}", "updateVendor", "Changes a vendor's details. Absent fields keep their values.",
                 .init(access: Self.vendorOwners, calls: Self.findsVendor + [VendorAPIContract.updateVendor])
             ) { call, body in
                 var request = body
@@ -88,7 +88,7 @@ extension Endpoints {
             },
             .with(
                 body: AddService.self, given: GivenMembers(["vendorId": Self.anyID]), reply: OfferedService.self, .post,
-                "/api/vendors/{id}/services", "addService", "Adds something to book.",
+                "/api/vendors/{id}/services", "addService", "Adds a service.",
                 .init(
                     access: Self.vendorOwners, calls: Self.findsVendor + [VendorAPIContract.addService],
                     status: .created)
@@ -99,7 +99,7 @@ extension Endpoints {
             },
             .with(
                 body: VendorStatusBody.self, reply: VendorView.self, .patch, "/api/vendors/{id}/status",
-                "setVendorStatus", "Approves, suspends or ends a vendor.",
+                "setVendorStatus", "Sets a vendor's status: active, rejected, suspended or inactive.",
                 .init(access: Self.admins, calls: [VendorAPIContract.setVendorStatus])
             ) { call, body in
                 let request = SetVendorStatus(id: try call.id(orElse: .noVendor), to: body.status)
@@ -108,7 +108,7 @@ extension Endpoints {
         ]
     }
 
-    /// The vendor in the path, if the caller may see it, and whether it is the caller's to manage.
+    /// Returns the vendor in the path, and whether the caller manages it. Throws a 404 when the caller may not see it.
     private func visibleVendor(_ call: GatewayCall) async throws -> (vendor: Vendor, isOwn: Bool) {
         let vendor = try await services.vendors.getVendorById(GetVendorById(id: try call.id(orElse: .noVendor)))
         let isOwn = call.user.map { $0.role == .admin || $0.id == vendor.userId } ?? false
@@ -116,15 +116,17 @@ extension Endpoints {
         return (vendor, isOwn)
     }
 
-    /// A vendor that anyone may see.
+    /// Returns a vendor that anyone may see. Throws a 404 for a hidden one.
     func shownVendor(_ id: Int) async throws -> Vendor {
         let vendor = try await services.vendors.getVendorById(GetVendorById(id: id))
         guard vendor.status.allows(.show) else { throw Problem.noVendor }
         return vendor
     }
 
-    /// A vendor for an operation of its own: the caller's, or for an admin any. Another's is as if there were none, and
-    /// one whose state does not allow the operation is a conflict.
+    /// Returns a vendor that the caller manages: its own, or any vendor for an admin.
+    ///
+    /// Throws `missing` when the vendor does not exist or belongs to another account. Throws `VENDOR_NOT_ACTIVE` when
+    /// the vendor's state does not allow the operation.
     func vendor(
         _ call: GatewayCall, _ id: Int, for operation: VendorOperation, orElse missing: Problem = .noVendor
     ) async throws -> Vendor {

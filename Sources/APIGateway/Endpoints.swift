@@ -8,13 +8,13 @@ import Rookery
 struct Endpoints: Sendable {
     let services: Gateway.Services
     let hub: InventoryHub
-    /// Whether the services can be used: what anyone may know.
+    /// Reports whether the services can be used, for the public `GET /health/ready`.
     let health: HealthReporter
     let logger: Logger
-    /// Makes a name that nothing else has.
+    /// Returns a unique name.
     let newKey: @Sendable () -> String
 
-    /// Whoever has an account, whatever its state: to see it, and to leave.
+    /// Every active or pending account, to read itself and to log out.
     private static let accounts: Endpoint.Access = .roles(Role.allCases, evenPending: true)
     static let signedIn: Endpoint.Access = .roles([.customer, .vendor, .admin])
     static let customers: Endpoint.Access = .roles([.customer, .admin])
@@ -29,10 +29,11 @@ struct Endpoints: Sendable {
         return endpoints
     }
 
-    /// The document is text already: it is large, and the same for every request.
+    /// Makes the operation that serves the OpenAPI document. The document is large and never changes, so it is encoded
+    /// once.
     private static func openAPI(_ document: String) -> Endpoint {
         Endpoint(
-            .get, "/openapi.json", "getOpenAPI", "This description.", .init(), body: nil,
+            .get, "/openapi.json", "getOpenAPI", "Returns this OpenAPI document.", .init(), body: nil,
             output: .init(JSONValue.self, .ok)
         ) { _ in { _ in .json(text: document) } }
     }
@@ -52,11 +53,11 @@ struct Endpoints: Sendable {
             },
             .with(
                 body: Login.self, reply: TokenPair.self, .post, "/api/auth/login", "login",
-                "Trades email and password for tokens.", .init(calls: [AuthAPIContract.login])
+                "Exchanges email and password for tokens.", .init(calls: [AuthAPIContract.login])
             ) { _, body in try await services.auth.login(body) },
             .with(
                 body: RefreshToken.self, reply: TokenPair.self, .post, "/api/auth/refresh", "refreshTokens",
-                "Trades a refresh token for new tokens.", .init(calls: [AuthAPIContract.refreshToken])
+                "Exchanges a refresh token for new tokens.", .init(calls: [AuthAPIContract.refreshToken])
             ) { _, body in try await services.auth.refreshToken(body) },
             .with(
                 body: Logout.self, reply: Empty.self, .post, "/api/auth/logout", "logout",
@@ -67,13 +68,13 @@ struct Endpoints: Sendable {
                 return Empty()
             },
             .with(
-                reply: User.self, .get, "/api/me", "getAccount", "The account that the token speaks for.",
+                reply: User.self, .get, "/api/me", "getAccount", "Returns the account of the token.",
                 .init(access: Self.accounts, calls: [AuthAPIContract.getUser])
             ) { call in try await services.auth.getUser(GetUser(id: try call.caller.id)) },
         ]
     }
 
-    /// What a new account's owner does not decide.
+    /// The members of a registration that a client cannot send.
     static func registration(as role: Role) -> GivenMembers {
         let absent: String? = nil
         return GivenMembers([
@@ -81,7 +82,7 @@ struct Endpoints: Sendable {
         ])
     }
 
-    /// Stands for an id that is known only once the caller is.
+    /// A placeholder for an id that the handler sets later.
     static let anyID = 1
 
     // MARK: Operations
@@ -89,10 +90,10 @@ struct Endpoints: Sendable {
     private var operations: [Endpoint] {
         [
             .with(
-                reply: HealthView.self, .get, "/health/live", "getLiveness", "Whether the gateway runs.", .init()
+                reply: HealthView.self, .get, "/health/live", "getLiveness", "Reports that the gateway runs.", .init()
             ) { _ in HealthView(status: "live") },
             .with(
-                reply: HealthView.self, .get, "/health/ready", "getReadiness", "Whether the services can be used.",
+                reply: HealthView.self, .get, "/health/ready", "getReadiness", "Reports whether services are ready.",
                 .init(refusals: [.notReady])
             ) { _ in
                 guard await health.report()["status"]?.stringValue != Health.Status.notReady.rawValue else {
@@ -102,7 +103,7 @@ struct Endpoints: Sendable {
             },
             .with(
                 reply: OperationsView.self, .get, "/ops/health", "getServiceHealth",
-                "How each service is, and how calls to it fare.",
+                "Reports the health of each service and of the calls to it.",
                 .init(access: Self.operators, refusals: [.notReady])
             ) { _ in
                 let answers = await serviceHealth()

@@ -4,14 +4,17 @@ import NIOCore
 import PetProContracts
 import Rookery
 
-/// Server-Sent Events (HTML Living Standard, 9.2) of an inventory subscription.
+/// Sends an inventory subscription as Server-Sent Events (HTML Living Standard, 9.2).
 enum EventStream {
-    /// A comment keeps proxies from closing a stream on which nothing happens.
+    /// How long a stream may be silent: 15 s. Then the gateway sends a comment, so that proxies do not close the
+    /// stream.
     private static let keepAlive: Duration = .seconds(15)
     private static let headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store"]
 
-    /// Answers with the stream of a topic. What goes wrong before its first value is an ordinary error; afterwards it is an
-    /// event, `stream-error`. A `HEAD` request subscribes to nothing.
+    /// Subscribes to a topic and responds with its stream.
+    ///
+    /// An error before the first value becomes an ordinary error response. A later error becomes an event,
+    /// `stream-error`, and ends the stream. A `HEAD` request does not subscribe.
     static func response(_ call: GatewayCall, _ hub: InventoryHub, _ topic: InventoryHub.Topic) async throws -> Response
     {
         if call.request.method == .head { return Response(status: .ok, headers: headers, body: ResponseBody { _ in }) }
@@ -45,7 +48,7 @@ enum EventStream {
         return Response(status: .ok, headers: headers, body: body)
     }
 
-    /// Writes a chunk as an event; with a cursor, the stream can be resumed behind it.
+    /// Writes a chunk as an event. A cursor becomes the event's `id`.
     static func write(_ chunk: InventoryChunk, cursor: String?, to text: inout ByteBuffer) {
         let name =
             switch chunk {
@@ -60,7 +63,7 @@ enum EventStream {
         text.writeString("data: \(chunk.json)\n\n")
     }
 
-    /// One reader, first for the first value and then for the rest.
+    /// Reads the subscription for both readers: `response` reads the first value, and the response body the rest.
     private actor Reader {
         private var iterator: AsyncThrowingStream<InventoryHub.Item, any Error>.Iterator
         init(_ subscription: InventoryHub.Subscription) { iterator = subscription.items.makeAsyncIterator() }

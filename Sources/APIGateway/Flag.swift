@@ -1,10 +1,9 @@
 import Synchronization
 
-/// Something that has happened, or not yet.
+/// A flag that any thread may raise or read. Once raised, it stays raised.
 final class Flag: Sendable {
     private let value = Atomic<Bool>(false)
 
-    /// It has happened.
     func raise() { value.store(true, ordering: .releasing) }
     var isRaised: Bool { value.load(ordering: .acquiring) }
 }

@@ -1,12 +1,13 @@
 public import Configuration
 public import Rookery
 
-// The settings of the gateway, under `petpro.gateway`. The address is not among them.
+// The settings of the gateway, under `petpro.gateway`. The address is not one of them.
 extension Gateway.Configuration {
     private static let scopes = [["petpro", "gateway"]]
 
-    /// Reads the settings over what is there. Throws ``Rookery/InvalidSetting`` with the whole key of a setting that cannot be
-    /// read, or cannot work.
+    /// Overwrites this configuration with the settings that `reader` has.
+    ///
+    /// Throws ``Rookery/InvalidSetting`` with the full key of a setting that cannot be read or is out of range.
     public mutating func read(_ reader: ConfigReader) async throws(InvalidSetting) {
         for setting in Self.settings { try await setting.read(reader, Self.scopes, into: &self) }
         do throws(InvalidSetting) {
@@ -18,7 +19,7 @@ extension Gateway.Configuration {
         }
     }
 
-    /// Every setting as it is in force.
+    /// Every setting with its value in force.
     package var shownSettings: [ShownSetting] { Self.settings.map { $0.shown(self, Self.scopes) } }
 
     private static var settings: [ConfigSetting<Gateway.Configuration>] {

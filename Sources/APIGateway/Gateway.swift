@@ -10,32 +10,34 @@ package import RookeryCore
 public import ServiceLifecycle
 package import Tracing
 
-/// The HTTP side of PetPro.
+/// The HTTP API of PetPro. It answers HTTP clients by calls to the four services.
 public struct Gateway: Service {
-    /// Where to listen, and what to show.
+    /// The address and the limits of a gateway.
     public struct Configuration: Sendable {
         /// The address to bind. Default `127.0.0.1`.
         public var host: String
-        /// The port; 0 for any free one. Default 8080.
+        /// The port to bind; 0 for any free port. Default 8080.
         public var port: Int
-        /// What clients may ask for.
+        /// The limits on clients.
         public var limits = HTTPLimits()
-        /// How many requests of an operation are answered at once, and what becomes of the others.
+        /// Limits how many requests of one operation are handled at once. Further requests wait for a permit, or are
+        /// refused.
         package var shedding = Shedding()
-        /// How many requests that need a password hashed are answered at once, of each such operation; the others wait, each
-        /// client address in turn. Default 8.
+        /// How many requests are handled at once by each operation that hashes a password. Further requests wait, and
+        /// client addresses take turns round robin. Default 8.
         public var hashes = 8
-        /// How long a stop waits for requests under way. Default 15 s.
+        /// How long graceful shutdown waits for requests under way. Default 15 s.
         public var drainTimeout: Duration = .seconds(15)
 
-        /// The defaults, at an address.
+        /// Makes a configuration for an address, with defaults for everything else.
         public init(host: String = "127.0.0.1", port: Int = 8080) {
             self.host = host
             self.port = port
         }
     }
 
-    /// A fixed limit: a hash takes what it takes, and how many there are at once is Auth's to say.
+    /// Returns the shedding of operations that hash a password: a fixed limit, ``Configuration/hashes``. It does not
+    /// adapt, because Auth decides how many hashes run at once.
     private static func hashing(_ configuration: Configuration) -> Shedding {
         var shedding = configuration.shedding
         shedding.initial = configuration.hashes
@@ -44,16 +46,16 @@ public struct Gateway: Service {
         return shedding
     }
 
-    /// Clients for the four services.
+    /// The clients of the four services.
     public struct Services: Sendable {
         let auth: any AuthAPI
         let bookings: any BookingAPI
         let vendors: any VendorAPI
         let products: any ProductAPI
-        /// Finds out how a service is.
+        /// Returns the health of a service.
         let health: @Sendable (ServiceName) async -> ServiceHealth
 
-        /// Names the services, and how to find out how one of them is.
+        /// Groups the clients. `health` returns the health of one service.
         public init(
             auth: some AuthAPI, bookings: some BookingAPI, vendors: some VendorAPI, products: some ProductAPI,
             health: @escaping @Sendable (ServiceName) async -> ServiceHealth
@@ -77,9 +79,11 @@ public struct Gateway: Service {
     private let onRunning: @Sendable (Int) async -> Void
     private let logger: Logger
 
-    /// Makes a gateway. With a ``BoundedTracer`` responses say which calls they caused, in `X-PetPro-Calls`. `newTrace` names
-    /// the trace of a request that brings none. `onRunning` is told the port once it listens. Throws
-    /// ``Rookery/InvalidSetting``.
+    /// Makes a gateway, which ``run()`` starts.
+    ///
+    /// If `tracer` is a ``BoundedTracer``, each response lists the calls that it caused in `X-PetPro-Calls`. `newTrace`
+    /// makes the trace of a request that has none. The gateway calls `onRunning` with its port once it listens. Throws
+    /// ``Rookery/InvalidSetting`` when a value in `configuration.limits` is out of range.
     package init(
         configuration: Configuration, services: Services, tracer: (any Tracer)? = nil,
         newTrace: @escaping @Sendable () -> Traceparent = { .random() }, logger: Logger,
@@ -108,8 +112,10 @@ public struct Gateway: Service {
             Endpoints(services: services, hub: hub, health: health, logger: logger, newKey: { newTrace().traceID }).all
     }
 
-    /// Serves until graceful shutdown or cancellation. A stop finishes the requests that are under way, for at most
-    /// ``Configuration/drainTimeout``; connections without a complete request are closed at once. Throws
+    /// Serves until graceful shutdown or cancellation.
+    ///
+    /// Graceful shutdown closes connections without a complete request at once. It finishes the requests under way, for
+    /// at most ``Configuration/drainTimeout``, and then closes the remaining connections. Throws
     /// ``RookeryTCP/CannotListen`` when the address cannot be bound.
     public func run() async throws {
         let hub = self.hub
@@ -125,7 +131,7 @@ public struct Gateway: Service {
                 }
             }
             group.addTask {
-                // Ended by the end of the server as well; whatever clients do, this is when it stops.
+                // Enforces `drainTimeout`. The end of the server cancels this task.
                 try? await gracefulShutdown()
                 try? await Task.sleep(for: self.configuration.drainTimeout)
                 if Task.isCancelled { return }
@@ -134,17 +140,17 @@ public struct Gateway: Service {
                 listener.table.closeAll()
             }
             defer { group.cancelAll() }
-            // Health ends only when it is cancelled: first comes the server, or the end of the time to drain.
+            // `health.run()` ends only by cancellation, so the server or the drain timeout ends first.
             try await group.next()
         }
     }
 
     private func serve() async throws {
         let router = Router(context: GatewayContext.self)
-        // Before the routes: middleware is around those that come after it.
+        // Hummingbird applies middleware only to the routes that are added after it.
         addMiddleware(to: router)
         for endpoint in endpoints {
-            // Each operation has its own: one that takes long must not keep the others waiting.
+            // Each operation has its own gate, so that a slow operation does not make the others wait.
             let gate = LoadGate(endpoint.hashes ? Self.hashing(configuration) : configuration.shedding)
             for method in endpoint.method == .get ? [.get, .head] : [endpoint.method] {
                 router.on(endpoint.routerPath, method: method) { request, context in
@@ -183,10 +189,10 @@ public struct Gateway: Service {
         }
     }
 
-    /// The description of the API.
+    /// The OpenAPI 3.1 document of the gateway's operations.
     public var openAPI: JSONValue { OpenAPI.document(endpoints) }
 
-    /// From the outside in: the span, metrics, the trace and the answers to errors.
+    /// Adds the middleware, outermost first: the span, metrics, then ``TraceMiddleware``.
     private func addMiddleware(to router: Hummingbird.Router<GatewayContext>) {
         if let tracer {
             router.add(middleware: TracerMiddleware(tracer: tracer))
@@ -204,7 +210,7 @@ public struct Gateway: Service {
         _ endpoint: Endpoint, _ gate: LoadGate, _ request: Request, _ context: GatewayContext
     ) async throws -> Response {
         let response = try await gate.admitting(context.peer) {
-            // It waited, and its client has left meanwhile.
+            // The client may have disconnected while the request waited for its permit.
             guard context.isOpen else { throw CancellationError() }
             return try await perform(endpoint, request, context)
         }
@@ -214,14 +220,14 @@ public struct Gateway: Service {
     private func perform(
         _ endpoint: Endpoint, _ request: Request, _ context: GatewayContext
     ) async throws -> Response {
-        // First what needs no call: a token that is missing, a body that is wrong.
+        // Checks that need no call come first: a missing token, an invalid body.
         let token: String? =
             switch endpoint.access {
             case .anyone: nil
             case .anyoneOrKnown: request.headers[.authorization] == nil ? nil : try Self.bearerToken(request)
             case .roles: try Self.bearerToken(request)
             }
-        // The connection has collected it already, within its limits.
+        // The connection has already collected the body, within its limits.
         let body = try await request.body.collect(upTo: .max)
         var call = GatewayCall(request: request, context: context, body: body)
         let handle = try endpoint.prepare(call)
@@ -229,7 +235,7 @@ public struct Gateway: Service {
         return try await handle(call)
     }
 
-    /// What is longer is no token of ours, and Auth need not be asked.
+    /// The longest token that the gateway sends to Auth, in bytes. Auth issues no longer ones.
     private static let longestToken = 4096
 
     private static func bearerToken(_ request: Request) throws -> String {
@@ -241,17 +247,19 @@ public struct Gateway: Service {
             throw Problem.unauthenticated("The Authorization header must be: Bearer <token>.")
         }
         guard parts[1].utf8.count <= longestToken else {
-            throw Problem.unauthenticated("The token is not good: malformed.")
+            throw Problem.unauthenticated("The token is not valid: malformed.")
         }
         return String(parts[1])
     }
 
-    /// Asks Auth each time: a revoked account is out at once. That Auth cannot be reached is 503, never 401, which would
-    /// sign all accounts out.
+    /// Validates a token with Auth, and checks the account's role and state.
+    ///
+    /// The gateway asks Auth for each request, so a disabled account loses access at once. When Auth cannot be reached,
+    /// the response is 503. A 401 would sign out all accounts.
     private func authenticate(_ token: String, _ access: Endpoint.Access) async throws -> TokenUser {
         let validation = try await services.auth.validateToken(ValidateToken(token: token))
         guard validation.valid, let user = validation.user else {
-            throw Problem.unauthenticated("The token is not good: \(validation.reason ?? "unknown").")
+            throw Problem.unauthenticated("The token is not valid: \(validation.reason ?? "unknown").")
         }
         guard case .roles(let roles, let evenPending) = access else { return user }
         guard roles.contains(user.role) else {

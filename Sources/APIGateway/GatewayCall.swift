@@ -4,16 +4,16 @@ import NIOCore
 import PetProContracts
 import Rookery
 
-/// One HTTP request, as an endpoint sees it.
+/// One HTTP request with its body, as handlers get it.
 struct GatewayCall: Sendable {
     let request: Request
     var context: GatewayContext
     let body: ByteBuffer
 
-    /// Who calls; nil at public endpoints, and where no token is needed and none was sent.
+    /// The caller's account. Nil at public endpoints, and when an optional token is absent.
     var user: TokenUser? { context.user }
 
-    /// The caller, at an endpoint that is not public.
+    /// The caller's account. Throws a 401 when there is none.
     var caller: TokenUser {
         get throws {
             guard let user else { throw Problem.unauthenticated("A token is needed.") }
@@ -21,14 +21,16 @@ struct GatewayCall: Sendable {
         }
     }
 
-    /// The number in the path. One that is none names nothing, like one that nothing has.
+    /// Returns the `id` in the path. Throws `missing` when it is not an integer in ``ID/range``, as for an unknown id.
     func id(orElse missing: Problem) throws -> Int {
         guard let text = context.parameters.get("id"), let id = Int(text), ID.range.contains(id) else { throw missing }
         return id
     }
 
-    /// A message made of the parameters of the query: those that are numbers or truth values by the message's declaration are
-    /// read as such. Throws ``Rookery/InvalidPayload`` with every one that is wrong.
+    /// Decodes the query parameters as a message, without the members in `hidden`.
+    ///
+    /// Parameters of fields that are not text are read as Booleans or integers. Throws ``Rookery/InvalidPayload`` with
+    /// every invalid parameter.
     func query<Value: Message>(_: Value.Type = Value.self, hiding hidden: Set<String> = []) throws -> Value {
         var object = JSONObject()
         for field in Schema(of: Value.self).fields where !hidden.contains(field.name) {
@@ -46,8 +48,8 @@ struct GatewayCall: Sendable {
         }
     }
 
-    /// The body as a message, with the members that are given. Throws ``Rookery/InvalidPayload`` with every field that is
-    /// wrong, or a 400.
+    /// Decodes the JSON body as a message, with the members of `given`. Throws ``Rookery/InvalidPayload`` with every
+    /// invalid field, or a 400 `INVALID_JSON` when the body is not JSON.
     func message<Value: Message>(_: Value.Type = Value.self, given: GivenMembers) throws -> Value {
         do {
             return try body.withUnsafeReadableBytes { try Value.decode($0, format: .json, given: given) }
@@ -56,7 +58,8 @@ struct GatewayCall: Sendable {
         }
     }
 
-    /// The `Idempotency-Key` header field; nil when there is none.
+    /// Returns the `Idempotency-Key` header field, or nil when there is none. Throws a 400 unless it has 1 to 128
+    /// visible ASCII characters.
     func idempotencyKey() throws -> String? {
         guard let key = request.headers[.idempotencyKey] else { return nil }
         guard (1...128).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
@@ -82,14 +85,14 @@ extension HTTPField.Name {
 }
 
 extension Response {
-    /// A message as JSON.
+    /// Makes a JSON response of a message.
     static func json(
         _ value: some MessageValue, status: HTTPResponse.Status = .ok, headers: HTTPFields = HTTPFields()
     ) -> Response {
         json(text: value.json, status: status, headers: headers)
     }
 
-    /// Text that is JSON.
+    /// Makes a JSON response of text that is already JSON.
     static func json(
         text: String, status: HTTPResponse.Status = .ok, headers: HTTPFields = HTTPFields()
     ) -> Response {

@@ -4,9 +4,9 @@ import NIOCore
 import PetProContracts
 import Rookery
 
-/// What a request's handler knows of its connection.
+/// The context of a request: its connection, trace and caller.
 struct GatewayContext: RequestContext {
-    /// Where a request comes from.
+    /// The connection that a request came on.
     struct Source: RequestContextSource {
         let logger: Logger
         let channel: any Channel
@@ -16,11 +16,11 @@ struct GatewayContext: RequestContext {
 
     var coreContext: CoreRequestContextStorage
     private let channel: any Channel
-    /// The client's address, without a port: of IPv6 the /64. Known also when the client has left.
+    /// The client's address without its port, or its /64 for IPv6. Still valid after the client has disconnected.
     let peer: String
-    /// The trace that the request belongs to; empty until ``TraceMiddleware`` has found out.
+    /// The id of the request's trace. Empty until ``TraceMiddleware`` sets it.
     var traceId = ""
-    /// Who calls, once the token has been found good.
+    /// The caller's account. Nil until Auth has validated the token.
     var user: TokenUser?
 
     init(source: Source) {
@@ -29,9 +29,9 @@ struct GatewayContext: RequestContext {
         peer = source.peer
     }
 
-    /// Whether the client is still there.
+    /// Whether the connection is open.
     var isOpen: Bool { channel.isActive }
 
-    /// Calls `body` when the connection is gone.
+    /// Calls `body` when the connection has closed.
     func onClose(_ body: @escaping @Sendable () -> Void) { channel.closeFuture.whenComplete { _ in body() } }
 }

@@ -5,12 +5,12 @@ import PetProContracts
 import Rookery
 import ServiceLifecycle
 
-/// Shows inventory to browsers; one upstream watch serves all that watch the same.
+/// Streams inventory to browsers. All browsers of one topic share one upstream watch.
 ///
-/// How many browsers there are is bounded, of each address and in all, and how many upstream watches; a browser that does
-/// not keep up is let go. So whatever browsers do, calls to Product and memory stay within their limits.
+/// ``HTTPLimits`` bounds the browsers, per address and in all, and the upstream watches. The hub ends the stream of a
+/// browser that does not keep up. So calls to Product and memory stay bounded, whatever browsers do.
 actor InventoryHub: Service {
-    /// What is watched.
+    /// What one watch covers: a product, or all products of a vendor.
     enum Topic: Hashable, Sendable {
         case product(Int)
         case vendor(Int)
@@ -23,35 +23,35 @@ actor InventoryHub: Service {
         }
     }
 
-    /// What a browser is sent next, as text.
+    /// One item of a browser's stream: encoded events.
     struct Item: Sendable {
         let text: ByteBuffer
         let isHeartbeat: Bool
     }
 
-    /// One browser's subscription: the whole snapshot, as one item, then changes and heartbeats.
+    /// One browser's subscription. Its first item is the whole snapshot; changes and heartbeats follow.
     struct Subscription: Sendable {
         let items: AsyncThrowingStream<Item, any Error>
         fileprivate let continuation: AsyncThrowingStream<Item, any Error>.Continuation
 
-        /// Ends it; the iteration ends too.
+        /// Ends the subscription, and with it the iteration of ``items``.
         func end() { continuation.finish() }
     }
 
-    /// Changes kept for a browser that does not keep up; then it is told so, and let go.
+    /// Items buffered for one browser. When the buffer is full, the hub ends the subscription with `SLOW_CONSUMER`.
     private static let bufferLimit = 256
 
     private struct Subscriber {
         let continuation: AsyncThrowingStream<Item, any Error>.Continuation
         let peer: String
-        /// Whether it has been sent the snapshot.
+        /// Whether the subscriber has the snapshot.
         var isCurrent = false
     }
 
     private struct Upstream {
-        /// Tells this watch from an earlier one of the same topic.
+        /// Distinguishes this watch from earlier ones of the same topic.
         let generation: Int
-        /// Finished to end the watch.
+        /// Finishing it ends the watch.
         let stop: AsyncStream<Void>.Continuation
         var subscribers: [Int: Subscriber] = [:]
         /// The newest state of each product.
@@ -59,7 +59,7 @@ actor InventoryHub: Service {
         var cursor = ""
         /// Whether the snapshot is complete.
         var isReady = false
-        /// The snapshot as text, while nothing changes.
+        /// The encoded snapshot, until the next chunk arrives.
         var snapshot: ByteBuffer?
     }
 
@@ -86,14 +86,14 @@ actor InventoryHub: Service {
         (requests, request) = AsyncStream.makeStream(of: Request.self)
     }
 
-    /// How many upstream watches there are.
+    /// The number of upstream watches.
     var upstreamCount: Int { upstreams.count }
-    /// How many browsers there are.
+    /// The number of subscribed browsers.
     var streamCount: Int { peers.values.reduce(0, +) }
 
     // MARK: Life
 
-    /// Watches what is asked for, until ``stop()``, graceful shutdown or cancellation; then all subscriptions end.
+    /// Runs the upstream watches until ``stop()``, graceful shutdown or cancellation. Then it ends all subscriptions.
     func run() async throws {
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
@@ -112,7 +112,7 @@ actor InventoryHub: Service {
         finishAll()
     }
 
-    /// Ends all subscriptions: an HTTP server does not stop while it is still sending them.
+    /// Ends all subscriptions, because the HTTP server does not stop while it sends streams.
     nonisolated func stop() {
         request.yield(.stop)
     }
@@ -127,7 +127,8 @@ actor InventoryHub: Service {
 
     // MARK: Browsers
 
-    /// Subscribes a browser at an address; ending the iteration unsubscribes. Throws a 429 when there are too many.
+    /// Subscribes a browser at the address `peer`. Ending the iteration unsubscribes it. Throws a 429 when a stream
+    /// limit is reached, and a 503 when the hub is stopping.
     func subscribe(to topic: Topic, from peer: String) throws -> Subscription {
         if isStopping { throw Self.shuttingDown }
         guard peers[peer, default: 0] < limits.streamsPerPeer else {
@@ -149,8 +150,10 @@ actor InventoryHub: Service {
         return Subscription(items: items, continuation: continuation)
     }
 
-    /// Ends the newest watch of the address that has most to itself, so that no address keeps the others from theirs. False
-    /// when this one would then have as many.
+    /// Ends one upstream watch in favor of `peer`, so that no address can take all watches.
+    ///
+    /// It finds the address that is alone on the most watches, and ends the newest of these. It ends none and returns
+    /// false when that address has at most one such watch more than `peer`.
     private func makeRoom(for peer: String) -> Bool {
         var own: [String: [(topic: Topic, generation: Int)]] = [:]
         for (topic, upstream) in upstreams {
@@ -187,7 +190,7 @@ actor InventoryHub: Service {
         peers[subscriber.peer] = left > 0 ? left : nil
     }
 
-    /// Sends the snapshot to those who have not seen it.
+    /// Sends the snapshot to the subscribers that do not have it.
     private func sendSnapshot(_ topic: Topic) {
         guard var upstream = upstreams[topic] else { return }
         let text = upstream.snapshot ?? Self.snapshot(upstream)
@@ -210,7 +213,7 @@ actor InventoryHub: Service {
 
     // MARK: Upstream
 
-    /// One upstream watch, until it fails, or until `stop` is finished.
+    /// Runs one upstream watch until it fails or `stop` finishes.
     private func watch(_ topic: Topic, _ generation: Int, until stop: AsyncStream<Void>) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { for await _ in stop {} }
@@ -232,7 +235,7 @@ actor InventoryHub: Service {
         }
     }
 
-    /// Notes a chunk, and hands it to all who have seen the snapshot.
+    /// Stores a chunk and sends it to the subscribers that have the snapshot.
     private func deliver(_ chunk: InventoryChunk, _ topic: Topic) {
         guard var upstream = upstreams[topic] else { return }
         switch chunk {
@@ -258,7 +261,7 @@ actor InventoryHub: Service {
         case .change, .heartbeat: send(chunk, topic)
         case .reset:
             send(chunk, topic)
-            // What follows is a snapshot, which is for all clients.
+            // A new snapshot follows, for all subscribers.
             for id in upstream.subscribers.keys { upstreams[topic]?.subscribers[id]?.isCurrent = false }
         }
     }

@@ -2,13 +2,14 @@ import HTTPTypes
 import PetProContracts
 import Rookery
 
-/// The description of the HTTP API (OpenAPI 3.1), made of the operations that are served: schemas and examples come from the
-/// messages, errors from the commands that an operation calls.
+/// Generates the OpenAPI 3.1 document from the operations that the gateway serves.
+///
+/// Schemas and examples come from the messages, and errors from the commands that an operation calls.
 struct OpenAPI {
     private var schemas = JSONSchemaWriter(references: "#/components/schemas/")
     private var paths = JSONObject()
 
-    /// The document of some operations.
+    /// Returns the document of `endpoints`.
     static func document(_ endpoints: [Endpoint]) -> JSONValue {
         var document = OpenAPI()
         for endpoint in endpoints { document.add(endpoint) }
@@ -68,7 +69,7 @@ struct OpenAPI {
         return .object(operation)
     }
 
-    /// The part of the path behind `/api`.
+    /// Returns the first segment of the path, without `/api`.
     private static func tag(_ endpoint: Endpoint) -> String {
         let parts = endpoint.path.split(separator: "/")
         return String((parts.first == "api" ? parts.dropFirst().first : parts.first) ?? "api")
@@ -95,14 +96,14 @@ struct OpenAPI {
             parameters.append([
                 "name": "Idempotency-Key", "in": "header", "required": false, "example": "my-first-booking",
                 "description":
-                    "The same request with the same key has its effect once, and the same answer, for 24 hours.",
+                    "A repeated request with the same key takes effect once and gets the same response, for 24 hours.",
                 "schema": ["type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"],
             ])
         }
         return parameters
     }
 
-    /// A parameter is there or not: it is never null.
+    /// Removes `null` from a schema, because an absent parameter is not null.
     private static func withoutNull(_ schema: JSONValue) -> JSONValue {
         guard case .object(var object) = schema else { return schema }
         if let types = object["type"]?.arrayValue { object["type"] = types.first { $0 != "null" } }
@@ -122,7 +123,7 @@ struct OpenAPI {
     }
 
     private mutating func success(_ output: Endpoint.Output) -> JSONObject {
-        var headers: JSONObject = ["X-Trace-Id": ["schema": ["type": "string"], "description": "The trace."]]
+        var headers: JSONObject = ["X-Trace-Id": ["schema": ["type": "string"], "description": "The id of the trace."]]
         if output.hasLocation { headers["Location"] = ["schema": ["type": "string", "format": "uri-reference"]] }
         var response: JSONObject = [
             "description": .string(output.status.reasonPhrase), "headers": .object(headers),
@@ -135,7 +136,7 @@ struct OpenAPI {
         return response
     }
 
-    /// Everything that an operation may refuse with, by the status: what its commands declare, and what the gateway itself says.
+    /// Returns the errors of an operation by status: those that its commands declare, and the gateway's own.
     static func problems(_ endpoint: Endpoint) -> [Int: [Problem]] {
         var all: [Problem] = [.internalError, .outOfMemory, .badRequest("The request is not HTTP."), .requestTimeout]
         all += endpoint.calls.flatMap { $0.errors ?? [] }.map { code in
@@ -151,9 +152,9 @@ struct OpenAPI {
         if !endpoint.query.isEmpty || endpoint.isKeyed { all.append(.invalid([Self.violation])) }
         switch endpoint.access {
         case .anyone: break
-        case .anyoneOrKnown: all.append(.unauthenticated("The token is not good: expired."))
+        case .anyoneOrKnown: all.append(.unauthenticated("The token is not valid: expired."))
         case .roles:
-            all += [.unauthenticated("The token is not good: expired."), .forbidden("The role may not do this.")]
+            all += [.unauthenticated("The token is not valid: expired."), .forbidden("The role may not do this.")]
         }
         all += endpoint.refusals
         return Dictionary(grouping: all, by: { Int($0.status.code) })
@@ -165,7 +166,7 @@ struct OpenAPI {
         var codes: [JSONValue] = []
         for problem in problems where !codes.contains(.string(problem.code)) { codes.append(.string(problem.code)) }
         let first = problems[0]
-        var headers: JSONObject = ["X-Trace-Id": ["schema": ["type": "string"], "description": "The trace."]]
+        var headers: JSONObject = ["X-Trace-Id": ["schema": ["type": "string"], "description": "The id of the trace."]]
         if problems.contains(where: { $0.retryAfterSeconds != nil }) {
             headers["Retry-After"] = ["schema": ["type": "integer"], "description": "Seconds."]
         }
@@ -185,7 +186,7 @@ struct OpenAPI {
         ]
     }
 
-    /// A request that was refused for overload has no trace.
+    /// The schema of an error. `traceId` is optional, because a refusal for overload has no trace.
     private static let problem: JSONValue = [
         "type": "object", "description": "An error (RFC 9457).",
         "properties": [

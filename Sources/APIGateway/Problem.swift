@@ -5,17 +5,17 @@ import NIOHTTP1
 import PetProContracts
 import Rookery
 
-/// An error as HTTP clients see it: `application/problem+json` (RFC 9457) with a `code` and the `traceId`.
+/// An error response: `application/problem+json` (RFC 9457) with a `code` and the `traceId`.
 struct Problem: HTTPResponseError, Sendable {
     var status: HTTPResponse.Status
     var code: String
     var detail: String
-    /// Every field that is wrong.
+    /// Every invalid field.
     var violations: [Violation] = []
-    /// Further particulars, such as the reason and the alternatives of a refused booking.
+    /// Further members of the body, such as the reason and the alternatives of a refused booking.
     var details: JSONValue?
     var retryAfterSeconds: Int?
-    /// The methods that a path has, when the one that was used is not among them.
+    /// The value of `Allow`: the methods of the path, when the request used another one.
     var allowed: String?
 
     init(
@@ -30,7 +30,7 @@ struct Problem: HTTPResponseError, Sendable {
         self.retryAfterSeconds = retryAfterSeconds
     }
 
-    // MARK: What the gateway itself says
+    // MARK: The gateway's own errors
 
     static func unauthenticated(_ detail: String) -> Problem { Problem(.unauthorized, "UNAUTHENTICATED", detail) }
     static func forbidden(_ detail: String) -> Problem { Problem(.forbidden, "FORBIDDEN", detail) }
@@ -46,13 +46,13 @@ struct Problem: HTTPResponseError, Sendable {
     }
 
     static func methodNotAllowed(_ allowed: String) -> Problem {
-        var problem = Problem(.methodNotAllowed, "METHOD_NOT_ALLOWED", "This path has only \(allowed).")
+        var problem = Problem(.methodNotAllowed, "METHOD_NOT_ALLOWED", "This path allows only \(allowed).")
         problem.allowed = allowed
         return problem
     }
 
-    static let internalError = Problem(.internalServerError, "INTERNAL", "Something went wrong here.")
-    static let notReady = Problem(.serviceUnavailable, "NOT_READY", "A service cannot be used.")
+    static let internalError = Problem(.internalServerError, "INTERNAL", "An internal error occurred.")
+    static let notReady = Problem(.serviceUnavailable, "NOT_READY", "A service is not ready.")
     static let vendorNotActive = Problem(
         .conflict, RemoteError.Code.vendorNotActive.rawValue, "The vendor's state does not allow this.")
 
@@ -63,15 +63,15 @@ struct Problem: HTTPResponseError, Sendable {
     static let requestTimeout = Problem(.requestTimeout, "REQUEST_TIMEOUT", "The request did not arrive in time.")
     static let versionNotSupported = Problem(
         HTTPResponse.Status(code: 505, reasonPhrase: "HTTP Version Not Supported"), "VERSION_NOT_SUPPORTED",
-        "Only HTTP/1.1 and HTTP/1.0 are understood.")
+        "Only HTTP/1.1 and HTTP/1.0 are supported.")
     static let outOfMemory = Problem(
-        .serviceUnavailable, "OVERLOADED", "There is no memory for this request now.", retryAfterSeconds: 1)
+        .serviceUnavailable, "OVERLOADED", "The gateway has no memory left for this request.", retryAfterSeconds: 1)
     static func tooManyStreams(_ what: String) -> Problem {
         Problem(
-            .tooManyRequests, "TOO_MANY_STREAMS", "There are as many \(what) as there may be.", retryAfterSeconds: 5)
+            .tooManyRequests, "TOO_MANY_STREAMS", "The limit on \(what) is reached.", retryAfterSeconds: 5)
     }
 
-    /// A request that the parser does not understand.
+    /// Makes the error for a request that the parser rejected.
     init(parsing error: HTTPParserError) {
         switch error {
         case .headerOverflow:
@@ -79,14 +79,14 @@ struct Problem: HTTPResponseError, Sendable {
                 .requestHeaderFieldsTooLarge, "HEADERS_TOO_LARGE",
                 "The request's target and header fields are too large.")
         case .invalidVersion: self = .versionNotSupported
-        case .invalidMethod: self.init(.notImplemented, "NOT_IMPLEMENTED", "The request's method is not known.")
+        case .invalidMethod: self.init(.notImplemented, "NOT_IMPLEMENTED", "The request's method is not supported.")
         default: self = .badRequest("The request is not HTTP: \(error).")
         }
     }
 
-    // MARK: What services and calls say
+    // MARK: Errors of services and calls
 
-    /// The one place that decides which status a failure has.
+    /// Makes the response to any error. Only this initializer decides the status of an error.
     init(answering error: any Error) {
         switch error {
         case let error as Problem: self = error
@@ -94,7 +94,7 @@ struct Problem: HTTPResponseError, Sendable {
         case let error as CallError: self.init(error)
         case let error as InvalidPayload: self = .invalid(error.violations)
         case let error as HTTPError:
-            // Hummingbird's own: no such route.
+            // Hummingbird throws it, for example when no route matches.
             self =
                 error.status == .notFound
                 ? .notFound : Problem(error.status, "HTTP", error.body ?? error.status.reasonPhrase)
@@ -126,7 +126,7 @@ struct Problem: HTTPResponseError, Sendable {
             self.init(
                 .gatewayTimeout, "OUTCOME_UNKNOWN", "A service stopped before it answered; the outcome is unknown.")
         case .dependencyUnavailable, .overloaded:
-            // Clamped before anything is added to it: a service may say any number.
+            // Clamped before the addition, because a service may send any number.
             let milliseconds = min(60_000, max(1, error.details?["retryAfterMs"]?.intValue ?? 1))
             self.init(
                 .serviceUnavailable, code.rawValue, detail, retryAfterSeconds: Int((milliseconds + 999) / 1000))
@@ -144,10 +144,10 @@ struct Problem: HTTPResponseError, Sendable {
             self.init(
                 .gatewayTimeout, "OUTCOME_UNKNOWN", "A service went away before it answered; the outcome is unknown.")
         case .invalidReply, .noHandler:
-            self.init(.badGateway, "BAD_REPLY", "A service gave an answer that makes no sense here.")
+            self.init(.badGateway, "BAD_REPLY", "A service sent an invalid reply.")
         case .invalidCall: self.init(.contentTooLarge, "TOO_LARGE", "The request is too large.")
         default:
-            // Rounded up: a client that comes sooner is refused again.
+            // Rounded up, because a client that retries sooner is refused again.
             let seconds = error.retryAfter.map { Int(($0.nanoseconds + 999_999_999) / 1_000_000_000) } ?? 1
             self.init(
                 .serviceUnavailable, "SERVICE_UNAVAILABLE", "A service cannot be reached.",
@@ -163,7 +163,7 @@ struct Problem: HTTPResponseError, Sendable {
         }
     }
 
-    /// The body of the answer.
+    /// Returns the body of the response.
     func jsonValue(traceId: String) -> JSONValue {
         var body: JSONObject = [
             "type": "about:blank", "title": .string(status.reasonPhrase), "status": .int(Int64(status.code)),
@@ -190,7 +190,7 @@ struct Problem: HTTPResponseError, Sendable {
             body: ResponseBody(byteBuffer: ByteBuffer(string: jsonValue(traceId: traceId).jsonText)))
     }
 
-    /// As Hummingbird asks for it: the trace is the context's.
+    /// Makes the response for Hummingbird, with the trace of the request's context.
     func response(from request: Request, context: some RequestContext) throws -> Response {
         response(traceId: (context as? GatewayContext)?.traceId ?? "")
     }

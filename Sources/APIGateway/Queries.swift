@@ -1,7 +1,7 @@
 import PetProContracts
 import Rookery
 
-// The parameters of queries: what a service lists by, without what comes from the token.
+// Query parameters that differ from the services' own messages, because other members come from the path or the token.
 
 @Message
 struct PageQuery {
@@ -13,7 +13,7 @@ struct PageQuery {
 @Message
 struct AvailabilityQuery {
     @InRange(ID.range) var serviceId: Int
-    /// By the vendor's calendar.
+    /// The day in the vendor's time zone.
     var date: LocalDate
 }
 
@@ -24,6 +24,6 @@ struct StreamQuery {
 
 @Message
 struct SellerQuery {
-    /// Whose product it is: an admin must say so; a vendor's are its own.
+    /// The vendor of the new product. Required for an admin. A vendor may give only its own id.
     @InRange(ID.range) var vendorId: Int?
 }

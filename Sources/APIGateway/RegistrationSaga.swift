@@ -1,23 +1,24 @@
 import PetProContracts
 import Rookery
 
-/// The registration of a vendor as a value: an account, then the vendor. It is told what came of each step, and says
-/// which comes next; `docs/platform.md` draws it.
+/// The state machine of a vendor registration: first the account, then the vendor.
 ///
-/// Only what this attempt made is taken back, and only when the vendor was refused for good. A service that cannot be
-/// reached, or is overloaded, has refused nothing: the same registration goes on from there, and if none comes, Auth's
-/// sweeper takes the account back.
+/// The driver reports the result of each step and gets the next step. `docs/platform.md` has the diagram.
+///
+/// The saga deletes the account only when Vendor refused the vendor for good. Auth deletes it only if this attempt
+/// created it. An unreachable or overloaded service has refused nothing, so the account stays and the same registration
+/// can continue. Otherwise Auth's sweeper deletes the account.
 struct RegistrationSaga: Sendable, Hashable {
     enum State: Sendable, Hashable {
         case creatingUser
         case creatingVendor(userId: Int)
-        /// Whether the first call did it is unknown: making a vendor is idempotent, and another answer may be known.
+        /// The outcome of the first call is unknown. Creating a vendor is idempotent, so the saga calls once more.
         case creatingVendorAgain(userId: Int)
         case takingBack(userId: Int)
         case done
     }
 
-    /// What is to be done next.
+    /// The next action.
     enum Step: Sendable, Hashable {
         case createUser
         case createVendor(userId: Int)
@@ -26,16 +27,16 @@ struct RegistrationSaga: Sendable, Hashable {
     }
 
     enum Outcome: Sendable, Hashable {
-        /// The vendor is there.
+        /// The vendor exists.
         case registered
-        /// The last failure is the answer: of the step before an account was taken back, that is.
+        /// The response is the last failure of `createUser` or `createVendor`, not that of `deleteUser`.
         case failed
         case unknown
-        /// The account was taken back in the meantime.
+        /// The account was deleted before the vendor existed.
         case expired
     }
 
-    /// What came of a step.
+    /// The result of a step.
     enum Result: Sendable, Hashable {
         case user(id: Int)
         case vendor
@@ -43,15 +44,15 @@ struct RegistrationSaga: Sendable, Hashable {
         case failure(Failure)
     }
 
-    /// What a failure means for what was asked for.
+    /// The effect of a failed step.
     enum Failure: Sendable, Hashable {
-        /// It was not done, and never will be.
+        /// The step had no effect, and a repetition will have none.
         case refused
-        /// It was not done this time.
+        /// The step had no effect this time.
         case notDone
-        /// The account that it was for is gone.
+        /// The account of the vendor no longer exists.
         case accountGone
-        /// It may have been done.
+        /// The step may have taken effect.
         case unknown
     }
 
@@ -74,19 +75,19 @@ struct RegistrationSaga: Sendable, Hashable {
             state = .takingBack(userId: id)
             return .deleteUser(userId: id)
         case (.creatingVendor, .failure(.notDone)): return finish(.failed)
-        // The first call may have been taken all the same: the sweeper, which asks Vendor, takes the account back.
+        // The first call may have taken effect. The sweeper asks Vendor, and activates or deletes the account.
         case (.creatingVendorAgain, .failure(.refused)): return finish(.failed)
         case (.creatingVendor(let id), .failure(.unknown)):
             state = .creatingVendorAgain(userId: id)
             return .createVendor(userId: id)
         case (.creatingVendorAgain, .failure(.notDone)), (.creatingVendorAgain, .failure(.unknown)):
-            // That the second call was not done says nothing about the first.
+            // The first call may have taken effect, even if the second one did not.
             return finish(.unknown)
 
-        // If it was not taken back, the sweeper does it.
+        // If the deletion failed, the sweeper deletes the account.
         case (.takingBack, .deleted), (.takingBack, .failure): return finish(.failed)
 
-        // A step's result that is none of its own.
+        // The result does not belong to the current step.
         case (.creatingUser, _), (.creatingVendor, _), (.creatingVendorAgain, _), (.takingBack, _), (.done, _):
             return finish(.unknown)
         }
@@ -99,7 +100,7 @@ struct RegistrationSaga: Sendable, Hashable {
 }
 
 extension RegistrationSaga.Failure {
-    /// Reads a failure. Only what is known to be a refusal is one: everything else is not done, or unknown.
+    /// Classifies an error. An error of unknown effect becomes ``unknown``, never ``refused``.
     init(_ error: any Error) {
         switch error {
         case let error as RemoteError:

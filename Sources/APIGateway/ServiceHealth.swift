@@ -1,18 +1,18 @@
 package import Rookery
 
-/// What the gateway knows about a service: its own answer, and how calls to it fare.
+/// The health of a service: its own report, and the state of the gateway's calls to it.
 public struct ServiceHealth: Sendable {
-    /// Whether the service can be used, if not for everything.
+    /// Whether the service can be used. True also for a degraded service.
     public let isUsable: Bool
-    /// What is shown.
+    /// The JSON that `GET /ops/health` shows.
     let json: JSONValue
 
-    /// A service that cannot be reached, and why.
+    /// Returns the health of a service that cannot be reached, with the reason.
     public static func down(_ reason: String) -> ServiceHealth {
         ServiceHealth(isUsable: false, json: ["status": "down", "error": .string(reason)])
     }
 
-    /// A service that is known to be well.
+    /// The health of a service that is ready.
     public static let up = ServiceHealth(isUsable: true, json: ["status": "ready"])
 
     private init(isUsable: Bool, json: JSONValue) {
@@ -20,7 +20,7 @@ public struct ServiceHealth: Sendable {
         self.json = json
     }
 
-    /// Asks one of a service's instances.
+    /// Asks one instance of a service, with a timeout of 1 s. Adds the client's breakers and instances.
     package init(asking client: RookeryClient) async {
         var object: JSONObject
         var isUsable = true
@@ -30,7 +30,7 @@ public struct ServiceHealth: Sendable {
                 object = answer
                 isUsable = status != Health.Status.notReady.rawValue
             } else {
-                object = ["status": "down", "error": "its answer makes no sense"]
+                object = ["status": "down", "error": "its reply has no status"]
                 isUsable = false
             }
         } catch {
@@ -58,7 +58,7 @@ public struct ServiceHealth: Sendable {
 }
 
 extension HealthCheck {
-    /// That calls to a service can be expected to get through.
+    /// Makes a check that fails when a circuit breaker of `client` refuses calls, or when no instance can be reached.
     package init(_ name: String, isRequired: Bool, _ client: RookeryClient) {
         self.init(name, isRequired: isRequired) {
             guard let destination = client.destination else { return }
@@ -67,7 +67,7 @@ extension HealthCheck {
                 throw Failed("its circuit breaker for the group \(group.name) is \(group.breaker.rawValue)")
             }
             if status.isAvailable { return }
-            // That was so at the last call; it may be back.
+            // No instance was reachable at the last attempt. A ping finds out whether one is now.
             do {
                 try await destination.ping()
             } catch {

@@ -4,14 +4,17 @@ import Logging
 import PetProContracts
 import Rookery
 
-/// Carries a ``RegistrationSaga`` out.
+/// Executes a ``RegistrationSaga``.
 struct VendorRegistration: Sendable {
     let auth: any AuthAPI
     let vendors: any VendorAPI
     let logger: Logger
 
-    /// Registers a vendor. With `key` the same registration again goes on where it stopped, and gets the same vendor;
-    /// `attempt` is this attempt's own name. Cancelling it stops it where it is, as a crash would.
+    /// Registers a vendor and its account.
+    ///
+    /// A repetition with the same `key` continues where the registration stopped, and returns the same vendor.
+    /// `attempt` identifies this attempt and must be unique. Cancellation stops the registration at its current step,
+    /// as a crash would.
     func register(_ body: VendorRegistrationBody, key: String?, attempt: String) async throws -> Vendor {
         var saga = RegistrationSaga()
         var step = saga.first
@@ -20,7 +23,7 @@ struct VendorRegistration: Sendable {
         while true {
             let result: RegistrationSaga.Result
             switch step {
-            // Outside of what is caught: the answer ends it, whatever it is.
+            // Not inside a `do`: an error thrown here ends the registration.
             case .finish(let outcome): return try Self.answer(outcome, vendor, failure)
             case .createUser:
                 do {
@@ -43,7 +46,7 @@ struct VendorRegistration: Sendable {
                     result = .deleted
                 } catch {
                     logger.warning(
-                        "an account was not taken back; the sweeper will do it",
+                        "deleting the account of a refused registration failed; the sweeper will delete it",
                         metadata: ["userId": "\(userId)", "error": "\(error)"])
                     result = .failure(.init(error))
                 }
@@ -64,14 +67,14 @@ struct VendorRegistration: Sendable {
         case .expired:
             throw Problem(
                 .serviceUnavailable, "REGISTRATION_EXPIRED",
-                "The registration took too long and was taken back. Send it again.", retryAfterSeconds: 1)
+                "The registration took too long and its account was deleted. Send it again.", retryAfterSeconds: 1)
         }
     }
 
     private static let unknown = Problem(
         .gatewayTimeout, "OUTCOME_UNKNOWN",
-        "Whether the vendor was made is unknown. The same request, with the same Idempotency-Key if it had one, goes on "
-            + "from here.")
+        "The vendor may or may not exist. Send the same request again, with the same Idempotency-Key if it had one, to "
+            + "continue.")
 
     private static func user(_ body: VendorRegistrationBody, _ key: String?, _ attempt: String) -> CreateUser {
         var user = body.user
@@ -88,7 +91,8 @@ struct VendorRegistration: Sendable {
         return vendor
     }
 
-    /// Of everything but the password: nothing that could be used to guess it is kept anywhere but its slow hash.
+    /// Returns the SHA-256 of the registration without its password, in hexadecimal. A fast digest would help to guess
+    /// the password, so only its slow hash is stored.
     static func digest(_ body: VendorRegistrationBody) -> String {
         var body = body
         body.user.password = ""

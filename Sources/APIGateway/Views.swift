@@ -1,7 +1,7 @@
 import PetProContracts
 import Rookery
 
-// What HTTP clients are shown, where it is not the services' own messages.
+// HTTP responses that differ from the services' own messages.
 
 /// A vendor, without its account.
 @Message
@@ -22,7 +22,8 @@ struct VendorView {
     var services: [OfferedService]
     var hours: [OpeningHours]
 
-    /// With the services that are no longer offered, for owner and admins.
+    /// Makes the view of a vendor. `withAllServices` includes services that are no longer offered, for owner and
+    /// admins.
     init(_ vendor: Vendor, withAllServices: Bool = false) {
         self.init(
             id: vendor.id, businessName: vendor.businessName, type: vendor.type, email: vendor.email,
@@ -37,7 +38,7 @@ struct VendorView {
 struct ProductAvailability {
     var product: Product
     var available: Bool
-    /// Why not: `out_of_stock`, `untracked`, `vendor_not_active` or `vendor_not_found`.
+    /// Why the product is not available: `out_of_stock`, `untracked`, `vendor_not_active` or `vendor_not_found`.
     var reason: String?
     var quantityAvailable: Int
     var status: StockStatus
@@ -53,17 +54,17 @@ struct VendorSummary {
     var status: VendorStatus
 }
 
-/// Whether the gateway runs, or its services can be used.
+/// The response of `GET /health/live` and `GET /health/ready`.
 @Message
 struct HealthView {
     /// `live` or `ready`.
     var status: String
 }
 
-/// How each service is.
+/// The health of each service.
 @Message
 struct OperationsView {
-    /// `ready`.
+    /// Always `ready`; otherwise the response is a problem.
     var status: String
     var services: [String: JSONValue]
 }

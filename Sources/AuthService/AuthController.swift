@@ -6,7 +6,7 @@ public import PetProRuntime
 public import PetProStorage
 import Rookery
 
-/// The Auth service's commands.
+/// Handles the commands and events of the Auth service.
 public struct AuthController: AuthAPI {
     let database: Database
     let environment: ServiceEnvironment
@@ -15,11 +15,14 @@ public struct AuthController: AuthAPI {
     private let logger: Logger
     private let reuses = Counter(label: "petpro_auth_refresh_token_reuses_total")
 
-    /// The schema of the service's database.
+    /// The migrations of the service's database.
     public static var migrations: [Migration] { AuthSchema.migrations }
 
-    /// Makes the service. `signingKeys` is the file of the keys that sign tokens, which is made if need be; nil keeps one in
-    /// memory. `passwordCost` is the logarithm of scrypt's N; only tests make it cheap.
+    /// Makes the service.
+    ///
+    /// `signingKeys` is the path of the file with the keys that sign tokens. The service creates the file if it does
+    /// not exist. Nil uses one random key in memory. `passwordCost` is the base-2 logarithm of scrypt's N, by default
+    /// 17; only tests use less. Throws when the keys or the database cannot be read.
     public init(
         database: Database, signingKeys path: String?, environment: ServiceEnvironment = ServiceEnvironment(),
         passwordCost: Int = 17, logger: Logger = Logger(label: "petpro.auth")
@@ -31,7 +34,8 @@ public struct AuthController: AuthAPI {
         tokens = try await AccessTokens(try await Self.signingKeys(path, database))
     }
 
-    /// Earlier versions kept the key in the database: it moves to the file, and tokens that it signed stay good.
+    /// Loads the signing keys. The key that earlier versions kept in the database moves to a new file, so that its
+    /// tokens stay valid.
     private static func signingKeys(_ path: String?, _ database: Database) async throws -> SigningKeys {
         guard let path else {
             return SigningKeys([.init(id: "memory", seed: SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) })])
@@ -47,7 +51,7 @@ public struct AuthController: AuthAPI {
 
     func hashedDemoPassword() async throws -> String { try await hasher.hash(Self.demoPassword).phc }
 
-    /// Answers whether a token is good, and for whom.
+    /// Reports whether a token is valid, and for which account.
     public func validateToken(_ request: ValidateToken) async throws -> TokenValidation {
         let now = environment.now()
         let userId: Int
@@ -71,7 +75,11 @@ public struct AuthController: AuthAPI {
 
     // MARK: Registration
 
-    /// Makes an account; the same registration again gets the same account.
+    /// Creates an account. A repetition of the same registration returns the same account.
+    ///
+    /// Throws `FORBIDDEN` for the roles `admin` and `ops`, `EMAIL_TAKEN`, `KEY_REUSED`, and `INVALID_PAYLOAD` for a
+    /// vendor without `attempt`. Throws `OVERLOADED` when the password cannot be hashed in time, or when another
+    /// request works on the account.
     public func createUser(_ request: CreateUser) async throws -> User {
         if request.role == .admin || request.role == .ops {
             throw RemoteError(.forbidden, "No account can be registered as \(request.role.rawValue).")
@@ -83,16 +91,16 @@ public struct AuthController: AuthAPI {
                 ]))
         }
         var request = request
-        // A customer's registration is known again by the key of its call, should the reply be lost.
+        // After a lost reply, the key of the call identifies the repetition of a registration without its own key.
         request.registrationKey = request.registrationKey ?? MessageContext.current?.idempotencyKey
-        // Another attempt may be quicker between a look and the write: it is looked at again then.
+        // Another attempt may write between this attempt's read and its write. Then this one decides again.
         for _ in 0..<3 {
             if let user = try await step(request) { return user }
         }
         throw Self.busy
     }
 
-    /// Nil when what was decided on changed in between.
+    /// Decides and writes once. Returns nil when the account changed between the decision and the write.
     private func step(_ request: CreateUser) async throws -> User? {
         let known = try await database.read { try $0.user(email: request.email) }
         switch Registration.decide(request, known?.existing, at: environment.now()) {
@@ -113,7 +121,7 @@ public struct AuthController: AuthAPI {
     private static let keyReused = RemoteError(
         .keyReused, "This registration key was used for another registration.")
     private static let busy = RemoteError(
-        .overloaded, "This registration is being taken back, or made by another request.",
+        .overloaded, "Another request is creating or deleting the account of this registration.",
         details: ["retryAfterMs": 1000])
 
     private func make(_ request: CreateUser) async throws -> User? {
@@ -121,7 +129,7 @@ public struct AuthController: AuthAPI {
         let now = environment.now()
         let eventId = environment.uniqueID()
         return try await database.write { transaction in
-            // Another attempt of the same registration may have been first: then it is gone on with.
+            // Another attempt may have created the account first. Then the caller decides again.
             if try transaction.user(email: request.email) != nil { return nil }
             let state: UserState = request.role == .vendor ? .pendingVendor : .active
             let user = try transaction.insertUser(request, state: state, password: password, at: now)
@@ -145,7 +153,9 @@ public struct AuthController: AuthAPI {
         }
     }
 
-    /// Takes a pending account back.
+    /// Deletes a pending account, if the same attempt created it and no other attempt has continued it.
+    ///
+    /// An account that does not exist is no error. Throws `USER_NOT_PENDING` when the account must not be deleted.
     public func deleteUser(_ request: DeleteUser) async throws {
         let now = environment.now()
         let eventId = environment.uniqueID()
@@ -156,7 +166,7 @@ public struct AuthController: AuthAPI {
                     request.attempt, state: record.user.state, madeBy: record.madeBy, touchedBy: record.touchedBy)
             else {
                 throw RemoteError(
-                    .userNotPending, "Only a pending account that this attempt made, and no other went on with.")
+                    .userNotPending, "This account is not pending, or another attempt created or continued it.")
             }
             try transaction.execute("DELETE FROM users WHERE id = ?", request.id)
             try transaction.publish(
@@ -166,7 +176,9 @@ public struct AuthController: AuthAPI {
 
     // MARK: Sessions
 
-    /// Trades email and password for tokens.
+    /// Exchanges email and password for tokens.
+    ///
+    /// Throws `BAD_CREDENTIALS`, `ACCOUNT_DISABLED`, and `OVERLOADED` when the password cannot be hashed in time.
     public func login(_ request: Login) async throws -> TokenPair {
         let record = try await database.read { try $0.user(email: request.email) }
         let hash = try record.map { try PasswordHash(phc: $0.password) }
@@ -193,10 +205,11 @@ public struct AuthController: AuthAPI {
             accessToken: access.token, refreshToken: refresh, expiresAt: access.expiresAt, user: record.user)
     }
 
-    /// 256 bits.
+    /// Returns 256 random bits in hexadecimal.
     private func newRefreshToken() -> String { environment.uniqueID() + environment.uniqueID() }
 
-    /// Trades a refresh token for new tokens: one transaction looks at it, revokes it, and enters its successor.
+    /// Exchanges a refresh token for new tokens. One transaction checks the token, marks it as used, and inserts its
+    /// successor. Throws `TOKEN_REVOKED`.
     public func refreshToken(_ request: RefreshToken) async throws -> TokenPair {
         let now = environment.now()
         let successor = newRefreshToken()
@@ -214,13 +227,13 @@ public struct AuthController: AuthAPI {
                 metadata: ["userId": "\(userId)"])
         }
         guard let user = record?.user, user.state == .active || user.state == .pendingVendor else {
-            throw RemoteError(.tokenRevoked, "This refresh token is not, or no longer, good. Sign in again.")
+            throw RemoteError(.tokenRevoked, "This refresh token is not valid. Sign in again.")
         }
         let access = try await tokens.issue(to: user, at: now)
         return TokenPair(accessToken: access.token, refreshToken: successor, expiresAt: access.expiresAt, user: user)
     }
 
-    /// Revokes a session.
+    /// Revokes all refresh tokens of a session. An unknown token is no error.
     public func logout(_ request: Logout) async throws {
         let now = environment.now()
         let userId = try await database.write { transaction -> Int? in
@@ -235,7 +248,7 @@ public struct AuthController: AuthAPI {
 
     // MARK: Accounts
 
-    /// An account.
+    /// Returns an account. Throws `USER_NOT_FOUND`.
     public func getUser(_ request: GetUser) async throws -> User {
         guard let record = try await database.read({ try $0.user(id: request.id) }) else {
             throw RemoteError(.userNotFound, "There is no such account.")
@@ -243,10 +256,12 @@ public struct AuthController: AuthAPI {
         return record.user
     }
 
-    /// Makes an administrator's account, for the operator who has the database: no client can register as one. Throws
-    /// `EMAIL_TAKEN`, and `INVALID_PAYLOAD` when a field does not fit.
+    /// Creates an administrator's account. Only an operator with access to the database can call it, because clients
+    /// cannot register as administrators.
+    ///
+    /// Throws `EMAIL_TAKEN`, and ``Rookery/InvalidPayload`` when a field is invalid.
     public func createAdmin(email: String, name: String, password: String) async throws -> User {
-        // Through the message's own rules, as a registration would be.
+        // Decoding applies the rules of the message, as for a registration.
         let request = try CreateUser.decode(
             json: CreateUser(email: email, password: password, name: name, role: .admin).json)
         let hash = try await hasher.hash(request.password).phc
@@ -263,7 +278,7 @@ public struct AuthController: AuthAPI {
         return user
     }
 
-    /// Activates the pending account of a new vendor.
+    /// Activates the pending account of a new vendor. Logs an error when the account does not exist.
     public func vendorCreated(_ event: VendorCreatedEvent) async throws {
         let now = environment.now()
         let isMissing = try await database.write { transaction in

@@ -4,18 +4,18 @@ import PetProRuntime
 public import PetProStorage
 public import Rookery
 
-/// The Auth service, as the program that runs it sees it.
+/// The module of the Auth service, from which a program assembles its instances.
 public enum AuthModule: ServiceModule {
-    /// Its name.
+    /// The name of the service.
     public static let name = ServiceName.auth
-    /// What it declares.
+    /// The contract of the service.
     public static let contract = AuthAPIContract.descriptor
-    /// Its database, from the first version on.
+    /// The migrations of the service's database, oldest first.
     public static var migrations: [Migration] { AuthController.migrations }
-    /// The services that it calls.
+    /// The services that this service calls.
     public static let needs: [ServiceName] = [.vendor]
 
-    /// Accounts and tokens; it asks Vendor what has become of pending accounts.
+    /// Assembles an instance. In the background, it settles pending accounts every 60 s, for which it calls Vendor.
     public static func assemble(_ resources: ServiceResources) async throws -> Assembled {
         let (database, options, logger) = (resources.database, resources.options, resources.logger)
         let auth = try await AuthController(

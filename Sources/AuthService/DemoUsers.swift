@@ -7,7 +7,7 @@ extension AuthController {
     /// The password of every demo account.
     public static let demoPassword = "petpro-demo"
 
-    /// Enters the demo accounts, if there are no accounts yet.
+    /// Inserts the demo accounts, if there are no accounts yet.
     public func enterDemoUsers() async throws {
         guard try await database.isEmpty("users") else { return }
         let accounts: [(email: String, name: String, role: Role, state: UserState)] = [
@@ -21,7 +21,7 @@ extension AuthController {
             ("admin@petpro.example", "Admin", .admin, .active),
             ("ops@petpro.example", "Ops", .ops, .active),
         ]
-        // One hash for all: nine would take seconds.
+        // All accounts share one hash, because nine hashes would take seconds.
         let password = try await hashedDemoPassword()
         let now = environment.now()
         try await database.write { transaction in

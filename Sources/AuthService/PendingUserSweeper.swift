@@ -4,19 +4,20 @@ public import PetProRuntime
 public import PetProStorage
 import Rookery
 
-/// Takes back accounts whose registration never got its vendor, 15 minutes after an attempt last went on with it.
+/// Settles accounts that have no vendor 15 minutes after the last attempt that continued their registration.
 ///
-/// Claims an account first, so that no attempt goes on with it meanwhile; then asks Vendor, because a reply may have been
-/// lost while the vendor was made; then deletes or activates it, if the claim still holds.
+/// The sweeper first claims an account, so that no attempt continues it meanwhile. Then it asks Vendor, because the
+/// vendor may exist although its reply was lost. If the claim still holds, it activates an account with a vendor and
+/// deletes one without.
 public struct PendingUserSweeper: Sendable {
     private let database: Database
     private let vendors: any VendorAPI
     private let environment: ServiceEnvironment
     private let logger: Logger
-    /// Accounts looked at in one sweep.
+    /// The most accounts of one sweep.
     private static let batch = 100
 
-    /// A sweeper over Auth's database.
+    /// Makes a sweeper of Auth's database. It asks `vendors` for the vendor of each account.
     public init(
         database: Database, vendors: some VendorAPI, environment: ServiceEnvironment = ServiceEnvironment(),
         logger: Logger = Logger(label: "petpro.auth")
@@ -27,8 +28,10 @@ public struct PendingUserSweeper: Sendable {
         self.logger = logger
     }
 
-    /// Looks once at every account that has been pending for too long. One that cannot be settled now is logged, and looked
-    /// at again another time; the others are settled all the same.
+    /// Settles accounts that have been pending for too long, oldest first, at most 100.
+    ///
+    /// It logs an account that cannot be settled now, and continues with the others. A later sweep tries that account
+    /// again. Throws when the database cannot be read, and `CancellationError`.
     public func sweep() async throws {
         let now = environment.now()
         let forsaken = try await database.read { try $0.forsakenUsers(at: now, limit: Self.batch) }

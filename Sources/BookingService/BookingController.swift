@@ -3,16 +3,16 @@ public import PetProRuntime
 public import PetProStorage
 import Rookery
 
-/// The Booking service's commands.
+/// Handles the commands and events of the Booking service.
 public struct BookingController: BookingAPI {
     let database: Database
     private let vendors: any VendorAPI
     let environment: ServiceEnvironment
 
-    /// The schema of the service's database.
+    /// The migrations of the service's database.
     public static var migrations: [Migration] { BookingSchema.migrations }
 
-    /// Makes the service, which asks `vendors` about their rules.
+    /// Makes the service. It asks `vendors` for the rules of each vendor.
     public init(
         database: Database, vendors: some VendorAPI, environment: ServiceEnvironment = ServiceEnvironment()
     ) {
@@ -21,12 +21,12 @@ public struct BookingController: BookingAPI {
         self.environment = environment
     }
 
-    /// A booking.
+    /// Returns a booking. Throws `BOOKING_NOT_FOUND`.
     public func getBooking(_ request: GetBooking) async throws -> Booking {
         try await database.read { try $0.booking(id: request.id) }
     }
 
-    /// Bookings, newest first.
+    /// Lists bookings, newest first.
     public func listBookings(_ request: ListBookings) async throws -> BookingPage {
         let items = try await database.read { try $0.bookings(request) }
         return BookingPage(items: items, next: items.count == request.limit ? items.last?.id : nil)
@@ -34,11 +34,14 @@ public struct BookingController: BookingAPI {
 
     // MARK: Booking
 
-    /// Books, or says why not.
+    /// Creates a booking. A repetition with the same idempotency key returns the same booking.
+    ///
+    /// Throws the errors of ``PetProContracts/BookingAPI/createBooking(_:)``, and `DEPENDENCY_UNAVAILABLE` when Vendor
+    /// cannot be reached.
     public func createBooking(_ request: CreateBooking) async throws -> Booking {
         let now = environment.now()
         let key = Self.idempotencyKey(of: request)
-        // Read first what can refuse without a call.
+        // First the checks that need no call.
         let (kept, pet) = try await database.read { transaction in
             (try key?.reply(in: transaction, at: now) as Booking?, try transaction.pet(id: request.petId))
         }
@@ -48,7 +51,7 @@ public struct BookingController: BookingAPI {
         }
         guard request.start > now else { throw RemoteError(.startInPast, "A booking must start in the future.") }
 
-        // The days that vendors and JavaScript can speak of end somewhere; no horizon reaches that far.
+        // Vendor and JavaScript cannot represent every distant day. No vendor's horizon reaches this one.
         let start = min(request.start, now + Self.farthestHorizon)
         let availability = try await askVendor(GetVendorAvailability(vendorId: request.vendorId, at: start))
         let wish = try self.wish(request, availability, for: pet)
@@ -56,11 +59,12 @@ public struct BookingController: BookingAPI {
         return try await save(wish, request, key, at: now)
     }
 
-    /// Beyond every vendor's horizon, which is 730 days at most.
+    /// Longer than every vendor's horizon, which is at most 730 days.
     private static let farthestHorizon: Duration = .seconds(732 * 24 * 3600)
 
     private static func idempotencyKey(of request: CreateBooking) -> IdempotencyKey? {
-        // Without a key of its customer's, that of the call: a repetition of a call whose reply was lost is no second booking.
+        // Without a key from the customer, use the key of the call. So a repetition after a lost reply makes no second
+        // booking.
         guard let key = request.idempotencyKey ?? MessageContext.current?.idempotencyKey else { return nil }
         var body = request
         body.idempotencyKey = nil
@@ -85,8 +89,10 @@ public struct BookingController: BookingAPI {
         return BookingWish(availability: availability, service: service, start: request.start)
     }
 
-    /// The one call to Vendor. Its refusals are the caller's to know; that it cannot be reached is not the caller's fault,
-    /// and nothing has been saved. A vendor that is not shown is not there.
+    /// Makes the only call to Vendor, before anything is saved.
+    ///
+    /// Vendor's refusals go to the caller unchanged. Throws `DEPENDENCY_UNAVAILABLE` when the call fails, and
+    /// `VENDOR_NOT_FOUND` for a hidden vendor.
     private func askVendor(_ request: GetVendorAvailability) async throws -> VendorAvailability {
         let availability: VendorAvailability
         do {
@@ -108,7 +114,7 @@ public struct BookingController: BookingAPI {
 
     private static func takenOfDay(_ wish: BookingWish, in transaction: Transaction) throws -> [Interval] {
         guard let first = wish.availability.windows.first, let last = wish.availability.windows.last else { return [] }
-        // A service may still take up a place after closing time, for as long as its buffer.
+        // After closing time, a booking may still occupy a place for its buffer, at most 4 hours.
         let span = Interval(start: first.start, end: last.end + .seconds(4 * 3600))
         return try transaction.occupied(ofVendor: wish.availability.vendorId, within: span)
     }
@@ -122,11 +128,12 @@ public struct BookingController: BookingAPI {
             details: ["reason": .string(reason.rawValue), "alternatives": .array(alternatives)])
     }
 
-    /// Decides on occupancy and saves, in one write transaction: of two requests for the last place one gets it.
+    /// Checks occupancy and saves the booking in one write transaction, so that only one of two requests gets the last
+    /// place.
     private func save(
         _ wish: BookingWish, _ request: CreateBooking, _ key: IdempotencyKey?, at now: Instant
     ) async throws -> Booking {
-        // 64 random bits, and others should they be taken.
+        // 64 random bits each. The other two are used if the first one is taken.
         let references = (0..<3).map { _ in "PP-" + environment.uniqueID().prefix(16).uppercased() }
         let eventId = environment.uniqueID()
         return try await database.write { transaction in
@@ -155,7 +162,8 @@ public struct BookingController: BookingAPI {
         }
     }
 
-    /// The free starts of a day.
+    /// Lists the free start times of a day. Throws `VENDOR_NOT_FOUND`, `SERVICE_NOT_FOUND`, and
+    /// `DEPENDENCY_UNAVAILABLE` when Vendor cannot be reached.
     public func checkAvailability(_ request: CheckAvailability) async throws -> Availability {
         let now = environment.now()
         let availability = try await askVendor(
@@ -175,7 +183,10 @@ public struct BookingController: BookingAPI {
 
     // MARK: States
 
-    /// Moves a booking to another state.
+    /// Sets the status of a booking.
+    ///
+    /// Throws `BOOKING_NOT_FOUND`, `STALE_VERSION`, `INVALID_TRANSITION`, and for a customer `FORBIDDEN` and
+    /// `CANCELLATION_NOT_ALLOWED`.
     public func updateBookingStatus(_ request: UpdateBookingStatus) async throws -> Booking {
         let now = environment.now()
         let eventId = environment.uniqueID()
@@ -204,7 +215,7 @@ public struct BookingController: BookingAPI {
         return moved
     }
 
-    /// Cancels bookings that were not confirmed before their start; gives how many.
+    /// Cancels bookings that were not confirmed before their start, at most 100. Returns how many.
     public func cancelExpired() async throws -> Int {
         let now = environment.now()
         let environment = self.environment
@@ -222,9 +233,9 @@ public struct BookingController: BookingAPI {
 
     // MARK: Pets
 
-    /// Enters a pet.
+    /// Adds a pet. Throws `LIMIT_REACHED`, and `INVALID_PAYLOAD` for a birth date in the future.
     public func createPet(_ request: CreatePet) async throws -> Pet {
-        // Where the day is the farthest on, it is 14 hours later than in UTC.
+        // The earliest time zone is 14 hours ahead of UTC.
         let today = Int((environment.now() + .seconds(14 * 3600)).milliseconds / 86_400_000)
         if let date = request.birthDate, date.daysSinceEpoch > today {
             throw RemoteError(
@@ -244,7 +255,7 @@ public struct BookingController: BookingAPI {
         RemoteError(.limitReached, "An account has at most \(limit) \(what).", details: ["limit": .int(Int64(limit))])
     }
 
-    /// An owner's pets, by id.
+    /// Lists an owner's pets by id.
     public func listPets(_ request: ListPets) async throws -> PetPage {
         let items = try await database.read { try $0.pets(request) }
         return PetPage(items: items, next: items.count == request.limit ? items.last?.id : nil)
@@ -252,7 +263,8 @@ public struct BookingController: BookingAPI {
 
     // MARK: Events
 
-    /// Takes the person out of the bookings that stay: names, breeds and notes go, numbers remain.
+    /// Removes the personal data of a deleted account: notes and reasons of bookings, and the details of pets. The
+    /// bookings and pets themselves stay.
     public func userDeleted(_ event: UserDeletedEvent) async throws {
         let now = environment.now()
         try await database.write { transaction in
@@ -260,7 +272,7 @@ public struct BookingController: BookingAPI {
             try transaction.execute(
                 "UPDATE bookings SET notes = NULL, cancel = json_set(cancel, '$.reason', '') WHERE customer_id = ?",
                 event.data.userId)
-            // Replies that were kept have the notes in them too.
+            // The stored replies contain the notes too.
             try IdempotencyKey.forget(scope: Self.scope(ofCustomer: event.data.userId), in: transaction)
             try transaction.execute(
                 "UPDATE pets SET name = '-', breed = NULL, birth_date = NULL, notes = NULL WHERE owner_id = ?",
@@ -268,7 +280,7 @@ public struct BookingController: BookingAPI {
         }
     }
 
-    /// Flags a vendor's future bookings when it is no longer active, and takes the flags away when it is again.
+    /// Flags a vendor's future bookings when the vendor stops being active. Removes the flags when it is active again.
     public func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws {
         let now = environment.now()
         try await database.write { transaction in

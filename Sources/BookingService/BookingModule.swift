@@ -4,24 +4,25 @@ import PetProRuntime
 public import PetProStorage
 public import Rookery
 
-/// The Booking service, as the program that runs it sees it.
+/// The module of the Booking service, from which a program assembles its instances.
 public enum BookingModule: ServiceModule {
-    /// Its name.
+    /// The name of the service.
     public static let name = ServiceName.booking
-    /// What it declares.
+    /// The contract of the service.
     public static let contract = BookingAPIContract.descriptor
-    /// Its database, from the first version on.
+    /// The migrations of the service's database, oldest first.
     public static var migrations: [Migration] { BookingController.migrations }
-    /// The services that it calls.
+    /// The services that this service calls.
     public static let needs: [ServiceName] = [.vendor]
 
-    /// Pets and bookings; it asks Vendor for each booking.
+    /// Assembles an instance, which calls Vendor for each booking. In the background, it cancels expired bookings every
+    /// 30 s.
     public static func assemble(_ resources: ServiceResources) async throws -> Assembled {
         let vendors = VendorAPIClient(try resources.client(.vendor))
         let bookings = BookingController(database: resources.database, vendors: vendors)
         if resources.options.demo { try await bookings.enterDemoPets() }
         let work = PeriodicService("expired bookings", every: .seconds(30), logger: resources.logger) {
-            // A full batch may have left some.
+            // After a full batch, more may be left.
             while try await bookings.cancelExpired() == 100 {}
         }
         return Assembled(BookingAPIContract.service(bookings), work: [work])

@@ -3,7 +3,7 @@ import PetProStorage
 import Rookery
 
 extension BookingController {
-    /// Enters the demo owners' pets, if there are no pets yet.
+    /// Inserts the demo owners' pets, if there are no pets yet.
     public func enterDemoPets() async throws {
         guard try await database.isEmpty("pets") else { return }
         let pets = [

@@ -2,15 +2,16 @@ public import ArgumentParser
 public import Rookery
 
 extension Instance: ExpressibleByArgument {
-    /// `HOST:PORT`
+    /// Reads `HOST:PORT`. Returns nil for any other text.
     public init?(argument: String) { self.init(argument) }
-    /// What `--help` shows for a default.
+    /// The text that `--help` shows as the default.
     public var defaultValueDescription: String { description }
 }
 
 extension InstanceSource: ExpressibleByArgument {
-    /// `HOST:PORT`, several with commas, `file:PATH` or `dns:HOST:PORT`.
+    /// Reads `HOST:PORT`, several of them separated by commas, `file:PATH` or `dns:HOST:PORT`. Returns nil for any
+    /// other text.
     public init?(argument: String) { self.init(argument) }
-    /// What `--help` shows for a default.
+    /// The text that `--help` shows as the default.
     public var defaultValueDescription: String { description }
 }

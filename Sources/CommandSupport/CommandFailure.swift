@@ -1,9 +1,9 @@
-/// A failure with its next step, as it is shown.
+/// A failure that ``Program`` prints before it ends with exit code 1.
 public struct CommandFailure: Error, CustomStringConvertible {
-    /// What went wrong, and what to do.
+    /// What failed, and what to do next.
     public let message: String
 
-    /// Says both.
+    /// Creates a failure with this message.
     public init(_ message: String) { self.message = message }
 
     /// The message.

@@ -1,14 +1,20 @@
 public import ArgumentParser
 import Foundation
 
-/// How a program runs its commands and ends. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted; a program may
-/// have others of its own.
+/// Runs the command of a program and ends the program.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A program may add exit codes of its own.
 public enum Program {
-    /// Wrong usage.
+    /// The exit code for wrong usage.
     public static let wrongUsage: Int32 = 2
 
-    /// Runs the command that was asked for, and ends the program. `report` shows an error and gives the exit code; nil
-    /// leaves it to be shown as any other.
+    /// Parses the command line, runs the command, and ends the program.
+    ///
+    /// - Parameters:
+    ///   - root: The program's root command.
+    ///   - name: The program's name, which begins the line of a failure.
+    ///   - report: Prints an error and returns its exit code. If it returns nil, this method prints the error. Default:
+    ///     returns nil for every error.
     public static func run<Root: AsyncParsableCommand>(
         _ root: Root.Type, name: String, report: (any Error) -> Int32? = { _ in nil }
     ) async -> Never {
@@ -28,7 +34,7 @@ public enum Program {
 
     private static func show(_ error: any Error, _ root: (some ParsableCommand).Type, name: String) -> Int32 {
         switch error {
-        // Said already, by the command itself.
+        // The command has already printed the failure.
         case let error as ExitCode: return error.rawValue
         case is CancellationError: return 130
         case let error as CommandFailure:

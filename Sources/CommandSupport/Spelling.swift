@@ -1,6 +1,8 @@
-/// Finds out what may have been meant.
+/// Suggests a known name for a misspelled one.
 public enum Spelling {
-    /// The name that is most like another; nil when none is much like it.
+    /// Returns the known name with the smallest edit distance to `name`.
+    ///
+    /// Returns nil if every distance exceeds both 3 and a third of the name's length in bytes.
     public static func nearest(_ name: String, in known: some Sequence<String>) -> String? {
         let best = known.map { (name: $0, distance: distance(name, $0)) }.min {
             ($0.distance, $0.name) < ($1.distance, $1.name)
@@ -9,7 +11,7 @@ public enum Spelling {
         return best.name
     }
 
-    /// How many characters must be put in, taken out or replaced (Levenshtein).
+    /// Returns the Levenshtein distance: the number of bytes to insert, delete or replace.
     private static func distance(_ left: String, _ right: String) -> Int {
         let right = Array(right.utf8)
         var row = Array(0...right.count)

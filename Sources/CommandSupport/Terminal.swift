@@ -7,25 +7,25 @@ import Musl
 import Darwin
 #endif
 
-/// Output for people, and for programs that read it from a pipe: a line at a time, at once.
+/// Writes unbuffered lines, for people and for programs that read them from a pipe.
 public enum Terminal {
-    /// A line on standard output.
+    /// Writes a line to standard output. Ends the program with exit code 0 if the reader has closed the pipe.
     public static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
 
-    /// A line on standard error.
+    /// Writes a line to standard error.
     public static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
-    /// A line on standard error that the next one replaces; an empty one takes it away.
+    /// Writes a line to standard error that the next call replaces. An empty text clears the line.
     public static func progress(_ text: String) { write("\r\u{1B}[K\(text)", to: STDERR_FILENO) }
 
-    /// Bold on a terminal, plain elsewhere.
+    /// Returns the text in bold if standard output is a terminal and the environment does not set `NO_COLOR`.
     public static func strong(_ text: String) -> String {
         isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
             ? "\u{1B}[1m\(text)\u{1B}[0m" : text
     }
 
-    /// Writes all of it. Once standard output is not read any more, as with `| head`, the program has done what it was
-    /// for: it ends, with exit code 0.
+    /// Writes the whole text. If the reader of standard output has closed the pipe, as `head` does, it ends the program
+    /// with exit code 0.
     private static func write(_ text: String, to descriptor: Int32) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
@@ -33,7 +33,7 @@ public enum Terminal {
             if count >= 0 {
                 bytes = bytes.dropFirst(count)
             } else if errno == EAGAIN {
-                // A pipe that another program has made non-blocking.
+                // Another program has made the pipe non-blocking: waits for room, at most 1 s at a time.
                 var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&wanted, 1, 1000)
             } else if errno == EPIPE, descriptor == STDOUT_FILENO {
@@ -44,8 +44,9 @@ public enum Terminal {
         }
     }
 
-    /// A password, which is not shown while it is typed; nil at the end of the input. `prompt` goes to standard error, when
-    /// that is a terminal.
+    /// Reads a password from a line of standard input. Returns nil at the end of the input.
+    ///
+    /// If standard input is a terminal, it writes `prompt` to standard error and does not echo the typed characters.
     public static func password(_ prompt: String) -> String? {
         guard isatty(STDIN_FILENO) == 1 else { return readLine() }
         write(prompt, to: STDERR_FILENO)

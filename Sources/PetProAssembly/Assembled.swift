@@ -1,14 +1,14 @@
 public import Rookery
 public import ServiceLifecycle
 
-/// An instance of a service, put together.
+/// An assembled instance of a service.
 public struct Assembled: Sendable {
-    /// What it serves.
+    /// The handlers that the instance serves.
     public let service: RookeryService
-    /// What it does in the background.
+    /// The background work of the instance.
     public let work: [any Service]
 
-    /// Names both.
+    /// Makes an instance with handlers and background work.
     public init(_ service: RookeryService, work: [any Service] = []) {
         self.service = service
         self.work = work

@@ -1,14 +1,14 @@
 public import PetProContracts
 
-/// A service is not told where another one is that it needs.
+/// A service has no address of another service that it needs.
 public struct MissingClient: Error, CustomStringConvertible {
-    /// The one that it needs.
+    /// The service whose address is missing.
     public let service: ServiceName
 
-    /// Names it.
+    /// Makes the error for a missing service.
     public init(service: ServiceName) { self.service = service }
 
-    /// Says what to do.
+    /// The message for the operator, with the option that gives the address.
     public var description: String {
         "no address for \(service.rawValue): give --\(service.rawValue) HOST:PORT"
     }

@@ -2,18 +2,20 @@ public import PetProContracts
 public import PetProStorage
 public import Rookery
 
-/// A service of PetPro, as the program that runs it sees it: what it needs, and how it is put together.
+/// A service of PetPro: what the service needs, and how a program assembles its instances.
 public protocol ServiceModule: Sendable {
-    /// Its name.
+    /// The name of the service.
     static var name: ServiceName { get }
-    /// What it declares.
+    /// The contract of the service.
     static var contract: ContractDescriptor { get }
-    /// Its database, from the first version on.
+    /// The migrations of the service's database, oldest first.
     static var migrations: [Migration] { get }
-    /// The services that it calls.
+    /// The services that this service calls.
     static var needs: [ServiceName] { get }
 
-    /// Puts an instance together: what it serves, and what it does in the background. In demo mode it enters its data into an
-    /// empty database.
+    /// Assembles an instance: its handlers and its background work.
+    ///
+    /// In demo mode, it inserts demo data into an empty database. Throws ``MissingClient`` when `resources` lacks a
+    /// client of a needed service, and the errors of the database.
     static func assemble(_ resources: ServiceResources) async throws -> Assembled
 }

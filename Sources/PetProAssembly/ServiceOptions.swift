@@ -1,15 +1,15 @@
-/// What an operator chooses for services.
+/// The operator's options for services.
 public struct ServiceOptions: Sendable {
-    /// Whether demo data is entered into an empty platform.
+    /// Whether a service inserts demo data into an empty database.
     public var demo: Bool
-    /// The file of the keys that sign tokens.
+    /// The path of the file with the keys that sign tokens.
     public var signingKeys: String
-    /// The logarithm of scrypt's N.
+    /// The base-2 logarithm of scrypt's N.
     public var passwordCost: Int
-    /// Whether new vendors wait for an admin.
+    /// Whether new vendors wait for the approval of an admin.
     public var vendorsNeedApproval: Bool
 
-    /// Names them.
+    /// Makes options.
     public init(demo: Bool, signingKeys: String, passwordCost: Int, vendorsNeedApproval: Bool) {
         self.demo = demo
         self.signingKeys = signingKeys

@@ -3,17 +3,17 @@ public import PetProContracts
 public import PetProStorage
 public import Rookery
 
-/// What an instance of a service is given.
+/// The resources of an instance of a service.
 public struct ServiceResources: Sendable {
-    /// Its database, open and migrated.
+    /// The service's database, open and migrated.
     public let database: Database
-    /// What the operator chose.
+    /// The operator's options.
     public let options: ServiceOptions
-    /// Where it logs.
+    /// The logger of the instance.
     public let logger: Logger
     private let clients: [ServiceName: RookeryClient]
 
-    /// Puts them together; `clients` are those of the services that it needs.
+    /// Makes resources. `clients` has a client for each service that the instance needs.
     public init(
         database: Database, clients: [ServiceName: RookeryClient], options: ServiceOptions, logger: Logger
     ) {
@@ -23,7 +23,7 @@ public struct ServiceResources: Sendable {
         self.logger = logger
     }
 
-    /// The client of a service that it needs. Throws ``MissingClient`` when there is none.
+    /// Returns the client of a service. Throws ``MissingClient`` when there is none.
     public func client(_ service: ServiceName) throws(MissingClient) -> RookeryClient {
         guard let client = clients[service] else { throw MissingClient(service: service) }
         return client

@@ -4,8 +4,9 @@ import Rookery
 import RookeryTesting
 
 extension Attack {
-    /// 300 who sign in at once, each with a password that has to be hashed to be found wrong, and try again a moment after
-    /// each answer.
+    /// 300 clients sign in at once, each with a wrong password that the platform must hash.
+    ///
+    /// Each client tries again 250 ms after an answer.
     static let logins = Attack("300 logins", atLeast: 300) { victim, tally in
         await crowd(300) { number in
             let body = #"{"email":"maya@petpro.example","password":"wrong \#(number)"}"#
@@ -17,10 +18,10 @@ extension Attack {
         }
     }
 
-    /// How soon a great many have come.
+    /// The time in which the clients of a large attack start.
     private static let arrival: Duration = .seconds(2)
 
-    /// 2 000 connections on which a request arrives a byte a second, half of them with a whole head.
+    /// 2 000 connections send a request at one byte per second. Half of them send a whole head first.
     static let slowClients = Attack("2000 slow clients", atLeast: 1000) { victim, tally in
         await crowd(2000, within: arrival) { number in
             try await RawSocket.connected(to: victim.port, from: address(2, number)) { socket in
@@ -36,7 +37,7 @@ extension Attack {
         }
     }
 
-    /// 2 000 who want to see stock live, of vendors and products that there are, and of others that there are not.
+    /// 2 000 clients open streams of stock, of existing and of missing vendors and products.
     static let streams = Attack("2000 streams", atLeast: 1000) { victim, tally in
         await crowd(2000, within: arrival) { number in
             let path =
@@ -47,13 +48,13 @@ extension Attack {
                 try await socket.write("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
                 let status = Attack.status(try await socket.read(12))
                 tally.count(status)
-                // An answer other than a stream is asked for again, a moment later.
+                // Holds a stream open for up to an hour. Tries again 2 s after any other answer.
                 try await Task.sleep(for: status == "200" ? .seconds(3600) : .seconds(2))
             }
         }
     }
 
-    /// Sends a request on a connection of its own and counts the status it is answered with.
+    /// Sends a request on a connection of its own and counts the status of the answer.
     static func ask(_ port: Int, from address: String, _ request: String, _ tally: Tally) async throws {
         let answer = try await RawSocket.connected(to: port, from: address) { socket in
             try await socket.write(request)
@@ -62,7 +63,7 @@ extension Attack {
         tally.count(status(answer))
     }
 
-    /// The status code of an answer; `closed` when there was none.
+    /// Returns the status code of an answer, or `closed` without one.
     static func status(_ answer: [UInt8]) -> String {
         answer.count < 12 ? "closed" : String(decoding: answer[9..<12], as: UTF8.self)
     }

@@ -4,8 +4,9 @@ import PetProTesting
 import Rookery
 
 extension Attack {
-    /// Everything a body can say, said at length: every field of every body as large as it may be, and far larger, by
-    /// strangers and by those who have signed in.
+    /// Sends every body with all fields as large as allowed, and then with one field over its limit.
+    ///
+    /// Requests to protected operations carry the token of a role that may use them.
     static let fatTexts = Attack("fat texts in every field", atLeast: 200) { victim, tally in
         let description = try await victim.http.get("/openapi.json").body
         let operations = Operation.all(of: description)
@@ -28,7 +29,7 @@ extension Attack {
     }
 }
 
-/// Something that takes a body, as the platform's description has it.
+/// An operation of the platform's OpenAPI document that takes a body.
 private struct Operation: Sendable {
     let method: HTTPMethod
     let path: String
@@ -48,7 +49,7 @@ private struct Operation: Sendable {
         }
     }
 
-    /// A body with everything as large as it may be, then one for each field and each kind of too much.
+    /// Returns a body with all fields as large as allowed, then one body for each way to exceed a field's limit.
     func bodies(unique: String) -> [JSONValue] {
         [BodySample.largest(schema, unique: unique)] + BodySample.excesses(schema, unique: unique).map(\.body)
     }

@@ -3,7 +3,7 @@ import PetProTesting
 import Rookery
 import RookeryTesting
 
-/// Attackers that reach the services themselves.
+/// Attacks that reach the services' own ports.
 extension Attack {
     /// Sends 128 requests for large replies in one write, to Vendor and to the gateway. Half of the peers do not read.
     static let pipelinedReplies = Attack("128 pipelined large replies", atLeast: 4) { victim, tally in
@@ -29,8 +29,8 @@ extension Attack {
         }
     }
 
-    /// Frames of almost 8 MiB, and such just below PetPro's own limit of 2 MiB, filled by a pattern, a hello or metadata; and
-    /// deeply nested patterns.
+    /// Sends frames of almost 8 MiB, and frames just below PetPro's own limit of 2 MiB. A pattern, a hello or metadata
+    /// fills each frame. Also sends deeply nested patterns.
     static let hugeFrames = Attack("8 MiB patterns, hellos, metadata", atLeast: 16) { victim, tally in
         let deep = 20_000
         let nested = frame(
@@ -61,7 +61,7 @@ extension Attack {
         }
     }
 
-    /// Peers that ask without end and never read an answer, over HTTP and TCP.
+    /// 64 peers send requests without end and never read an answer, over HTTP and TCP.
     static let neverReads = Attack("peers that never read", atLeast: 64) { victim, tally in
         let http = String(repeating: "GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n", count: 16)
         let wire = (0..<16).map { frame(#"{"pattern":{"cmd":"list-vendors"},"data":{"limit":100},"id":"\#($0)"}"#) }

@@ -1,14 +1,14 @@
 import PetProTesting
 import Synchronization
 
-/// Something a client can do, and should not get far with.
+/// Behaviour of clients that must not harm other clients.
 struct Attack: Sendable {
     let name: String
-    /// How often it must have been done for the attack to count as one.
+    /// The least number of actions in the tally. With fewer, the attack does not count.
     let atLeast: Int
-    /// Whether what it got shows that something broke.
+    /// Whether an answer of this kind shows a failure of the platform. Default: kinds that begin with `500`.
     let isHarm: @Sendable (_ kind: String) -> Bool
-    /// Goes on until it is cancelled.
+    /// Runs the attack until its task is cancelled.
     let run: @Sendable (PlatformProcess, Tally) async throws -> Void
 
     init(
@@ -21,30 +21,32 @@ struct Attack: Sendable {
         self.run = run
     }
 
-    /// All of them, in the order in which they run: what fat texts leave behind is there for those that follow.
+    /// All attacks, in the order in which they run. The large texts of ``fatTexts`` remain for the later attacks.
     static let all: [Attack] = [
         fatTexts, logins, slowClients, streams, pipelinedReplies, hugeFrames, neverReads,
     ]
 
-    /// An address of this machine: attackers come from many.
+    /// Returns one of 250 loopback addresses of a network, so that attackers come from many addresses.
     static func address(_ network: Int, _ number: Int) -> String {
         "127.0.\(network).\(1 + number % 250)"
     }
 
-    /// Does something that many times at once, each over and over, until it is cancelled. They come within a time.
+    /// Runs `count` copies of `body` concurrently, each in a loop, until its task is cancelled.
+    ///
+    /// The copies start evenly over `time`, by default all at once. After an error, a copy waits 50 ms.
     static func crowd(
         _ count: Int, within time: Duration = .zero, _ body: @escaping @Sendable (_ number: Int) async throws -> Void
     ) async {
         await withDiscardingTaskGroup { group in
             for number in 0..<count {
                 group.addTask {
-                    // Ended early only by cancellation, which the loop sees.
+                    // The sleep throws only on cancellation, which the loop checks.
                     try? await Task.sleep(for: time * number / count)
                     while !Task.isCancelled {
                         do {
                             try await body(number)
                         } catch {
-                            // Refused, or thrown out: after a moment it tries again.
+                            // The platform refused or closed the connection.
                             try? await Task.sleep(for: .milliseconds(50))
                         }
                     }

@@ -8,30 +8,32 @@ import Rookery
 struct PetProAttack: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "petpro-attack",
-        abstract: "Attacks a platform as strangers and customers would, and says what a well-behaved client notices.",
+        abstract: "Attacks a platform as strangers and customers could, and measures a well-behaved client meanwhile.",
         discussion: """
-            It starts a platform of its own, in a folder of its own. With two processors the platform has one, and \
-            attackers and client share the other; the attackers come from addresses of 127.0.0.0/8. While each attack \
-            runs, a client looks, books, reads and cancels. None of its requests may fail. Its p99 latency must not exceed \
-            --p99, or three times the p99 without attackers, whichever is larger. The platform's memory must not exceed \
-            --memory, attackers must get no 500, and the platform must stop within 30 s.
+            It starts a platform of its own, in a folder of its own. With two processors the platform runs on one, and \
+            attackers and client share the other. The attackers use addresses of 127.0.0.0/8. While each attack runs, \
+            the client looks, books, reads and cancels.
+
+            None of the client's requests may fail. Its p99 latency must not exceed --p99, or three times the p99 \
+            without attackers, whichever is larger. The platform's memory must not exceed --memory. Attackers must get \
+            no 500. The platform must stop within 30 s.
 
             Exit code 0: every bound held. 1: a bound did not hold; the table says which.
             """)
 
-    @Option(help: "How long each attack lasts.")
+    @Option(help: "How long each attack lasts, in seconds.")
     var seconds = 10
-    @Option(help: "How often a second the well-behaved client comes; it makes five requests each time.")
+    @Option(help: "Visits of the well-behaved client per second, of five requests each.")
     var rate = 8
-    @Option(help: "The time that 99 of 100 of the client's requests must stay within, in milliseconds.")
+    @Option(help: "The limit of the client's p99 latency, in milliseconds.")
     var p99 = 50.0
-    @Option(help: "How much memory the platform may take, in MiB.")
+    @Option(help: "The limit of the platform's memory, in MiB.")
     var memory = 400
     @Option(help: "The cost of the platform's password hashes, as in `petpro up`.")
     var passwordCost = 17
-    @Option(help: "Run only attacks whose name contains this; may be given several times.")
+    @Option(help: "Run only attacks whose name contains this. May be given several times.")
     var only: [String] = []
-    @Option(help: "The petpro program. Default: the one beside this.")
+    @Option(help: "The petpro program. Default: the one in the folder of this program.")
     var petpro: String?
     @Flag(help: "Print the table as JSON.")
     var json = false
@@ -42,15 +44,15 @@ struct PetProAttack: AsyncParsableCommand {
 
     func validate() throws {
         if seconds < 1 { throw ValidationError("--seconds must be at least 1") }
-        // A client that comes more often than that books times further away than a vendor takes bookings.
+        // Each visit books a half hour of its own, and the vendor takes bookings at most 365 days ahead.
         if !(1...50).contains(rate) { throw ValidationError("--rate must be 1 to 50") }
         if seconds * (Attack.all.count + 1) > 500 {
             throw ValidationError(
-                "--seconds is at most \(500 / (Attack.all.count + 1)): a token is good for ten minutes")
+                "--seconds must be at most \(500 / (Attack.all.count + 1)): a token expires after 10 min")
         }
         if attacks.isEmpty {
             throw ValidationError(
-                "--only fits none of: " + Attack.all.map(\.name).joined(separator: "; "))
+                "--only must match one of: " + Attack.all.map(\.name).joined(separator: "; "))
         }
     }
 
@@ -59,7 +61,7 @@ struct PetProAttack: AsyncParsableCommand {
         DescriptorLimit.raise()
         let cores = Cores.two()
         try await cores?.keepLoad()
-        if cores == nil { Terminal.note("no second processor to be had: attackers take the platform's time too") }
+        if cores == nil { Terminal.note("no second processor: attackers and platform share the processor time") }
         let victim = try await PlatformProcess.start(
             program, purpose: "attack", core: cores?.platform, passwordCost: passwordCost)
         Terminal.note("platform \(victim.http.url), its log \(victim.log)")
@@ -82,7 +84,7 @@ struct PetProAttack: AsyncParsableCommand {
 
     private func attack(_ victim: PlatformProcess, _ report: inout Report) async throws {
         let visitor = try await Visitor.prepare(victim.http)
-        // What the first requests pay for is not what the others cost.
+        // Warms up first, because the first requests cost more than later ones.
         _ = await visitor.come(for: .seconds(1), perSecond: rate)
         report.undisturbed(
             await visitor.come(for: .seconds(seconds), perSecond: rate), memory: victim.peakMemory)
@@ -96,13 +98,13 @@ struct PetProAttack: AsyncParsableCommand {
                     return nil
                 }
                 group.addTask { await visitor.come(for: .seconds(seconds), perSecond: rate) }
-                // The attack ends with the visits, or by a failure of its own.
+                // The attack ends when the visits end, or with its own failure.
                 while let visits = try await group.next() {
                     guard let visits else { continue }
                     group.cancelAll()
                     return visits
                 }
-                throw HTTP.Unexpected("the client never came")
+                throw HTTP.Unexpected("the client made no visit")
             }
             report.disturbed(attack, visits, memory: victim.peakMemory, tally)
         }

@@ -1,13 +1,13 @@
 import Foundation
 import Rookery
 
-/// What the attacks did to one who does nothing wrong.
+/// How the attacks affected the well-behaved client.
 struct Report: Sendable {
     /// What must hold while an attack runs.
     struct Bounds: Sendable {
-        /// In milliseconds; three times the undisturbed value is allowed in any case.
+        /// The limit of the p99 latency, in milliseconds. Three times the undisturbed p99 is always allowed.
         let p99: Double
-        /// In MiB.
+        /// The limit of the platform's memory, in MiB.
         let memory: Int
     }
 
@@ -16,9 +16,9 @@ struct Report: Sendable {
         let name: String
         let visits: Visitor.Visits
         let memory: Int?
-        /// What the attackers got.
+        /// How often attackers got each kind of answer.
         let tally: [String: Int]
-        /// What does not hold.
+        /// The bounds that did not hold.
         let complaints: [String]
 
         var isGood: Bool { complaints.isEmpty }
@@ -57,17 +57,17 @@ struct Report: Sendable {
 
     var isGood: Bool { rows.allSatisfy(\.isGood) && complaints.isEmpty }
 
-    /// Notes what was seen without an attack: what the rest is compared with.
+    /// Adds the row without an attack, which the bounds of the other rows refer to.
     mutating func undisturbed(_ visits: Visitor.Visits, memory: Int?) {
         add("undisturbed", visits, memory, [:], limit: nil)
     }
 
-    /// Notes what was seen during an attack.
+    /// Adds the row of an attack.
     mutating func disturbed(_ attack: Attack, _ visits: Visitor.Visits, memory: Int?, _ tally: Tally) {
         let all = tally.all
         var complaints = all.filter { attack.isHarm($0.key) }.map { "attackers got \($0.key), \($0.value) times" }
         if tally.total < attack.atLeast {
-            complaints.append("the attack was none: it was done \(tally.total) times, not \(attack.atLeast)")
+            complaints.append("the attack was too weak: \(tally.total) actions, not \(attack.atLeast)")
         }
         add(attack.name, visits, memory, all, limit: max(bounds.p99, 3 * (rows.first?.p99 ?? 0)), complaints)
     }
@@ -86,7 +86,7 @@ struct Report: Sendable {
         rows.append(Row(name: name, visits: visits, memory: memory, tally: tally, complaints: complaints))
     }
 
-    /// Notes how the platform stopped, with the attackers gone.
+    /// Checks how the platform stopped: with exit code 0 and within 30 s.
     mutating func stopped(in time: Duration, code: Int32) {
         if code != 0 { complaints.append("the platform ended with \(code)") }
         if time > .seconds(30) { complaints.append("the platform took \(time) to stop") }
@@ -103,7 +103,7 @@ struct Report: Sendable {
             lines += row.complaints.map { "  NOT GOOD: \($0)" }
         }
         lines += complaints.map { "NOT GOOD: \($0)" }
-        lines.append(isGood ? "verdict: nothing that one client did hurt another" : "verdict: NOT GOOD")
+        lines.append(isGood ? "verdict: no attack harmed the well-behaved client" : "verdict: NOT GOOD")
         return lines.joined(separator: "\n")
     }
 
@@ -116,7 +116,7 @@ struct Report: Sendable {
 }
 
 extension String {
-    /// Filled up with spaces to a width, to the left when it is negative.
+    /// Returns the text padded with spaces to `width` characters: on the right, or on the left if `width` is negative.
     fileprivate func padded(to width: Int) -> String {
         let spaces = String(repeating: " ", count: max(1, abs(width) - count))
         return width < 0 ? spaces + self : self + spaces
@@ -124,6 +124,6 @@ extension String {
 }
 
 extension Double {
-    /// With one decimal.
+    /// The number with one decimal.
     fileprivate var short: String { String(format: "%.1f", self) }
 }

@@ -1,15 +1,15 @@
 import Synchronization
 
-/// What attackers got for what they did, counted by kind.
+/// Counts what attackers did and the answers they got, by kind.
 final class Tally: Sendable {
     private let counts = Mutex<[String: Int]>([:])
 
-    /// Counts one more.
+    /// Adds 1 to the count of a kind.
     func count(_ kind: String) { counts.withLock { $0[kind, default: 0] += 1 } }
 
-    /// How many there are of each kind.
+    /// The count of each kind.
     var all: [String: Int] { counts.withLock { $0 } }
 
-    /// How many there are in all.
+    /// The sum of all counts.
     var total: Int { counts.withLock { $0.values.reduce(0, +) } }
 }

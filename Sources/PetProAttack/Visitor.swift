@@ -4,27 +4,27 @@ import PetProTesting
 import Rookery
 import Synchronization
 
-/// One who does nothing wrong: looks, books, reads the booking and cancels it, again and again.
+/// The well-behaved client. Each visit lists vendors, checks stock, books, reads the booking and cancels it.
 final class Visitor: Sendable {
-    /// What became of the requests of a time.
+    /// The results of the requests of some visits.
     struct Visits: Sendable {
         fileprivate(set) var milliseconds: [Double] = []
-        /// The same by the step of the visit.
+        /// The latencies of each step of the visits, in milliseconds.
         fileprivate(set) var bySteps: [String: [Double]] = [:]
         fileprivate(set) var failures: [String: Int] = [:]
 
         var failed: Int { failures.values.reduce(0, +) }
 
-        /// The time that this share of the requests stayed within, in milliseconds.
+        /// Returns a percentile of the latencies, in milliseconds. `share` is 0 to 1.
         func percentile(_ share: Double) -> Double { PetProTesting.percentile(share, of: milliseconds) }
 
-        /// The steps with their medians, the slowest first.
+        /// The steps with their median latencies, the slowest first.
         var steps: [(name: String, median: Double)] {
             bySteps.map { ($0.key, PetProTesting.percentile(0.5, of: $0.value)) }.sorted { $0.median > $1.median }
         }
     }
 
-    /// The visits so far.
+    /// Collects the results of concurrent visits.
     private final class Record: Sendable {
         private let visits = Mutex(Visits())
 
@@ -67,8 +67,9 @@ final class Visitor: Sendable {
         return Visitor(http: http, vendor: vendor.id, service: vendor.service, customers: customers)
     }
 
-    /// Comes so many times a second, for that long, whether or not the visits before are over; gives what became of
-    /// their requests when all are.
+    /// Starts `perSecond` visits per second for `time`, whether or not earlier visits have ended.
+    ///
+    /// Returns the results when all visits have ended.
     func come(for time: Duration, perSecond: Int) async -> Visits {
         let visits = Record()
         let clock = ContinuousClock()
@@ -90,7 +91,7 @@ final class Visitor: Sendable {
             return turns
         }
         let customer = customers[turn % customers.count]
-        // A time of its own, so that no visit is in another's way.
+        // Books a time of its own, so that no visit conflicts with another.
         let start = start(turn)
         var booking: Int?
         func step(

@@ -6,7 +6,7 @@ import PetProTesting
 import Rookery
 import RookeryTesting
 
-/// Runs loads on platforms.
+/// Runs the measurements, each on platforms of its own.
 struct Bench: Sendable {
     let program: URL
     let seconds: Double
@@ -14,7 +14,7 @@ struct Bench: Sendable {
     let profiles: String?
     let isJSON: Bool
 
-    /// Passwords cost little where they are not what is measured.
+    /// The password cost of measurements that do not measure passwords. A low cost keeps their preparation short.
     private static let cheap = 10
 
     func measure(_ part: Measurement) async throws -> Table {
@@ -102,7 +102,7 @@ struct Bench: Sendable {
             }
         }
         guard let node = try await NodePeer.start(core: cores?.platform) else {
-            table.notes.append("Without the Node peer, which needs Node and the project's folder.")
+            table.notes.append("Without the Node peer, which needs Node and the project's folder as working directory.")
             return table
         }
         for connections in shapes {
@@ -134,9 +134,9 @@ struct Bench: Sendable {
             ) { _ in flows.booking() }
             let cells = cells(steady)
             table.add("300/s", cells[0], cells[1], cells[2], cells[3])
-            // On a copy, with the platform at rest.
+            // Measures on a copy, while the platform is idle.
             let copy = platform.data + "-copy"
-            // What is left behind is in a folder for temporary files.
+            // If this fails, the copy remains in the folder for temporary files.
             defer { try? FileManager.default.removeItem(atPath: copy) }
             try FileManager.default.copyItem(atPath: platform.data, toPath: copy)
             return try SQLiteLoop.rate(copy, seconds: seconds)
@@ -245,7 +245,7 @@ struct Bench: Sendable {
         let began = ContinuousClock.now
         let platform = try await PlatformProcess.start(
             program, purpose: "bench", isDemo: true, passwordCost: Self.cheap)
-        // It is ready; so is the first reply.
+        // `start` returns when the platform is ready. This is the first reply.
         _ = try await platform.http.get("/api/products/9001/availability")
         table.add("start to first reply", (began.duration(to: .now) / .milliseconds(1)).milliseconds)
         table.add("memory when idle", platform.memory.map { "\($0) MiB" } ?? "?")

@@ -6,19 +6,19 @@ import PetProTesting
 import Rookery
 import Synchronization
 
-/// Browsers that watch one product while its stock changes.
+/// The result of a load of browsers that watch one product while its stock changes.
 struct FanOut {
     let watchers: Int
-    /// Changes of the stock that reached watchers.
+    /// How many change events reached watchers, over all watchers.
     let deliveries: Int
     let changes: Int
     let seconds: Double
-    /// From the request that changed the stock to a watcher.
+    /// The time from the request that changes the stock to the event at a watcher, in nanoseconds.
     let latencies: Histogram<UInt64>
 
     var rate: Double { Double(deliveries) / seconds }
 
-    /// Watches, and changes the stock one after another for so long.
+    /// Opens the watchers' streams, and changes the stock for `seconds`, one change after the other.
     static func run(_ platform: PlatformProcess, _ flows: Flows, watchers: Int, seconds: Double) async throws -> FanOut
     {
         let seen = Mutex(Seen())
@@ -28,7 +28,7 @@ struct FanOut {
         for number in 0..<watchers {
             channels.append(
                 try await ClientBootstrap(group: group)
-                    // One address may watch only so much.
+                    // 16 watchers per address, because the gateway limits the streams of one address.
                     .bind(to: try SocketAddress(ipAddress: "127.0.2.\(1 + number / 16)", port: 0))
                     .channelInitializer { channel in
                         channel.eventLoop.makeCompletedFuture {
@@ -41,7 +41,7 @@ struct FanOut {
         let began = ContinuousClock.now
         var changes = 0
         while began.duration(to: .now) < .seconds(seconds) {
-            // The first version is that of the product's entry.
+            // The product's creation made version 1, so the first change makes version 2.
             seen.withLock { $0.sent[changes + 2] = .now() }
             _ = try await platform.http.make(
                 "/api/products/\(flows.product.id)/inventory",
@@ -50,9 +50,9 @@ struct FanOut {
             changes += 1
         }
         let took = began.duration(to: .now) / .seconds(1)
-        // What was sent last is on its way.
+        // Waits for the last events.
         try await Task.sleep(for: .seconds(1))
-        // One that the platform has closed is closed.
+        // Ignores the failure to close a channel that the platform has already closed.
         for channel in channels { try? await channel.close() }
         try await group.shutdownGracefully()
         return seen.withLock { seen in
@@ -62,7 +62,7 @@ struct FanOut {
     }
 
     private struct Seen {
-        /// By the versions that the stock will have.
+        /// When each change was sent, by the version of the stock that it makes.
         var sent: [Int: NIODeadline] = [:]
         var count = 0
         var latencies = Histogram<UInt64>(
@@ -75,7 +75,7 @@ struct FanOut {
         }
     }
 
-    /// Reads the versions of the changes out of a stream of events.
+    /// Reads the versions of the changes from a stream of server-sent events.
     private final class Watcher: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
         private let request: ByteBuffer

@@ -4,7 +4,7 @@ import PetProTesting
 import Rookery
 import Synchronization
 
-/// The requests of the flows, with the accounts that a platform needs for them.
+/// The requests of the flows, and the accounts that they need.
 final class Flows: Sendable {
     private struct Shop: Sendable {
         let vendor: Int
@@ -12,7 +12,7 @@ final class Flows: Sendable {
         let token: String
     }
 
-    /// One who books. An account may have only so many bookings that are not over yet, so there are many.
+    /// A customer that books. There are many, because an account has at most 100 bookings that are not over yet.
     private struct Customer: Sendable {
         let token: String
         let pet: Int
@@ -21,14 +21,14 @@ final class Flows: Sendable {
     }
 
     private static let shopCount = 40
-    /// Accounts that are made at once.
+    /// How many accounts ``prepare(_:bookings:)`` creates concurrently.
     private static let atOnce = 4
     private static let email = "bench@petpro.example"
 
-    /// A product whose stock never runs out, and who may change it.
+    /// A product whose stock does not run out, its vendor, and the token of the vendor's account.
     let product: (id: Int, vendor: Int, token: String)
     private let customers: [Customer]
-    /// Bookings that were asked for, in all runs: each is a wish of its own.
+    /// How many bookings all runs have requested.
     private let booked = Mutex(0)
 
     private init(_ product: (id: Int, vendor: Int, token: String), _ customers: [Customer]) {
@@ -36,7 +36,7 @@ final class Flows: Sendable {
         self.customers = customers
     }
 
-    /// Enters vendors with room for many, a product, and customers for so many bookings.
+    /// Registers vendors with a capacity of 100, a product, and enough customers for this number of bookings.
     static func prepare(_ http: HTTP, bookings: Int) async throws -> Flows {
         let shops = try await several(bookings == 0 ? 1 : shopCount) { _ in
             let vendor = try await http.makeVendor(capacity: 100)
@@ -74,7 +74,9 @@ final class Flows: Sendable {
         }
     }
 
-    /// Flow 1: the next booking. When every customer has made all that it may, the wishes begin anew, and are refused.
+    /// Returns the next request of flow 1, a booking.
+    ///
+    /// After 90 bookings of each customer the times repeat, and the platform refuses these bookings.
     func booking() -> ByteBuffer {
         let number = booked.withLock { booked in
             defer { booked += 1 }
@@ -90,10 +92,10 @@ final class Flows: Sendable {
         return RequestBytes.post("/api/bookings", body, token: customer.token, key: "bench-\(number)")
     }
 
-    /// Flow 2: whether a product can be had.
+    /// Returns the request of flow 2, the availability of the product.
     func availability() -> ByteBuffer { RequestBytes.get("/api/products/\(product.id)/availability") }
 
-    /// The lists: vendors, products, and a customer's bookings.
+    /// Returns a request for a list: in turn vendors, products, and a customer's bookings.
     func list(_ number: Int) -> ByteBuffer {
         switch number % 3 {
         case 0: RequestBytes.get("/api/vendors?limit=20")
@@ -102,13 +104,13 @@ final class Flows: Sendable {
         }
     }
 
-    /// A sign-in.
+    /// Returns a request to sign in.
     func login() -> ByteBuffer {
         let body: JSONValue = ["email": .string(Self.email), "password": .string(HTTP.password)]
         return RequestBytes.post("/api/auth/login", body.jsonText)
     }
 
-    /// Flow 3: the registration of a vendor that has not been registered.
+    /// Returns the request of flow 3, the registration of a new vendor.
     func registration() -> ByteBuffer {
         RequestBytes.post("/api/vendors", HTTP.registration("\(UUID().uuidString)@petpro.example").jsonText)
     }

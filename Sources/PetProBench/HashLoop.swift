@@ -1,9 +1,9 @@
 import CryptoExtras
 import Foundation
 
-/// Hashes a password as Auth does, one after the other: what the processor allows.
+/// Hashes a password again and again as Auth does, to find the limit of one processor.
 enum HashLoop {
-    /// Hashes a second, for so long.
+    /// Hashes for `seconds` and returns the number of hashes per second.
     static func rate(seconds: Double) throws -> Double {
         let began = ContinuousClock.now
         var count = 0

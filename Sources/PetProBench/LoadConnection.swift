@@ -32,7 +32,7 @@ final class LoadConnection: ChannelInboundHandler {
         if received.readableBytes == 0 { received = bytes } else { received.writeBuffer(&bytes) }
         do {
             while let response = try ResponseScanner.next(&received) {
-                guard let due else { throw ResponseScanner.Malformed(description: "an answer to nothing") }
+                guard let due else { throw ResponseScanner.Malformed(description: "an answer without a request") }
                 self.due = nil
                 run.answered(response.status, due: due)
                 if response.isLast { return context.close(promise: nil) }

@@ -1,13 +1,13 @@
 import Histogram
 import Rookery
 
-/// What a load was answered.
+/// Counts the answers to a load.
 final class LoadResult: @unchecked Sendable {
-    // Confined to the load's event loop until that has ended.
+    // Confined to the load's event loop until the load has ended.
 
-    /// Of the answers that were wanted, in nanoseconds.
+    /// The latencies of successes, in nanoseconds.
     private var latencies = LoadResult.histogram
-    /// Of those that refused for overload.
+    /// The latencies of refusals (status 503), in nanoseconds.
     private var refusals = LoadResult.histogram
     private(set) var answered = 0
     private(set) var refused = 0
@@ -18,7 +18,7 @@ final class LoadResult: @unchecked Sendable {
         Histogram(highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
     }
 
-    /// Notes an answer that came so long after it was due to be asked for.
+    /// Records an answer. `nanoseconds` is the time since its request was due.
     func note(_ status: Int, isWanted: Bool, nanoseconds: Int64) {
         let value = UInt64(min(60_000_000_000, max(1, nanoseconds)))
         if isWanted {
@@ -32,17 +32,17 @@ final class LoadResult: @unchecked Sendable {
         }
     }
 
-    /// Notes a request without a wanted answer.
+    /// Counts a request that failed for this reason.
     func failed(_ reason: String) { others[reason, default: 0] += 1 }
 
-    /// Wanted answers a second.
+    /// Successes per second.
     var rate: Double { seconds > 0 ? Double(answered) / seconds : 0 }
-    /// Milliseconds that this share of the wanted answers stayed within, from 0 to 100.
+    /// Returns a percentile, 0 to 100, of the latencies of successes, in milliseconds.
     func latency(_ percentile: Double) -> Double { Double(latencies.valueAtPercentile(percentile)) / 1e6 }
-    /// The same of refusals.
+    /// Returns a percentile, 0 to 100, of the latencies of refusals, in milliseconds.
     func refusal(_ percentile: Double) -> Double { Double(refusals.valueAtPercentile(percentile)) / 1e6 }
 
-    /// For machines.
+    /// The result as JSON, for programs.
     var json: JSONObject {
         var object: JSONObject = [
             "answered": .int(Int64(answered)), "refused": .int(Int64(refused)), "rate": .double(rate.rounded()),

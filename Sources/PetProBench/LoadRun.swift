@@ -8,7 +8,7 @@ final class LoadRun: @unchecked Sendable {
     private let result = LoadResult()
     private let done: EventLoopPromise<LoadResult>
     private var idle: [LoadConnection] = []
-    /// When the requests that found no connection free were due.
+    /// When the requests that wait for a free connection were due.
     private var waiting = CircularBuffer<NIODeadline>()
     private var underWay = 0
     private var number = 0
@@ -18,7 +18,7 @@ final class LoadRun: @unchecked Sendable {
     private var end: NIODeadline { counted + .nanoseconds(Int64(load.seconds * 1e9)) }
     private var isRunning = false
     private var isOver = false
-    /// How long answers are waited for at the end.
+    /// How long the run waits for missing answers at its end.
     private static let patience = TimeAmount.seconds(10)
 
     init(_ load: HTTPLoad, _ loop: any EventLoop) {
@@ -49,7 +49,8 @@ final class LoadRun: @unchecked Sendable {
         return done.futureResult
     }
 
-    /// Several addresses of this machine, because one client may only have so many connections.
+    /// Opens a connection. Every 200 connections share a loopback address, because the gateway limits the connections
+    /// of one address.
     private func connect(_ number: Int) -> EventLoopFuture<Void> {
         let address: SocketAddress
         do {
@@ -71,7 +72,7 @@ final class LoadRun: @unchecked Sendable {
     private func tick(_ rate: Int) {
         if isOver { return }
         let now = NIODeadline.now()
-        // The first one is due at once.
+        // The first request is due at once.
         let wanted = Int(Double((now - began).nanoseconds) * Double(rate) / 1e9) + 1
         while due < wanted {
             let at = began + .nanoseconds(Int64(Double(due) * 1e9 / Double(rate)))
@@ -101,7 +102,7 @@ final class LoadRun: @unchecked Sendable {
     }
 
     func connected(_ connection: LoadConnection) {
-        // One that was lost is made anew, and goes on.
+        // A connection that replaces a lost one sends at once.
         if isRunning { next(connection) } else { idle.append(connection) }
     }
 

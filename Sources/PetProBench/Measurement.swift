@@ -1,7 +1,7 @@
 import PetProTesting
 import Rookery
 
-/// What is measured, each a table.
+/// A measurement, which produces one table.
 enum Measurement: String, CaseIterable {
     case availability, bookings, overload, hashes, lists, fanout, process
 }

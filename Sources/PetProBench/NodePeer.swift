@@ -2,12 +2,16 @@ import Foundation
 import PetProTesting
 import RookeryTesting
 
-/// The bare Node peer of flow 2, on a core of its own.
+/// The bare Node peer of flow 2.
 struct NodePeer {
     let port: Int
     private let program: RunningProgram
 
-    /// Nil where there is no Node, or where this is not run from the project's folder.
+    /// Starts the peer, on `core` if given.
+    ///
+    /// Returns nil without Node, or if the working directory is not the project's folder.
+    ///
+    /// Throws if the peer does not start.
     static func start(core: Int?) async throws -> NodePeer? {
         let script = "Benchmarks/peers/node-flow.js"
         guard FileManager.default.fileExists(atPath: script),

@@ -8,25 +8,29 @@ import Rookery
 struct PetProBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "petpro-bench",
-        abstract: "Measures the flows of PetPro over HTTP, beside peers of the same shape.",
+        abstract: "Measures the flows of PetPro over HTTP, beside bare peers.",
         discussion: """
-            It starts platforms of its own, without demo data, in folders of their own. Where a table says so the platform has \
-            one processor and the load another; otherwise both share all. Closed loads send the next request of a connection \
-            when the last one is answered; open loads send so many a second, and count a latency from when a request was due. \
-            It prints tables as docs/performance.md has them; it asserts nothing.
+            It starts platforms of its own, in folders of their own. Only the platform of the process table has demo \
+            data. Where a table says so, the platform runs on one processor and the load on another. Otherwise both \
+            share all processors.
+
+            A closed load sends the next request of a connection when the last one is answered. An open load sends a \
+            fixed number of requests per second, and counts a latency from the time a request was due.
+
+            It prints the tables of docs/performance.md and asserts nothing.
             """)
 
     @Option(help: "How long each measurement lasts, in seconds.")
     var seconds = 5.0
-    @Option(help: "Measure only tables whose name contains this; may be given several times.")
+    @Option(help: "Measure only tables whose name contains this. May be given several times.")
     var only: [String] = []
-    @Option(help: "The petpro program. Default: the one beside this.")
+    @Option(help: "The petpro program. Default: the one in the folder of this program.")
     var petpro: String?
-    @Option(help: "Add a profile by symbol of each closed load, by `perf record`, in this folder.")
+    @Option(help: "Also profile the loads of availability, bookings and lists with `perf`, into this folder.")
     var perf: String?
-    @Option(help: "Write the tables between the marks of this file, as well: docs/performance.md has them.")
+    @Option(help: "Also write the tables between the marks in this file, such as docs/performance.md.")
     var write: String?
-    @Flag(help: "Print the figures as JSON, a line for each load.")
+    @Flag(help: "Print the figures as JSON, one line per load.")
     var json = false
 
     private var parts: [Measurement] {
@@ -37,7 +41,7 @@ struct PetProBench: AsyncParsableCommand {
         if !(0.1...60).contains(seconds) { throw ValidationError("--seconds must be 0.1 to 60") }
         if parts.isEmpty {
             throw ValidationError(
-                "--only fits none of: " + Measurement.allCases.map(\.rawValue).joined(separator: ", "))
+                "--only must match one of: " + Measurement.allCases.map(\.rawValue).joined(separator: ", "))
         }
     }
 
@@ -46,7 +50,7 @@ struct PetProBench: AsyncParsableCommand {
         let bench = Bench(
             program: try PetProProgram.url(petpro), seconds: seconds, cores: Cores.two(), profiles: perf,
             isJSON: json)
-        if bench.cores == nil { Terminal.note("no second processor to be had: the load takes the platform's time too") }
+        if bench.cores == nil { Terminal.note("no second processor: load and platform share the processor time") }
         var tables: [Table] = []
         for part in parts {
             Terminal.note(part.rawValue)
@@ -57,12 +61,14 @@ struct PetProBench: AsyncParsableCommand {
         if let write { try Self.write(tables, to: write) }
     }
 
-    /// Replaces what stands between the marks of a file.
+    /// Replaces the text between the marks in a file.
+    ///
+    /// Throws ``CommandSupport/CommandFailure`` if the file does not have the marks.
     private static func write(_ tables: [Table], to path: String) throws {
         let (begin, end) = ("<!-- flows: begin -->", "<!-- flows: end -->")
         let text = try String(contentsOfFile: path, encoding: .utf8)
         guard let from = text.range(of: begin), let to = text.range(of: end), from.upperBound <= to.lowerBound else {
-            throw CommandFailure("\(path) has no \(begin) and \(end) to write between")
+            throw CommandFailure("\(path) does not have the marks \(begin) and \(end)")
         }
         let new = tables.map(\.text).joined(separator: "\n\n")
         try "\(text[..<from.upperBound])\n\n\(new)\n\n\(text[to.lowerBound...])".write(

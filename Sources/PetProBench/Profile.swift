@@ -2,17 +2,19 @@ import Foundation
 import PetProTesting
 import RookeryTesting
 
-/// A profile of a process by `perf`, while a load runs.
+/// Profiles a process with `perf` while a load runs.
 struct Profile {
     private static let perf = URL(filePath: "/usr/bin/perf")
     private let recording: RunningProgram
     private let data: String
     private let report: String
 
-    /// Throws where there is no `perf`, or no folder for the report can be made.
+    /// Starts to record a process for `seconds`. `report` is the path of the later report.
+    ///
+    /// Throws if `perf` is not installed, or if the folder of the report cannot be created.
     static func start(_ process: Int32, seconds: Double, _ report: String) async throws -> Profile {
         guard FileManager.default.isExecutableFile(atPath: perf.path) else {
-            throw HTTP.Unexpected("--perf needs \(perf.path): install linux-perf, or leave the option out")
+            throw HTTP.Unexpected("--perf needs \(perf.path): install linux-perf, or remove the option")
         }
         try FileManager.default.createDirectory(
             atPath: (report as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
@@ -22,7 +24,7 @@ struct Profile {
         return Profile(recording: recording, data: data, report: report)
     }
 
-    /// Waits for its end and writes what took the time, by symbol.
+    /// Waits for the end of the recording and writes the report, by symbol. Throws if `perf report` fails.
     func finish() async throws {
         _ = await recording.exitCode()
         let arguments = ["report", "-i", data, "--no-children", "-g", "none", "--sort", "symbol", "--stdio"]

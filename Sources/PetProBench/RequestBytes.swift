@@ -1,7 +1,7 @@
 import NIOCore
 import Rookery
 
-/// Requests as they go over the network.
+/// Encodes HTTP/1.1 requests.
 enum RequestBytes {
     static func get(_ path: String, token: String? = nil) -> ByteBuffer {
         ByteBuffer(string: head("GET", path, token) + "\r\n")

@@ -1,18 +1,22 @@
 import NIOCore
 
-/// Finds the ends of HTTP/1.1 responses that say how long they are, and their statuses; everything else it leaves alone,
-/// because a load must cost little.
+/// Finds the status and the end of HTTP/1.1 responses with a `Content-Length`.
+///
+/// Of the other header fields it reads only `Connection: close`, because a load must cost little.
 struct ResponseScanner {
-    /// What it cannot make sense of.
+    /// A response that the scanner cannot read.
     struct Malformed: Error, CustomStringConvertible {
         let description: String
     }
 
-    /// The next whole response in the buffer, which is read past it; nil when there is more to come.
+    /// Takes the next response from the buffer. Returns nil if the response has not arrived completely.
+    ///
+    /// `isLast` means that the server closes the connection. Throws ``Malformed`` for a head without a status or a
+    /// length, or of more than 64 KiB.
     static func next(_ buffer: inout ByteBuffer) throws -> (status: Int, isLast: Bool, body: ByteBuffer)? {
         let view = buffer.readableBytesView
         guard let headLength = view.withUnsafeBytes(Self.headLength) else {
-            if buffer.readableBytes > 65_536 { throw Malformed(description: "a response without an end to its head") }
+            if buffer.readableBytes > 65_536 { throw Malformed(description: "a response head of more than 64 KiB") }
             return nil
         }
         let head = view.prefix(headLength)
@@ -22,7 +26,7 @@ struct ResponseScanner {
             throw Malformed(description: "no status line: \(String(decoding: head.prefix(80), as: UTF8.self))")
         }
         guard let length = head.withUnsafeBytes({ Self.number(after: "content-length:", in: $0) }) else {
-            throw Malformed(description: "a response that does not say how long it is")
+            throw Malformed(description: "a response without a Content-Length")
         }
         guard buffer.readableBytes >= headLength + length else { return nil }
         let isLast = head.withUnsafeBytes { Self.contains("connection: close", in: $0) }
@@ -34,7 +38,7 @@ struct ResponseScanner {
     private static func headLength(_ bytes: UnsafeRawBufferPointer) -> Int? {
         var at = 3
         while at < bytes.count {
-            // The last of four bytes tells how far the end can be.
+            // The head ends with CR LF CR LF. The last of four bytes shows how many bytes can be skipped.
             switch bytes[at] {
             case 0x0A:
                 if bytes[at - 1] == 0x0D, bytes[at - 2] == 0x0A, bytes[at - 3] == 0x0D { return at + 1 }

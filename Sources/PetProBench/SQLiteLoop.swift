@@ -2,10 +2,11 @@ import Foundation
 import GRDBSQLite
 import PetProTesting
 
-/// A bare SQLite loop that commits the rows of a booking, one booking in a transaction, on one connection: what the engine
-/// allows when nothing else is done. It works on the database that a platform has left, so that tables and indexes are the same.
+/// A bare SQLite loop that commits the rows of a booking, one booking per transaction, on one connection.
+///
+/// It measures the limit of the engine. It uses the database of a platform, so that tables and indexes are the same.
 struct SQLiteLoop {
-    /// Bookings a second, for so long.
+    /// Runs the loop for `seconds` on `booking.sqlite` in `folder`, and returns the bookings per second.
     static func rate(_ folder: String, seconds: Double) throws -> Double {
         let loop = try SQLiteLoop(folder + "/booking.sqlite")
         defer { sqlite3_close_v2(loop.database) }
@@ -35,13 +36,13 @@ struct SQLiteLoop {
         database = opened
     }
 
-    /// A table's newest row, and the statement that enters another one like it.
+    /// A table's newest row, and the statement that inserts a copy of it.
     private struct Table {
         enum Value {
             case null, id
             case integer(Int64)
             case text(String)
-            /// A text of which no two rows may have the same.
+            /// A text that must be unique in its column.
             case unique(String)
         }
         let insert: OpaquePointer

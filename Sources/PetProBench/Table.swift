@@ -5,7 +5,7 @@ struct Table {
     let title: String
     let columns: [String]
     private(set) var rows: [[String]] = []
-    /// What is said below it.
+    /// Paragraphs below the table.
     var notes: [String] = []
 
     init(_ title: String, _ columns: String...) {
@@ -23,7 +23,7 @@ struct Table {
 }
 
 extension Double {
-    /// `12`, `1.5`, `0.42`
+    /// The number with fewer decimals the larger it is, such as `120`, `1.5` or `0.42`.
     var short: String {
         self >= 100
             ? String(format: "%.0f", self) : self >= 1 ? String(format: "%.1f", self) : String(format: "%.2f", self)

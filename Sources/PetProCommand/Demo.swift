@@ -8,18 +8,18 @@ import PetProRuntime
 
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Goes through the three flows against a running platform, step by step.",
+        abstract: "Runs the three flows against a running platform, step by step.",
         discussion: """
-            It registers a vendor and a customer of its own, so it can be run as often as you like. Which calls a step \
-            caused is shown when the platform runs with --demo.
+            It registers a new vendor and a new customer, so you can run it as often as you like. If the platform runs \
+            with --demo, it also prints the calls that each step caused.
             """)
 
-    @Option(help: "The platform's address.")
+    @Option(help: "The platform's URL.")
     var url = "http://127.0.0.1:8080"
 
     func run() async throws {
         var configuration = HTTPClient.Configuration()
-        // A gateway that is not there is told at once, not after ten seconds of trying.
+        // Without connection retries, an unreachable gateway fails at once, not after 10 s.
         configuration.connectionPool.retryConnectionEstablishment = false
         try await HTTPClient.withHTTPClient(configuration: configuration) { http in
             try await flows(DemoClient(url: url, http: http))
@@ -76,7 +76,7 @@ struct Demo: AsyncParsableCommand {
         let other = try await client.step(
             "enter another pet", .POST, "/api/pets", expecting: 201, body: ["name": "Bob", "species": "dog"],
             token: token)
-        // In two days at noon, whatever the vendor's clock says.
+        // Noon UTC in two days. The vendor is always open, so its time zone does not matter.
         let day = Instant.current().milliseconds / 86_400_000 + 2
         let start = Instant(milliseconds: day * 86_400_000 + 12 * 3_600_000)
         func booking(_ pet: JSONValue) -> JSONValue {
@@ -86,7 +86,7 @@ struct Demo: AsyncParsableCommand {
             ]
         }
         _ = try await client.step(
-            "book with a token that is not good", .POST, "/api/bookings", expecting: 401, body: booking(pet),
+            "book with an invalid token", .POST, "/api/bookings", expecting: 401, body: booking(pet),
             token: "not.a.token")
         let booked = try await client.step(
             "book", .POST, "/api/bookings", expecting: 201, body: booking(pet), token: token)
@@ -97,7 +97,7 @@ struct Demo: AsyncParsableCommand {
 
         Terminal.line(Terminal.strong("\nProduct inventory check"))
         _ = try await client.step(
-            "ask whether the product can be had", .GET, "/api/products/\(product["id"]?.intValue ?? 0)/availability",
+            "check the product's availability", .GET, "/api/products/\(product["id"]?.intValue ?? 0)/availability",
             expecting: 200)
         Terminal.line("\nAll steps answered as expected.")
     }

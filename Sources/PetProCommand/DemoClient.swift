@@ -5,7 +5,7 @@ import NIOHTTP1
 import PetProStorage
 import Rookery
 
-/// Does the steps and shows them.
+/// Sends the requests of the demo and prints each one.
 struct DemoClient: Sendable {
     let url: String
     let http: HTTPClient
@@ -41,7 +41,9 @@ struct DemoClient: Sendable {
             status: Int(response.status.code), body: value, calls: response.headers.first(name: "X-PetPro-Calls"))
     }
 
-    /// Does one step, shows it, and fails when its status is another than expected.
+    /// Sends one request, prints it with its status, and returns the response's body.
+    ///
+    /// Throws ``CommandSupport/CommandFailure`` without an answer within 10 s, or for any status other than `status`.
     func step(
         _ name: String, _ method: HTTPMethod, _ path: String, expecting status: Int, body: JSONValue? = nil,
         token: String? = nil, headers: [(String, String)] = []
@@ -64,7 +66,9 @@ struct DemoClient: Sendable {
         return token
     }
 
-    /// The account becomes active when the event of its vendor has arrived, an instant after the vendor was made.
+    /// Waits about 5 s for the account to become active. Auth activates it when the vendor's event arrives.
+    ///
+    /// Throws ``CommandSupport/CommandFailure`` if the account does not become active.
     func untilActive(_ token: String) async throws {
         for _ in 0..<100 {
             let answer = try await send(.GET, "/api/me", body: nil, token: token, headers: [])

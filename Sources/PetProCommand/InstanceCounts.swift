@@ -2,7 +2,7 @@ import ArgumentParser
 import PetProContracts
 import Rookery
 
-/// How many instances of each service run: `booking=2,vendor=2`, the others once.
+/// The number of instances of each service, 1 to 16, such as `booking=2,vendor=2`. Other services run once.
 struct InstanceCounts: ExpressibleByArgument, Sendable {
     private static let order: [ServiceName] = [.auth, .booking, .vendor, .product]
     private var given: [ServiceName: Int] = [:]
@@ -21,11 +21,13 @@ struct InstanceCounts: ExpressibleByArgument, Sendable {
 
     var defaultValueDescription: String { "one of each" }
 
-    /// Of every service.
+    /// The number of instances of every service.
     var counts: [ServiceName: Int] { Dictionary(uniqueKeysWithValues: Self.order.map { ($0, given[$0] ?? 1) }) }
     var total: Int { counts.values.reduce(0, +) }
 
-    /// The first instances in their order, then the others.
+    /// Assigns ports from `port` up: first one instance of each service, then the further instances.
+    ///
+    /// The order of services is Auth, Booking, Vendor, Product.
     func addresses(from port: Int) -> [(service: ServiceName, address: Instance)] {
         let first = Self.order.map { ($0, 0) }
         let others = Self.order.flatMap { service in (1..<max(1, given[service] ?? 1)).map { (service, $0) } }

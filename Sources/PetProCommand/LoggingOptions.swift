@@ -4,7 +4,7 @@ import Logging
 import Rookery
 
 struct LoggingOptions: ParsableArguments {
-    @Option(help: "What to log: trace, debug, info, notice, warning, error or critical.")
+    @Option(help: "The lowest level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel = "notice"
 
     func validate() throws {
@@ -13,7 +13,9 @@ struct LoggingOptions: ParsableArguments {
         }
     }
 
-    /// Call once, before the first logger is made.
+    /// Sets up logging to standard error and returns the program's logger.
+    ///
+    /// Call it once, before any code creates a logger.
     func logger() -> Logger {
         let level = Logger.Level(rawValue: logLevel) ?? .notice
         LoggingSystem.bootstrap { label in

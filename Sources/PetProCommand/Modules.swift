@@ -7,12 +7,12 @@ import VendorService
 
 /// The services of the platform.
 enum Modules {
-    /// All of them, in the order in which they are started.
+    /// The modules of all services.
     static let all: [any ServiceModule.Type] = [
         AuthModule.self, BookingModule.self, VendorModule.self, ProductModule.self,
     ]
 
-    /// A service by its name.
+    /// Returns the module of a service.
     static func module(_ name: ServiceName) -> any ServiceModule.Type {
         switch name {
         case .auth: AuthModule.self

@@ -3,7 +3,7 @@ import PetProContracts
 import Rookery
 import UnixSignals
 
-/// What `petpro serve` can run.
+/// A part of the platform that `petpro serve` can run.
 enum Part: String, ExpressibleByArgument, CaseIterable {
     case auth, booking, vendor, product, gateway
 

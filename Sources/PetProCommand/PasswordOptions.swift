@@ -3,7 +3,7 @@ import CommandSupport
 import Rookery
 
 struct PasswordOptions: ParsableArguments {
-    @Option(help: "What a password hash costs: the logarithm of scrypt's N. Below 17 only for tests.")
+    @Option(help: "The cost of a password hash, 10 to 20: log2 of scrypt's N. Use less than 17 only in tests.")
     var passwordCost = 17
 
     func validate() throws {

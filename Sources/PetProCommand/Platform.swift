@@ -8,14 +8,14 @@ import Rookery
 import RookeryCore
 import ServiceLifecycle
 
-/// Where everything is, and what all of it shares.
+/// The addresses, settings and options that all parts of the platform share.
 struct Platform: Sendable {
-    /// Where the services' instances are found.
+    /// Where to find the instances of each service.
     let sources: [ServiceName: InstanceSource]
     let settings: Settings
     let store: StoreOptions
     let options: ServiceOptions
-    /// Keeps the spans of the last requests, in demo mode; nil for the tracer that is bootstrapped, if any.
+    /// Keeps the spans of the last requests in demo mode. Otherwise nil, for the bootstrapped tracer, if any.
     let tracer: BoundedTracer?
     let logger: Logger
 
@@ -33,7 +33,9 @@ struct Platform: Sendable {
         tracer = store.demo ? BoundedTracer() : nil
     }
 
-    /// A client of a service.
+    /// Creates a client of a service.
+    ///
+    /// Throws ``CommandSupport/CommandFailure`` if the service has no address, or if the client cannot be created.
     func client(_ service: ServiceName) throws -> RookeryClient {
         guard let source = sources[service] else { throw CommandFailure("\(MissingClient(service: service))") }
         var configuration = settings.clients[service] ?? ClientConfiguration(service.rawValue, instances: source)
@@ -45,7 +47,9 @@ struct Platform: Sendable {
         }
     }
 
-    /// Puts the gateway together, and what it needs beside it.
+    /// Creates the gateway, and the clients that it calls services with.
+    ///
+    /// `onRunning` gets the HTTP port once the gateway listens.
     func gateway(
         _ http: Instance, onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws -> [any Service] {

@@ -11,10 +11,12 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Runs one service, or the gateway, in a process of its own.",
         discussion: """
-            The addresses of the services are options, or else the environment's PETPRO_AUTH, PETPRO_BOOKING, \
-            PETPRO_VENDOR and PETPRO_PRODUCT, or else ports 4001 to 4004 of this machine. Several instances are \
-            HOST:PORT,HOST:PORT, or file:PATH, a file with one a line that may change, or dns:HOST:PORT, all addresses \
-            of a name. A service listens at its own address, or at --listen.
+            An option gives the address of each service, or else the environment does: PETPRO_AUTH, PETPRO_BOOKING, \
+            PETPRO_VENDOR and PETPRO_PRODUCT. The defaults are ports 4001 to 4004 of this machine.
+
+            An address is HOST:PORT, several of them separated by commas, file:PATH or dns:HOST:PORT. A file has one \
+            HOST:PORT per line and may change while the program runs. dns:HOST:PORT stands for all addresses of the \
+            name. A service listens on its own address, or on --listen.
             """)
 
     @Argument(help: "auth, booking, vendor, product or gateway.")
@@ -27,19 +29,19 @@ struct Serve: AsyncParsableCommand {
     var vendor: InstanceSource?
     @Option(help: "Product's address.")
     var product: InstanceSource?
-    @Option(help: ArgumentHelp("Where the service listens, if it is one instance of several.", valueName: "host:port"))
+    @Option(help: ArgumentHelp("The address to listen on, for one of several instances.", valueName: "host:port"))
     var listen: Instance?
     @Option(help: "The address of the HTTP gateway.")
     var http = Instance(host: "127.0.0.1", port: 8080)
     @OptionGroup var store: StoreOptions
-    @Flag(help: "New vendors wait for an admin before they can be booked.")
+    @Flag(help: "New vendors need an admin's approval before customers can book them.")
     var vendorsNeedApproval = false
     @OptionGroup var settings: SettingsOptions
     @OptionGroup var passwords: PasswordOptions
     @OptionGroup var logging: LoggingOptions
 
     func validate() throws {
-        if part == .gateway, listen != nil { throw ValidationError("the gateway listens at --http, not at --listen") }
+        if part == .gateway, listen != nil { throw ValidationError("the gateway listens on --http, not on --listen") }
     }
 
     func run() async throws {
@@ -69,7 +71,7 @@ struct Serve: AsyncParsableCommand {
                 }
             }
         } catch {
-            // What is open is closed, whatever else was wrong.
+            // Closes the instance, and reports the first failure rather than a failure to close.
             try? await parts.close()
             throw error
         }
@@ -86,7 +88,7 @@ struct Serve: AsyncParsableCommand {
     private func ownAddress(_ service: ServiceName, _ sources: [ServiceName: InstanceSource]) throws -> Instance {
         if let listen { return listen }
         if case .list(let instances)? = sources[service], instances.count == 1 { return instances[0] }
-        throw CommandFailure("\(service.rawValue) has several instances: say with --listen which this is")
+        throw CommandFailure("\(service.rawValue) has several instances: give the address of this one with --listen")
     }
 
     private func sources() throws -> [ServiceName: InstanceSource] {

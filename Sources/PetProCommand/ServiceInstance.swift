@@ -8,21 +8,23 @@ import Rookery
 import ServiceLifecycle
 import APIGateway
 
-/// One instance of a service: its server, its database, the clients of the services that it needs.
+/// One instance of a service: its server, its database, and its clients of other services.
 struct ServiceInstance: Sendable {
     let server: RookeryServer
-    /// What runs beside the server, in the order in which it starts.
+    /// The services that run beside the server, in the order in which they start.
     let others: [any Service]
     private let clients: [RookeryClient]
     private let database: Database
 
-    /// Closes what the instance has open; to be called when everything has stopped.
+    /// Closes the clients and the database. Call it after the server and the other services have stopped.
     func close() async throws {
         for client in clients { await client.close() }
         try database.close()
     }
 
-    /// Puts an instance together, to serve at an address; what is open is closed again when something fails.
+    /// Opens the database, and creates the clients and the server of an instance that will listen on `address`.
+    ///
+    /// If a step fails, it closes what it opened.
     init(_ module: any ServiceModule.Type, at address: Instance, _ platform: Platform) async throws {
         let database = try Self.open(module, platform)
         self.database = database
@@ -51,7 +53,7 @@ struct ServiceInstance: Sendable {
             self.clients = Array(clients.values)
         } catch {
             for client in clients.values { await client.close() }
-            // The first failure is the one that counts.
+            // Reports the first failure rather than a failure to close.
             try? database.close()
             throw error
         }
@@ -71,7 +73,9 @@ struct ServiceInstance: Sendable {
         }
     }
 
-    /// A demo's database is no other platform's, and the other way round.
+    /// Marks the database as demo data or live data.
+    ///
+    /// Throws ``CommandSupport/CommandFailure`` if it holds the other kind.
     private static func claim(
         _ database: Database, _ module: any ServiceModule.Type, _ platform: Platform
     ) async throws {
@@ -82,7 +86,7 @@ struct ServiceInstance: Sendable {
         }
     }
 
-    /// Clients of the services that one calls, or tells of its events.
+    /// Creates clients of the services that the module calls, and of the services that subscribe to its events.
     private static func clients(
         of module: any ServiceModule.Type, _ platform: Platform
     ) throws -> [ServiceName: RookeryClient] {
@@ -95,7 +99,9 @@ struct ServiceInstance: Sendable {
         return clients
     }
 
-    /// The database is needed for everything; the services it calls, for some.
+    /// Returns the database as a required check, and the other services as optional ones.
+    ///
+    /// Without an optional one, the instance is degraded.
     private static func health(
         _ database: Database, _ name: ServiceName, _ clients: [ServiceName: RookeryClient]
     ) -> [HealthCheck] {

@@ -5,11 +5,11 @@ import Rookery
 import SystemPackage
 import PetProAssembly
 
-/// Every setting as it is in force.
+/// All settings that are in force.
 struct Settings: Sendable {
-    /// How each service is called.
+    /// The settings of calls to each service.
     var clients: [ServiceName: ClientConfiguration] = [:]
-    /// How each service serves.
+    /// The settings of each service's server.
     var servers: [ServiceName: ServerConfiguration] = [:]
     var gateway = Gateway.Configuration()
     private let log: SettingsLog
@@ -21,7 +21,7 @@ struct Settings: Sendable {
             try await client.read(reader, contracts: module.contract)
             clients[module.name] = client
             var own = Self.server
-            // It asks Vendor: what is held up by an instance of that must not hold up what is not.
+            // Booking calls Vendor. Messages that wait for a slow Vendor instance must not hold up all others.
             if module.name == .booking { Self.admitMany(&own.shedding) }
             own.name = module.name.rawValue
             try await own.read(reader)
@@ -32,24 +32,26 @@ struct Settings: Sendable {
         try await gateway.read(reader)
     }
 
-    /// Where its instances are is said by an option.
+    /// The defaults of calls to a service. An option later supplies the instances.
     private static func client(_ service: ServiceName) -> ClientConfiguration {
         var defaults = ClientConfiguration(service.rawValue, instances: .list([]))
-        // The services take it, and continue the trace.
+        // The services read the metadata and continue the trace.
         defaults.sendsMetadata = true
-        // A write may wait for another instance that was stopped in the middle of its own, and is not done sooner for being
-        // sent again: an attempt gets half of the time there is.
+        // A write may wait for another instance that was stopped during its own write. A retry would not finish sooner,
+        // so an attempt gets half of the call's timeout.
         defaults.retry.attemptTimeout = defaults.timeout / 2
-        // As many as are done in that time.
+        // About as many calls as finish within the timeout.
         defaults.concurrency.maximumCalls = 4096
-        // Hashes that are done in that time, on a large machine.
+        // About as many hashes as a large machine finishes within the timeout.
         if service == .auth { defaults.groups[AuthGroups.passwords, default: .init()].maximumCalls = 256 }
-        // More than the gateway watches, so that a second gateway has room.
+        // More watches than one gateway opens, so that a second gateway has room.
         if service == .product { defaults.groups[ProductGroups.watches, default: .init()].maximumCalls = 512 }
         return defaults
     }
 
-    /// Five listeners share a machine: together they keep well below 400 MiB, whatever peers do.
+    /// The defaults of each server.
+    ///
+    /// Five listeners share a machine. These limits keep all of them together well below 400 MiB.
     private static var server: ServerConfiguration {
         var defaults = ServerConfiguration()
         wait(&defaults.shedding)
@@ -60,23 +62,27 @@ struct Settings: Sendable {
         return defaults
     }
 
-    /// A write may wait for a writer that was stopped with the database's lock in its hand. It waits as long as its caller
-    /// does, and so does what comes behind it.
+    /// Lets up to 4096 messages wait up to 4 s for a permit.
+    ///
+    /// A process that was stopped while it held the database's lock makes writes wait. A write then waits about as long
+    /// as its caller does, and so do the messages behind it.
     private static func wait(_ shedding: inout Shedding) {
         shedding.patience = .seconds(4)
         shedding.waiting = 4096
     }
 
-    /// Two thousand at once are done within the five seconds that calls have; more are not. How long each takes says nothing
-    /// about that: mostly it waits for another service.
+    /// Sets the limit of a gate to 2000 permits at first and at least.
+    ///
+    /// 2000 concurrent messages finish within the 5 s timeout of calls, and more do not. Latency does not show overload
+    /// here, because a message mostly waits for another service.
     private static func admitMany(_ shedding: inout Shedding) {
         shedding.minimum = 2000
         shedding.initial = 2000
     }
 
-    /// Shares the process's open files between the listeners of `parts`, of which each service has so many.
+    /// Divides the process's connections among its listeners. `instances` is the number of instances of each service.
     mutating func share(_ descriptors: DescriptorLimit, gateway: Bool, instances: [ServiceName: Int]) {
-        // A browser has a connection of its own, a service's peers are few: half is the gateway's where there is one.
+        // Each browser has its own connection, but a service has few peers. So a gateway gets half.
         let all = descriptors.connections
         if gateway { self.gateway.limits.connections = min(self.gateway.limits.connections, max(1, all / 2)) }
         let rest = gateway ? all / 2 : all
@@ -88,14 +94,14 @@ struct Settings: Sendable {
         }
     }
 
-    /// A setting with where its value came from, for people.
+    /// A setting with its value and the origin of the value, as text.
     struct Line: Sendable {
         let key: String
         let value: String
         let origin: String
     }
 
-    /// Every setting, its value, and where that came from.
+    /// All settings with their values and origins.
     var lines: [Line] {
         var shown: [ShownSetting] = gateway.shownSettings
         for service in ServiceName.allCases {

@@ -2,14 +2,14 @@ import CommandSupport
 import Configuration
 import Synchronization
 
-/// Which settings there are, and where each one that is set came from: learnt from what is looked up.
+/// Records which settings exist and where their values came from, by observing every lookup.
 final class SettingsLog: AccessReporter {
     private struct State {
-        /// Every key that was looked up.
+        /// Every key that a lookup used.
         var keys: Set<String> = []
-        /// What the environment calls them.
+        /// The names of these keys in the environment.
         var variables: Set<String> = []
-        /// The provider that had a value.
+        /// For each key with a value, the provider of the value.
         var origins: [String: String] = [:]
     }
     private let state = Mutex(State())
@@ -28,7 +28,7 @@ final class SettingsLog: AccessReporter {
         }
     }
 
-    /// Where the value of a setting came from that is looked for under some keys; nil for its default.
+    /// Returns the first of `keys` that has a value, and where the value came from. Returns nil if none has a value.
     func origin(_ keys: [String]) -> (key: String, origin: String)? {
         state.withLock { state in
             for key in keys { if let origin = state.origins[key] { return (key, origin) } }
@@ -36,13 +36,13 @@ final class SettingsLog: AccessReporter {
         }
     }
 
-    /// The settings that are none, of the ones that are set, each with the one that it is most like.
+    /// Returns the keys that are not settings, each with the most similar setting.
     func unknown(_ keys: [String]) -> [(key: String, like: String?)] {
         let known = state.withLock { $0.keys }
         return keys.filter { !known.contains($0) }.map { ($0, Spelling.nearest($0, in: known)) }
     }
 
-    /// The same for variables of the environment.
+    /// Returns the environment variables that are not settings, each with the most similar one.
     func unknown(variables: [String]) -> [(key: String, like: String?)] {
         let known = state.withLock { $0.variables }
         return variables.filter { !known.contains($0) }.map { ($0, Spelling.nearest($0, in: known)) }

@@ -8,15 +8,17 @@ import Rookery
 import SystemPackage
 import PetProAssembly
 
-/// The settings of the services, of their calls to each other, and of the gateway: from the environment, then from a file.
+/// Reads the settings of the services, of their calls, and of the gateway, from the environment and a file.
 struct SettingsOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A JSON file of settings, such as {\"rookery\":{\"client\":{\"timeout\":\"3s\"}}}. The environment goes first.",
+            "A JSON file of settings, such as {\"rookery\":{\"client\":{\"timeout\":\"3s\"}}}. The environment wins.",
             valueName: "file"))
     var config: String?
 
-    /// Reads the settings. Throws an error that names the setting that is wrong, or that does not exist.
+    /// Reads the settings. The environment takes precedence over the file.
+    ///
+    /// Throws ``CommandSupport/CommandFailure`` that names the file, the invalid setting or the unknown setting.
     func read() async throws -> Settings {
         let log = SettingsLog()
         var providers: [any ConfigProvider] = [EnvironmentVariablesProvider()]
@@ -44,19 +46,19 @@ struct SettingsOptions: ParsableArguments {
             + log.unknown(variables: variables.sorted()).map { ($0.key, $0.like, " in the environment") }
         if let (name, like, place) = unknown.first {
             throw CommandFailure(
-                "there is no setting \(name)\(place)" + (like.map { "; did you mean \($0)?" } ?? "")
-                    + "\n`petpro up --print-config` shows all there are.")
+                "unknown setting \(name)\(place)" + (like.map { "; did you mean \($0)?" } ?? "")
+                    + "\n`petpro up --print-config` shows all settings.")
         }
         return settings
     }
 
-    /// Variables that are no settings, but stand for options.
+    /// Environment variables that stand for options of the command line, not for settings.
     private static let otherVariables = Set(
         ServiceName.allCases.map { "PETPRO_\($0.rawValue.uppercased())" } + [Users.CreateAdmin.passwordVariable])
 
     private static func object(_ path: String) throws -> JSONObject {
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw CommandFailure("--config \(path): there is no such file, or it cannot be read")
+            throw CommandFailure("--config \(path): the file does not exist, or cannot be read")
         }
         do {
             guard case .object(let object) = try JSONValue(parsing: data) else {
@@ -68,7 +70,7 @@ struct SettingsOptions: ParsableArguments {
         }
     }
 
-    /// The keys of everything in an object that is no object itself: `rookery.client.timeout`.
+    /// Returns the dotted keys of all values that are not objects, such as `rookery.client.timeout`.
     private static func keys(of object: JSONObject, under prefix: String) -> [String] {
         object.flatMap { key, value -> [String] in
             if case .object(let inner) = value { return keys(of: inner, under: prefix + key + ".") }

@@ -11,9 +11,9 @@ struct Up: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Runs the whole platform in one process, each service on its own TCP port.",
         discussion: """
-            The services listen on --base-port and the three ports after it: auth, booking, vendor, product; further \
-            instances on the ports after those. Instances of a service share its database, and calls are balanced over \
-            them. Ctrl-C finishes what is under way and stops.
+            The services listen on --base-port and the three ports after it: auth, booking, vendor, product. Further \
+            instances listen on the ports after those. Instances of a service share its database, and clients balance \
+            calls over them. Ctrl-C finishes the calls in progress and stops.
             """)
 
     private static let defaultHTTP = Instance(host: "127.0.0.1", port: 8080)
@@ -24,13 +24,13 @@ struct Up: AsyncParsableCommand {
     @Option(help: "The port of the first service.")
     var basePort = defaultBasePort
     @OptionGroup var store: StoreOptions
-    @Flag(help: "New vendors wait for an admin before they can be booked.")
+    @Flag(help: "New vendors need an admin's approval before customers can book them.")
     var vendorsNeedApproval = false
-    @Option(help: "How many instances of a service run, such as booking=2,vendor=2.")
+    @Option(help: "The number of instances of each service, such as booking=2,vendor=2.")
     var instances = InstanceCounts()
-    @Flag(help: "Print every setting, its value and where that came from, and start nothing.")
+    @Flag(help: "Print every setting with its value and origin, and start nothing.")
     var printConfig = false
-    @Flag(help: "With --print-config: as JSON.")
+    @Flag(help: "With --print-config: print JSON.")
     var json = false
     @OptionGroup var settings: SettingsOptions
     @OptionGroup var passwords: PasswordOptions
@@ -39,7 +39,7 @@ struct Up: AsyncParsableCommand {
     func validate() throws {
         let last = 65_536 - instances.total
         if !(1...last).contains(basePort) { throw ValidationError("--base-port must be 1 to \(last)") }
-        if json, !printConfig { throw ValidationError("--json goes with --print-config") }
+        if json, !printConfig { throw ValidationError("--json needs --print-config") }
     }
 
     func run() async throws {
@@ -61,7 +61,7 @@ struct Up: AsyncParsableCommand {
             }
             try await serve(parts, platform)
         } catch {
-            // What is open is closed, whatever else was wrong.
+            // Closes every instance, and reports the first failure rather than a failure to close.
             for part in parts { try? await part.close() }
             throw error
         }
@@ -73,11 +73,11 @@ struct Up: AsyncParsableCommand {
         let servers = Servers(servers: parts.map(\.server))
         Terminal.line("starting gateway on \(http)")
         let gateway = try platform.gateway(http) { port in
-            // Ready is what listens. That one does not ends everything, with its own message.
+            // Prints `ready` only if all servers listen. The failure of a server ends the program with a message.
             guard (try? await servers.listening()) != nil else { return }
             ready("http://\(http.host):\(port)")
         }
-        // They stop in the opposite order: first the gateway, then what sends events, then the servers.
+        // The group stops services in reverse order: the gateway, then the event relays and clients, then the servers.
         let group = ServiceGroup(
             configuration: .init(
                 services: [servers] + parts.flatMap(\.others) + gateway, gracefulShutdownSignals: [.sigterm, .sigint],

@@ -9,19 +9,19 @@ import Rookery
 
 struct Users: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Manages accounts, in the database itself.", subcommands: [CreateAdmin.self])
+        abstract: "Manages accounts directly in the database.", subcommands: [CreateAdmin.self])
 
     struct CreateAdmin: AsyncParsableCommand {
-        /// Where the password may be, for scripts.
+        /// The environment variable that may hold the password, for scripts.
         static let passwordVariable = "PETPRO_ADMIN_PASSWORD"
 
         static let configuration = CommandConfiguration(
             commandName: "create-admin",
-            abstract: "Makes an administrator's account; no client can register as one.",
+            abstract: "Creates an administrator's account. Clients cannot register as administrators.",
             discussion: """
-                It writes to the Auth service's database in the folder given by --data, and may be used while the platform \
-                runs. The password is asked for, or taken from the environment's \(passwordVariable), or from the first \
-                line of --password-file.
+                It writes to the Auth service's database in the folder --data, and works while the platform runs. It \
+                takes the password from the first line of --password-file, or else from \(passwordVariable) in the \
+                environment, or else asks for it.
                 """)
 
         @Option(help: "The email address to sign in with.")
@@ -50,7 +50,7 @@ struct Users: AsyncParsableCommand {
                     database: database, signingKeys: store.signingKeysPath, passwordCost: passwords.passwordCost,
                     logger: Logger(label: "petpro") { _ in SwiftLogNoOpLogHandler() })
                 let user = try await auth.createAdmin(email: email, name: name, password: password)
-                Terminal.line("made the administrator \(user.email), account \(user.id)")
+                Terminal.line("created the administrator \(user.email), account \(user.id)")
             } catch let error as StoreKind.Mismatch {
                 throw CommandFailure("\(path): \(error)")
             } catch let error as InvalidPayload {

@@ -1,27 +1,29 @@
 public import Rookery
 
-/// Accounts and tokens.
+/// The commands and events of the Auth service: accounts and tokens.
 @Contract
 public protocol AuthAPI: Sendable {
-    /// Says whether a token is good; a bad one is a reply, not an error.
+    /// Reports whether a token is valid. An invalid token is a reply, not an error.
     @MessagePattern(cmd: "validate-token", .safe, errors: [])
     func validateToken(_ request: ValidateToken) async throws -> TokenValidation
 
-    /// Makes an account. The same registration again gets the same account: by its key, and while the account is
-    /// pending by its content.
+    /// Creates an account. A repetition of the same registration with the same password returns the same account.
+    ///
+    /// The registration key identifies a repetition. For a pending account, the email address and the role suffice.
     @MessagePattern(cmd: "create-user", .keyed, group: AuthGroups.passwords, errors: [.emailTaken, .keyReused])
     func createUser(_ request: CreateUser) async throws -> User
 
-    /// Takes a pending account back that the same attempt made, unless another attempt has gone on with it; done
-    /// already is done.
+    /// Deletes a pending account that the same attempt created, unless another attempt has continued it. An account
+    /// that does not exist is no error.
     @MessagePattern(cmd: "delete-user", .keyed, errors: [.userNotPending])
     func deleteUser(_ request: DeleteUser) async throws
 
-    /// Trades email and password for tokens.
+    /// Exchanges email and password for tokens.
     @MessagePattern(cmd: "login", group: AuthGroups.passwords, errors: [.badCredentials, .accountDisabled])
     func login(_ request: Login) async throws -> TokenPair
 
-    /// Trades a refresh token for new tokens; each is good once.
+    /// Exchanges a refresh token for new tokens. A refresh token is used once; after a lost reply it may be repeated
+    /// within 10 s.
     @MessagePattern(cmd: "refresh-token", errors: [.tokenRevoked])
     func refreshToken(_ request: RefreshToken) async throws -> TokenPair
 
@@ -29,7 +31,7 @@ public protocol AuthAPI: Sendable {
     @MessagePattern(cmd: "logout", .keyed, errors: [])
     func logout(_ request: Logout) async throws
 
-    /// An account by its id.
+    /// Returns an account by its id.
     @MessagePattern(cmd: "get-user", .safe, errors: [.userNotFound])
     func getUser(_ request: GetUser) async throws -> User
 
@@ -38,16 +40,16 @@ public protocol AuthAPI: Sendable {
     func vendorCreated(_ event: VendorCreatedEvent) async throws
 }
 
-/// The bulkheads of Auth.
+/// The groups (bulkheads) of Auth's commands.
 public enum AuthGroups {
-    /// Commands that hash a password: a flood of them must not keep tokens from being checked.
+    /// Commands that hash a password. Their own group keeps a flood of them from blocking the validation of tokens.
     public static let passwords = "passwords"
 }
 
-/// What an account may do.
+/// The role of an account, which determines what it may do.
 @Message
 public enum Role: String, CaseIterable {
-    /// Books.
+    /// Books services.
     case customer
     /// Offers services.
     case vendor
@@ -57,16 +59,16 @@ public enum Role: String, CaseIterable {
     case ops
 }
 
-/// Where an account is in its life.
+/// The state of an account.
 @Message
 public enum UserState: String, CaseIterable {
     /// A vendor's account whose vendor does not exist yet.
     case pendingVendor = "pending_vendor"
-    /// In use.
+    /// The account is in use.
     case active
-    /// Shut by an admin.
+    /// An admin has disabled the account.
     case disabled
-    /// Gone.
+    /// The account is deleted.
     case deleted
 }
 
@@ -86,7 +88,7 @@ public struct ValidateToken {
     @Sensitive @Length(1...4096) public var token: String
 }
 
-/// Whose token it is, or why it is not good.
+/// The account of a token, or why the token is not valid.
 @Message
 public struct TokenValidation: Hashable {
     public var valid: Bool
@@ -96,7 +98,7 @@ public struct TokenValidation: Hashable {
     public var reason: String?
 }
 
-/// The account a token speaks for.
+/// The account that a token identifies.
 @Message
 public struct TokenUser: Hashable {
     public var id: Int
@@ -110,11 +112,11 @@ public struct CreateUser {
     @Length(8...128) @NotBlank @Sensitive public var password: String
     @Line(1...100) @PII(.name) public var name: String
     public var role: Role
-    /// Ties the account to one registration of its email address, so that it can be resumed.
+    /// Identifies the registration, so that a repetition can continue it.
     @Line(1...128) public var registrationKey: String?
-    /// A digest of the registration without its password: the key with another one is refused.
+    /// A digest of the registration without its password. The same key with another digest is refused.
     @Line(1...128) public var registrationDigest: String?
-    /// Which attempt to register this is: only the one that made an account may take it back.
+    /// Identifies this attempt to register. Only the attempt that created an account may delete it.
     @Line(1...128) public var attempt: String?
 }
 
@@ -145,7 +147,7 @@ public struct GetUser {
     @InRange(ID.range) public var id: Int
 }
 
-/// Tokens for one session.
+/// The tokens of one session.
 @Message
 public struct TokenPair {
     @Sensitive public var accessToken: String

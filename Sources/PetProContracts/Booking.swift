@@ -1,13 +1,13 @@
 public import Rookery
 
-/// Pets and bookings: the occupancy.
+/// The commands and events of the Booking service: pets, bookings and occupancy.
 @Contract
 public protocol BookingAPI: Sendable {
-    /// A booking by its id.
+    /// Returns a booking by its id.
     @MessagePattern(cmd: "get-booking", .safe, errors: [.bookingNotFound])
     func getBooking(_ request: GetBooking) async throws -> Booking
 
-    /// Books, or says why not: `VENDOR_UNAVAILABLE` comes with a reason and alternatives.
+    /// Creates a booking. `VENDOR_UNAVAILABLE` has a reason and up to three alternatives in its details.
     @MessagePattern(
         cmd: "create-booking", .keyed,
         errors: [
@@ -16,33 +16,33 @@ public protocol BookingAPI: Sendable {
         ])
     func createBooking(_ request: CreateBooking) async throws -> Booking
 
-    /// The starts that are free on a day.
+    /// Lists the free start times of a day.
     @MessagePattern(cmd: "check-availability", .safe, errors: [.vendorNotFound, .serviceNotFound])
     func checkAvailability(_ request: CheckAvailability) async throws -> Availability
 
-    /// Bookings of a customer or a vendor, newest first.
+    /// Lists the bookings of a customer or a vendor, newest first.
     @MessagePattern(cmd: "list-bookings", .safe, errors: [])
     func listBookings(_ request: ListBookings) async throws -> BookingPage
 
-    /// Moves a booking to another state. Whether the vendor's own state allows it is the caller's to know.
+    /// Sets the status of a booking. The caller checks whether the vendor's own status allows it.
     @MessagePattern(
         cmd: "update-booking-status",
         errors: [.bookingNotFound, .invalidTransition, .staleVersion, .forbidden, .cancellationNotAllowed])
     func updateBookingStatus(_ request: UpdateBookingStatus) async throws -> Booking
 
-    /// Enters a pet of an owner.
+    /// Adds a pet of an owner.
     @MessagePattern(cmd: "create-pet", errors: [.limitReached])
     func createPet(_ request: CreatePet) async throws -> Pet
 
-    /// Pets of an owner.
+    /// Lists the pets of an owner.
     @MessagePattern(cmd: "list-pets", .safe, errors: [])
     func listPets(_ request: ListPets) async throws -> PetPage
 
-    /// Takes the person out of the bookings that stay.
+    /// Removes the personal data of a deleted account. The bookings themselves stay.
     @EventPattern("user.deleted")
     func userDeleted(_ event: UserDeletedEvent) async throws
 
-    /// Flags the future bookings of a vendor that is no longer active.
+    /// Flags the future bookings of a vendor that stops being active. Removes the flags when it is active again.
     @EventPattern("vendor.status-changed")
     func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws
 }
@@ -65,7 +65,7 @@ public enum BookingStatus: String, CaseIterable {
     case completed, cancelled
     case noShow = "no_show"
 
-    /// Whether the booking takes up capacity.
+    /// Whether the booking occupies capacity.
     public var isOccupying: Bool {
         switch self {
         case .pending, .confirmed, .inProgress: true
@@ -91,7 +91,7 @@ public struct Booking: Hashable {
     public var status: BookingStatus
     public var version: Int
     public var cancel: Cancellation?
-    /// Set when the vendor stopped being active after the booking was made.
+    /// Whether the vendor stopped being active after the booking was created.
     public var flagged: Bool
     public var history: [BookingStep]
     public var createdAt: Instant
@@ -104,7 +104,7 @@ public struct Cancellation: Hashable {
     @PII(.notes) public var reason: String
 }
 
-/// One state a booking has had.
+/// One status that a booking has had.
 @Message
 public struct BookingStep: Hashable {
     public var status: BookingStatus
@@ -125,9 +125,9 @@ public struct CreateBooking {
     @InRange(ID.range) public var petId: Int
     @WholeMinutes(Grid.minutes) public var start: Instant
     @Text(0...500) @PII(.notes) public var notes: String?
-    /// Refused when the price is another by now.
+    /// The price that the customer expects. Another current price is refused with `PRICE_CHANGED`.
     public var expectedPrice: Money?
-    /// The same key with the same request gets the same booking, for 24 hours.
+    /// For 24 hours, the same key with the same request returns the same booking.
     @Line(1...128) public var idempotencyKey: String?
 }
 
@@ -151,18 +151,18 @@ public struct Availability: Hashable {
 public struct Slot: Hashable {
     public var start: Instant
     public var end: Instant
-    /// How many more bookings fit.
+    /// How many more bookings fit at this start.
     public var remaining: Int
 }
 
-/// Exactly one of the two owners, or neither for all.
+/// The filters of a list of bookings. All given filters must match; without any, the list has all bookings.
 @Message
 public struct ListBookings {
     @InRange(ID.range) public var customerId: Int?
     @InRange(ID.range) public var vendorId: Int?
     public var status: BookingStatus?
     @InRange(1...100) public var limit: Int = 50
-    /// Only ids below this one: newest first.
+    /// Only ids below this one, because the list is newest first.
     @InRange(ID.range) public var before: Int?
 }
 
@@ -173,7 +173,7 @@ public struct BookingPage {
     public var next: Int?
 }
 
-/// Who changes a booking.
+/// The party that changes a booking.
 @Message
 public enum BookingActor: String, CaseIterable {
     case customer, vendor, admin
@@ -188,9 +188,9 @@ public struct UpdateBookingStatus {
     @Text(0...500) @PII(.notes) public var reason: String?
 }
 
-/// When pets are born.
+/// The bounds of pets' birth dates.
 public enum PetBirth {
-    /// 1900-01-01.
+    /// The earliest birth date: 1900-01-01.
     public static let earliest = LocalDate(daysSinceEpoch: -25_567)
 }
 
@@ -200,7 +200,7 @@ public struct CreatePet {
     @Line(1...60) public var name: String
     public var species: Species
     @Line(1...60) public var breed: String?
-    /// Not before 1900, and not after today.
+    /// From 1900-01-01 to today.
     @InRange(PetBirth.earliest...) public var birthDate: LocalDate?
     @Text(0...500) @PII(.notes) public var notes: String?
 }

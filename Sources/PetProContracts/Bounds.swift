@@ -1,19 +1,19 @@
 public import Rookery
 
-// The bounds that several messages share.
+// Bounds that several messages share.
 
-/// Ids: integers that JavaScript holds exactly, from 1.
+/// The bounds of ids: positive integers that JavaScript represents exactly.
 public enum ID {
     /// 1 to 2⁵³ - 1.
     public static let range = 1...9_007_199_254_740_991
 }
 
-/// Prices.
+/// The bounds and rules of prices.
 public enum Price {
-    /// In minor units: 0 to ten thousand millions of a currency's main unit.
+    /// 0 to 10¹² minor units, which is 10¹⁰ main units of a currency with two decimals.
     public static let range = 0...1_000_000_000_000
 
-    /// What is wrong with the price of something that a vendor with this currency offers.
+    /// Returns the violations in a price of a vendor with this currency.
     public static func violations(_ price: Money, of currency: Currency) -> [Violation] {
         price.currency == currency
             ? []
@@ -25,22 +25,22 @@ public enum Price {
     }
 }
 
-/// The grid that bookings lie on.
+/// The grid of booking times.
 public enum Grid {
-    /// Starts lie on multiples of so many minutes, and durations are multiples of it.
+    /// The step of the grid, in minutes. Start times and durations are multiples of it.
     public static let minutes = 5
 }
 
-/// How much one account may hold. Each is refused with `LIMIT_REACHED`.
+/// How much one account may hold. More is refused with `LIMIT_REACHED`.
 public enum Holdings {
-    /// Pets of an owner.
+    /// The most pets of an owner.
     public static let pets = 50
-    /// Bookings of a customer that are not over yet.
+    /// The most open bookings of a customer: pending, confirmed or in progress.
     public static let openBookings = 100
-    /// Services of a vendor, those that are no longer offered included.
+    /// The most services of a vendor, including those that are no longer offered.
     public static let services = 50
-    /// Products of a vendor.
+    /// The most products of a vendor.
     public static let products = 1000
-    /// Reservations that a customer holds.
+    /// The most reservations that a customer holds at once.
     public static let reservations = 50
 }

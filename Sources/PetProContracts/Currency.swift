@@ -1,6 +1,6 @@
 public import Rookery
 
-/// The currencies amounts can be in.
+/// The currencies of amounts.
 @Message
 public enum Currency: String, CaseIterable {
     /// US dollar.
@@ -12,7 +12,7 @@ public enum Currency: String, CaseIterable {
     /// Japanese yen.
     case jpy = "JPY"
 
-    /// Decimals of the smallest unit (ISO 4217).
+    /// The number of decimals of the smallest unit (ISO 4217).
     public var exponent: Int {
         switch self {
         case .usd, .eur, .idr: 2

@@ -1,6 +1,6 @@
 public import Rookery
 
-/// The reasons for which PetPro's services refuse.
+/// The error codes of PetPro's services.
 extension RemoteError.Code {
     public static let emailTaken: Self = "EMAIL_TAKEN"
     public static let keyReused: Self = "KEY_REUSED"

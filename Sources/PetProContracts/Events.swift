@@ -1,13 +1,13 @@
 public import Rookery
 
-// Events carry ids and states, never personal data. They travel as requests, so that they are acknowledged; consumers
-// deduplicate by `eventId`.
+// Events carry ids and states, never personal data. They are sent as requests, so that consumers acknowledge them.
+// Consumers deduplicate by `eventId`.
 
-/// The services, by the names they have on the command line and in the logs.
+/// The services. Raw values are the names on the command line and in the logs.
 public enum ServiceName: String, Sendable, CaseIterable {
     case auth, booking, vendor, product
 
-    /// The name that the service has in the diagrams.
+    /// The name of the service in the diagrams.
     public var participant: String {
         switch self {
         case .auth: "AuthService"
@@ -18,7 +18,7 @@ public enum ServiceName: String, Sendable, CaseIterable {
     }
 }
 
-/// The events, and who is told.
+/// The types of events, with their publishers and subscribers.
 public enum EventType: String, Sendable, CaseIterable {
     case userCreated = "user.created"
     case userDeleted = "user.deleted"
@@ -30,7 +30,7 @@ public enum EventType: String, Sendable, CaseIterable {
     case inventoryChanged = "product.inventory-changed"
     case lowStock = "product.low-stock"
 
-    /// The service that tells.
+    /// The service that publishes the event.
     public var publisher: ServiceName {
         switch self {
         case .userCreated, .userDeleted: .auth
@@ -40,7 +40,7 @@ public enum EventType: String, Sendable, CaseIterable {
         }
     }
 
-    /// The services that are told.
+    /// The services that receive the event.
     public var subscribers: [ServiceName] {
         switch self {
         case .userDeleted: [.booking, .vendor]

@@ -5,13 +5,13 @@ public struct LocalTime: MessageValue, Hashable, Comparable, CustomStringConvert
     /// Minutes since midnight, 0 to 1440.
     public let minutes: Int
 
-    /// The time that many minutes after midnight; nil unless that is 0 to 1440.
+    /// Makes the time that many minutes after midnight. Returns nil unless `minutes` is 0 to 1440.
     public init?(minutes: Int) {
         guard (0...1440).contains(minutes) else { return nil }
         self.minutes = minutes
     }
 
-    /// Reads `HH:mm`; nil when it is not.
+    /// Reads `HH:mm`. Returns nil for any other text.
     public init?(_ text: String) {
         let bytes = Array(text.utf8.prefix(6))
         guard bytes.count == 5, bytes[2] == UInt8(ascii: ":") else { return nil }
@@ -20,7 +20,7 @@ public struct LocalTime: MessageValue, Hashable, Comparable, CustomStringConvert
         self.init(minutes: (digits[0] * 10 + digits[1]) * 60 + digits[2] * 10 + digits[3])
     }
 
-    /// Earlier comes first.
+    /// Orders times from early to late.
     public static func < (left: LocalTime, right: LocalTime) -> Bool { left.minutes < right.minutes }
 
     /// `HH:mm`
@@ -29,10 +29,10 @@ public struct LocalTime: MessageValue, Hashable, Comparable, CustomStringConvert
         return "\(padded(minutes / 60)):\(padded(minutes % 60))"
     }
 
-    /// A time of day.
+    /// The schema of a time of day.
     public static var _schema: Schema { Schema(.string(pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")) }
 
-    /// Reads `HH:mm`.
+    /// Reads `HH:mm`. Any other text is a violation.
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> LocalTime? {
         try decoder.text("a time of day", violation: "time", "must be a time of day, such as 09:30") { LocalTime($0) }
     }

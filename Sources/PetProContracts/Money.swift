@@ -1,9 +1,9 @@
 public import Rookery
 
-/// An amount in the smallest unit of its currency, so that no sum is ever off by a rounding.
+/// An amount in the smallest unit of its currency, so that sums have no rounding errors.
 @Message
 public struct Money: Hashable {
-    /// Cents, sen, yen: the amount in units of `10^-exponent`.
+    /// The amount in units of `10^-exponent`: cents, sen, yen.
     @InRange(Price.range) public var amountMinor: Int
     public var currency: Currency
 
@@ -11,7 +11,7 @@ public struct Money: Hashable {
     public var description: String {
         guard currency.exponent > 0 else { return "\(amountMinor) \(currency.rawValue)" }
         let unit: UInt = (0..<currency.exponent).reduce(1) { power, _ in power * 10 }
-        // The magnitude of `Int.min` fits UInt only.
+        // The magnitude of `Int.min` fits only `UInt`.
         let fraction = String(amountMinor.magnitude % unit)
         let zeros = String(repeating: "0", count: currency.exponent - fraction.count)
         let sign = amountMinor < 0 ? "-" : ""

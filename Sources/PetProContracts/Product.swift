@@ -1,53 +1,53 @@
 public import Rookery
 
-/// Products and their stock.
+/// The commands and events of the Product service: products and their stock.
 @Contract
 public protocol ProductAPI: Sendable {
-    /// A product by its id.
+    /// Returns a product by its id.
     @MessagePattern(cmd: "get-product", .safe, errors: [.productNotFound])
     func getProduct(_ request: GetProduct) async throws -> Product
 
-    /// The stock of a product. Refused when nothing is tracked for it.
+    /// Returns the stock of a product. Throws `PRODUCT_NOT_FOUND` when the product has no stock record.
     @MessagePattern(cmd: "check-inventory", .safe, errors: [.productNotFound])
     func checkInventory(_ request: CheckInventory) async throws -> Inventory
 
-    /// Products, by their ids.
+    /// Lists the products in the shop by id.
     @MessagePattern(cmd: "list-products", .safe, errors: [])
     func listProducts(_ request: ListProducts) async throws -> ProductPage
 
-    /// Offers a product. Whether the vendor's state allows it is the caller's to know.
+    /// Adds a product. The caller checks whether the vendor's status allows it.
     @MessagePattern(cmd: "create-product", errors: [.skuTaken, .limitReached])
     func createProduct(_ request: CreateProduct) async throws -> Product
 
-    /// Changes the stock. Idempotent by its key.
+    /// Changes the stock of a product. Idempotent by its key.
     @MessagePattern(cmd: "adjust-inventory", .keyed, errors: [.productNotFound, .belowReserved, .keyReused])
     func adjustInventory(_ request: AdjustInventory) async throws -> Inventory
 
-    /// Holds some of the stock for a customer, for a while. Idempotent by its key.
+    /// Reserves pieces for a customer, for 15 minutes. Idempotent by its key.
     @MessagePattern(
         cmd: "reserve-inventory", .keyed, errors: [.productNotFound, .insufficientStock, .keyReused, .limitReached])
     func reserveInventory(_ request: ReserveInventory) async throws -> Reservation
 
-    /// Takes what a reservation holds out of the stock.
+    /// Takes the pieces of a reservation out of the stock.
     @MessagePattern(cmd: "commit-reservation", .keyed, errors: [.reservationNotFound, .reservationExpired])
     func commitReservation(_ request: CommitReservation) async throws -> Reservation
 
-    /// Gives what a reservation holds back to the stock.
+    /// Releases the pieces of a reservation.
     @MessagePattern(cmd: "release-reservation", .keyed, errors: [.reservationNotFound, .reservationExpired])
     func releaseReservation(_ request: ReleaseReservation) async throws -> Reservation
 
-    /// The stock of some products as it is, then every change, in the order of their commits.
+    /// Streams a snapshot of the stock of some products, then every change in the order of the commits.
     @StreamPattern(cmd: "watch-inventory-changes", group: ProductGroups.watches, errors: [.productNotFound])
     func watchInventoryChanges(_ request: WatchInventoryChanges) async throws -> MessageStream<InventoryChunk>
 
-    /// Takes the products of a vendor that is no longer active out of the shop.
+    /// Takes the products of a vendor that stops being active out of the shop. Puts them back when it is active again.
     @EventPattern("vendor.status-changed")
     func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws
 }
 
-/// The bulkheads of Product.
+/// The groups (bulkheads) of Product's commands.
 public enum ProductGroups {
-    /// Watches of inventory: however many there are, everything else can still be called.
+    /// Watches of inventory. Their own group keeps many watches from blocking other commands.
     public static let watches = "watches"
 }
 
@@ -67,14 +67,14 @@ public struct Product: Hashable {
     public var status: ProductStatus
 }
 
-/// How much there is, in a word.
+/// The stock of a product as one of three levels.
 @Message
 public enum StockStatus: String, CaseIterable {
     case inStock = "in_stock"
     case lowStock = "low_stock"
     case outOfStock = "out_of_stock"
 
-    /// What `available` of something means when it is low at `threshold`.
+    /// Makes the status of `available` pieces: 0 or fewer is out of stock, up to `threshold` is low.
     public init(available: Int, threshold: Int) {
         self = available <= 0 ? .outOfStock : available <= threshold ? .lowStock : .inStock
     }
@@ -108,7 +108,7 @@ public struct Reservation: Hashable {
     public var expiresAt: Instant
 }
 
-/// Why stock changed.
+/// Why the stock changed.
 @Message
 public enum InventoryReason: String, CaseIterable {
     case restock, adjustment, hold, release, commit
@@ -156,10 +156,10 @@ public struct CreateProduct {
 @Message
 public struct AdjustInventory {
     @InRange(ID.range) public var productId: Int
-    /// Not 0, and above 0 for a restock.
+    /// The change of the quantity. Not 0, and above 0 for `restock` and `return`.
     @InRange(-1_000_000...1_000_000) public var delta: Int
     public var reason: InventoryReason
-    /// The account that changes it: keys of different accounts are different keys.
+    /// The account that changes the stock. The key is unique only within one account.
     @InRange(ID.range) public var actorId: Int
     @Line(1...128) public var key: String
 }
@@ -175,25 +175,26 @@ public struct ReserveInventory {
 @Message
 public struct CommitReservation {
     @InRange(ID.range) public var id: Int
-    /// Only this customer's reservation; anyone's when absent.
+    /// The customer that the reservation must belong to. Absent means any customer.
     @InRange(ID.range) public var customerId: Int?
 }
 
 @Message
 public struct ReleaseReservation {
     @InRange(ID.range) public var id: Int
-    /// Only this customer's reservation; anyone's when absent.
+    /// The customer that the reservation must belong to. Absent means any customer.
     @InRange(ID.range) public var customerId: Int?
 }
 
-/// Which products to watch: either some, or all of a vendor.
+/// Which products to watch: those of `productIds`, or all of `vendorId`. Exactly one of the two is given.
 @Message
 public struct WatchInventoryChanges {
     @Items(1...100) @Distinct @InRange(ID.range) public var productIds: [Int]?
     @InRange(ID.range) public var vendorId: Int?
 }
 
-/// What a watcher is sent: the stock as it is, the end of that, then changes, and a heartbeat when nothing happens.
+/// A value of an inventory watch. First come the snapshots and `snapshotEnd`, then changes, and a heartbeat when
+/// nothing changes.
 @Message
 public enum InventoryChunk: Sendable, Hashable {
     case snapshot(
@@ -206,7 +207,7 @@ public enum InventoryChunk: Sendable, Hashable {
     case reset(why: String)
 }
 
-/// Stock at one moment.
+/// The stock at one moment.
 @Message
 public struct StockLevel: Hashable {
     public var quantity: Int

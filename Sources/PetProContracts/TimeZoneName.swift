@@ -6,13 +6,13 @@ public struct TimeZoneName: RawRepresentable, MessageValue, Hashable, CustomStri
     /// The name.
     public let rawValue: String
 
-    /// A name that the database has; nil for others.
+    /// Makes a name that the database has. Returns nil for any other name.
     public init?(rawValue: String) {
         guard Self.known.contains(rawValue) else { return nil }
         self.rawValue = rawValue
     }
 
-    /// Reads a name. One that is unknown is a violation.
+    /// Reads a name. An unknown name is a violation.
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> TimeZoneName? {
         try decoder.text(
             "a time zone", violation: "timeZone", "must be an IANA time zone, such as Europe/Berlin"
@@ -24,7 +24,7 @@ public struct TimeZoneName: RawRepresentable, MessageValue, Hashable, CustomStri
 
     private init(known name: String) { rawValue = name }
 
-    /// The names without the abbreviations and offsets that Foundation takes for zones as well.
+    /// The known names, without the abbreviations and offsets that Foundation also accepts.
     private static let known: Set<String> = Set(
         TimeZone.knownTimeZoneIdentifiers.filter { $0.contains("/") && !$0.hasPrefix("SystemV/") }
     ).union(["UTC"])

@@ -1,74 +1,76 @@
 public import Rookery
 
-/// Vendors, their services and their opening hours: the rules. Occupancy is Booking's.
+/// The commands and events of the Vendor service: vendors, their services and their opening hours. Occupancy belongs to
+/// Booking.
 @Contract
 public protocol VendorAPI: Sendable {
-    /// Makes a vendor of an account, once. Refused when the account was taken back in the meantime.
+    /// Creates the vendor of an account. A repetition of the same registration returns the same vendor. Throws
+    /// `USER_NOT_FOUND` when the account was deleted.
     @MessagePattern(cmd: "create-vendor", .keyed, errors: [.vendorExists, .userNotFound])
     func createVendor(_ request: CreateVendor) async throws -> Vendor
 
-    /// A vendor by its id, with services and hours.
+    /// Returns a vendor by its id, with services and hours.
     @MessagePattern(cmd: "get-vendor-by-id", .safe, errors: [.vendorNotFound])
     func getVendorById(_ request: GetVendorById) async throws -> Vendor
 
-    /// The vendor of an account.
+    /// Returns the vendor of an account.
     @MessagePattern(cmd: "get-vendor-by-user", .safe, errors: [.vendorNotFound])
     func getVendorByUser(_ request: GetVendorByUser) async throws -> Vendor
 
-    /// Without services and hours, of which one vendor may have many.
+    /// Lists vendors by id, without services and hours, of which one vendor may have many.
     @MessagePattern(cmd: "list-vendors", .safe, errors: [])
     func listVendors(_ request: ListVendors) async throws -> VendorPage
 
-    /// Everything a booking on one day is decided on, in one answer.
+    /// Returns everything that decides about a booking on one day, in one reply.
     @MessagePattern(cmd: "get-vendor-availability", .safe, errors: [.vendorNotFound])
     func getVendorAvailability(_ request: GetVendorAvailability) async throws -> VendorAvailability
 
-    /// Changes a vendor's particulars: what is absent stays.
+    /// Changes a vendor's details. Absent members keep their values.
     @MessagePattern(cmd: "update-vendor", errors: [.vendorNotFound, .vendorNotActive, .staleVersion])
     func updateVendor(_ request: UpdateVendor) async throws -> Vendor
 
-    /// Replaces the opening hours.
+    /// Replaces the opening hours, and the special days if they are given.
     @MessagePattern(cmd: "set-vendor-hours", errors: [.vendorNotFound, .vendorNotActive])
     func setVendorHours(_ request: SetVendorHours) async throws -> Vendor
 
-    /// Offers a further service.
+    /// Adds a service.
     @MessagePattern(cmd: "add-service", errors: [.vendorNotFound, .vendorNotActive, .limitReached])
     func addService(_ request: AddService) async throws -> OfferedService
 
-    /// Changes a service: what is absent stays.
+    /// Changes a service. Absent members keep their values.
     @MessagePattern(cmd: "update-service", errors: [.vendorNotFound, .vendorNotActive, .serviceNotFound])
     func updateService(_ request: UpdateService) async throws -> OfferedService
 
-    /// Sets a vendor's status, as an admin may.
+    /// Sets the status of a vendor, for an admin.
     @MessagePattern(cmd: "set-vendor-status", errors: [.vendorNotFound, .invalidTransition])
     func setVendorStatus(_ request: SetVendorStatus) async throws -> Vendor
 
-    /// Enters a booking in the vendor's agenda.
+    /// Adds a booking to the vendor's agenda.
     @EventPattern("booking.created")
     func bookingCreated(_ event: BookingCreatedEvent) async throws
 
-    /// Keeps the agenda up to date.
+    /// Updates the status of a booking in the agenda.
     @EventPattern("booking.status-changed")
     func bookingStatusChanged(_ event: BookingStatusChangedEvent) async throws
 
-    /// Ends the vendor of an account that is gone, and makes none for it any more.
+    /// Sets the vendor of a deleted account to `inactive`, and creates no vendor for that account.
     @EventPattern("user.deleted")
     func userDeleted(_ event: UserDeletedEvent) async throws
 }
 
-/// What a vendor offers.
+/// The kind of a vendor.
 @Message
 public enum VendorType: String, CaseIterable {
     case veterinary, grooming, boarding, daycare, training, walking
 }
 
-/// Where a vendor is in its life; only an active one can be booked.
+/// The status of a vendor. Only an active vendor can be booked.
 @Message
 public enum VendorStatus: String, CaseIterable {
     case pendingApproval = "pending_approval"
     case active, rejected, suspended, inactive
 
-    /// Whether an admin may set `next` now.
+    /// Returns whether an admin may set `next` now.
     public func canBecome(_ next: VendorStatus) -> Bool {
         switch (self, next) {
         case (.pendingApproval, .active), (.pendingApproval, .rejected), (.active, .suspended), (.suspended, .active),
@@ -91,7 +93,7 @@ public struct Vendor: Hashable {
     public var userId: Int
     public var businessName: String
     public var type: VendorType
-    /// The address that customers are told; nil when the vendor gave none of its own.
+    /// The address that customers see. Nil when the vendor has given none.
     @PII(.email) public var email: String?
     @PII(.phone) public var phone: String?
     @PII(.address) public var address: String?
@@ -106,7 +108,7 @@ public struct Vendor: Hashable {
     public var hours: [OpeningHours]
 }
 
-/// Something that can be booked.
+/// A service that customers can book.
 @Message
 public struct OfferedService: Hashable {
     public var id: Int
@@ -115,7 +117,7 @@ public struct OfferedService: Hashable {
     public var durationMinutes: Int
     public var price: Money
     public var species: [Species]
-    /// Time needed after each booking before the next.
+    /// The time between a booking and the next one at the same place.
     public var bufferMinutes: Int
     public var active: Bool
 }
@@ -186,8 +188,8 @@ public struct VendorPage {
     public var next: Int?
 }
 
-/// Asks for a day by the vendor's calendar, or for the day on which an instant falls there: a caller that knows only the
-/// instant does not know the vendor's time zone yet.
+/// Asks for a day in the vendor's time zone: `date`, or the day of the instant `at`. A caller with an instant does not
+/// need to know the vendor's time zone.
 @Message
 public struct GetVendorAvailability {
     @InRange(ID.range) public var vendorId: Int
@@ -229,7 +231,7 @@ public struct UpdateVendor {
     @InRange(1...730) public var horizonDays: Int?
 }
 
-/// Replaces the weekly hours, and the special days when they are given.
+/// The new weekly hours, and optionally the new special days.
 @Message
 public struct SetVendorHours {
     @InRange(ID.range) public var vendorId: Int
@@ -237,7 +239,7 @@ public struct SetVendorHours {
     @Items(0...366) public var specialDays: [SpecialDay]?
 }
 
-/// A date that differs from its weekday: closed, or with hours of its own.
+/// A date whose hours differ from those of its weekday: closed, or with its own hours.
 @Message
 public struct SpecialDay: Hashable {
     public var date: LocalDate

@@ -1,10 +1,10 @@
 public import Rookery
 
-/// What may be done with a vendor, as far as its status decides.
+/// The operations on a vendor that its status allows or forbids.
 public enum VendorOperation: String, Sendable, CaseIterable {
     /// Any client may see it. Owner and admins always do.
     case show
-    /// New bookings.
+    /// Accept new bookings.
     case takeBookings
     /// Confirm a booking, or start it.
     case confirmBookings
@@ -12,14 +12,14 @@ public enum VendorOperation: String, Sendable, CaseIterable {
     case concludeBookings
     /// Offer products, and reserve them.
     case sell
-    /// Correct what is on the shelf.
+    /// Correct the stock of products.
     case keepStock
-    /// Change particulars, opening hours and services.
+    /// Change details, opening hours and services.
     case edit
 }
 
 extension VendorStatus {
-    /// Whether a vendor in this state allows an operation, for any account that asks for it.
+    /// Returns whether a vendor in this state allows an operation, whichever account performs it.
     public func allows(_ operation: VendorOperation) -> Bool {
         switch self {
         case .active: true
@@ -33,13 +33,13 @@ extension VendorStatus {
             case .show, .concludeBookings: true
             case .takeBookings, .confirmBookings, .sell, .keepStock, .edit: false
             }
-        // Hidden; what it will need once it is approved can be prepared.
+        // The vendor is hidden, but its owner can prepare it for the time after the approval.
         case .pendingApproval: operation == .edit
         case .rejected: false
         }
     }
 
-    /// Throws `VENDOR_NOT_ACTIVE`, which names the state, unless it allows the operation.
+    /// Throws `VENDOR_NOT_ACTIVE` with the status in its details, unless the status allows the operation.
     public func require(_ operation: VendorOperation) throws(RemoteError) {
         guard !allows(operation) else { return }
         throw RemoteError(

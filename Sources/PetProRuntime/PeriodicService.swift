@@ -1,7 +1,7 @@
 public import Logging
 public import ServiceLifecycle
 
-/// Does something again and again, such as taking back what has expired.
+/// Runs work periodically, such as releasing expired reservations.
 public struct PeriodicService: Service {
     private let name: String
     private let interval: Duration
@@ -9,7 +9,8 @@ public struct PeriodicService: Service {
     private let logger: Logger
     private let work: @Sendable () async throws -> Void
 
-    /// Names the work, and says how long to wait after each time. A failure is logged, and the work done again.
+    /// Makes a service that runs `work`, waits for `interval`, and repeats. It logs a failed run under `name`, and
+    /// continues.
     public init(
         _ name: String, every interval: Duration, clock: any Clock<Duration> = ContinuousClock(), logger: Logger,
         _ work: @escaping @Sendable () async throws -> Void
@@ -21,7 +22,7 @@ public struct PeriodicService: Service {
         self.work = work
     }
 
-    /// Works until graceful shutdown or cancellation.
+    /// Runs the work until graceful shutdown or cancellation. Both cancel a run under way.
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
@@ -30,7 +31,7 @@ public struct PeriodicService: Service {
                 } catch {
                     logger.warning("periodic work failed", metadata: ["work": "\(name)", "error": "\(error)"])
                 }
-                // Ended early only by cancellation, which the loop sees.
+                // Only cancellation ends the sleep early, and the loop checks for it.
                 try? await clock.sleep(for: interval)
             }
         }

@@ -7,14 +7,14 @@ import Darwin
 #endif
 public import Rookery
 
-/// Where a service gets the time and its random names, so that a test can say what they are.
+/// The source of a service's time and random names, so that a test can replace them.
 public struct ServiceEnvironment: Sendable {
-    /// The time.
+    /// Returns the current time.
     public var now: @Sendable () -> Instant
-    /// A name that was never given before: for events, references and tokens.
+    /// Returns a new unique name, for events, references and tokens.
     public var uniqueID: @Sendable () -> String
 
-    /// The real time, and random names.
+    /// Makes an environment. By default, it has the system's time and random names.
     public init(
         now: @escaping @Sendable () -> Instant = Instant.current,
         uniqueID: @escaping @Sendable () -> String = ServiceEnvironment.randomID
@@ -23,7 +23,7 @@ public struct ServiceEnvironment: Sendable {
         self.uniqueID = uniqueID
     }
 
-    /// 128 random bits in hexadecimal, which cannot be guessed.
+    /// Returns 128 random bits in hexadecimal, which cannot be guessed.
     public static func randomID() -> String { hex(.random(in: .min ... .max), .random(in: .min ... .max)) }
 
     private static func hex(_ high: UInt64, _ low: UInt64) -> String {
@@ -40,7 +40,7 @@ public struct ServiceEnvironment: Sendable {
 }
 
 extension Instant {
-    /// The time of the system's clock.
+    /// Returns the time of the system's clock.
     public static func current() -> Instant {
         let (seconds, attoseconds) = Duration.sinceEpoch.components
         return Instant(milliseconds: seconds * 1000 + attoseconds / 1_000_000_000_000_000)

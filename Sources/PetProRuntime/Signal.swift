@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Wakes the task that waits: any number of signals before it looks count as one.
+/// Wakes tasks that wait. Several signals before a task waits count as one.
 public final class Signal: Sendable {
     private struct State {
         var isSet = false
@@ -9,7 +9,7 @@ public final class Signal: Sendable {
     }
     private let state = Mutex(State())
 
-    /// Wakes all tasks that wait, or else the next one that does.
+    /// Wakes all tasks that wait. If none waits, the next ``wait()`` returns at once.
     public func send() {
         let waiting = state.withLock { state in
             let waiting = Array(state.waiting.values)
@@ -43,11 +43,11 @@ public final class Signal: Sendable {
         }
     }
 
-    /// Returns after a signal, or after `timeout` of `clock`, or when the task is cancelled.
+    /// Returns after a signal, after `timeout` on `clock`, or when the task is cancelled.
     public func wait(atMost timeout: Duration, clock: any Clock<Duration>) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.wait() }
-            // Ended early only by cancellation, which ends the wait as well.
+            // Only cancellation ends the sleep early, and it ends the wait as well.
             group.addTask { try? await clock.sleep(for: timeout) }
             await group.next()
             group.cancelAll()

@@ -1,10 +1,11 @@
-/// The conditions of a query that is asked in several ways: only those that apply are in its text, so that each way finds
-/// its rows by an index. All must hold.
+/// Builds the `WHERE` clause of a query with optional conditions, joined by `AND`.
+///
+/// The text has only the conditions with a value, so that each variant of the query can use an index.
 public struct Conditions {
     private var texts: [String] = []
     private var values: [any SQLConvertible] = []
 
-    /// None yet: every row.
+    /// Makes an empty list of conditions, which matches every row.
     public init() {}
 
     /// Adds a condition with one `?`, such as `id > ?`, unless its value is nil.
@@ -14,9 +15,9 @@ public struct Conditions {
         values.append(value)
     }
 
-    /// `WHERE` with the conditions, or nothing.
+    /// `WHERE` with the conditions, or an empty text without conditions.
     public var sql: String { texts.isEmpty ? "" : "WHERE " + texts.joined(separator: " AND ") }
 
-    /// The values of the conditions, in their order, and those that come after them in the statement.
+    /// Returns the values of the conditions in their order, followed by `others`.
     public func values(and others: any SQLConvertible...) -> [any SQLConvertible] { values + others }
 }

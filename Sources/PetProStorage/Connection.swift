@@ -1,23 +1,24 @@
 import GRDB
 import GRDBSQLite
 
-/// One connection to a database, with its statements, each prepared once. Confined to one thread at a time.
+/// One connection to a database, which prepares each statement once. Confined to one thread at a time.
 final class Connection {
     private let database: GRDB.Database
     private var statements: [String: GRDB.Statement] = [:]
-    /// Statements that are kept prepared. There are fewer, unless their texts are made anew each time.
+    /// The most prepared statements that a connection keeps. Then it drops all of them. Only generated texts reach the
+    /// limit.
     private static let statementLimit = 512
 
     init(_ database: GRDB.Database) { self.database = database }
 
-    /// The texts of the statements that were prepared.
+    /// The texts of the prepared statements.
     var prepared: [String] { Array(statements.keys) }
 
-    /// Whether a transaction has begun and not ended. SQLite ends one by itself when it can do nothing else, for example
-    /// when the disk is full.
+    /// Whether a transaction is open. SQLite itself ends a transaction after some errors, for example when the disk is
+    /// full.
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
-    /// Rows that the last statement changed.
+    /// The number of rows that the last statement changed.
     var changes: Int { Int(sqlite3_changes(handle)) }
 
     /// The id of the row that was inserted last.
@@ -36,7 +37,7 @@ final class Connection {
     /// Runs a statement without values.
     func execute(_ sql: String) throws { try perform(sql, []) { try $0.finish() } }
 
-    /// Binds values to a statement and has `body` step through it. Throws `DatabaseError`.
+    /// Binds values to a statement, through which `body` steps. Throws `DatabaseError`, and what `body` throws.
     func perform<Value>(
         _ sql: String, _ values: [any SQLConvertible], _ body: (borrowing Statement) throws -> Value
     ) throws -> Value {

@@ -3,30 +3,31 @@ import GRDB
 import Rookery
 public import PetProRuntime
 
-/// One service's database. Statements use `?` for arguments.
+/// The SQLite database of one service. Statements use `?` for arguments.
 ///
-/// Reads and writes run on the database's own threads, never on an event loop. A write transaction sees no other write between
-/// its first read and its commit. Writes that come while another one is committed share the next commit.
+/// Reads and writes run on the database's own threads, never on an event loop. A write transaction sees no other write
+/// between its first read and its commit. Writes that arrive during a commit share the next commit (group commit).
 public final class Database: Sendable {
     private let readers: DatabaseThreads
     private let writer: DatabaseThreads
-    /// Told after each commit that published events.
+    /// Sent after each commit that published events.
     public let outboxSignal: Signal
 
-    /// Opens, and makes if need be, the database in a file, and brings its schema up to date. Only the owner of the process
-    /// may read the file.
+    /// Opens the database in a file, and migrates its schema. Creates the file if it does not exist. Only the user of
+    /// the process may read the file.
     ///
-    /// - Throws: ``SchemaTooNew``, or what SQLite says, for example when the file is no database.
+    /// - Throws: ``SchemaTooNew``, ``PrivateFiles/NotPrivate``, or the error of SQLite, for example when the file is
+    ///   not a database.
     public convenience init(path: String, migrations: [Migration]) throws {
         try PrivateFiles.prepare(file: path)
         var configuration = Self.configuration
         configuration.journalMode = .wal
         let writer = try DatabaseQueue(path: path, configuration: configuration)
-        // GRDB sets NORMAL when it turns the write-ahead log on, after whatever a configuration prepared. With FULL a
-        // commit that was acknowledged survives a power cut, not only a killed process.
+        // GRDB sets NORMAL when it enables the write-ahead log, after the configuration's own preparation. With FULL,
+        // an acknowledged commit survives a power cut, not only a killed process.
         try writer.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
         if try Self.migrate(writer, migrations) {
-            // What a migration overwrote is to go from the log of changes, too.
+            // Removes from the write-ahead log, too, what a migration overwrote.
             try writer.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
         }
         var reading = Self.configuration
@@ -35,21 +36,22 @@ public final class Database: Sendable {
         self.init(writer, readers: readers)
     }
 
-    /// Opens a database that is there to look into it, whatever version of the program wrote it: nothing can be changed.
+    /// Opens an existing database read-only, without a migration. Any version of the program may have written it.
+    /// Throws the error of SQLite.
     public convenience init(inspecting path: String) throws {
         var configuration = Self.configuration
         configuration.readonly = true
         self.init(try DatabaseQueue(path: path, configuration: configuration), readers: [])
     }
 
-    /// A database in memory, gone with this object.
+    /// Makes a database in memory, which is released with this object.
     public convenience init(inMemory migrations: [Migration]) throws {
         let connection = try DatabaseQueue(configuration: Self.configuration)
         _ = try Self.migrate(connection, migrations)
         self.init(connection, readers: [])
     }
 
-    /// Without readers the writer reads, too.
+    /// Without `readers`, the thread that writes also reads.
     private init(_ writer: DatabaseQueue, readers: [DatabaseQueue]) {
         let signal = Signal()
         outboxSignal = signal
@@ -57,7 +59,7 @@ public final class Database: Sendable {
         self.readers = readers.isEmpty ? self.writer : DatabaseThreads("db-read", readers)
     }
 
-    /// Brings a schema up to date; false when it was. Throws ``SchemaTooNew``.
+    /// Migrates a schema. Returns false when it was up to date. Throws ``SchemaTooNew``.
     private static func migrate(_ database: DatabaseQueue, _ migrations: [Migration]) throws -> Bool {
         var migrator = DatabaseMigrator()
         for migration in Migration.common + migrations {
@@ -69,20 +71,20 @@ public final class Database: Sendable {
         do {
             try migrator.migrate(database)
         } catch {
-            // Another instance may have done the same step at the same moment; then there is nothing left to do.
+            // Another instance may have run the same step at the same moment. Then the second try finds nothing to do.
             try migrator.migrate(database)
         }
         return isChanged
     }
 
-    /// A database that a newer version of the program has changed.
+    /// A newer version of the program has migrated the database.
     public struct SchemaTooNew: Error, CustomStringConvertible {
-        /// Says so.
+        /// The message for the operator.
         public let description = "it was written by a newer version of petpro; use that one"
     }
 
-    /// How long a statement waits for another process that writes. Well below the time that calls have, so that a caller
-    /// is told to come again while it still listens. 2 s.
+    /// How long a statement waits for another process that writes: 2 s. That is well below the deadlines of calls, so a
+    /// caller gets the refusal before its deadline.
     private static let busyTimeout = 2.0
 
     private static let readerCount = max(2, min(4, ProcessInfo.processInfo.activeProcessorCount))
@@ -92,25 +94,28 @@ public final class Database: Sendable {
         configuration.foreignKeysEnabled = true
         // Another process of the same service may be writing.
         configuration.busyMode = .timeout(busyTimeout)
-        // What is deleted is overwritten.
+        // SQLite overwrites deleted content.
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA secure_delete = ON") }
         return configuration
     }
 
-    /// Reads from one consistent state. Throws `OVERLOADED` when another process keeps the database locked, or when too many
-    /// jobs wait for it.
+    /// Runs `body` in a read transaction, which sees one consistent state.
+    ///
+    /// Throws what `body` throws, and `OVERLOADED` when another process keeps the database locked or too many jobs
+    /// wait. `body` may run more than once. Cancelling the task does not stop it.
     public func read<Result: Sendable>(
         _ body: @Sendable @escaping (Transaction) throws -> Result
     ) async throws -> Result {
         try await readers.perform(.read, body)
     }
 
-    /// Reads and writes in one transaction; throwing rolls it back. Throws `OVERLOADED` when another process keeps the
-    /// database locked, or when too many jobs wait for it, and `DEADLINE_EXCEEDED` when the message that is handled has no
-    /// time left as it begins.
+    /// Runs `body` in a write transaction, and returns after the commit. If `body` throws, its changes are rolled back.
     ///
-    /// Returns, or throws, after the commit. `body` may run more than once, when a commit that it shared with others failed;
-    /// only what it does last has an effect. Cancelling the task does not keep it from running.
+    /// Throws what `body` throws, and `OVERLOADED` when another process keeps the database locked or too many jobs
+    /// wait. Throws `DEADLINE_EXCEEDED` when the deadline of the current message has passed before `body` begins.
+    ///
+    /// `body` may run more than once, when a shared commit failed. Only its last run has an effect. Cancelling the task
+    /// does not stop it.
     @discardableResult
     public func write<Result: Sendable>(
         _ body: @Sendable @escaping (Transaction) throws -> Result
@@ -118,11 +123,11 @@ public final class Database: Sendable {
         try await writer.perform(.write, body)
     }
 
-    /// How SQLite would find the rows of a query.
+    /// Returns SQLite's plan of a query.
     package func plan(_ sql: String, _ values: [any SQLConvertible]) async throws -> String {
         try await read { transaction in
             try transaction.rows("EXPLAIN QUERY PLAN " + sql, values) { row in
-                // Its columns are id, parent, an unused one, and what it does.
+                // The columns are id, parent, an unused one, and the detail.
                 for _ in 0..<3 { _ = try row.int() }
                 return try row.text()
             }.joined(separator: "; ")
@@ -132,18 +137,19 @@ public final class Database: Sendable {
     /// The texts of the statements that have run.
     package var statements: Set<String> { readers.prepared.union(writer.prepared) }
 
-    /// Whether a table has no rows. A service that starts beside others asks first, and so need not wait for a writer.
+    /// Returns whether a table has no rows. It only reads, so a starting instance need not wait for the writes of
+    /// others.
     public func isEmpty(_ table: String) async throws -> Bool {
         try await read { try !$0.exists("SELECT 1 FROM \(table) LIMIT 1") }
     }
 
-    /// Writes the log of changes into the database file, so that bytes which were overwritten there are gone from the log
-    /// too. Does what it can while others read.
+    /// Moves the write-ahead log into the database file and empties it, so that overwritten bytes disappear from the
+    /// log too. While others read, it moves only a part.
     public func checkpoint() async throws {
         _ = try await writer.perform(.bare) { try $0.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
     }
 
-    /// Closes the files. Nothing may be under way.
+    /// Closes the files. No read or write may be under way.
     public func close() throws {
         if readers !== writer { try readers.close() }
         try writer.close()

@@ -1,22 +1,23 @@
 import Rookery
 
-/// A closure that waits for its turn in a database.
+/// A closure that waits for a thread of a database.
 class DatabaseJob: @unchecked Sendable {
-    // Handed from its caller to the database's thread and back; what changes is only touched by the thread.
+    // Sendable, unchecked: a job passes from its caller to the database's thread and back. Only that thread touches its
+    // mutable state.
 
     private let source: (any MessageContextSource)?
-    /// The executor of the loop that its caller waits on; nil when that waits elsewhere.
+    /// The executor of the event loop on which the caller waits. Nil when the caller waits elsewhere.
     let executor: LoopExecutor?
-    /// What kind of transaction the closure runs in.
+    /// The kind of transaction in which the closure runs.
     let access: Access
 
     /// Kinds of transactions.
     enum Access: Sendable {
-        /// Sees one consistent state.
+        /// A read transaction, which sees one consistent state.
         case read
-        /// Changes it.
+        /// A write transaction.
         case write
-        /// None at all.
+        /// No transaction.
         case bare
     }
 
@@ -26,17 +27,17 @@ class DatabaseJob: @unchecked Sendable {
         self.executor = executor
     }
 
-    /// Throws `DEADLINE_EXCEEDED` when it writes, and the message that it belongs to has no time left.
+    /// Throws `DEADLINE_EXCEEDED` for a write after the deadline of its message.
     func checkDeadline() throws {
         if access == .write { try source?.messageContext.checkDeadline() }
     }
 
-    /// Runs the closure and keeps what it gives; it may run again. Throws what the closure throws.
+    /// Runs the closure and keeps its result. The job may run again. Throws what the closure throws.
     func run(_ transaction: Transaction) throws {}
 
-    /// It will throw that to its caller, unless it runs again.
+    /// Keeps the error for the caller, unless the job runs again.
     func failed(_ error: any Error) {}
 
-    /// Answers its caller, once. What the caller does then runs elsewhere.
+    /// Resumes the caller. Call it once. The caller continues on its own executor.
     func finish() {}
 }

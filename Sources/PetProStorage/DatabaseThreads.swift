@@ -3,15 +3,15 @@ import GRDB
 import NIOCore
 import Rookery
 
-/// The threads of a database that read, or the one that writes: each with a connection of its own.
+/// The reading threads of a database, or its one writing thread. Each thread has its own connection.
 final class DatabaseThreads: Sendable {
     private let jobs: JobQueue
     private let connections: [DatabaseQueue]
     private let known: [Known]
-    /// By the positions of the event loops.
+    /// One for each event loop, by the loop's position.
     private let outboxes: [JobOutbox]
 
-    /// The connection of a thread, once it has made one. Only touched within its queue.
+    /// The connection of a thread, made on first use. Only touched within the thread's queue.
     private final class Known: @unchecked Sendable {
         var connection: Connection?
 
@@ -23,10 +23,10 @@ final class DatabaseThreads: Sendable {
         }
     }
 
-    /// Jobs that wait for their turn; further ones are refused.
+    /// The most jobs that wait. Further ones are refused.
     private static let waiting = 8192
 
-    /// A thread for each connection. `onPublished` is called after a commit that published events.
+    /// Starts a thread for each connection. The thread calls `onPublished` after a commit that published events.
     init(
         _ name: String, _ connections: [DatabaseQueue], onPublished: @escaping @Sendable () -> Void = {}
     ) {
@@ -42,10 +42,11 @@ final class DatabaseThreads: Sendable {
 
     deinit { jobs.close() }
 
-    /// Jobs that share a transaction.
+    /// The most jobs that share a transaction.
     private static let batch = 64
-    /// When a transaction has taken so long, no more jobs join it: what writes shares a sync of the disk, what reads shares
-    /// little, and is answered when all are done. 10 ms and 250 µs.
+    /// Returns whether a transaction is too long for more jobs to join: over 10 ms for writes, over 250 µs for reads.
+    ///
+    /// Writes share one sync of the disk. Reads share little, and each waits until all are done.
     private static func isLong(_ time: Duration, _ access: DatabaseJob.Access) -> Bool {
         time > (access == .write ? .milliseconds(10) : .microseconds(250))
     }
@@ -55,7 +56,7 @@ final class DatabaseThreads: Sendable {
     ) {
         while let taken = jobs.next(atMost: batch) {
             let began = ContinuousClock.now
-            // The queue is always free: only this thread asks for it, and does what it is asked for here.
+            // The queue is free, because in operation only this thread uses it. The closure runs on this thread.
             let outcome = queue.inDatabase { database in
                 SharedTransaction(connection: known.connection(of: database)) {
                     isLong(began.duration(to: .now), $0)
@@ -67,8 +68,11 @@ final class DatabaseThreads: Sendable {
         }
     }
 
-    /// Has callers go on: those on an event loop there, all together, so that it is woken once. What was read waits until the loop
-    /// has done with what was read before: else a few who read much would fill the loop's queue for all others.
+    /// Resumes the callers of finished jobs.
+    ///
+    /// The callers on one event loop are resumed together, so that the loop wakes up once. After reads, the thread
+    /// waits until the loop has run these callers. Otherwise a few callers that read much would fill the loop's queue
+    /// for all others.
     private static func finish(_ jobs: [DatabaseJob]) {
         var rest = jobs[...]
         while let first = rest.first {
@@ -90,13 +94,15 @@ final class DatabaseThreads: Sendable {
                     executor.endBurst()
                 }
             }
-            // A loop that is held up by a handler should not hold up the reads of others as well.
+            // A loop that is blocked by a handler delays the reads of others for at most 20 ms.
             _ = isDone?.wait(timeout: .now() + .milliseconds(20))
         }
     }
 
-    /// Has a closure run when its turn comes, and gives its result. Throws what it throws, and `OVERLOADED` when another
-    /// process keeps the database locked, or when there is no room for another job.
+    /// Queues a closure, and returns its result once it has run.
+    ///
+    /// Throws what the closure throws, and `OVERLOADED` when another process keeps the database locked or the queue is
+    /// full.
     func perform<Result: Sendable>(
         _ access: DatabaseJob.Access, _ body: @Sendable @escaping (Transaction) throws -> Result
     ) async throws -> Result {
@@ -115,14 +121,14 @@ final class DatabaseThreads: Sendable {
         }
     }
 
-    /// The texts of the statements that were prepared.
+    /// The texts of the prepared statements.
     var prepared: Set<String> {
         zip(connections, known).reduce(into: []) { found, connection in
             found.formUnion(connection.0.inDatabase { _ in connection.1.connection?.prepared ?? [] })
         }
     }
 
-    /// Takes no more jobs, and closes the connections. Nothing may be under way.
+    /// Refuses further jobs, and closes the connections. No job may be under way.
     func close() throws {
         jobs.close()
         for (queue, known) in zip(connections, known) {
@@ -133,7 +139,7 @@ final class DatabaseThreads: Sendable {
 }
 
 extension RemoteError {
-    /// A lock that another process holds, and a queue that is full, are load and no fault: nothing was done, and the caller may
-    /// come again.
+    /// The refusal when another process holds the lock, or when the queue is full. Nothing was done, so the caller may
+    /// retry.
     static let databaseBusy = RemoteError(.overloaded, "The database is busy.", details: ["retryAfterMs": 200])
 }

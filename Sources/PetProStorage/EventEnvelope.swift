@@ -1,7 +1,7 @@
 import PetProContracts
 import Rookery
 
-/// An event as subscribers are sent it.
+/// An event in the form that subscribers receive.
 @Message
 struct EventEnvelope {
     var eventId: String

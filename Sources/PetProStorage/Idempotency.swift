@@ -2,7 +2,7 @@ import Crypto
 import PetProContracts
 public import Rookery
 
-/// A caller's promise that two requests with one key are one.
+/// The key of a request. Requests with the same scope and key count as one request.
 public struct IdempotencyKey: Sendable {
     /// How long replies are kept: 24 hours.
     public static let lifetime: Duration = .seconds(24 * 3600)
@@ -11,14 +11,14 @@ public struct IdempotencyKey: Sendable {
     private let key: String
     private let digest: String
 
-    /// A key within a scope, such as a user, for a request of which `body` is the text.
+    /// Makes a key within a scope, such as one user. `body` is the text of the request.
     public init(scope: String, key: String, body: String) {
         self.scope = scope
         self.key = key
         digest = Self.digest(body)
     }
 
-    /// A digest of a request's text.
+    /// Returns the SHA-256 of a text, in hexadecimal.
     public static func digest(_ text: String) -> String {
         SHA256.hash(data: Array(text.utf8)).map { byte in
             let hex = String(byte, radix: 16)
@@ -26,7 +26,7 @@ public struct IdempotencyKey: Sendable {
         }.joined()
     }
 
-    /// The reply kept for this key, if there is one. Throws `KEY_REUSED` when it belongs to another request.
+    /// Returns the reply stored for this key, or nil. Throws `KEY_REUSED` when the reply belongs to another request.
     public func reply<Reply: MessageValue>(in transaction: Transaction, at now: Instant) throws -> Reply? {
         try transaction.row(
             "SELECT digest, reply FROM idempotency WHERE scope = ? AND key = ? AND created_at > ?", scope, key,
@@ -39,12 +39,12 @@ public struct IdempotencyKey: Sendable {
         }
     }
 
-    /// Forgets the replies of a scope: they may hold what a person has asked to be forgotten.
+    /// Deletes the replies of a scope, because they may hold the personal data of a deleted account.
     public static func forget(scope: String, in transaction: Transaction) throws {
         try transaction.execute("DELETE FROM idempotency WHERE scope = ?", scope)
     }
 
-    /// Forgets replies that have been kept long enough, and events that were delivered as long ago.
+    /// Deletes the replies that were stored, and the events that were delivered, more than ``lifetime`` ago.
     public static func forgetOld(in database: Database, at now: Instant) async throws {
         let limit = now - lifetime
         try await database.write { transaction in
@@ -53,9 +53,9 @@ public struct IdempotencyKey: Sendable {
         }
     }
 
-    /// Keeps a reply, in the transaction of its effect.
+    /// Stores a reply. Call it in the transaction of the request's effect.
     public func keep(_ reply: some MessageValue, in transaction: Transaction, at now: Instant) throws {
-        // A key whose reply has been kept for a day is free again.
+        // Replaces the reply of a key that is older than `lifetime`: such a key is free again.
         try transaction.execute(
             "INSERT OR REPLACE INTO idempotency (scope, key, digest, reply, created_at) VALUES (?, ?, ?, ?, ?)",
             scope, key, digest, reply.json, now)

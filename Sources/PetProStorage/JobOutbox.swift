@@ -1,7 +1,7 @@
 import Rookery
 
-/// The jobs that one event loop has for a queue: handed over all together when what the loop is at is done, so that a thread is
-/// woken once for all of them. Confined to the loop.
+/// Collects the jobs of one event loop, and adds them to the queue together when the loop settles. So one wake-up of a
+/// thread serves all of them. Confined to the loop.
 final class JobOutbox: LoopSettling, @unchecked Sendable {
     private let queue: JobQueue
     private let executor: LoopExecutor

@@ -2,37 +2,38 @@ import Foundation
 import NIOCore
 import Rookery
 
-/// Jobs for the threads of a database, first in, first out. Bounded.
+/// A bounded queue of jobs for the threads of a database: first in, first out.
 final class JobQueue: @unchecked Sendable {
-    // Everything that changes is guarded by the condition's lock.
+    // Sendable, unchecked: the condition's lock guards all mutable state.
 
     private let condition = NSCondition()
     private let limit: Int
     private var jobs: CircularBuffer<DatabaseJob> = []
     private var threads = 0
     private var sleeping = 0
-    /// Sleeping threads that were told to wake up and have not yet.
+    /// Sleeping threads that were signaled and have not woken up yet.
     private var woken = 0
     private var isClosed = false
-    /// When jobs were last taken.
+    /// When a thread last took jobs.
     private var takenAt = NIODeadline.now()
 
-    /// A queue for so many jobs that wait.
+    /// Makes a queue of at most `limit` waiting jobs.
     init(limit: Int) { self.limit = limit }
 
-    /// Jobs for each thread that is awake before another one is woken: a few are done sooner than a thread wakes up.
+    /// How many jobs wait per awake thread before another thread is woken. A few jobs finish sooner than a thread wakes
+    /// up.
     private static let jobsPerThread = 8
-    /// A thread that has been at its jobs for longer than this is one that others should not wait for. 2 ms.
+    /// When no thread has taken jobs for this long, the awake threads are busy, and another one is woken. 2 ms.
     private static let longRun = TimeAmount.milliseconds(2)
 
-    /// Adds jobs. Those for which there is no room are answered with `OVERLOADED`, as are all when the queue is closed.
+    /// Adds jobs. Jobs without room fail with `OVERLOADED`. When the queue is closed, all of them do.
     func add(_ new: [DatabaseJob]) {
         condition.lock()
         let taken = isClosed ? 0 : min(new.count, limit - jobs.count)
         jobs.append(contentsOf: new.prefix(taken))
         let isNeeded = wakes()
         condition.unlock()
-        // Outside of the lock, which the thread that is woken takes first.
+        // Outside the lock, because the woken thread takes the lock first.
         if isNeeded { condition.signal() }
         for job in new.dropFirst(taken) {
             job.failed(RemoteError.databaseBusy)
@@ -40,7 +41,7 @@ final class JobQueue: @unchecked Sendable {
         }
     }
 
-    /// Whether another thread is to be woken.
+    /// Returns whether to wake another thread, and counts it as woken.
     private func wakes() -> Bool {
         guard !jobs.isEmpty, sleeping > woken else { return false }
         let awake = threads - sleeping + woken
@@ -51,7 +52,7 @@ final class JobQueue: @unchecked Sendable {
         return true
     }
 
-    /// The next jobs, at most so many; waits for one. Nil when the queue is closed and empty.
+    /// Takes the next jobs, at most `count`. Blocks until there is one. Returns nil when the queue is closed and empty.
     func next(atMost count: Int) -> [DatabaseJob]? {
         condition.lock()
         defer { condition.unlock() }
@@ -68,14 +69,14 @@ final class JobQueue: @unchecked Sendable {
         return taken
     }
 
-    /// Puts jobs back that were taken and not begun: they are next.
+    /// Puts jobs that were taken but not begun back at the front.
     func putBack(_ jobs: some BidirectionalCollection<DatabaseJob>) {
         condition.lock()
         defer { condition.unlock() }
         for job in jobs.reversed() { self.jobs.prepend(job) }
     }
 
-    /// Has a thread take jobs from here until the queue is closed.
+    /// Starts a thread. `body` takes jobs until the queue is closed.
     func start(_ name: String, _ body: @Sendable @escaping () -> Void) {
         condition.lock()
         threads += 1
@@ -85,7 +86,7 @@ final class JobQueue: @unchecked Sendable {
         thread.start()
     }
 
-    /// Takes no more jobs; those that wait are still run.
+    /// Refuses further jobs. Waiting jobs still run.
     func close() {
         condition.lock()
         defer { condition.unlock() }

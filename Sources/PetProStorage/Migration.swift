@@ -1,17 +1,17 @@
-/// A step of a schema. Once released it never changes; later steps change what it made.
+/// A step of a schema. A released step never changes. Later steps change what it made.
 public struct Migration: Sendable {
     /// The step's name, unique within a database.
     public let name: String
-    /// Its statements.
+    /// The SQL statements of the step.
     public let sql: String
 
-    /// Names a step.
+    /// Makes a step with a name and its statements.
     public init(_ name: String, _ sql: String) {
         self.name = name
         self.sql = sql
     }
 
-    /// What every service's database has: events to deliver, events received, and replies kept by idempotency key.
+    /// The steps of every service's database: events to deliver, received events, and replies by idempotency key.
     static let common = [
         Migration(
             "common-1",
@@ -41,7 +41,8 @@ public struct Migration: Sendable {
                 PRIMARY KEY (scope, key)
             );
             """),
-        // Which instance of the service delivers its events: one at a time, or their order would be lost.
+        // The lease of the instance that delivers events. Only one instance delivers at a time, to keep the order of
+        // events.
         Migration(
             "common-2",
             """
@@ -52,7 +53,7 @@ public struct Migration: Sendable {
             );
             CREATE INDEX idempotency_age ON idempotency (created_at);
             """),
-        // Whose data it is. What was there before is looked at by each service, which knows its demo data.
+        // The kind of the data. Each service marks an existing database itself, because it recognizes its demo data.
         Migration(
             "common-3",
             """
@@ -61,7 +62,7 @@ public struct Migration: Sendable {
                 kind TEXT NOT NULL CHECK (kind IN ('demo', 'live'))
             );
             """),
-        // What an event is about: the order of events is that of one aggregate. Those from before keep the order of all.
+        // The aggregate of an event, within which events keep their order. Events without one keep the order of all.
         Migration(
             "common-4",
             """

@@ -5,8 +5,10 @@ public import ServiceLifecycle
 public import PetProRuntime
 
 extension Transaction {
-    /// Publishes an event with this transaction: if it commits, every subscriber is told, at least once, and of the events
-    /// about one aggregate, such as `booking-12`, in the order of their commits.
+    /// Publishes an event if this transaction commits.
+    ///
+    /// Every subscriber receives the event at least once. Events about one aggregate, such as `booking-12`, are sent in
+    /// the order of their commits. `id` is the event's unique id, by which subscribers recognize repetitions.
     public func publish(
         _ type: EventType, _ data: some MessageValue, about aggregate: String, at now: Instant, id: String
     ) throws {
@@ -23,16 +25,21 @@ extension Transaction {
         }
     }
 
-    /// Whether an event comes for the first time; from then on it has. Call it in the transaction of the event's effect.
+    /// Records a received event. Returns false when the event was received before. Call it in the transaction of the
+    /// event's effect.
     public func isFirst(eventId: String, at now: Instant) throws -> Bool {
         try execute("INSERT OR IGNORE INTO inbox (event_id, received_at) VALUES (?, ?)", eventId, now) == 1
     }
 }
 
-/// Delivers the events in a database's outbox: as requests, so that each is acknowledged, and again until it is.
+/// Delivers the events in a database's outbox as requests, and repeats each one until its subscriber acknowledges it.
 ///
-/// To each subscriber the events about one aggregate in the order of their commits, unless one fails: later ones do not wait for
-/// it. Several aggregates' go at once, so that what they cause shares commits. Of several instances of a service one delivers, as long as it renews its lease; when it is gone, or stands still, another one goes on.
+/// Each subscriber gets the events about one aggregate in the order of their commits. After a failed delivery, later
+/// events do not wait for it. Events about several aggregates are delivered at once, so that their effects share
+/// commits.
+///
+/// Only one instance of a service delivers, as long as it renews its lease. If that instance ends or stalls, another
+/// one continues.
 public struct OutboxRelay: Service {
     private let database: Database
     private let subscribers: [ServiceName: RookeryClient]
@@ -42,11 +49,13 @@ public struct OutboxRelay: Service {
     /// The name of this instance in the lease.
     private let holder: String
     private static let batch = 100
-    /// How long an instance may be silent before another one delivers.
+    /// How long a lease lasts without renewal. Then another instance may deliver.
     static let lease: Duration = .seconds(10)
 
-    /// A relay for one service's outbox; `subscribers` has a client for each service that is told of its events. `holder` tells
-    /// this instance of the service from others.
+    /// Makes a relay for one service's outbox.
+    ///
+    /// `subscribers` has a client for each service that receives its events. `holder` identifies this instance of the
+    /// service, and must be unique.
     public init(
         database: Database, subscribers: [ServiceName: RookeryClient], logger: Logger,
         clock: any Clock<Duration> = ContinuousClock(), holder: String = ServiceEnvironment.randomID(),
@@ -60,9 +69,10 @@ public struct OutboxRelay: Service {
         self.logger = logger
     }
 
-    /// Delivers until graceful shutdown or cancellation; what is left is delivered by another instance, or after the next start.
+    /// Delivers until graceful shutdown or cancellation, and then gives up the lease. Another instance delivers the
+    /// remaining events, or this one after its next start.
     public func run() async throws {
-        // On an event loop, where its calls begin.
+        // Runs on an event loop, where its calls begin.
         await withTaskExecutorPreference(EventLoops.shared.executors.first) { await relay() }
     }
 
@@ -85,11 +95,12 @@ public struct OutboxRelay: Service {
         }
     }
 
-    /// Delivers what is due now, at most a batch; gives how many events were tried.
+    /// Delivers the events that are due, at most 100. Returns how many it took on, or 0 when another instance holds the
+    /// lease. Throws when the database cannot be read or written.
     public func deliverDue() async throws -> Int {
         let now = self.now()
         let holder = self.holder
-        // Mostly there is nothing, or another instance delivers, and looking must not hold up a writer.
+        // Usually no event is due, or another instance delivers. A read finds that out without blocking a writer.
         let isAnyDue = try await database.read { transaction in
             if try transaction.exists(
                 "SELECT 1 FROM relay_lease WHERE id = 1 AND holder <> ? AND until > ?", holder, now)
@@ -103,7 +114,7 @@ public struct OutboxRelay: Service {
         let events = try await database.write { transaction in
             try Self.takeLease(holder, in: transaction, at: now) ? try Self.due(in: transaction, at: now) : []
         }
-        // Before another instance could take over, this one stops.
+        // This instance stops before another one could take over.
         let end = now + Self.lease / 2
         await withTaskGroup(of: Void.self) { group in
             for (subscriber, events) in Dictionary(grouping: events, by: \.subscriber) {
@@ -113,10 +124,10 @@ public struct OutboxRelay: Service {
         return events.count
     }
 
-    /// Events that are on their way to one subscriber at a time.
+    /// How many events are under way to one subscriber at a time.
     private static let atOnce = 32
 
-    /// Takes the lease, or renews it; false when another instance holds it.
+    /// Takes or renews the lease. Returns false when another instance holds it.
     private static func takeLease(_ holder: String, in transaction: Transaction, at now: Instant) throws -> Bool {
         try transaction.execute(
             """
@@ -139,7 +150,8 @@ public struct OutboxRelay: Service {
         }
     }
 
-    /// Delivers, and notes at the end what was acknowledged: what a crash keeps from being noted comes twice.
+    /// Delivers events to one subscriber, and then marks the acknowledged ones. After a crash in between, they are
+    /// delivered again.
     private func deliver(_ events: [UndeliveredEvent], to subscriber: ServiceName, until end: Instant) async {
         let delivered = await withTaskGroup(of: [Int].self) { group in
             var delivered: [Int] = []
@@ -161,7 +173,7 @@ public struct OutboxRelay: Service {
         }
     }
 
-    /// Delivers the events about one aggregate; gives the ids of those that were acknowledged.
+    /// Delivers the events about one aggregate in their order. Returns the ids of the acknowledged ones.
     private func deliverInOrder(
         _ events: [UndeliveredEvent], to subscriber: ServiceName, until end: Instant
     ) async -> [Int] {
@@ -179,7 +191,8 @@ public struct OutboxRelay: Service {
         return delivered
     }
 
-    /// Writes, also while the service stops: in a task of its own, which is waited for, because this one may be cancelled.
+    /// Writes even while the service stops. The current task may be cancelled, so this writes in another task and waits
+    /// for it.
     private func uncancelled(_ what: String, _ body: @escaping @Sendable (Transaction) throws -> Void) async {
         await Task {
             do {

@@ -7,22 +7,22 @@ import Musl
 import Darwin
 #endif
 
-/// Files and folders that only the owner of the process may look into: databases and keys.
+/// Makes files and folders that only the user of the process may read: databases and keys.
 public enum PrivateFiles {
-    /// A file or folder that others may read, and that this process may not change.
+    /// Other users can read a file or folder, and this process cannot change its mode.
     public struct NotPrivate: Error, CustomStringConvertible {
-        /// Where it is.
+        /// The path of the file or folder.
         public let path: String
-        /// What the system says.
+        /// The error message of the system.
         public let reason: String
-        /// Says so, with the next step.
+        /// The message for the operator, with the next step.
         public var description: String {
             "others can read \(path), and that cannot be changed (\(reason)): chmod go-rwx, or choose another folder"
         }
     }
 
-    /// Makes a folder with mode 0700 if there is none, and takes the rights of others away from one that is there. Throws
-    /// ``NotPrivate``, or what making it throws.
+    /// Creates a folder with mode 0700, or restricts an existing one to it. Throws ``NotPrivate``, or the error of
+    /// creating the folder.
     public static func prepare(folder path: String) throws {
         if !FileManager.default.fileExists(atPath: path) {
             try FileManager.default.createDirectory(
@@ -31,8 +31,10 @@ public enum PrivateFiles {
         try restrict(path, to: 0o700)
     }
 
-    /// Makes an empty file with mode 0600 if there is none, and takes the rights of others away from one that is there and
-    /// from the files that SQLite keeps beside it. Those that SQLite makes later have the mode of the file.
+    /// Creates an empty file with mode 0600, or restricts an existing one and the files that SQLite keeps beside it.
+    ///
+    /// Files that SQLite creates later get the mode of this file. Throws ``NotPrivate``. A file that cannot be created
+    /// is no error here.
     public static func prepare(file path: String) throws {
         if !FileManager.default.fileExists(atPath: path) {
             let descriptor = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
@@ -44,8 +46,8 @@ public enum PrivateFiles {
         }
     }
 
-    /// Writes a file with mode 0600, whole or not at all: a reader sees the old bytes or the new ones. Throws what writing
-    /// throws.
+    /// Writes a file with mode 0600 atomically: a reader sees the old bytes or the new ones. Throws the error of
+    /// writing.
     public static func write(_ data: Data, to path: String) throws {
         let temporary = path + "." + UUID().uuidString
         defer { try? FileManager.default.removeItem(atPath: temporary) }
@@ -53,12 +55,13 @@ public enum PrivateFiles {
         guard rename(temporary, path) == 0 else { throw CocoaError(.fileWriteUnknown) }
     }
 
-    /// Writes a file with mode 0600 that is not there yet; false when it is, which is then left as it is.
+    /// Writes a new file with mode 0600 atomically. Returns false, and changes nothing, when the file exists. Throws
+    /// the error of writing.
     public static func writeIfAbsent(_ data: Data, to path: String) throws -> Bool {
         let temporary = path + "." + UUID().uuidString
         defer { try? FileManager.default.removeItem(atPath: temporary) }
         try create(data, at: temporary)
-        // A link, other than a rename, fails when there is such a file.
+        // Unlike `rename`, `link` fails when the file exists.
         if link(temporary, path) == 0 { return true }
         guard errno == EEXIST else { throw CocoaError(.fileWriteUnknown) }
         return false

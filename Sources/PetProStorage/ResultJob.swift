@@ -1,12 +1,12 @@
 import Rookery
 
-/// A job whose closure gives a result. The outcome is only touched by the database's thread until it is handed back.
+/// A job whose closure returns a result. Only the database's thread touches the outcome, until the job is finished.
 final class ResultJob<Result: Sendable>: DatabaseJob, @unchecked Sendable {
     private let body: @Sendable (Transaction) throws -> Result
     private let continuation: UnsafeContinuation<Result, any Error>
     private var outcome: Swift.Result<Result, any Error> = .failure(CancellationError())
 
-    /// Every job that a queue takes is finished, which resumes the continuation.
+    /// Makes a job. The queue or a thread finishes every job, which resumes `continuation`.
     init(
         _ access: Access, _ executor: LoopExecutor?, _ continuation: UnsafeContinuation<Result, any Error>,
         _ body: @Sendable @escaping (Transaction) throws -> Result

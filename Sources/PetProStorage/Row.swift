@@ -1,9 +1,10 @@
 import GRDBSQLite
 public import Rookery
 
-/// One row of a result, read from left to right: each value is that of the next column of the statement.
+/// One row of a result. Each method reads the next column, from left to right.
 ///
-/// Only valid inside the closure that got it. A value that is not what was asked for throws ``SchemaMismatch``.
+/// A row is valid only inside the closure that receives it. A method throws ``SchemaMismatch`` when the column has no
+/// such value.
 public struct Row: ~Copyable {
     private let statement: OpaquePointer
     private var column: Int32 = 0
@@ -49,51 +50,51 @@ public struct Row: ~Copyable {
         return value
     }
 
-    /// An integer.
+    /// Reads an integer.
     public mutating func int() throws -> Int { Int(try required(try int64(), "an integer")) }
 
-    /// An integer, or nil for null.
+    /// Reads an integer, or nil for null.
     public mutating func optionalInt() throws -> Int? { try int64().map { Int($0) } }
 
-    /// A text.
+    /// Reads a text.
     public mutating func text() throws -> String { try required(try optionalText(), "a text") }
 
-    /// A text, or nil for null.
+    /// Reads a text, or nil for null.
     public mutating func optionalText() throws -> String? {
         try bytes(SQLITE_TEXT, "a text").map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Bytes.
+    /// Reads bytes.
     public mutating func blob() throws -> [UInt8] { Array(try required(try bytes(SQLITE_BLOB, "a blob"), "a blob")) }
 
-    /// 0 for false, anything else for true.
+    /// Reads an integer as a Boolean: 0 is false, any other is true.
     public mutating func bool() throws -> Bool { try int() != 0 }
 
-    /// Milliseconds since 1970.
+    /// Reads an instant, stored as milliseconds since 1970.
     public mutating func instant() throws -> Instant {
         Instant(milliseconds: try required(try int64(), "an integer"))
     }
 
-    /// Milliseconds since 1970, or nil for null.
+    /// Reads an instant, stored as milliseconds since 1970, or nil for null.
     public mutating func optionalInstant() throws -> Instant? { try int64().map { Instant(milliseconds: $0) } }
 
-    /// A case of an enum.
+    /// Reads a text as a case of an enum.
     public mutating func value<Value: RawRepresentable<String>>(as: Value.Type = Value.self) throws -> Value {
         try required(Value(rawValue: try text()), "a \(Value.self)")
     }
 
-    /// A message that was stored as JSON.
+    /// Reads a message that is stored as JSON.
     public mutating func json<Value: MessageValue>(as: Value.Type = Value.self) throws -> Value {
         try required(try optionalJSON(), "a \(Value.self)")
     }
 
-    /// A message that was stored as JSON, or nil for null.
+    /// Reads a message that is stored as JSON, or nil for null.
     public mutating func optionalJSON<Value: MessageValue>(as: Value.Type = Value.self) throws -> Value? {
         guard let bytes = try bytes(SQLITE_TEXT, "a text") else { return nil }
         return try Value._decode(bytes, format: .json, rules: .types)
     }
 
-    /// Any value, whatever its kind.
+    /// Reads a value of any type.
     mutating func any() -> SQLValue {
         let (column, type) = next()
         switch type {

@@ -1,6 +1,6 @@
 import Rookery
 
-/// Something that can be an argument of a statement.
+/// A type whose values can be arguments of a statement.
 public protocol SQLConvertible: Sendable {
     /// The value to bind.
     var sqlValue: SQLValue { get }

@@ -1,6 +1,6 @@
 public import Rookery
 
-/// A value in a database, in the few kinds that SQLite and PostgreSQL have in common.
+/// A value in a database, of the types that SQLite and PostgreSQL have in common.
 public enum SQLValue: Sendable, Hashable {
     case null
     case integer(Int64)
@@ -10,7 +10,7 @@ public enum SQLValue: Sendable, Hashable {
 }
 
 extension SQLValue: SQLConvertible {
-    /// Itself.
+    /// The value itself.
     public var sqlValue: SQLValue { self }
 }
 extension Int: SQLConvertible {

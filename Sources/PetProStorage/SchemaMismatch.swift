@@ -1,8 +1,8 @@
-/// A row does not have what the code expects: the schema and the code differ.
+/// A row does not have the value that the code expects: the schema and the code differ.
 public struct SchemaMismatch: Error, CustomStringConvertible {
-    /// Names the column.
+    /// The message, which names the column or the value.
     public let description: String
 
-    /// Says what is missing.
+    /// Makes the error with a message.
     public init(description: String) { self.description = description }
 }

@@ -1,23 +1,24 @@
 /// Runs the closures of several jobs in one transaction, so that they share one commit (group commit).
 ///
-/// A closure that throws is rolled back alone. When the common commit fails, each closure runs again in a transaction of its
-/// own: closures are repeatable. No job is finished here, so no caller knows of anything before the commit.
+/// A closure that throws is rolled back alone. When the shared commit fails, each closure runs again in its own
+/// transaction, so closures must be repeatable. This type finishes no jobs, so no caller gets a result before the
+/// commit.
 struct SharedTransaction {
-    /// What became of jobs.
+    /// The outcome of a run.
     struct Outcome {
-        /// They may be finished.
+        /// Jobs that have run, and may be finished.
         var done: [DatabaseJob] = []
-        /// They were not begun.
+        /// Jobs that were not begun.
         var left: ArraySlice<DatabaseJob> = []
         /// Whether events were published and committed.
         var hasPublished = false
     }
 
     let connection: Connection
-    /// Whether a transaction of a kind has taken so long that no more jobs should join it.
+    /// Returns whether a transaction has taken so long that no more jobs should join it.
     let isLong: (DatabaseJob.Access) -> Bool
 
-    /// Runs the first of some jobs, and those after it that can share its transaction.
+    /// Runs the first job, and those after it that can share its transaction.
     func run(_ jobs: [DatabaseJob]) -> Outcome {
         var outcome = Outcome()
         guard let first = jobs.first else { return outcome }
@@ -43,8 +44,8 @@ struct SharedTransaction {
         if access != .bare { try connection.execute("COMMIT") }
     }
 
-    /// Ends the transaction without an effect. SQLite refuses that only when it has ended the transaction itself; should one be
-    /// open all the same, the next `BEGIN` fails, and its callers are told.
+    /// Rolls back the transaction. SQLite refuses that only when it has ended the transaction itself. If one is open
+    /// nevertheless, the next `BEGIN` fails, and its callers get the error.
     private func rollBack() {
         if connection.isInTransaction { try? connection.execute("ROLLBACK") }
     }
@@ -53,7 +54,7 @@ struct SharedTransaction {
         outcome.done.append(job)
         do {
             try begin(job.access)
-            // Others may have kept it waiting: too late is too late.
+            // The deadline may have passed while the job waited.
             try job.checkDeadline()
             let transaction = Transaction(connection)
             try job.run(transaction)
@@ -87,21 +88,21 @@ struct SharedTransaction {
             if transaction.hasPublished { outcome.hasPublished = true }
             outcome.done.append(contentsOf: joined)
         } catch {
-            // Nothing of it holds.
+            // The whole transaction failed. Each job runs again, alone.
             rollBack()
             for job in joined { runAlone(job, &outcome) }
         }
         outcome.left = (jobs[joined.endIndex...] + outcome.left)[...]
     }
 
-    /// Runs a job's closure within the transaction; throws when that is over because of it.
+    /// Runs a job's closure within the transaction. Throws only when the transaction cannot continue.
     private func join(_ job: DatabaseJob, _ transaction: Transaction) throws {
         do {
             try job.checkDeadline()
         } catch {
             return job.failed(error)
         }
-        // What only reads has nothing to roll back.
+        // A read needs no savepoint, because it has nothing to roll back.
         if job.access == .write { try connection.execute("SAVEPOINT job") }
         do {
             try job.run(transaction)

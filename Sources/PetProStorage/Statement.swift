@@ -13,7 +13,7 @@ struct Statement: ~Copyable {
         self.sql = sql
     }
 
-    /// SQLite copies what it is given.
+    /// `SQLITE_TRANSIENT`: SQLite copies the bound bytes.
     private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
     func bind(_ values: [any SQLConvertible]) throws {
@@ -30,7 +30,7 @@ struct Statement: ~Copyable {
             case .text(var value):
                 try check(
                     value.withUTF8 { bytes in
-                        // An empty text has no address, and without one SQLite would bind null.
+                        // An empty text may have no address, and SQLite would bind null for that.
                         bytes.isEmpty
                             ? sqlite3_bind_text(statement, at, "", 0, Self.transient)
                             : bytes.withMemoryRebound(to: CChar.self) {
@@ -59,7 +59,7 @@ struct Statement: ~Copyable {
             sql: sql)
     }
 
-    /// Goes to the next row; false at the end.
+    /// Steps to the next row. Returns false at the end.
     func step() throws -> Bool {
         switch sqlite3_step(statement) {
         case SQLITE_ROW: true
@@ -68,13 +68,13 @@ struct Statement: ~Copyable {
         }
     }
 
-    /// Goes to the end, whatever rows there are.
+    /// Steps to the end, and ignores the rows.
     func finish() throws { while try step() {} }
 
-    /// The row it stands at.
+    /// The current row.
     var row: Row { Row(statement) }
 
-    /// The names of its columns.
+    /// The names of the columns.
     var columns: [String] {
         (0..<sqlite3_column_count(statement)).map { column in
             sqlite3_column_name(statement, column).map { String(cString: $0) } ?? ""

@@ -1,18 +1,18 @@
 import Rookery
 
-/// Whether a database holds demo data or a platform's own.
+/// The kind of data in a database: demo data, or a platform's own.
 ///
-/// Demo accounts have a password that is published. So a database is of one kind for as long as it exists, and a
-/// program that is to run the other kind does not open it.
+/// The password of demo accounts is public. So a database never changes its kind, and a program that runs the other
+/// kind does not open it.
 public enum StoreKind: String, Sendable {
     case demo, live
 
-    /// A database that holds the other kind of data.
+    /// The database holds the other kind of data.
     public struct Mismatch: Error, CustomStringConvertible {
-        /// What it holds.
+        /// The kind that the database holds.
         public let found: StoreKind
 
-        /// Says so, with the next step.
+        /// The message for the operator, with the next step.
         public var description: String {
             switch found {
             case .demo:
@@ -24,7 +24,7 @@ public enum StoreKind: String, Sendable {
 }
 
 extension Database {
-    /// Marks a database that has no mark as of a kind, or looks whether its mark says so. Throws ``StoreKind/Mismatch``.
+    /// Marks an unmarked database with a kind. Throws ``StoreKind/Mismatch`` when the database has the other mark.
     public func claim(_ kind: StoreKind) async throws {
         let found = try await read { try $0.storeKind() }
         if let found {

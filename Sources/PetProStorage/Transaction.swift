@@ -1,7 +1,7 @@
 import GRDB
 import Rookery
 
-/// Statements within one transaction. Only valid inside the closure that got it.
+/// Runs statements within one transaction. Valid only inside the closure that receives it.
 public final class Transaction {
     private let connection: Connection
     private(set) var hasPublished = false
@@ -10,7 +10,7 @@ public final class Transaction {
 
     /// A unique or check constraint refused a write.
     public struct ConstraintViolated: Error {
-        /// What the database says, with table and column.
+        /// The message of SQLite, with table and column.
         public let message: String
     }
 
@@ -24,28 +24,28 @@ public final class Transaction {
         }
     }
 
-    /// Runs a statement that changes rows; gives how many it changed. Throws ``ConstraintViolated`` when a constraint
-    /// refused it.
+    /// Runs a statement, and returns how many rows it changed. Throws ``ConstraintViolated`` when a constraint refuses
+    /// it.
     @discardableResult
     public func execute(_ sql: String, _ values: any SQLConvertible...) throws -> Int {
         try perform(sql, values) { try $0.finish() }
         return connection.changes
     }
 
-    /// Inserts a row and gives its id. Throws ``ConstraintViolated`` when a constraint refused it.
+    /// Inserts a row, and returns its id. Throws ``ConstraintViolated`` when a constraint refuses it.
     public func insert(_ sql: String, _ values: any SQLConvertible...) throws -> Int {
         try perform(sql, values) { try $0.finish() }
         return connection.lastInsertedId
     }
 
-    /// What `read` makes of each row of a query.
+    /// Returns the results of `read` for each row of a query. Throws what `read` throws.
     public func rows<Value>(
         _ sql: String, _ values: any SQLConvertible..., read: (inout Row) throws -> Value
     ) throws -> [Value] {
         try rows(sql, values, read: read)
     }
 
-    /// What `read` makes of each row of a query whose values come in a list.
+    /// Returns the results of `read` for each row of a query whose values are in an array. Throws what `read` throws.
     public func rows<Value>(
         _ sql: String, _ values: [any SQLConvertible], read: (inout Row) throws -> Value
     ) throws -> [Value] {
@@ -59,7 +59,7 @@ public final class Transaction {
         }
     }
 
-    /// What `read` makes of the first row of a query; nil when there is none.
+    /// Returns the result of `read` for the first row of a query, or nil without a row. Throws what `read` throws.
     public func row<Value>(
         _ sql: String, _ values: any SQLConvertible..., read: (inout Row) throws -> Value
     ) throws -> Value? {
@@ -70,12 +70,12 @@ public final class Transaction {
         }
     }
 
-    /// Whether a query has a row.
+    /// Returns whether a query has a row.
     public func exists(_ sql: String, _ values: any SQLConvertible...) throws -> Bool {
         try perform(sql, values) { try $0.step() }
     }
 
-    /// The rows of a query by the names of their columns: to look at, not to compute with.
+    /// Returns the rows of a query by column name, for inspection only.
     package func table(_ sql: String, _ values: any SQLConvertible...) throws -> [[String: SQLValue]] {
         try perform(sql, values) { statement in
             var found: [[String: SQLValue]] = []
@@ -87,6 +87,6 @@ public final class Transaction {
         }
     }
 
-    /// Notes that events were written, so that the relay is told after the commit.
+    /// Notes that events were written, so that the relay is notified after the commit.
     func published() { hasPublished = true }
 }

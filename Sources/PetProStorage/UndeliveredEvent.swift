@@ -1,7 +1,7 @@
 import PetProContracts
 import Rookery
 
-/// An event that some subscriber has not acknowledged.
+/// An event that its subscriber has not acknowledged.
 struct UndeliveredEvent: Sendable {
     let id: Int
     let subscriber: ServiceName
@@ -10,7 +10,8 @@ struct UndeliveredEvent: Sendable {
     let payload: String
     let attempts: Int
 
-    /// How long to wait after that many failed attempts: 100 ms, doubling to 10 s.
+    /// Returns how long to wait after a failed attempt: 100 ms, doubling to 10 s. `attempts` is the number of failed
+    /// attempts before it.
     static func delay(attempts: Int) -> Duration {
         min(.milliseconds(100) * (1 << min(attempts, 7)), .seconds(10))
     }

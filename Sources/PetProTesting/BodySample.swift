@@ -1,22 +1,23 @@
 import Foundation
 public import Rookery
 
-/// Bodies made of their JSON schemas: as large as they may be, and larger.
+/// Makes request bodies from JSON schemas: as large as allowed, and larger.
 public enum BodySample {
-    /// A body that is wrong in one place.
+    /// A body that is invalid in one place.
     public struct Excess: Sendable {
-        /// Where: `vendor.businessName`.
+        /// The path of the invalid value, such as `vendor.businessName`.
         public let path: String
-        /// What is wrong with it.
+        /// What is wrong with the value.
         public let kind: String
         /// The whole body.
         public let body: JSONValue
     }
 
-    /// Letters of four bytes: as many bytes as a text of so many characters can have.
+    /// Returns a text of `count` characters with four bytes each.
     public static func fat(_ count: Int) -> String { String(repeating: "\u{1F43E}", count: count) }
 
-    /// A value of a schema, as large as it may be; `unique` tells its addresses from those of other values.
+    /// Returns a value of a schema, as large as allowed. `unique` distinguishes its email addresses from those of other
+    /// values.
     public static func largest(_ schema: JSONValue, unique: String, name: String = "") -> JSONValue {
         if case .array(let values)? = schema["enum"] { return values.first ?? .null }
         switch schema["type"]?.stringValue {
@@ -39,7 +40,7 @@ public enum BodySample {
             case "date-time": return "2030-01-01T10:00:00Z"
             default:
                 if name == "timeZone" { return "Europe/Prague" }
-                // A text in a fixed form has no length of its own.
+                // A text in a fixed form has no maximum length.
                 guard let count = schema["maxLength"]?.intValue else {
                     return schema["pattern"] == nil ? "text" : "10:00"
                 }
@@ -53,8 +54,8 @@ public enum BodySample {
         return .int(Int64(largest - largest % (schema["multipleOf"]?.intValue ?? 1)))
     }
 
-    /// Bodies of a schema in which one place holds more than it may: one element more, one character more, one character
-    /// of many bytes, the next number.
+    /// Returns bodies of a schema with one value out of bounds: one element more, one character more, one character of
+    /// many bytes, the next number, or an unknown enum value.
     public static func excesses(_ schema: JSONValue, unique: String) -> [Excess] {
         guard case .object(let properties)? = schema["properties"] else { return [] }
         let base = largest(schema, unique: unique)
@@ -85,7 +86,7 @@ public enum BodySample {
                 schema[bound]?.intValue.map { ("", "beyond the \(bound)", .int(Int64($0 + step))) }
             }
         case "string":
-            // A text in a fixed form has no length to go beyond.
+            // A text in a fixed form has no maximum length to exceed.
             guard let count = schema["maxLength"]?.intValue else { return [] }
             return [
                 ("", "one character more", .string(fat(count + 1))),

@@ -3,24 +3,25 @@ public import Foundation
 import Subprocess
 import SystemPackage
 
-/// Processors of this machine that programs can be kept to, so that a load does not take the platform's time.
+/// Two cores of this machine, so that a load does not take the platform's processor time.
 public struct Cores: Sendable {
-    /// The platform's.
+    /// The core of the platform.
     public let platform: Int
-    /// That of everything else.
+    /// The core of everything else.
     public let load: Int
 
-    /// Two of those this process may use; nil where there are fewer, or where nothing keeps a program to one.
+    /// Returns two cores that this process may use. Returns nil when there are fewer, or when `taskset` is missing.
     public static func two() -> Cores? {
         guard FileManager.default.isExecutableFile(atPath: taskset.path) else { return nil }
         let allowed = Processors.allowed
         return allowed.count < 2 ? nil : Cores(platform: allowed[0], load: allowed[1])
     }
 
-    /// Keeps this process to the load's core: its threads, and those they will start. Throws when it cannot.
+    /// Pins all threads of this process, and the threads that they start later, to the load's core. Throws when
+    /// `taskset` cannot run.
     public func keepLoad() async throws { try await keep("\(load)") }
 
-    /// Lets this process have both cores again. Throws when it cannot.
+    /// Allows this process both cores again. Throws when `taskset` cannot run.
     public func release() async throws { try await keep("\(platform),\(load)") }
 
     private func keep(_ cores: String) async throws {
@@ -29,6 +30,6 @@ public struct Cores: Sendable {
             arguments: ["-a", "-c", "-p", cores, "\(ProcessInfo.processInfo.processIdentifier)"], output: .discarded)
     }
 
-    /// The program that keeps others to a processor.
+    /// The program that pins processes to cores.
     public static let taskset = URL(filePath: "/usr/bin/taskset")
 }

@@ -5,28 +5,29 @@ public import NIOHTTP1
 public import Rookery
 import RookeryTesting
 
-/// A client of a platform's HTTP side.
+/// A client of a platform's HTTP API, for tests and trials.
 public struct HTTP: Sendable {
-    /// Where the platform is: `http://127.0.0.1:8080`.
+    /// The URL of the platform, such as `http://127.0.0.1:8080`.
     public let url: String
     private let client: HTTPClient
 
-    /// A client of the platform at a URL.
+    /// Makes a client of the platform at a URL.
     public init(url: String, client: HTTPClient = .shared) {
         self.url = url
         self.client = client
     }
 
-    /// An answer that was not what the next step needs.
+    /// A response that the next step cannot use.
     public struct Unexpected: Error, CustomStringConvertible {
-        /// What was asked for, and what was answered.
+        /// The request and its response.
         public let description: String
 
-        /// Says so.
+        /// Makes the error with a message.
         public init(_ description: String) { self.description = description }
     }
 
-    /// Sends a request and takes its answer.
+    /// Sends a request, and returns its response. Throws when the response does not arrive within `timeout`, by default
+    /// 60 s, or when its body is over 16 MiB.
     public func send(
         _ method: HTTPMethod, _ path: String, _ body: JSONValue? = nil, token: String? = nil, key: String? = nil,
         timeout: TimeAmount = .seconds(60)
@@ -44,18 +45,18 @@ public struct HTTP: Sendable {
         return Answer(status: Int(response.status.code), headers: response.headers, body: value)
     }
 
-    /// Sends a body.
+    /// Sends a `POST` with a JSON body.
     public func post(_ path: String, _ body: JSONValue, token: String? = nil, key: String? = nil) async throws -> Answer
     {
         try await send(.POST, path, body, token: token, key: key)
     }
 
-    /// Asks.
+    /// Sends a `GET`.
     public func get(_ path: String, token: String? = nil) async throws -> Answer {
         try await send(.GET, path, token: token)
     }
 
-    /// Sends a body, and takes nothing but a success.
+    /// Sends a JSON body, and returns the body of the response. Throws ``Unexpected`` unless the status is 2xx.
     public func make(
         _ path: String, _ body: JSONValue, token: String? = nil, method: HTTPMethod = .POST
     ) async throws -> JSONValue {
@@ -73,12 +74,12 @@ public struct HTTP: Sendable {
         return id
     }
 
-    // MARK: What tests need of a platform
+    // MARK: Accounts, vendors and pets for tests
 
-    /// The password of the accounts made here.
+    /// The password of the accounts that this client registers.
     public static let password = "correct horse"
 
-    /// Signs in and gives the access token.
+    /// Signs in, and returns the access token. Throws ``Unexpected``.
     public func signIn(_ email: String, _ password: String = "petpro-demo") async throws -> String {
         let answer = try await make("/api/auth/login", ["email": .string(email), "password": .string(password)])
         guard let token = answer["accessToken"]?.stringValue else {
@@ -87,7 +88,7 @@ public struct HTTP: Sendable {
         return token
     }
 
-    /// Registers a customer under a new address, and signs in.
+    /// Registers a customer under a new address, signs in, and returns the access token.
     public func makeCustomer() async throws -> String {
         let email = "\(UUID().uuidString)@petpro.example"
         _ = try await make(
@@ -95,7 +96,7 @@ public struct HTTP: Sendable {
         return try await signIn(email, Self.password)
     }
 
-    /// The registration of a vendor.
+    /// Returns the body of a vendor registration.
     public static func registration(
         _ email: String, name: String = "Test", timeZone: String = "UTC", capacity: Int = 1
     ) -> JSONValue {
@@ -108,8 +109,10 @@ public struct HTTP: Sendable {
         ]
     }
 
-    /// A vendor of its own that is always open, with one service of 30 minutes for dogs. `untilActive` returns when its
-    /// account is active.
+    /// Registers a new vendor that is always open, with one service of 30 minutes for dogs. Returns the ids and the
+    /// access token.
+    ///
+    /// `untilActive` must return when the vendor's account is active.
     public func makeVendor(
         capacity: Int, untilActive: @Sendable (HTTP, String) async throws -> Void = HTTP.untilActive
     ) async throws -> (id: Int, service: Int, token: String) {
@@ -128,18 +131,18 @@ public struct HTTP: Sendable {
         return (id, try self.id(service), token)
     }
 
-    /// Asks until an account is active: the event of its vendor is on its way.
+    /// Polls until an account is active, because the event of its vendor takes time.
     public static func untilActive(_ http: HTTP, _ token: String) async throws {
         try await eventually { try await http.get("/api/me", token: token).body["state"] == "active" }
     }
 
-    /// Enters a dog.
+    /// Adds a dog, and returns its id.
     public func makePet(_ token: String, name: String = "Bob") async throws -> Int {
         try id(try await make("/api/pets", ["name": .string(name), "species": "dog"], token: token))
     }
 }
 
-/// The start of a half hour, in a few days, in UTC.
+/// Returns the start of the half hour `slot`, counted from midnight UTC in three days, as text.
 public func start(_ slot: Int = 0) -> String {
     let day = Int64(Date().timeIntervalSince1970) / 86_400 + 3
     return Instant(milliseconds: day * 86_400_000 + Int64(slot) * 1_800_000).description

@@ -1,14 +1,14 @@
 public import Rookery
 
-/// A JSON schema with everything in one place: what it refers to is put in, of `allOf` all members are joined, and values that
-/// may be null are described as if they could not.
+/// Inlines JSON schemas: replaces references by their schemas, joins the members of `allOf`, and removes null from
+/// nullable values.
 public enum InlinedSchema {
-    /// The schema of a request body of an OpenAPI document; nil when the operation has none.
+    /// Returns the inlined schema of a request body of an OpenAPI document, or nil when the operation has no body.
     public static func body(of operation: JSONValue, in document: JSONValue) -> JSONValue? {
         operation["requestBody"]?["content"]?["application/json"]?["schema"].map { schema($0, in: document) }
     }
 
-    /// A schema of an OpenAPI document, in one place.
+    /// Returns an inlined schema of an OpenAPI document.
     public static func schema(_ schema: JSONValue, in document: JSONValue) -> JSONValue {
         if let name = schema["$ref"]?.stringValue?.split(separator: "/").last {
             return Self.schema(document["components"]?["schemas"]?[String(name)] ?? [:], in: document)
@@ -33,7 +33,7 @@ public enum InlinedSchema {
         return .object(inlined)
     }
 
-    /// Two schemas of one value: members of both, keywords of the second where both have one.
+    /// Joins two schemas of one value. Where both have a keyword, the second one wins.
     private static func joined(_ left: JSONValue, _ right: JSONValue) -> JSONValue {
         guard case .object(var object) = left, case .object(let other) = right else { return right }
         for (key, value) in other { object[key] = object[key].map { joined($0, value) } ?? value }

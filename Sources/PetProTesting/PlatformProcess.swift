@@ -2,25 +2,27 @@ public import Foundation
 import Rookery
 import RookeryTesting
 
-/// A platform to measure or to attack: one process, with demo data of its own.
+/// A platform to measure or to attack: one `petpro up` process with its own data.
 public struct PlatformProcess: Sendable {
     /// The HTTP port.
     public let port: Int
     /// The ports of the services: auth, booking, vendor, product.
     public let servicePorts: [Int]
-    /// A client of it.
+    /// A client of the platform.
     public let http: HTTP
     private let program: RunningProgram
     /// The folder of its databases.
     public let data: String
 
-    /// The file of what it logs.
+    /// The path of the log file.
     public var log: String { data + ".log" }
-    /// Its process.
+    /// The id of the process.
     public var processID: Int32 { program.processID }
 
-    /// Starts it, on one core if that is said, and waits until it is ready. `purpose` is part of its folder's name; `isDemo`
-    /// says whether it has demo data. Throws ``HTTP/Unexpected`` when it ends before.
+    /// Starts a platform, pinned to `core` if given, and waits until it is ready.
+    ///
+    /// `purpose` is part of the folder's name. `isDemo` says whether the platform has demo data. Throws
+    /// ``HTTP/Unexpected`` when the platform ends before it is ready.
     public static func start(
         _ program: URL, purpose: String, core: Int? = nil, isDemo: Bool = true, passwordCost: Int
     ) async throws -> PlatformProcess {
@@ -47,18 +49,18 @@ public struct PlatformProcess: Sendable {
             program: running, data: data)
     }
 
-    /// Forgets the largest amount of memory that there has been.
+    /// Resets ``peakMemory`` to the current memory.
     public func resetPeak() {
-        // Only Linux has it; without it the peak is that since the start.
+        // Only Linux has this file. If it cannot be written, the peak since the start remains.
         if let file = FileHandle(forWritingAtPath: "/proc/\(program.processID)/clear_refs") {
             try? file.write(contentsOf: Data("5".utf8))
             try? file.close()
         }
     }
 
-    /// The largest amount of memory there has been since ``resetPeak()``, in MiB; nil where the system does not say.
+    /// The peak memory since ``resetPeak()``, or since the start, in MiB. Nil on systems without `/proc`.
     public var peakMemory: Int? { memory("VmHWM:") }
-    /// The memory that is in use now, in MiB; nil where the system does not say.
+    /// The current memory, in MiB. Nil on systems without `/proc`.
     public var memory: Int? { memory("VmRSS:") }
 
     private func memory(_ name: String) -> Int? {
@@ -68,7 +70,7 @@ public struct PlatformProcess: Sendable {
         return line.split(separator: " ").compactMap { Int($0) }.first.map { ($0 + 1023) / 1024 }
     }
 
-    /// Asks it to stop, and gives how long that took and with which exit code it ended.
+    /// Sends SIGTERM, and waits for the end. Returns how long that took, and the exit code.
     public func stop() async -> (took: Duration, code: Int32) {
         let begin = ContinuousClock.now
         program.send(SIGTERM)
@@ -76,10 +78,10 @@ public struct PlatformProcess: Sendable {
         return (begin.duration(to: .now), code)
     }
 
-    /// Ends it at once.
+    /// Kills the process at once.
     public func kill() { program.send(SIGKILL) }
 
-    /// Takes its data away, and its log.
+    /// Deletes the data folder and the log.
     public func remove() {
         try? FileManager.default.removeItem(atPath: data)
         try? FileManager.default.removeItem(atPath: log)

@@ -3,31 +3,32 @@ import Rookery
 import RookeryTesting
 import Synchronization
 
-/// The platform's processes.
+/// The platform's processes: two each of Booking and Vendor, and one each of Auth, Product and the gateway.
 final class Fleet: Sendable {
-    /// A process that is ended and started again during the trial.
+    /// A process that the trial kills, freezes or restarts.
     struct Member: Sendable {
         let service: String
         let port: Int
         var name: String { "\(service) \(port)" }
     }
 
-    /// What happens to one.
+    /// A kind of fault that the trial injects into a member.
     enum Torment: String, CaseIterable {
         case killed, frozen, restarted
     }
 
-    /// One that has happened.
+    /// A fault that has ended.
     struct Past: Sendable {
         let member: String
         let torment: Torment
-        /// Since the load began, until the member was well again.
+        /// When the fault began, since the load began.
         let from: Duration
+        /// When the member was ready again, since the load began.
         let to: Duration
-        /// Nil when the member went on running.
+        /// The exit code of the process that ended; nil if the process kept running.
         let exitCode: Int32?
 
-        /// A stop that was asked for must be a good one.
+        /// Whether a graceful restart ended with exit code 0. Always true for other faults.
         var wentWell: Bool { torment != .restarted || exitCode == 0 }
     }
 
@@ -53,7 +54,7 @@ final class Fleet: Sendable {
         self.others = others
     }
 
-    /// Something that could not be started.
+    /// A process ended before it was ready.
     struct NotStarted: Error, CustomStringConvertible {
         let description: String
     }
@@ -74,12 +75,12 @@ final class Fleet: Sendable {
         var others: [RunningProgram] = []
         var running: [String: RunningProgram] = [:]
         var isStarted = false
-        // What was started is not left behind when the next one does not start.
+        // Kills the processes that run already if a later one does not start.
         defer { if !isStarted { for process in others + running.values { process.send(SIGKILL) } } }
         for service in ["auth", "product"] {
             others.append(try await serve(program, service, data, environment).program)
         }
-        // One after the other: the first one makes the database and enters the demo data.
+        // One after the other, because the first instance creates the database and enters the demo data.
         for member in members {
             running[member.name] = try await serve(program, member.service, data, environment, port: member.port)
                 .program
@@ -107,9 +108,11 @@ final class Fleet: Sendable {
         return (process, String(line.dropFirst("ready ".count)))
     }
 
-    // MARK: Torments
+    // MARK: Faults
 
-    /// One torment every few seconds, the members in turn, until it is time to stop; the last one is over by then.
+    /// Injects a fault every `every` seconds, into each member in turn, and reports it to `note`.
+    ///
+    /// The last fault ends within `seconds`. Throws ``NotStarted`` if a member does not start again.
     func torment(
         seconds: Int, every: Int, since begin: ContinuousClock.Instant, _ note: @Sendable (String) -> Void
     ) async throws {
@@ -129,10 +132,12 @@ final class Fleet: Sendable {
         }
     }
 
-    /// How many torments there are in that time; the last one is over by its end.
+    /// Returns the number of faults in this time.
+    ///
+    /// The last one begins at least 4 s before the end, or half of `seconds` if that is less.
     static func count(seconds: Int, every: Int) -> Int { max(0, (seconds - min(4, seconds / 2)) / every) }
 
-    /// What has happened.
+    /// The faults that have ended.
     var torments: [Past] { past.withLock { $0 } }
 
     private func perform(_ torment: Torment, _ member: Member) async throws -> Int32? {
@@ -154,7 +159,7 @@ final class Fleet: Sendable {
 
     private var all: [RunningProgram] { running.withLock { Array($0.values) } + others }
 
-    /// Stops everything gracefully; false when something did not stop well.
+    /// Stops all processes with SIGTERM. Returns false if the exit code of one is not 0.
     func stop() async -> Bool {
         for process in all { process.send(SIGTERM) }
         var isGood = true

@@ -6,35 +6,35 @@ import PetProTesting
 import Rookery
 import Synchronization
 
-/// Books, at a steady rate, whatever is answered.
+/// Sends bookings at a steady rate, whether or not earlier ones were answered.
 final class Load: Sendable {
-    /// What became of one booking.
+    /// The outcome of one booking request.
     struct Outcome: Sendable {
         let number: Int
         let key: String
-        /// Since the load began.
+        /// When the request was sent, since the load began.
         let began: Duration
-        /// 0 when there was no answer at all.
+        /// The HTTP status; 0 without an answer.
         let status: Int
         let code: String?
         let bookingId: Int?
         let milliseconds: Int
 
-        /// Whether another wish is for the same pet at the same time, so that one of the two must be refused.
+        /// Whether another request books the same pet at the same time. The platform must then refuse one of the two.
         var isContested: Bool { number % 10 >= 8 }
-        /// The one of a pair of contested wishes that the other one belongs to.
+        /// The number that the two contested requests of a pair share.
         var pair: Int { number / 10 }
-        /// An answer, be it a refusal, that was to be expected.
+        /// Whether the platform answered as expected: 201, or 409 `PET_BUSY` for a contested request.
         var isAnswered: Bool { status == 201 || isContested && status == 409 && code == "PET_BUSY" }
     }
 
-    /// One who books. An account may have only so many bookings that are not over yet, so there are many.
+    /// A customer that books. There are many, because an account has at most 100 bookings that are not over yet.
     private struct Customer: Sendable {
         let token: String
         let pet: Int
-        /// Bookings that one makes, of the hundred that it may.
+        /// How many bookings each customer makes.
         static let bookings = 80
-        /// Those who may wish for one and the same time; the vendor has room for more.
+        /// How many customers may book the same time. The vendor has a capacity of 150.
         static let atOnce = 100
     }
 
@@ -53,7 +53,7 @@ final class Load: Sendable {
 
     var results: [Outcome] { outcomes.withLock { $0 } }
 
-    /// A vendor with room for many, and customers with a pet each for so many bookings.
+    /// Registers a vendor with a capacity of 150, and enough customers, each with a pet, for this number of bookings.
     static func prepare(_ url: String, bookings: Int) async throws -> Load {
         let http = HTTP(url: url, client: client)
         let vendor = try await http.makeVendor(capacity: 150)
@@ -65,15 +65,16 @@ final class Load: Sendable {
         return Load(http: http, vendor: vendor.id, service: vendor.service, customers: customers)
     }
 
-    /// As many connections as there are callers who wait: it is the platform that is to be measured, not the queue here.
+    /// A client with up to 512 connections, so that requests wait in the platform and not in a queue of this client.
     private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 512
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
 
-    /// Books for that long. One of ten wishes for the time and the pet of the one before, and one of the
-    /// two must be refused.
+    /// Sends `rate` bookings per second for `seconds`, and reports the progress to `note` every 5 s.
+    ///
+    /// Every tenth request repeats the time and the pet of the one before. The platform must refuse one of the two.
     func run(
         seconds: Int, rate: Int, since begin: ContinuousClock.Instant, _ note: @escaping @Sendable (String) -> Void
     ) async throws {
@@ -83,17 +84,17 @@ final class Load: Sendable {
             for number in 0..<(seconds * rate) {
                 let due = begin + .nanoseconds(Int64(number) * 1_000_000_000 / Int64(rate))
                 if clock.now < due {
-                    // Ended early only when the trial is.
+                    // The sleep throws only if the trial is cancelled.
                     try? await clock.sleep(until: due)
                 }
                 if Task.isCancelled { return }
                 if number > 0, number % (rate * 5) == 0 {
                     note("\(number / rate) s: \(outcomes.withLock { $0.count }) answered of \(number)")
                 }
-                // The time and the pet of the one before.
+                // Every tenth request repeats the time and the pet of the one before.
                 let wish = number % 10 == 9 ? number - 1 : number
                 let customer = wish / 10 % customers.count
-                // Its own wishes follow one another; those of the next hundred customers come after all of these.
+                // A customer's slots follow one another. The slots of the next 100 customers come after them.
                 let slot =
                     wish / 10 / customers.count * 10 + wish % 10 + customer / Customer.atOnce * Customer.atOnce
                 let start = Instant(milliseconds: day * 86_400_000 + Int64(slot) * 1_800_000)

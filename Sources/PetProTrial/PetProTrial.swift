@@ -9,26 +9,28 @@ struct PetProTrial: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "petpro-trial",
         abstract:
-            "Books under load while instances are killed, frozen and restarted, and says whether anything was lost.",
+            "Books under load while it kills, freezes and restarts instances, and reports whether anything was lost.",
         discussion: """
-            It starts a platform of its own, two instances of Booking and of Vendor among it, in a folder of its own. Every \
-            few seconds one of the four is killed with SIGKILL and started again, stopped with SIGSTOP for three seconds, or \
-            restarted gracefully. In the end it looks into the database: every booking that was acknowledged must be there, \
-            under the key that it was asked for with, and no key or wish may have two. Of two wishes for one pet at one time \
-            one must be refused; any other refusal counts as a failure. A graceful restart must lose no call at all.
+            It starts a platform of its own, with two instances each of Booking and Vendor, in a folder of its own. \
+            Every few seconds it kills one of the four with SIGKILL and starts it again, freezes one with SIGSTOP for \
+            three seconds, or restarts one gracefully.
 
-            Exit code 0: nothing was lost or doubled, and enough calls succeeded. 1: the verdict is another one.
+            At the end it reads the database. Every acknowledged booking must be there, under the key of its request. \
+            No key and no request may have two bookings. If two requests book one pet at one time, the platform must \
+            refuse one. Any other refusal counts as a failure. A graceful restart must lose no call.
+
+            Exit code 0: nothing was lost or doubled, and enough calls succeeded. 1: any other verdict.
             """)
 
-    @Option(help: "How long to book.")
+    @Option(help: "How long to book, in seconds.")
     var seconds = 60
-    @Option(help: "Bookings a second.")
+    @Option(help: "Bookings per second.")
     var rate = 300
     @Option(help: "Seconds from one fault to the next.")
     var every = 5
-    @Option(help: "The share of the calls that must succeed, business errors aside.")
+    @Option(help: "The share of calls that must succeed, 0 to 1. Expected refusals count as successes.")
     var success = 0.999
-    @Option(help: "The petpro program. Default: the one beside this.")
+    @Option(help: "The petpro program. Default: the one in the folder of this program.")
     var petpro: String?
     @Flag(help: "Print the verdict as JSON.")
     var json = false
@@ -37,7 +39,7 @@ struct PetProTrial: AsyncParsableCommand {
         for (name, value) in [("seconds", seconds), ("rate", rate), ("every", every)] where value < 1 {
             throw ValidationError("--\(name) must be at least 1")
         }
-        if seconds > 500 { throw ValidationError("--seconds is at most 500: a token is good for ten minutes") }
+        if seconds > 500 { throw ValidationError("--seconds must be at most 500: a token expires after 10 min") }
         if Fleet.count(seconds: seconds, every: every) < 1 {
             throw ValidationError("--seconds must leave time for a fault: at least \(every + 4) with --every \(every)")
         }
@@ -70,7 +72,7 @@ struct PetProTrial: AsyncParsableCommand {
         if verdict.isGood {
             try FileManager.default.removeItem(atPath: data)
         } else {
-            Terminal.note("the data and the logs stay in \(data)")
+            Terminal.note("the data stays in \(data)")
             throw ExitCode(1)
         }
     }

@@ -2,7 +2,7 @@ import PetProStorage
 import PetProTesting
 import Rookery
 
-/// What the trial has shown.
+/// The result of a trial.
 struct Verdict {
     private let calls: Int
     private let statuses: [String: Int]
@@ -18,7 +18,9 @@ struct Verdict {
     private let mustSucceed: Double
     private let stoppedWell: Bool
 
-    /// Looks into Booking's database, when no service uses it any more.
+    /// Compares the outcomes with Booking's database. Call it after all services have stopped.
+    ///
+    /// Throws if the database cannot be opened or read.
     init(
         _ outcomes: [Load.Outcome], _ torments: [Fleet.Past], data: String, mustSucceed: Double, stoppedWell: Bool
     ) async throws {
@@ -38,8 +40,9 @@ struct Verdict {
         statuses = outcomes.reduce(into: [:]) { counts, outcome in
             counts["\(outcome.status)\(outcome.status == 201 ? "" : " \(outcome.code ?? "")")", default: 0] += 1
         }
-        // Of a contested pair one is booked and one refused. A repetition that was refused because its own first attempt
-        // had been booked would show as a pair, or a wish without a rival, of which none was acknowledged.
+        // The platform must book one request of a contested pair and refuse the other. If it refuses a retry because
+        // the first attempt had booked, the pair has no acknowledged booking. Any refusal of an uncontested request is a
+        // failure.
         let pairs = Dictionary(grouping: outcomes.filter(\.isContested), by: \.pair)
         let refusedPairs = pairs.values.filter { pair in
             pair.count == 2 && pair.allSatisfy(\.isAnswered) && pair.filter { $0.status == 201 }.count != 1
@@ -47,7 +50,7 @@ struct Verdict {
         let failures = outcomes.filter { !$0.isAnswered }
         failed = failures.count + refusedPairs.count
         let restarts = torments.filter { $0.torment == .restarted }
-        // What another fault had left behind is not the restart's: only what began after the one before was over a while.
+        // Counts only requests that began during a restart, because earlier faults cause failures too.
         failedInRestarts =
             failures.filter { outcome in restarts.contains { $0.from <= outcome.began && outcome.began <= $0.to } }
             .count
@@ -60,7 +63,7 @@ struct Verdict {
                 guard let id = outcome.bookingId else { return false }
                 return !ids.contains(id) || byKey[outcome.key] != id
             }.count
-        // One pet cannot be at two places, nor one booking have two keys.
+        // A pet has at most one booking at a time, and a booking has at most one key.
         let places = Set(saved.map { "\($0.pet) \($0.start)" })
         doubled = (saved.count - places.count) + (kept.count - Set(kept.map(\.booking)).count)
         bookings = saved.count
@@ -86,7 +89,7 @@ struct Verdict {
         for (status, count) in statuses.sorted(by: { $0.key < $1.key }) { lines.append("  \(count)  \(status)") }
         lines.append("latency  " + percentiles.map { "\($0) \($1) ms" }.joined(separator: ", "))
         lines.append(
-            "succeeded  \((succeeded * 100_000).rounded() / 1000) %, business errors aside (at least \(mustSucceed * 100))"
+            "succeeded  \((succeeded * 100_000).rounded() / 1000) %, with correct refusals (at least \(mustSucceed * 100))"
         )
         let byKind = Fleet.Torment.allCases.map { kind in
             "\(torments.filter { $0.torment == kind }.count) \(kind.rawValue)"
@@ -94,7 +97,7 @@ struct Verdict {
         lines.append("instances  \(byKind.joined(separator: ", ")); calls lost in restarts  \(failedInRestarts)")
         lines.append("acknowledged  \(acknowledged), of which lost  \(lost)")
         lines.append("bookings  \(bookings), keys  \(keys), doubled  \(doubled)")
-        if !stoppedWell { lines.append("a process did not stop well") }
+        if !stoppedWell { lines.append("a process did not stop cleanly") }
         lines.append(isGood ? "verdict: nothing lost, nothing doubled" : "verdict: NOT GOOD")
         return lines.joined(separator: "\n")
     }

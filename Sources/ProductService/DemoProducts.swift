@@ -37,7 +37,7 @@ extension ProductController {
                 species: [.dog], quantity: 120, lowStockThreshold: 10)),
     ]
 
-    /// Enters the demo products, if there are no products yet.
+    /// Inserts the demo products, if there are no products yet.
     public func enterDemoProducts() async throws {
         guard try await database.isEmpty("products") else { return }
         let now = environment.now()
@@ -50,7 +50,7 @@ extension ProductController {
 
 extension Transaction {
     fileprivate func enter(_ product: CreateProduct, id: Int, _ reserved: Int, at now: Instant) throws {
-        // The numbers are known to readers of the documentation.
+        // The ids are fixed, because the documentation names them.
         try execute(
             "INSERT INTO products (id, vendor_id, sku, name, price, species, status) VALUES (?, ?, ?, ?, ?, ?, 'active')",
             id, product.vendorId, product.sku, product.name, product.price.json, product.species.json)

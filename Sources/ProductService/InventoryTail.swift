@@ -3,10 +3,10 @@ import PetProStorage
 import Rookery
 import PetProRuntime
 
-/// Reads the inventory log once for all the watchers of a process.
+/// Reads the inventory log once for all watchers of a process.
 ///
-/// The log is looked at only while there are watchers, by one of them for all: the first who waits sleeps and reads, the
-/// others wait for it. What was read last is kept, so that a watcher that is a little behind costs no query of its own.
+/// The log is polled only while there are watchers. The first watcher that waits polls for all, and the others wait for
+/// it. The last changes stay in memory, so that a watcher slightly behind needs no query of its own.
 actor InventoryTail {
     /// One change, ready to be sent.
     struct Entry: Sendable {
@@ -16,28 +16,28 @@ actor InventoryTail {
         let chunk: InventoryChunk
     }
 
-    /// What a watcher gets.
+    /// The result of one read.
     struct Reading: Sendable {
-        /// In the order of their commits; none when nothing happened for a while.
+        /// The changes in the order of their commits. Empty when nothing changed for a while.
         var entries: [Entry]
-        /// How often the log had been looked at: the time, in units of ``poll``.
+        /// How many polls the tail had made: the time, in units of ``poll``.
         var round: Int
     }
 
-    /// How often the log is looked at.
+    /// The interval between two polls of the log.
     static let poll: Duration = .milliseconds(250)
-    /// After so many looks at which nothing was new the watchers are told that, for their heartbeats.
+    /// After this many polls without a change, the watchers get an empty reading, for their heartbeats.
     static let silentRounds = 4
-    /// Changes that are kept.
+    /// The most changes that stay in memory.
     static let kept = 1024
-    /// Changes that are read, or handed out, at once.
+    /// The most changes that are read or returned at once.
     static let batch = 256
 
     private let read: @Sendable (_ after: Int, _ limit: Int) async throws -> [Entry]
     private let clock: any Clock<Duration>
     private let wakeUp = Signal()
     private var entries: [Entry] = []
-    /// The number of the last change that was read; the ones in `entries` end here.
+    /// The number of the last change that was read, with which `entries` end.
     private var head = 0
     private var round = 0
     private var isReading = false
@@ -49,8 +49,9 @@ actor InventoryTail {
         self.read = read
     }
 
-    /// The changes after a number, at most ``batch``. Waits for one, but not longer than ``silentRounds``. Throws what
-    /// reading throws, and `CancellationError`.
+    /// Returns the changes after `seq`, at most ``batch``. Waits for a change, for at most ``silentRounds`` polls.
+    ///
+    /// Throws what reading the log throws, and `CancellationError`.
     func changes(after seq: Int) async throws -> Reading {
         if seq < head { return try await known(after: seq) }
         if isReading {
@@ -62,9 +63,9 @@ actor InventoryTail {
         return seq < head ? try await known(after: seq) : Reading(entries: [], round: round)
     }
 
-    /// What is in the log already.
+    /// Returns changes that are already in the log.
     private func known(after seq: Int) async throws -> Reading {
-        // A watcher so far behind that it is no longer kept reads for itself.
+        // A watcher that is further behind than `entries` reach makes its own query.
         let isKept = seq >= (entries.first?.seq ?? .max) - 1
         let found =
             isKept
@@ -76,11 +77,11 @@ actor InventoryTail {
         isReading = true
         defer {
             isReading = false
-            // Another one goes on, if this one was cancelled.
+            // Another watcher continues if this one was cancelled.
             wakeUp.send()
         }
         if seq > head {
-            // The log has not been looked at for a while.
+            // The log has not been read for a while.
             entries = []
             head = seq
         }

@@ -2,10 +2,10 @@ import PetProContracts
 import PetProStorage
 import Rookery
 
-/// One watcher of the inventory log: the stock as it is, then every change after that, as fast as it is taken.
+/// One watcher of the inventory: a snapshot of the stock, then every later change, as fast as the consumer takes them.
 ///
-/// It reads the log that all instances of the service share, so it sees what another instance writes; and since the
-/// snapshot and the log's number come from one transaction, nothing is missed and nothing comes twice.
+/// All instances of the service share the log, so a watcher sees the changes of other instances. The snapshot and the
+/// log's number come from one transaction, so no change is missed or repeated.
 struct InventoryWatch: Sendable {
     let database: Database
     let tail: InventoryTail
@@ -13,7 +13,7 @@ struct InventoryWatch: Sendable {
     let epoch: String
     let now: @Sendable () -> Instant
 
-    /// The values. Throws `PRODUCT_NOT_FOUND` before the first one when a product does not exist.
+    /// Returns the stream of values. Throws `PRODUCT_NOT_FOUND` when a product does not exist or has no stock record.
     func stream() async throws -> MessageStream<InventoryChunk> {
         let request = self.request
         let (records, seq) = try await database.read { (try $0.watched(request), try $0.lastSeq()) }
@@ -47,11 +47,11 @@ struct InventoryWatch: Sendable {
     }
 }
 
-/// Where a watcher stands.
+/// The position of a watcher in the log, and the values that it has not returned yet.
 private actor WatchPosition {
     private var pending: ArraySlice<InventoryChunk>
     private(set) var seq: Int
-    /// When the last value was sent; nil before the tail was first asked.
+    /// The round of the last value. Nil before the first reading.
     private var lastRound: Int?
 
     init(pending: [InventoryChunk], seq: Int) {
@@ -63,7 +63,7 @@ private actor WatchPosition {
 
     func add(_ chunk: InventoryChunk) { pending.append(chunk) }
 
-    /// Adds what was read; true when nothing has been sent for so long that a heartbeat is due.
+    /// Adds the chunks of a reading. Returns true when a heartbeat is due, because there was no value for a while.
     func add(_ chunks: [InventoryChunk], readTo seq: Int, round: Int) -> Bool {
         pending.append(contentsOf: chunks)
         self.seq = seq

@@ -3,9 +3,9 @@ public import PetProRuntime
 public import PetProStorage
 public import Rookery
 
-/// The Product/Inventory service's commands.
+/// Handles the commands and events of the Product service.
 public struct ProductController: ProductAPI {
-    /// 15 minutes.
+    /// How long a reservation holds its pieces: 15 minutes.
     public static let reservationLifetime: Duration = .seconds(15 * 60)
 
     let database: Database
@@ -13,10 +13,10 @@ public struct ProductController: ProductAPI {
     private let tail: InventoryTail
     private let epoch: String
 
-    /// The schema of the service's database.
+    /// The migrations of the service's database.
     public static var migrations: [Migration] { ProductSchema.migrations }
 
-    /// Makes the service.
+    /// Makes the service. `clock` paces the polls of the inventory log. Throws when the database cannot be written.
     public init(
         database: Database, environment: ServiceEnvironment = ServiceEnvironment(),
         clock: any Clock<Duration> = ContinuousClock()
@@ -30,24 +30,24 @@ public struct ProductController: ProductAPI {
         epoch = try await database.write { try $0.epoch(orMake: name) }
     }
 
-    /// A product.
+    /// Returns a product. Throws `PRODUCT_NOT_FOUND`.
     public func getProduct(_ request: GetProduct) async throws -> Product {
         try await database.read { try $0.product(id: request.id) }
     }
 
-    /// A product's stock.
+    /// Returns a product's stock. Throws `PRODUCT_NOT_FOUND` when the product has no stock record.
     public func checkInventory(_ request: CheckInventory) async throws -> Inventory {
         let now = environment.now()
         return try await database.read { try $0.inventory(ofProduct: request.productId).inventory(at: now) }
     }
 
-    /// Products in the shop, by id.
+    /// Lists the products in the shop by id.
     public func listProducts(_ request: ListProducts) async throws -> ProductPage {
         let items = try await database.read { try $0.products(request) }
         return ProductPage(items: items, next: items.count == request.limit ? items.last?.id : nil)
     }
 
-    /// Enters a product.
+    /// Adds a product. Throws `SKU_TAKEN`, `LIMIT_REACHED`, and `INVALID_PAYLOAD` for a price in another currency.
     public func createProduct(_ request: CreateProduct) async throws -> Product {
         let violations = Price.violations(request.price, of: request.currency)
         guard violations.isEmpty else { throw RemoteError(InvalidPayload(violations: violations)) }
@@ -62,7 +62,10 @@ public struct ProductController: ProductAPI {
 
     // MARK: Stock
 
-    /// Changes what is on the shelf.
+    /// Changes the quantity of a product. A repetition with the same key returns the same reply.
+    ///
+    /// Throws `PRODUCT_NOT_FOUND`, `BELOW_RESERVED`, `KEY_REUSED`, and `INVALID_PAYLOAD` when the reason does not allow
+    /// `delta`.
     public func adjustInventory(_ request: AdjustInventory) async throws -> Inventory {
         let violations = Stock.violations(request.delta, request.reason)
         guard violations.isEmpty else { throw RemoteError(InvalidPayload(violations: violations)) }
@@ -87,7 +90,9 @@ public struct ProductController: ProductAPI {
 
     private func eventIds() -> [String] { [environment.uniqueID(), environment.uniqueID()] }
 
-    /// Promises pieces for a while.
+    /// Reserves pieces for ``reservationLifetime``. A repetition with the same key returns the same reservation.
+    ///
+    /// Throws `PRODUCT_NOT_FOUND`, `INSUFFICIENT_STOCK`, `LIMIT_REACHED` and `KEY_REUSED`.
     public func reserveInventory(_ request: ReserveInventory) async throws -> Reservation {
         let now = environment.now()
         let ids = eventIds()
@@ -111,12 +116,14 @@ public struct ProductController: ProductAPI {
         }
     }
 
-    /// Hands the promised pieces out.
+    /// Takes the reserved pieces out of the stock. A repetition has no further effect. Throws `RESERVATION_NOT_FOUND`
+    /// and `RESERVATION_EXPIRED`.
     public func commitReservation(_ request: CommitReservation) async throws -> Reservation {
         try await end(request.id, of: request.customerId, as: .committed, reason: .commit) { $0.commit($1) }
     }
 
-    /// Takes the promise back.
+    /// Releases the reserved pieces. A repetition has no further effect. Throws `RESERVATION_NOT_FOUND` and
+    /// `RESERVATION_EXPIRED`.
     public func releaseReservation(_ request: ReleaseReservation) async throws -> Reservation {
         try await end(request.id, of: request.customerId, as: .released, reason: .release) { $0.release($1) }
     }
@@ -129,7 +136,7 @@ public struct ProductController: ProductAPI {
         let ids = eventIds()
         return try await database.write { transaction in
             let reservation = try transaction.reservation(id: id, customerId: customerId)
-            // Done already is done.
+            // A repetition has no further effect.
             if reservation.status == status { return reservation }
             guard reservation.status == .held, now < reservation.expiresAt else {
                 throw RemoteError(.reservationExpired, "This reservation is no longer held.")
@@ -142,7 +149,7 @@ public struct ProductController: ProductAPI {
         }
     }
 
-    /// Takes back promises whose time is over; gives how many.
+    /// Releases expired reservations, at most 100. Returns how many.
     public func expireReservations() async throws -> Int {
         let now = environment.now()
         let environment = self.environment
@@ -159,7 +166,10 @@ public struct ProductController: ProductAPI {
         }
     }
 
-    /// The stock, then every change.
+    /// Streams a snapshot of the stock, then every change.
+    ///
+    /// Throws `PRODUCT_NOT_FOUND`, and `INVALID_PAYLOAD` unless the request has exactly one of `productIds` and
+    /// `vendorId`.
     public func watchInventoryChanges(
         _ request: WatchInventoryChanges
     ) async throws -> MessageStream<InventoryChunk> {
@@ -177,7 +187,8 @@ public struct ProductController: ProductAPI {
 
     // MARK: Events
 
-    /// A vendor's products leave the shop with it, and come back with it.
+    /// Takes a vendor's active products out of the shop when the vendor stops being active. Puts its inactive products
+    /// back when it is active again.
     public func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws {
         let now = environment.now()
         try await database.write { transaction in

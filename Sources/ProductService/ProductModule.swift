@@ -4,23 +4,23 @@ import PetProRuntime
 public import PetProStorage
 public import Rookery
 
-/// The Product service, as the program that runs it sees it.
+/// The module of the Product service, from which a program assembles its instances.
 public enum ProductModule: ServiceModule {
-    /// Its name.
+    /// The name of the service.
     public static let name = ServiceName.product
-    /// What it declares.
+    /// The contract of the service.
     public static let contract = ProductAPIContract.descriptor
-    /// Its database, from the first version on.
+    /// The migrations of the service's database, oldest first.
     public static var migrations: [Migration] { ProductController.migrations }
-    /// The services that it calls.
+    /// The services that this service calls.
     public static let needs: [ServiceName] = []
 
-    /// Products and their stock.
+    /// Assembles an instance. In the background, it releases expired reservations every 10 s.
     public static func assemble(_ resources: ServiceResources) async throws -> Assembled {
         let products = try await ProductController(database: resources.database)
         if resources.options.demo { try await products.enterDemoProducts() }
         let work = PeriodicService("expired reservations", every: .seconds(10), logger: resources.logger) {
-            // A full batch may have left some.
+            // After a full batch, more may be left.
             while try await products.expireReservations() == 100 {}
         }
         return Assembled(ProductAPIContract.service(products), work: [work])

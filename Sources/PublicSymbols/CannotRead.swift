@@ -1,4 +1,4 @@
-/// There is nothing to read symbols from.
+/// The symbol graph cannot be read: the build is missing, or `swift-symbolgraph-extract` failed.
 struct CannotRead: Error, CustomStringConvertible {
     let description: String
 

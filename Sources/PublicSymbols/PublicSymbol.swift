@@ -1,11 +1,11 @@
 import Foundation
 import RookeryTesting
 
-/// One thing that `import Rookery` shows to an author.
+/// One public symbol that `import Rookery` makes visible.
 ///
-/// What begins with an underscore, or has a label that does, is for the code that macros make, and is not counted.
+/// Excludes symbols whose name or label begins with an underscore, because only macro-generated code uses them.
 struct PublicSymbol: Comparable, CustomStringConvertible {
-    /// As the compiler calls it, such as `Structure` or `Instance Method`.
+    /// The compiler's name for the kind of symbol, such as `Structure` or `Instance Method`.
     let kind: String
     let path: String
     let isDocumented: Bool
@@ -14,8 +14,9 @@ struct PublicSymbol: Comparable, CustomStringConvertible {
 
     static func < (one: Self, other: Self) -> Bool { (one.path, one.kind) < (other.path, other.kind) }
 
-    /// All of them, sorted, from the symbol graph of a debug build in a build folder. Throws ``CannotRead`` when there is no such
-    /// build.
+    /// Extracts the symbol graph of the debug build in `folder`, and returns all public symbols, sorted by path.
+    ///
+    /// Throws ``CannotRead`` if the folder has no debug build, or if `swift-symbolgraph-extract` fails.
     static func all(build folder: URL) async throws -> [PublicSymbol] {
         let output = FileManager.default.temporaryDirectory.appending(path: "symbols-\(UUID())")
         try FileManager.default.createDirectory(at: output, withIntermediateDirectories: true)
@@ -38,7 +39,7 @@ struct PublicSymbol: Comparable, CustomStringConvertible {
         return symbols.sorted()
     }
 
-    /// What is told of by a symbol graph.
+    /// Reads the symbols in one symbol graph file.
     static func read(_ graph: Data) throws -> [PublicSymbol] {
         try JSONDecoder().decode(Graph.self, from: graph).symbols.compactMap { symbol in
             if symbol.pathComponents.contains(where: isHidden) { return nil }
@@ -53,14 +54,14 @@ struct PublicSymbol: Comparable, CustomStringConvertible {
         name.hasPrefix("_") || name.contains(/[(:]_\w+:/)
     }
 
-    /// Where the compiler found modules when it built `Rookery`, and for what machine: read from the plan of the build.
+    /// Returns the module search paths and the target of the `Rookery` build, from the build plan `debug.yaml`.
     private static func searchPaths(_ folder: URL) throws -> [String] {
         let plan = folder.appending(path: "debug.yaml")
         guard let text = try? String(contentsOf: plan, encoding: .utf8),
             let line = text.split(separator: "\n").first(where: { $0.contains(#""-module-name","Rookery","#) }),
             let start = line.firstIndex(of: "["),
             let all = try? JSONDecoder().decode([String].self, from: Data(line[start...].utf8))
-        else { throw CannotRead("\(plan.path) tells of no build of Rookery: run swift build first") }
+        else { throw CannotRead("\(plan.path) has no build of Rookery: run swift build first") }
         return zip(all, all.dropFirst()).flatMap { flag, value in
             ["-Xcc", "-I", "-target"].contains(flag) ? [flag, value] : []
         }

@@ -1,11 +1,11 @@
 import ArgumentParser
 import Foundation
 
-/// What `./dev symbols` runs.
+/// The program that `./dev symbols` runs.
 @main
 struct PublicSymbols: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print what `import Rookery` shows to an author, and how many symbols these are.")
+        abstract: "Prints the public symbols that `import Rookery` makes visible, and their number.")
 
     @Option(help: "The folder of a debug build.", completion: .directory)
     var build = ".build"

@@ -1,13 +1,17 @@
-// What a service author writes on types and protocols.
+// The attributes that a service author writes on types and protocols.
 
-/// Makes a struct or an enum a message: a codec without reflection, validation that reports all violations at once, a
-/// memberwise initialiser of the type's own access level, and a description with sensitive members redacted. A message that
-/// has a property `description` of its own is described by `debugDescription` instead.
+/// Makes a struct or an enum a message.
 ///
-/// Properties may be integers, `Double`, `Bool`, `String`, ``RookeryCore/Instant``, ``RookeryCore/LocalDate``,
-/// Foundation's `UUID`, `Date`, `Data` and `URL`, other messages, and optionals, arrays and string-keyed dictionaries of them. An absent optional
-/// is left out of the text, unless marked ``ExplicitNull()``. An enum with a raw type is its raw value; one with payloads
-/// is an object with the case's name at `type`.
+/// Adds a codec without reflection, and validation that reports all violations at once. Also adds a description with
+/// sensitive members redacted. If the type has a property `description`, the redacted text is in `debugDescription`. A
+/// struct gets a memberwise initialiser with the access level of the type.
+///
+/// Properties may be integers, `Double`, `Float`, `Bool`, `String`, ``RookeryCore/Instant``, ``RookeryCore/LocalDate``,
+/// Foundation's `UUID`, `Date`, `Data` and `URL`, and other messages. They may also be optionals, arrays and
+/// string-keyed dictionaries of these. The encoder omits a nil optional unless it has ``ExplicitNull()``.
+///
+/// An enum with a raw type is encoded as its raw value. Any other enum is an object with the name of the case at
+/// `type`.
 @attached(member, names: named(init))
 @attached(
     extension, conformances: Message, CustomStringConvertible, CustomDebugStringConvertible,
@@ -16,54 +20,71 @@
     named(RookeryExpressions))
 public macro Message() = #externalMacro(module: "RookeryMacros", type: "MessageMacro")
 
-/// Makes a protocol a contract: `<Name>Contract` holds its commands and the routes that serve them, `<Name>Client` calls
-/// them and conforms to the protocol, so that a test can pass something else.
+/// Makes a protocol a contract, and generates three types.
+///
+/// - `<Name>Contract` holds the commands, and makes a service from an implementation of the protocol.
+/// - `<Name>Client` calls the commands. It conforms to the protocol, so that a test can replace it.
+/// - `<Name>Stub` stands for a service in a test. The test sets the handlers that it needs.
 @attached(peer, names: suffixed(Contract), suffixed(Client), suffixed(Stub))
 public macro Contract() = #externalMacro(module: "RookeryMacros", type: "ContractMacro")
 
 // MARK: Patterns
 //
-// A function may have several patterns of one kind: a server answers at each, a client calls by the first one, which also
-// has the options.
-//
-// `timeout`: how long a call may take when its caller says nothing; of a stream, how long it may be silent.
-// `group`: the bulkhead the command is behind. Commands of one group share a circuit breaker and a limit of calls.
-// `errors`: the codes with which the command refuses. One that is not declared is logged as a fault of the service.
-// `execution`: where the handler runs.
+// A function may have several patterns of one kind. The server answers at each of them. A client calls the first one,
+// and only the first one may have options.
 
-/// A command with one reply, at the pattern `{"cmd": …}`.
+/// Makes a function a command with one reply, at the pattern `{"cmd": …}`.
+///
+/// The options are the same for all patterns of commands with replies:
+///
+/// - The second parameter says whether a call may be sent twice. Default `.unsafe`, or `.safe` for a stream.
+/// - `timeout` is the timeout of a call if the caller sets none. For a stream, it is the longest silence. Default nil:
+///   the default timeout of the client.
+/// - `group` is the bulkhead of the command. The commands of a group share a circuit breaker and a limit of calls.
+///   Default `default`.
+/// - `errors` are the codes with which the command refuses. The server logs any other code as a fault of the service,
+///   except the toolkit's own codes. Default nil: any code is allowed.
+/// - `execution` says where the handler runs. Default: on the event loop of the connection.
 @attached(peer)
 public macro MessagePattern(
     cmd: String, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil, group: String = "default",
     errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop
 ) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A command with one reply, at a string pattern.
+/// Makes a function a command with one reply, at a string pattern.
+///
+/// ``MessagePattern(cmd:_:timeout:group:errors:execution:)`` describes the options.
 @attached(peer)
 public macro MessagePattern(
     _ pattern: String, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil, group: String = "default",
     errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop
 ) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A command with one reply, at any object pattern.
+/// Makes a function a command with one reply, at any object pattern.
+///
+/// ``MessagePattern(cmd:_:timeout:group:errors:execution:)`` describes the options.
 @attached(peer)
 public macro MessagePattern(
     object: JSONObject, _ idempotency: Idempotency = .unsafe, timeout: Duration? = nil, group: String = "default",
     errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop
 ) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// An event, at a string pattern.
+/// Makes a function an event, at a string pattern. An event has no reply. `execution` says where the handler runs.
 @attached(peer)
 public macro EventPattern(_ pattern: String, execution: HandlerExecution = .eventLoop) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A command answered by a stream, at the pattern `{"cmd": …}`.
+/// Makes a function a command whose reply is a stream, at the pattern `{"cmd": …}`.
+///
+/// ``MessagePattern(cmd:_:timeout:group:errors:execution:)`` describes the options.
 @attached(peer)
 public macro StreamPattern(
     cmd: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil, group: String = "default",
     errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop
 ) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A command answered by a stream, at a string pattern.
+/// Makes a function a command whose reply is a stream, at a string pattern.
+///
+/// ``MessagePattern(cmd:_:timeout:group:errors:execution:)`` describes the options.
 @attached(peer)
 public macro StreamPattern(
     _ pattern: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil, group: String = "default",
@@ -73,54 +94,61 @@ public macro StreamPattern(
 
 // MARK: Properties
 
-/// A string, or each string of an array, has that many characters (Unicode code points), and at most `bytes` bytes of
-/// UTF-8. Default `bytes`: four for each character.
+/// Requires that a string, or each string of an array, has a number of characters in the range.
+///
+/// Counts Unicode code points. The string may have at most `bytes` bytes of UTF-8. Default: four for each character.
 @attached(peer)
 public macro Length(_ range: ClosedRange<Int>, bytes: Int? = nil) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// As ``Length(_:bytes:)``, and one line: no control characters, and not only white space.
+/// Requires the same as ``Length(_:bytes:)``, and one line of text without control characters.
+///
+/// If the range starts above 0, the line must not be only white space.
 @attached(peer)
 public macro Line(_ range: ClosedRange<Int>, bytes: Int? = nil) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// As ``Length(_:bytes:)``, and of the control characters only line breaks and tabs.
+/// Requires the same as ``Length(_:bytes:)``, and no control characters except line breaks and tabs.
 @attached(peer)
 public macro Text(_ range: ClosedRange<Int>, bytes: Int? = nil) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A string has a character that is not white space.
+/// Requires that a string has a character that is not white space.
 @attached(peer)
 public macro NotBlank() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A number, a date or a time, or each of an array, lies in the range: `1...100`, `0...`, `...5`.
+/// Requires that a number, a date or a time, or each of an array, is in the range: `1...100`, `0...`, `...5`.
 @attached(peer)
 public macro InRange<Range: RangeExpression>(_ range: Range) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// An integer is a multiple of another.
+/// Requires that an integer is a multiple of `divisor`, which must be above 0.
 @attached(peer)
 public macro MultipleOf(_ divisor: Int) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// An instant lies on a grid of so many minutes, counted from 1970-01-01T00:00:00Z.
+/// Requires that an instant is a multiple of `minutes` minutes after 1970-01-01T00:00:00Z.
 @attached(peer)
 public macro WholeMinutes(_ minutes: Int) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// An array has no element twice.
+/// Requires that no two elements of an array are equal.
 @attached(peer)
 public macro Distinct() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// An array has that many elements.
+/// Requires that an array has a number of elements in the range.
 @attached(peer)
 public macro Items(_ range: ClosedRange<Int>) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A string is an email address.
+/// Requires that a string is an email address: at most 254 bytes, and a domain with a dot.
 @attached(peer)
 public macro Email() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// The whole of a string matches a regular expression, and has at most `bytes` bytes of UTF-8. The expression is made once.
+/// Requires that a whole string matches a regular expression, and has at most `bytes` bytes of UTF-8. Default 1024.
+///
+/// The expression is made once, not for each message.
 @attached(peer)
 public macro Matches<Output>(_ expression: Regex<Output>, bytes: Int = 1024) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// The name of a property, or of an enum's case, in the message, where it differs from the one in Swift.
+/// Sets the name of a property, or of an enum's case, in the message, if it differs from the name in Swift.
 @attached(peer)
 public macro WireName(_ name: String) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// An optional property is written as `null` when it is nil, instead of left out.
+/// Encodes a nil optional as `null` instead of omitting it.
 @attached(peer)
 public macro ExplicitNull() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// A secret: never shown in descriptions, logs or errors, and its message is never compressed.
+/// Marks a property as a secret. Descriptions, logs and errors never show it.
+///
+/// A message with a secret is never compressed.
 @attached(peer)
 public macro Sensitive() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// Personal data: never shown in descriptions, logs or errors.
+/// Marks a property as personal data. Descriptions, logs and errors never show it.
 @attached(peer)
 public macro PII(_ category: PersonalData) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")

@@ -1,16 +1,16 @@
 package import NIOCore
 import Synchronization
 
-/// Where policies get the time and their chances, so that a test can say what they are.
+/// The clock and the random source of the policies. A test replaces them.
 package struct CallEnvironment: Sendable {
-    /// The time.
+    /// Returns the current time.
     package var now: @Sendable () -> NIODeadline
-    /// Waits; throws when the task is cancelled.
+    /// Waits for a duration. Throws if the task is cancelled.
     package var sleep: @Sendable (Duration) async throws -> Void
-    /// A number from 0 to 1, evenly.
+    /// Returns a random number from 0 to 1, uniformly distributed.
     package var random: @Sendable () -> Double
 
-    /// The real time, and the system's chances.
+    /// The real clock, and a random source that the system seeds.
     package init(
         now: @escaping @Sendable () -> NIODeadline = { .now() },
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
@@ -23,14 +23,15 @@ package struct CallEnvironment: Sendable {
 }
 
 extension CallEnvironment {
-    /// A source of numbers from 0 to 1, seeded by the system. It is for spreading load, where guessing it gains no one
-    /// anything, and does not ask the kernel for each number.
+    /// Makes a source of random numbers from 0 to below 1, seeded by the system.
+    ///
+    /// Not for secrets: it spreads load, and its numbers can be predicted. It does not ask the kernel for each number.
     package static func chances() -> @Sendable () -> Double {
         let source = Chances()
         return { source.next() }
     }
 
-    /// splitmix64 (Steele, Lea and Flood 2014), whose only state is a counter, so that threads can share it.
+    /// splitmix64 (Steele, Lea and Flood 2014). Its only state is a counter, so threads can share it.
     private final class Chances: Sendable {
         private let state = Atomic(UInt64.random(in: .min ... .max))
 

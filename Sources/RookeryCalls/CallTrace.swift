@@ -2,7 +2,7 @@ package import NIOCore
 import Synchronization
 package import RookeryPolicies
 
-/// What was decided about the calls made by a task and its children: why they took as long as they did.
+/// Records the decisions about the calls of a task and its child tasks, to show why a call took so long.
 ///
 /// ```swift
 /// let trace = CallTrace()
@@ -10,18 +10,18 @@ package import RookeryPolicies
 /// print(trace)
 /// ```
 package final class CallTrace: Sendable, CustomStringConvertible {
-    /// Where decisions of this task's calls are noted; nil for nowhere.
+    /// The trace of this task's calls. Nil: nothing is recorded.
     @TaskLocal package static var current: CallTrace?
 
-    /// A decision, and when.
+    /// A decision and its time.
     package struct Entry: Sendable, Hashable, CustomStringConvertible {
-        /// Since the trace began.
+        /// The time since the trace was made.
         package let at: Duration
         /// The destination's name.
         package let destination: String
         /// The command's name.
         package let command: String
-        /// What was decided.
+        /// The decision.
         package let decision: CallDecision
 
         /// `+12 ms booking.createBooking: picked 127.0.0.1:4002 for attempt 1`
@@ -30,15 +30,15 @@ package final class CallTrace: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Decisions that are kept; later ones are only counted.
+    /// The most decisions that the trace keeps. It only counts later ones.
     private static let limit = 1000
     private let begin: NIODeadline
     private let kept = Mutex<(entries: [Entry], dropped: Int)>(([], 0))
 
-    /// An empty trace that begins now.
+    /// Makes an empty trace, whose times start at `now`.
     package init(at now: NIODeadline = .now()) { begin = now }
 
-    /// The decisions, in their order.
+    /// The first 1000 decisions, in order.
     package var entries: [Entry] { kept.withLock { $0.entries } }
 
     func note(_ decision: CallDecision, _ destination: String, _ command: String, at now: NIODeadline) {

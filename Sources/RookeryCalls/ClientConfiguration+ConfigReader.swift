@@ -2,16 +2,20 @@ public import Configuration
 public import RookeryCore
 public import RookeryPolicies
 
-// The settings of a destination, from the environment, a file, or whatever a `ConfigReader` reads.
+// The settings of a destination, from the environment, a file, or any other source of a `ConfigReader`.
 //
-// Each is looked for under `rookery.destinations.<name>`, then under `rookery.client`, which is for all destinations. So in
-// the environment `ROOKERY_DESTINATIONS_BOOKING_RETRY_MAXIMUM_ATTEMPTS` goes before `ROOKERY_CLIENT_RETRY_MAXIMUM_ATTEMPTS`.
+// A setting under `rookery.destinations.<name>` overrides the one under `rookery.client`, which is for all
+// destinations. So in the environment `ROOKERY_DESTINATIONS_BOOKING_RETRY_MAXIMUM_ATTEMPTS` overrides
+// `ROOKERY_CLIENT_RETRY_MAXIMUM_ATTEMPTS`.
 extension ClientConfiguration {
-    /// Reads what is configured for the service of this ``name``; what is not configured stays as it is. Settings of single
-    /// groups and commands are read for those of the contracts, of commands by their names on the wire.
+    /// Reads the settings of the service of this ``name``. A setting that is not configured keeps its value.
     ///
-    /// Durations are text with a unit: `250ms`, `5s`, `2m`. Throws ``InvalidSetting`` with the whole key of the setting that
-    /// cannot be read; one that cannot work is named as the service's, wherever it was set.
+    /// Reads settings of single groups and commands for those that `contracts` declare, and only under
+    /// `rookery.destinations.<name>`. The keys of commands are their names on the wire. Durations are text with a unit:
+    /// `250ms`, `5s`, `2m`.
+    ///
+    /// Throws ``InvalidSetting``. If a value cannot be parsed, the error has the full key of the setting. If a value
+    /// cannot work, the error has the key under `rookery.destinations.<name>`, wherever the value came from.
     public mutating func read(
         _ reader: ConfigReader, contracts: ContractDescriptor...
     ) async throws(InvalidSetting) {
@@ -44,9 +48,10 @@ extension ClientConfiguration {
         }
     }
 
-    /// Sets one of the settings by its key, as in configuration: `breaker.mode` to `observe`, `retry.maximumAttempts` to `5`.
-    /// `docs/resilience.md` lists them. Throws ``InvalidSetting`` when there is no such setting, or when the value cannot be
-    /// read; whether it can work is found out when the client is made.
+    /// Sets one setting by its key, as in configuration: `breaker.mode` to `observe`, `retry.maximumAttempts` to `5`.
+    ///
+    /// `docs/resilience.md` lists the settings. Throws ``InvalidSetting`` if there is no such setting, or if the value
+    /// cannot be parsed. Making the client checks whether the value can work.
     public mutating func set(_ key: String, to value: String) throws(InvalidSetting) {
         try ConfigSetting.set(key, to: value, in: &self, of: Self.settings)
     }
@@ -55,7 +60,7 @@ extension ClientConfiguration {
         [["rookery", "destinations", destination], ["rookery", "client"]]
     }
 
-    /// Every setting of a destination as it is in force; of groups and commands those that differ.
+    /// Every setting with its current value. Of single groups and commands, only the settings that are set.
     package var shownSettings: [ShownSetting] {
         let scopes = Self.scopes(name)
         var shown = Self.settings.map { $0.shown(self, scopes) }

@@ -1,15 +1,17 @@
 package import Configuration
 package import RookeryPolicies
 
-/// One setting of a configuration: what it is called, how it is written, and where it goes.
+/// One setting of a configuration: its key, the format of its value, and the property that it sets.
 package struct ConfigSetting<Root> {
     private let key: String
     private let kind: ConfigValueKind
     private let apply: (inout Root, ConfigValueKind.Value, String) throws(InvalidSetting) -> Void
     private let show: (Root) -> String
 
-    /// Reads it from the first of the scopes that has it; leaves it as it is when none has. All of them are looked at, so
-    /// that a reader's reporter gets to know every key there is.
+    /// Reads the setting from the first of the scopes that has it. Without a value in any scope, nothing changes.
+    ///
+    /// Reads all scopes in any case, so that the reader's access reporter sees every key. Throws ``InvalidSetting`` if
+    /// a value cannot be parsed.
     package func read(
         _ reader: ConfigReader, _ scopes: [[String]], into root: inout Root
     ) async throws(InvalidSetting) {
@@ -22,7 +24,7 @@ package struct ConfigSetting<Root> {
         if let found { try apply(&root, found.value, found.key) }
     }
 
-    /// Sets the one of that key. Throws when there is none, or when the text is no value of it.
+    /// Sets the setting with this key. Throws if there is none, or if the text is not a value of it.
     package static func set(
         _ key: String, to text: String, in root: inout Root, of settings: [ConfigSetting]
     ) throws(InvalidSetting) {
@@ -32,11 +34,12 @@ package struct ConfigSetting<Root> {
         try setting.apply(&root, try setting.kind.parse(text, key), key)
     }
 
-    /// Its value, and the keys under which it is looked for, the first one first.
+    /// The setting's current value, and its keys in the order of the scopes.
     package func shown(_ root: Root, _ scopes: [[String]]) -> ShownSetting {
         ShownSetting(keys: scopes.map { ($0 + [key]).joined(separator: ".") }, value: show(root))
     }
 
+    /// Makes a setting with a whole number as its value.
     package static func integer(_ key: String, _ path: WritableKeyPath<Root, Int>) -> ConfigSetting {
         ConfigSetting(key: key, kind: .integer) { (root, value, _) throws(InvalidSetting) in
             if case .integer(let value) = value { root[keyPath: path] = value }
@@ -45,7 +48,7 @@ package struct ConfigSetting<Root> {
         }
     }
 
-    /// `true` or `false`.
+    /// Makes a setting with the values `true` and `false`.
     package static func boolean(_ key: String, _ path: WritableKeyPath<Root, Bool>) -> ConfigSetting {
         ConfigSetting(key: key, kind: .text) { (root, value, name) throws(InvalidSetting) in
             guard case .text(let text) = value else { return }
@@ -56,6 +59,7 @@ package struct ConfigSetting<Root> {
         }
     }
 
+    /// Makes a setting with a number as its value.
     package static func real(_ key: String, _ path: WritableKeyPath<Root, Double>) -> ConfigSetting {
         ConfigSetting(key: key, kind: .real) { (root, value, _) throws(InvalidSetting) in
             if case .real(let value) = value { root[keyPath: path] = value }
@@ -64,6 +68,7 @@ package struct ConfigSetting<Root> {
         }
     }
 
+    /// Makes a setting with a duration as its value: `250ms`, `5s`, `2m`.
     package static func duration(_ key: String, _ path: WritableKeyPath<Root, Duration>) -> ConfigSetting {
         ConfigSetting(key: key, kind: .duration) { (root, value, _) throws(InvalidSetting) in
             if case .duration(let value) = value { root[keyPath: path] = value }
@@ -72,6 +77,7 @@ package struct ConfigSetting<Root> {
         }
     }
 
+    /// Makes a setting with one of the raw values of an enum as its value.
     package static func choice<Choice: RawRepresentable<String> & CaseIterable>(
         _ key: String, _ path: WritableKeyPath<Root, Choice>
     ) -> ConfigSetting {

@@ -1,7 +1,7 @@
 package import Configuration
 package import RookeryPolicies
 
-/// How a setting is written.
+/// The format of a setting's value.
 package enum ConfigValueKind {
     case integer, real, text, duration
 
@@ -12,7 +12,7 @@ package enum ConfigValueKind {
         case duration(Duration)
     }
 
-    /// Reads a value; nil when there is none.
+    /// Reads a value. Nil if the setting is not configured. Throws ``InvalidSetting`` if the value cannot be parsed.
     package func read(_ reader: ConfigReader, _ components: [String]) async throws(InvalidSetting) -> Value? {
         let key = ConfigKey(components)
         let name = components.joined(separator: ".")
@@ -32,7 +32,7 @@ package enum ConfigValueKind {
         return .duration(duration)
     }
 
-    /// Reads a value that was written as text.
+    /// Parses the text of a value. Throws ``InvalidSetting`` with `name` as its key if the text cannot be parsed.
     func parse(_ text: String, _ name: String) throws(InvalidSetting) -> Value {
         let value: Value? =
             switch self {

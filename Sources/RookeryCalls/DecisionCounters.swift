@@ -1,7 +1,7 @@
 import CoreMetrics
 import RookeryPolicies
 
-/// A destination's decisions, counted.
+/// Counts the decisions of a destination, one metric per kind of decision.
 struct DecisionCounters: Sendable {
     private let counters: [String: Counter]
 

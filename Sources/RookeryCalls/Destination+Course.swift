@@ -5,15 +5,17 @@ import Synchronization
 import Tracing
 
 extension Destination {
-    /// An attempt under way: its place at its instance and at the breakers, given back when it goes away.
+    /// An attempt under way. Counts at its instance and at the breakers until it ends.
+    ///
+    /// If it is dropped before `ended` or `answered`, it ends as abandoned.
     struct Attempt: ~Copyable {
         private let destination: Destination
         private let attempt: DestinationMachine.Attempt
         private let beganAt: NIODeadline
-        /// Answers that take longer are slow.
+        /// An answer that takes longer than this is slow.
         private let slow: Duration
         private let span: (any Span)?
-        /// The call as it is made this time.
+        /// The call as this attempt sends it.
         let call: Call
         let transport: any InstanceTransport
         private var isEnded = false
@@ -33,7 +35,7 @@ extension Destination {
 
         var instance: Instance { attempt.instance }
 
-        /// With `endsCall`, the call is over as well.
+        /// Ends the attempt. With `endsCall`, also ends the call.
         consuming func ended(_ result: AttemptResult, _ outcome: CallOutcome, endsCall: Bool = false) {
             isEnded = true
             span?.end(outcome)
@@ -59,17 +61,16 @@ extension Destination {
         }
     }
 
-    /// A call from its beginning to its end, with all its attempts: its place among those under way, given back when it goes
-    /// away.
+    /// A call with all its attempts. Counts as under way from its first attempt until it ends or is dropped.
     struct CallCourse: ~Copyable {
         private let destination: Destination
         private let call: Call
-        /// Made when the first attempt has failed.
+        /// Nil until the first attempt has failed.
         private var retry: RetryState?
         private var tried: [Instance] = []
-        /// Why an earlier attempt has no answer although it may have run.
+        /// The error of the last attempt that may have run the command without an answer.
         private var doubt: (any Error)?
-        /// Whether it has a place among the calls under way.
+        /// Whether the call counts as under way.
         private var isUnderWay = false
 
         init(_ destination: Destination, _ call: Call) {
@@ -81,7 +82,7 @@ extension Destination {
             if isUnderWay { destination.state.withLock { $0.machine.callEnded(group: call.command.group) } }
         }
 
-        /// The next attempt. With the first one the call takes its place: throws when there are too many.
+        /// Starts the next attempt. The first one also starts the call. Throws if the attempt cannot start.
         mutating func begin() throws -> Attempt {
             do {
                 let attempt = try destination.attempt(call, retry, avoiding: tried, beginsCall: !isUnderWay)
@@ -92,20 +93,22 @@ extension Destination {
             }
         }
 
-        /// The call was answered.
+        /// Ends the attempt and the call with an answer.
         mutating func answered(_ attempt: consuming Attempt) {
             isUnderWay = false
             attempt.answered()
         }
 
-        /// What there is to wait for is not this call's any more.
+        /// Ends the attempt and the call without an answer: an event was sent, or a stream was opened.
         mutating func sent(_ attempt: consuming Attempt) {
             isUnderWay = false
             attempt.ended(.sent, .success, endsCall: true)
         }
 
-        /// That the last attempt was never sent says nothing about the ones before: a call that may have run may have run,
-        /// unless the command itself has answered in the end.
+        /// The error that the caller gets.
+        ///
+        /// If an earlier attempt may have run the command, the error says so, even if the last attempt was not sent. An
+        /// answer of the command itself replaces it. The errors of `.safe` commands do not change.
         private func settled(_ error: any Error) -> any Error {
             guard let doubt, call.command.idempotency != .safe else { return error }
             if error is RemoteError, FailedAttempt(error).failure == .final { return error }
@@ -113,11 +116,11 @@ extension Destination {
             if error is CancellationError { return error }
             return CallError(
                 (doubt as? CallError)?.code ?? .connectionLost,
-                "Whether \(call.command.name) ran is unknown, and it cannot be asked again.", wasWritten: true,
+                "\(call.command.name) may have run, and the client does not retry it.", wasWritten: true,
                 cause: "\(doubt); then \(error)")
         }
 
-        /// How long to wait before the next attempt; throws when there is none.
+        /// Ends a failed attempt. Returns how long to wait before the next one. Throws if no attempt follows.
         mutating func failed(_ error: any Error, _ attempt: consuming Attempt) throws -> Duration {
             let instance = attempt.instance
             let failed = FailedAttempt(error)

@@ -2,7 +2,7 @@ import Logging
 import NIOCore
 import RookeryPolicies
 
-// What was decided, for logs, metrics and the trace of the call.
+// Reports decisions to logs, metrics and the trace of the call.
 extension Destination {
     func note(_ decisions: [CallDecision], _ command: String) {
         let now = environment.now()
@@ -18,7 +18,8 @@ extension Destination {
         }
     }
 
-    /// In the trace only, and at the lowest level: there is one for each attempt.
+    /// Adds a decision to the trace. Also counts a `picked` decision and logs it at debug level: each attempt makes
+    /// one.
     func noteQuietly(_ decision: CallDecision, _ command: String, _ now: NIODeadline) {
         CallTrace.current?.note(decision, name, command, at: now)
         if case .picked = decision { counters.count(decision) }

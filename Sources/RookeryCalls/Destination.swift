@@ -6,14 +6,15 @@ import Synchronization
 package import Tracing
 package import RookeryPolicies
 
-/// A service that is called by its name: a transport over all its instances.
+/// A transport to a service with several instances.
 ///
-/// A call goes, from the outside in, through the limit of calls under way, the total deadline, retry, the circuit breaker,
-/// the choice of an instance, and the time limit of an attempt. ``DestinationMachine`` decides; this makes the calls.
+/// Each call passes these guards, from the outside in: limit of calls under way, total deadline, retry, circuit
+/// breaker, choice of an instance, timeout of the attempt. ``DestinationMachine`` makes the decisions, and the
+/// destination makes the calls.
 ///
-/// Follows its discovery while ``run()`` runs; without it, the first list of instances stays.
+/// The destination follows its discovery while ``run()`` runs. Otherwise it keeps the first list of instances.
 package final class Destination: ClientTransport {
-    /// Its name, in logs, metrics and errors.
+    /// The name of the destination in logs, metrics and errors.
     package let name: String
     private let configuration: ClientConfiguration
     let environment: CallEnvironment
@@ -26,13 +27,14 @@ package final class Destination: ClientTransport {
 
     struct State: Sendable {
         var machine: DestinationMachine
-        /// By the serials of the machine's instances.
+        /// The transports, by the serials of their instances.
         var transports: [UInt64: any InstanceTransport] = [:]
         var isClosed = false
     }
 
-    /// Makes a destination; connects nothing yet. Throws ``RookeryPolicies/InvalidSetting``, or why a file of instances cannot
-    /// be read.
+    /// Makes a destination. Does not connect yet.
+    ///
+    /// Throws ``RookeryPolicies/InvalidSetting``, or the error of reading a file of instances.
     package init(
         _ configuration: ClientConfiguration, discovery: (any Discovery)? = nil,
         environment: CallEnvironment = CallEnvironment(), tracer: (any Tracer)? = nil,
@@ -59,7 +61,9 @@ package final class Destination: ClientTransport {
 
     // MARK: Instances
 
-    /// Follows the discovery until the task is cancelled. Throws what the discovery throws.
+    /// Follows the discovery until the task is cancelled, and drains the transports of removed instances.
+    ///
+    /// Returns early if the list of instances can never change. Throws what the discovery throws.
     package func run() async throws {
         try await withThrowingDiscardingTaskGroup { group in
             try await discovery.watch { instances in
@@ -80,24 +84,27 @@ package final class Destination: ClientTransport {
         return gone
     }
 
-    /// What stands where.
+    /// The current state of breakers and instances.
     package var status: DestinationStatus {
         let now = environment.now()
         return state.withLock { $0.machine.status(at: now) }
     }
 
-    /// Places that calls and probes take up now; zero when nothing is under way.
+    /// The numbers of calls, attempts and breaker probes under way.
     package var gauges: (calls: Int, attempts: Int, probes: Int) {
         state.withLock { ($0.machine.callsInFlight, $0.machine.attemptsInFlight, $0.machine.probesOut) }
     }
 
-    /// Refuses every call until ``reset()``.
+    /// Isolates the breakers, which refuse every call until ``reset()``.
     package func isolate() { note(state.withLock { $0.machine.isolate() }, "") }
 
-    /// Forgets what the breakers know, and lets calls through.
+    /// Closes all breakers and clears their counts.
     package func reset() { note(state.withLock { $0.machine.reset() }, "") }
 
-    /// Returns when an instance has answered, whatever it says. Throws ``RookeryCore/CallError`` when none did in time.
+    /// Pings the instances one after the other, and returns when one has answered, whatever it says.
+    ///
+    /// `timeout` is for each instance. Default 1 s. If no instance answers, throws the error of the last one,
+    /// ``RookeryCore/CallError`` in most cases. Breakers may refuse a ping.
     package func ping(timeout: Duration = .seconds(1)) async throws {
         let now = environment.now()
         var failure: any Error = CallError(.noInstance, "\(name) has no instances.")
@@ -127,14 +134,17 @@ package final class Destination: ClientTransport {
 
     // MARK: Calls
 
-    /// The timeouts that calls have when their callers say nothing.
+    /// The timeouts of calls whose callers set none.
     package var defaults: CallDefaults {
         CallDefaults(
             timeout: configuration.timeout, commandTimeouts: configuration.commands.compactMapValues(\.timeout))
     }
 
-    // Three times the same: an asynchronous function around it would cost a call more.
-    /// Sends a request and waits for its last reply.
+    // The next three functions repeat the same loop: a shared asynchronous function would cost each call more.
+    /// Sends a request, with retries, and returns its last reply.
+    ///
+    /// Throws the error of the last attempt. For a command that is not `.safe`, the error keeps `wasWritten` if an
+    /// earlier attempt may have run the command. Throws `CancellationError` if the task is cancelled.
     package func request(_ call: Call) async throws -> Payload {
         var course = CallCourse(self, call)
         while true {
@@ -150,7 +160,7 @@ package final class Destination: ClientTransport {
         }
     }
 
-    /// Sends an event. No peer acknowledges it, so it is tried again only when it was not sent.
+    /// Sends an event. Peers do not acknowledge events, so the client retries only an event that was not sent.
     package func emit(_ call: Call) async throws {
         var course = CallCourse(self, call)
         while true {
@@ -165,7 +175,7 @@ package final class Destination: ClientTransport {
         }
     }
 
-    /// Opens a stream; once it is open, what it gives and how it ends is its reader's to see.
+    /// Opens a stream, with retries. After the stream is open, failures go to its reader and are not retried.
     package func stream(_ call: Call) async throws -> MessageStream<Payload> {
         var course = CallCourse(self, call)
         while true {
@@ -181,7 +191,7 @@ package final class Destination: ClientTransport {
         }
     }
 
-    /// Ends every call under way and closes the connections.
+    /// Fails every call under way and closes the connections. Later calls fail with `closed`.
     package func close() async {
         let transports = state.withLock { state in
             state.isClosed = true
@@ -204,7 +214,7 @@ package final class Destination: ClientTransport {
         if !decisions.isEmpty { note(decisions, command.name) }
     }
 
-    /// As which pings appear in notes.
+    /// The command under whose name pings appear in logs and traces.
     private static let pingCommand = Command("ping", pattern: Pattern("ping"))
 
     private func tooMany(_ limit: Int, _ group: String) -> CallError {
@@ -213,8 +223,9 @@ package final class Destination: ClientTransport {
 
     private typealias Began = (attempt: DestinationMachine.Attempt, transport: any InstanceTransport)
 
-    /// Chooses an instance, and makes its transport when it is the first call there. With `beginsCall` the call takes its place
-    /// among those under way before, and does not keep it when there is a failure.
+    /// Chooses an instance, and makes its transport at the first call there.
+    ///
+    /// With `beginsCall`, first counts the call as under way, and takes that back on failure.
     private func begin(
         _ command: Command, avoiding tried: [Instance], mayRepeat: Bool, beginsCall: Bool = false, at now: NIODeadline
     ) -> (outcome: Result<Began, CallError>, decisions: [CallDecision]) {
@@ -248,8 +259,7 @@ package final class Destination: ClientTransport {
         case .success(let (attempt, transport)):
             if let transport { return (.success((attempt, transport)), decisions) }
             if let made = makeTransport(for: attempt) { return (.success((attempt, made)), decisions) }
-            // Its instance left the list in between, or the client was closed: it gives its place back, and another is
-            // chosen.
+            // The instance was removed in between, or the client was closed. Ends the attempt and chooses again.
             ended(attempt, .abandoned, now, now, command, endsCall: beginsCall)
             let (outcome, more) = begin(
                 command, avoiding: tried, mayRepeat: mayRepeat, beginsCall: beginsCall, at: now)
@@ -259,8 +269,10 @@ package final class Destination: ClientTransport {
 
     private static let closed = CallError(.closed, "The client was closed.")
 
-    /// The transport of an attempt's instance; nil when that is no longer in the list. What makes it is the user's, and
-    /// runs outside the lock; of two that are made at once the second is dropped, which has connected nothing yet.
+    /// Makes the transport of an attempt's instance. Nil if the instance was removed or the client was closed.
+    ///
+    /// `connect` is the user's code, so it runs outside the lock. If two tasks make a transport at once, the second one
+    /// is dropped before it connects.
     private func makeTransport(for attempt: DestinationMachine.Attempt) -> (any InstanceTransport)? {
         let made = connect(attempt.instance)
         return state.withLock { state in
@@ -290,7 +302,9 @@ package final class Destination: ClientTransport {
             startSpan(&inner, attempt.instance, retry?.attempts ?? 1), inner, transport)
     }
 
-    /// The span of an attempt, a child of the call's, by which the server continues the trace; nil without a tracer.
+    /// Starts the span of an attempt, a child of the call's span. Nil without a tracer.
+    ///
+    /// Adds the span's context to the call's metadata, so that the server continues the trace.
     private func startSpan(_ call: inout Call, _ instance: Instance, _ attempt: Int) -> (any Span)? {
         guard let tracer else { return nil }
         let span = tracer.startAttempt(call.command, attempt, at: instance.host, instance.port)
@@ -308,12 +322,13 @@ package final class Destination: ClientTransport {
         return policy
     }
 
-    /// No peer acknowledges an event: it is only sent again when it was not sent.
+    /// An event counts as unsafe. Peers do not acknowledge events, so the client retries only an event that was not
+    /// sent.
     func idempotency(of command: Command) -> Idempotency {
         command.kind == .event ? .unsafe : command.idempotency
     }
 
-    /// How long to wait before the next attempt; throws the error when there is none.
+    /// Returns how long to wait before the next attempt. Throws the error of the call if no attempt follows.
     func next(
         after failed: FailedAttempt, _ call: Call, _ retry: inout RetryState, _ tried: [Instance]
     ) throws -> Duration {
@@ -349,8 +364,7 @@ package final class Destination: ClientTransport {
         }
     }
 
-    /// Retry happens in one layer: who handles a message, and is refused for overload itself, asks its own caller not to
-    /// try again.
+    /// Keeps retries in one layer: a handler whose own call is refused for overload asks its caller not to retry.
     private func outer(_ error: any Error) -> any Error {
         guard let error = error as? RemoteError, error.code == .overloaded, MessageContext.current != nil else {
             return error
@@ -358,7 +372,8 @@ package final class Destination: ClientTransport {
         return RemoteError(.overloaded, error.message ?? "\(name) is overloaded.", details: ["retryAfterMs": -1])
     }
 
-    /// The call as an attempt makes it: with a part of the time, and with which attempt it is.
+    /// The call as an attempt sends it. A limited attempt has a shortened timeout. From the second attempt on, the
+    /// metadata has the number of the attempt.
     private func narrowed(
         _ call: Call, _ retry: RetryState?, isLimited: Bool, at now: NIODeadline
     ) -> Call {
@@ -378,7 +393,7 @@ package final class Destination: ClientTransport {
         case .noInstances: CallError(.noInstance, "\(name) has no instances.")
         case .breaker(let retryAfter):
             CallError(
-                .breakerOpen, "\(name) (group \(group)) is not called for now: too many calls failed.",
+                .breakerOpen, "The circuit breaker of \(name) (group \(group)) refuses calls for now.",
                 retryAfter: retryAfter)
         }
     }

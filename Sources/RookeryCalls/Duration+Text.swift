@@ -1,5 +1,5 @@
 extension Duration {
-    /// As a setting is written: `250ms`, `5s`, `2m`.
+    /// The duration as settings write it: `250ms`, `5s`, `2m`.
     package var text: String {
         let milliseconds = Double(components.seconds) * 1000 + Double(components.attoseconds) / 1e15
         func number(_ value: Double) -> String { value == value.rounded() ? String(Int(value)) : String(value) }
@@ -10,7 +10,7 @@ extension Duration {
         return number(milliseconds) + "ms"
     }
 
-    /// Reads a number with `ms`, `s` or `m`; nil when it is none.
+    /// Parses a number from 0 to below 10⁷ followed by `ms`, `s` or `m`. Nil for any other text.
     package init?(text: String) {
         let digits = text.prefix { $0.isNumber || $0 == "." }
         guard let number = Double(digits), number >= 0, number < 1e7 else { return nil }

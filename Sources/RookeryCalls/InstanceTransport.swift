@@ -5,9 +5,9 @@ import RookeryPolicies
 
 /// Carries calls to one instance.
 package protocol InstanceTransport: ClientTransport {
-    /// Takes no more calls; returns when those under way are answered, and closes.
+    /// Takes no more calls. Returns when the calls under way are answered and the connections are closed.
     func drain() async
 
-    /// Returns when the peer has answered, whatever it says. Throws ``RookeryCore/CallError`` when it does not in time.
+    /// Returns when the peer answers, whatever it says. Throws ``RookeryCore/CallError`` if no answer comes in time.
     func ping(timeout: Duration) async throws
 }

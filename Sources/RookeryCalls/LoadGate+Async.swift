@@ -4,11 +4,11 @@ import RookeryWire
 package import RookeryPolicies
 
 extension LoadGate {
-    /// Runs `body` once `peer` has a permit. Throws `RemoteError.shed` when no permit was free for
-    /// ``AdaptiveLimit/Configuration/patience``, or at once when the queue is full. Throws `CancellationError` when the task
-    /// is cancelled while it waits.
+    /// Runs `body` once `peer` has a permit.
     ///
-    /// `sleep` and `now` replace the clock in tests.
+    /// Throws `RemoteError.shed` if no permit is free within ``LoadGate/patience``, or at once if the queue is full.
+    /// Also throws it when a message of another peer takes the place in the queue. Throws `CancellationError` if the
+    /// task is cancelled while it waits. `sleep` and `now` replace the clock in tests.
     package func admitting<Result>(
         _ peer: String, sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
         now: () -> NIODeadline = { .now() }, _ body: () async throws -> Result
@@ -28,7 +28,7 @@ extension LoadGate {
     private func acquirePermit(_ peer: String, _ sleep: @escaping @Sendable (Duration) async throws -> Void)
         async throws -> Permit
     {
-        // Made only for one that has to wait.
+        // Nil unless the message has to wait.
         var made: (turn: Turn, ends: AsyncStream<Turn.End>)?
         let admission = enter(peer, { .default }) {
             let (ends, told) = AsyncStream.makeStream(of: Turn.End.self)
@@ -50,7 +50,7 @@ extension LoadGate {
             group.addTask {
                 var left = self.patience
                 while left > .zero, !Task.isCancelled {
-                    // Ended early only by cancellation, which ends the loop.
+                    // Only cancellation ends the sleep early, and it also ends the loop.
                     try? await sleep(min(left, self.window))
                     left -= self.window
                     self.press(at: .now())
@@ -59,7 +59,7 @@ extension LoadGate {
             await group.next()
             group.cancelAll()
         }
-        // Its turn may have come in the moment in which it was given up.
+        // The turn may have come just before this task gives it up.
         let hasCome = turn.giveUp() == .came
         if Task.isCancelled {
             if hasCome { leave(.ordinary, after: nil, at: .now()) }
@@ -71,7 +71,9 @@ extension LoadGate {
 }
 
 extension RemoteError {
-    /// One more message of a command than can be handled; a retry comes at a time of its own.
+    /// The refusal of a message over the limit of its command.
+    ///
+    /// `retryAfterMs` is random, from 100 to 300 ms, so that retries do not all arrive at the same moment.
     package static var shed: RemoteError {
         RemoteError(
             .overloaded, "The service has too much to do.",

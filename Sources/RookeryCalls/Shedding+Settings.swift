@@ -1,7 +1,7 @@
 package import RookeryPolicies
 
 extension Shedding {
-    /// What cannot work; nil when all can.
+    /// The first setting that cannot work, or nil.
     package var problem: InvalidSetting? {
         if minimum < 1 || initial < minimum || maximum < initial {
             return InvalidSetting("shedding", "such that 1 <= minimum <= initial <= maximum")

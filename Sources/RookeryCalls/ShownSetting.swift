@@ -1,11 +1,11 @@
-/// A setting as it is in force.
+/// A setting with its current value.
 package struct ShownSetting: Sendable, Hashable {
-    /// The keys under which it is looked for: its own first, then those that are for several.
+    /// The keys that can set it, the most specific one first.
     package let keys: [String]
-    /// As it would be written.
+    /// The value, as configuration would write it.
     package let value: String
 
-    /// Names both.
+    /// Makes a setting with its keys and its value.
     package init(keys: [String], value: String) {
         self.keys = keys
         self.value = value

@@ -4,17 +4,19 @@ public import Rookery
 import RookeryTesting
 
 extension Logger {
-    /// What goes wrong is said by the command, once, and not by a log as well.
+    /// Discards every log line, because the command itself prints each failure once.
     static let silence = Logger(label: "rookery") { _ in SwiftLogNoOpLogHandler() }
 }
 
 extension Fault: ExpressibleByArgument {
-    /// `delay=100ms` and the like.
+    /// Reads a fault such as `delay=100ms`. Returns nil for any other text.
     public init?(argument: String) { self.init(argument) }
 }
 
 extension Pattern: ExpressibleByArgument {
-    /// An object when the text is one, else the text itself.
+    /// Reads a JSON object when the text begins with `{`. Takes any other text as a string pattern.
+    ///
+    /// Returns nil when the object is malformed.
     public init?(argument: String) {
         if argument.first == "{" {
             guard case .object(let object)? = try? JSONValue(parsing: argument) else { return nil }
@@ -26,10 +28,10 @@ extension Pattern: ExpressibleByArgument {
 }
 
 extension JSONValue: ExpressibleByArgument {
-    /// What `--help` shows for a default.
+    /// The JSON text that `--help` shows as the default.
     public var defaultValueDescription: String { jsonText }
 
-    /// Any JSON.
+    /// Parses any JSON value. Returns nil when the text is malformed.
     public init?(argument: String) {
         guard let value = try? JSONValue(parsing: argument) else { return nil }
         self = value
@@ -37,10 +39,12 @@ extension JSONValue: ExpressibleByArgument {
 }
 
 extension Duration: @retroactive ExpressibleByArgument {
-    /// A number with `ms`, `s`, `m` or nothing, which means seconds.
+    /// Reads a number with the unit `ms`, `s` or `m`. A number without a unit means seconds.
+    ///
+    /// Returns nil for any other text.
     public init?(argument: String) { self.init(text: argument.last?.isNumber == true ? argument + "s" : argument) }
 
-    /// Throws unless it is longer than 0.
+    /// Throws a `ValidationError` that names `option` unless the duration is longer than 0.
     func requireSomeTime(_ option: String) throws {
         if self <= .zero { throw ValidationError("\(option) must be longer than 0") }
     }

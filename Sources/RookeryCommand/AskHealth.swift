@@ -6,19 +6,21 @@ import Rookery
 struct AskHealth: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "health",
-        abstract: "Asks a Rookery service whether it is of use, and what it misses.",
+        abstract: "Prints the health of a Rookery service, and the result of each of its checks.",
         discussion: """
-            Exit code 0: ready, or degraded, which is of use for some of its work. 1: not ready, or no Rookery service. \
-            3: unreachable. 4: no answer in time. Of several instances all are asked, and the highest code counts.
+            Exit code 0: ready, or degraded (the service can do some of its work). 1: not ready, or no Rookery \
+            service. 3: unreachable. 4: no answer in time.
+
+            The command asks all instances one after the other, and exits with the highest code.
 
               rookery health 127.0.0.1:4002
             """)
 
-    @Argument(help: "The service's address, or several.")
+    @Argument(help: "The service's address: HOST:PORT, several with commas, file:PATH or dns:HOST:PORT.")
     var address: InstanceSource
     @Option(help: "How long to wait for an answer.")
     var timeout: Duration = .seconds(2)
-    @Flag(help: "Print the answers as JSON, one a line.")
+    @Flag(help: "Print the answers as JSON, one per line.")
     var json = false
 
     func run() async throws {
@@ -33,7 +35,7 @@ struct AskHealth: AsyncParsableCommand {
             } catch let error as CallError {
                 let isPlain = error.code == .noHandler
                 let text =
-                    isPlain ? "answers, but tells nothing of its health: it is no Rookery service" : error.message
+                    isPlain ? "answers, but does not report its health: it is not a Rookery service" : error.message
                 if json {
                     Terminal.line(
                         JSONValue.object(["address": .string(instance.description), "error": .string(text)]).jsonText)
@@ -62,7 +64,9 @@ struct AskHealth: AsyncParsableCommand {
 }
 
 extension InstanceSource {
-    /// The instances there are now.
+    /// Returns the current instances: the list itself, the lines of the file, or the addresses from DNS.
+    ///
+    /// Throws ``RookeryCore/CallError`` with `cannotConnect` when DNS does not resolve the host.
     func instances() async throws -> [Instance] {
         switch self {
         case .list(let instances): return instances

@@ -1,6 +1,6 @@
 import Rookery
 
-/// A description of a service as AsyncAPI 3.0 has it: a channel for each pattern, an operation for each command.
+/// A service's description as an AsyncAPI 3.0 document, with a channel and an operation for each command.
 struct AsyncAPIDocument {
     let jsonValue: JSONValue
 
@@ -38,7 +38,7 @@ struct AsyncAPIDocument {
         ]
     }
 
-    /// The same schema with its references into the document.
+    /// Returns the schema with each `$ref` rewritten to `#/components/schemas/<name>`.
     private static func referring(_ schema: JSONValue) -> JSONValue {
         switch schema {
         case .array(let elements): return .array(elements.map(referring))

@@ -6,15 +6,17 @@ import Rookery
 
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measures how many calls a service answers, and how fast.",
+        abstract: "Measures the call rate and the latencies of a service.",
         discussion: """
-            By default a closed loop: each connection keeps --in-flight calls under way and sends the next when one is \
-            answered. With --rate an open loop: calls are sent at that rate whatever is answered, and each latency counts \
-            from when its call was due, so that a service that stalls cannot hide it (no coordinated omission). --ramp \
-            raises the rate until the service no longer keeps up.
+            By default the load is a closed loop: each connection keeps --in-flight calls in flight and sends the next \
+            call when one is answered. With --rate it is an open loop: it sends calls at that rate, whether or not \
+            earlier calls were answered. Each latency then counts from the time the call was due, so a stalled service \
+            cannot hide its delay (no coordinated omission).
 
-            It works below the client, so that it costs less than the service it measures; --client measures through the \
-            typed client instead.
+            --ramp raises the rate until the service no longer keeps up.
+
+            The load generator works below the typed client, so that it costs less than the service it measures. \
+            --client measures through the typed client instead.
 
             Examples:
               rookery bench 127.0.0.1:4010 '{"cmd":"get-booking"}' '{"id":1}' --duration 5s
@@ -28,39 +30,39 @@ struct Bench: AsyncParsableCommand {
     }
 
     @OptionGroup var target: Target
-    @Option(help: "Connections.")
+    @Option(help: "Number of connections.")
     var connections = 8
-    @Option(help: "Calls under way on each connection.")
+    @Option(help: "Calls in flight on each connection.")
     var inFlight = 32
-    @Option(help: "How long to measure, after a warm-up of a tenth of it.")
+    @Option(help: "How long to measure. A warm-up of a tenth of this time comes first.")
     var duration: Duration = .seconds(5)
-    @Option(help: "Stop after that many calls, however long it takes.")
+    @Option(help: "Stop after this many calls, however long they take.")
     var requests: Int?
-    @Option(help: "Calls a second, of all connections together, sent whether answered or not.")
+    @Option(help: "Calls per second over all connections, sent whether or not earlier calls were answered.")
     var rate: Double?
-    @Flag(help: "Raise the rate by a half, --duration at a time, until the service no longer keeps up.")
+    @Flag(help: "Raise the rate by half after each --duration, until the service no longer keeps up.")
     var ramp = false
-    @Option(help: ArgumentHelp("Measure this service too, in turns, and print the ratios.", valueName: "host:port"))
+    @Option(help: ArgumentHelp("Also measure this service, alternating, and print the ratios.", valueName: "host:port"))
     var vs: Instance?
-    @Option(help: "Turns of each service with --vs.")
+    @Option(help: "Measurements of each service with --vs.")
     var rounds = 3
-    @Flag(help: "Say no hello: the plain wire, as Nest speaks it.")
+    @Flag(help: "Send no hello, and so use the plain wire of NestJS.")
     var plain = false
-    @Option(help: "What payloads are written in on the negotiated wire: json or messagepack.")
+    @Option(help: "The serializer of payloads on the negotiated wire: json or messagepack.")
     var serializer = Serializer.json
     @Flag(help: "Compress payloads of 8 KiB and more on the negotiated wire.")
     var compress = false
-    @Flag(help: "The pattern is a stream's: a call is answered when its stream has ended.")
+    @Flag(help: "The pattern opens a stream. A call counts as answered when its stream has ended.")
     var streams = false
-    @Option(help: "Take the message from a file of JSON.")
+    @Option(help: "Read the message from this JSON file.")
     var payload: String?
-    @Flag(help: "Measure through the typed client, which calls get-booking, whatever the pattern.")
+    @Flag(help: "Measure through the typed client. It always calls get-booking and ignores the pattern.")
     var client = false
-    @Flag(help: "With --client: without the guards around a call, to see what they cost.")
+    @Flag(help: "With --client: bypass the guards around each call, such as retry, to see what they cost.")
     var bare = false
-    @Flag(help: "Show the latencies as bars.")
+    @Flag(help: "Print a histogram of the latencies.")
     var histogram = false
-    @Option(help: "Threads of the load generator.")
+    @Option(help: "Number of threads of the load generator.")
     var threads = 1
     @Flag(help: "Print the result as JSON.")
     var json = false
@@ -75,19 +77,19 @@ struct Bench: AsyncParsableCommand {
         try duration.requireSomeTime("--duration")
         if let rate, !(rate > 0 && rate <= 1e8) { throw ValidationError("--rate must be above 0 and at most 1e8") }
         if ramp, vs != nil || requests != nil || client {
-            throw ValidationError("--ramp goes without --vs, --requests and --client")
+            throw ValidationError("--ramp cannot be combined with --vs, --requests or --client")
         }
-        if client, rate != nil || streams { throw ValidationError("--client goes without --rate and --streams") }
-        if bare, !client { throw ValidationError("--bare goes with --client") }
+        if client, rate != nil || streams { throw ValidationError("--client excludes --rate and --streams") }
+        if bare, !client { throw ValidationError("--bare needs --client") }
         if plain, serializer != .json || compress {
-            throw ValidationError("--plain has JSON only, uncompressed: leave out --serializer and --compress")
+            throw ValidationError("--plain supports only uncompressed JSON: remove --serializer and --compress")
         }
-        if inFlight > LoadPlan.openLimit { throw ValidationError("--in-flight is at most \(LoadPlan.openLimit)") }
+        if inFlight > LoadPlan.openLimit { throw ValidationError("--in-flight must be at most \(LoadPlan.openLimit)") }
     }
 
     func run() async throws {
         let data = try message()
-        // One call first: a wrong address or pattern is told at once, not counted a million times.
+        // Sends one call first. A wrong address or pattern then fails at once, not a million times.
         for address in [target.address] + (vs.map { [$0] } ?? []) { try await probe(address, data) }
         let loops = EventLoops(threads: threads)
         if ramp {
@@ -165,7 +167,7 @@ struct Bench: AsyncParsableCommand {
     private func compare(_ data: JSONValue, _ loops: EventLoops, with other: Instance) async throws {
         var results: [(LoadResult, LoadResult)] = []
         for round in 1...rounds {
-            // In turns, the one that begins too: the machine changes its mood, and neither should profit.
+            // Alternates which service comes first, so that changes in the machine's speed affect both alike.
             let order = round % 2 == 1 ? [target.address, other] : [other, target.address]
             var byAddress: [Instance: LoadResult] = [:]
             for address in order { byAddress[address] = try await measure(address, data, loops, rate: rate) }
@@ -214,7 +216,8 @@ struct Bench: AsyncParsableCommand {
             }
             let p99 = result.microseconds(99)
             calm = min(calm ?? p99, p99)
-            // Over the knee: answers fall behind the calls, or wait ten times as long as they did when it was calm.
+            // Past the knee: the service answers less than 95 % of the rate, or p99 exceeds both 1 ms and ten times the
+            // lowest p99.
             if result.rate < asked * 0.95 || p99 > max(1000, (calm ?? p99) * 10) { break }
             asked *= 1.5
         }
@@ -233,7 +236,7 @@ struct Bench: AsyncParsableCommand {
         } else {
             Terminal.line(
                 knee > 0
-                    ? "keeps up to \(Int(knee)) calls/s" : "does not keep up with \(Int(asked)) calls/s: begin lower")
+                    ? "keeps up to \(Int(knee)) calls/s" : "does not keep up with \(Int(asked)) calls/s: lower --rate")
         }
     }
 }

@@ -2,17 +2,17 @@ import ArgumentParser
 import CommandSupport
 import Rookery
 
-/// `rookery call`
 struct CallCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "call",
         abstract: "Sends a request and prints the reply as JSON.",
         discussion: """
-            A Rookery service says what it takes: the message is checked first, and a field that is wrong is named before \
-            anything is sent (exit code 2). Other services are sent what is given.
+            A Rookery service describes its messages, so the command checks the message first. If a field is wrong, it \
+            names the field and sends nothing (exit code 2). To other services it sends the message unchecked.
 
-            The service's error is printed as JSON on standard error, with exit code 1. With --safe the command is \
-            declared a read, and sent again when its connection is lost. --trace says what was decided on its way.
+            If the service answers with an error, the command prints it as JSON on standard error and exits with 1. \
+            --safe declares that the command only reads, so the client sends it again when its connection is lost. \
+            --trace prints the client's decisions about the call.
 
               rookery call 127.0.0.1:4002 get-booking '{"id":1}'
               rookery call 127.0.0.1:3000 '{"cmd":"sum"}' '[1,2,3]'
@@ -21,11 +21,11 @@ struct CallCommand: AsyncParsableCommand {
     @OptionGroup var target: Target
     @Option(help: "How long to wait, such as 500ms, 5s or 1m.")
     var timeout: Duration = .seconds(5)
-    @Flag(help: "The command only reads, and may be sent again.")
+    @Flag(help: "The command only reads, so the client may send it again.")
     var safe = false
-    @Flag(help: "Say on standard error what was decided about the call.")
+    @Flag(help: "Print the client's decisions about the call on standard error.")
     var trace = false
-    @Flag(name: .customLong("no-check"), help: "Send the message as it is, whatever the service says of itself.")
+    @Flag(name: .customLong("no-check"), help: "Send the message without a check against the service's description.")
     var unchecked = false
 
     func validate() throws { try timeout.requireSomeTime("--timeout") }
@@ -38,7 +38,7 @@ struct CallCommand: AsyncParsableCommand {
         let reply = try await CallTrace.$current.withValue(decisions) {
             try await client.send(pattern, target.data, idempotency: safe ? .safe : .unsafe)
         }
-        // A reply without a value prints nothing, as it carries nothing.
+        // Prints nothing for a reply without a value.
         if let reply { Terminal.line(reply.jsonText) }
     }
 }

@@ -1,15 +1,16 @@
 import NIOCore
 import Rookery
 
-/// The same load through the typed client, as a service would put it on another: what is measured then is the client as
-/// much as the server.
+/// Puts the same load on a service through the typed client, as another service would.
+///
+/// The result therefore measures the client as much as the server.
 struct ClientLoad: Sendable {
     let target: Instance
     let connections: Int
     let inFlight: Int
     let loops: EventLoops
     let plan: LoadPlan
-    /// Without the guards of a destination.
+    /// Whether calls bypass the guards of a destination.
     let isBare: Bool
 
     func run() async throws -> LoadResult {
@@ -26,7 +27,7 @@ struct ClientLoad: Sendable {
     }
 
     private func run(on executor: LoopExecutor) async throws -> Recorder {
-        // One connection, however many calls there are.
+        // Keeps the pool at one connection, however many calls are in flight.
         var configuration = ClientConfiguration("bench", instances: .list([target]))
         configuration.concurrency.maximumCalls = inFlight
         configuration.pool.maximumConnections = 1
@@ -45,13 +46,13 @@ struct ClientLoad: Sendable {
         let request = GetConformanceBooking(id: plan.data["id"]?.intValue ?? 1)
         try await withThrowingDiscardingTaskGroup { group in
             for _ in 0..<inFlight {
-                // On the recorder's loop, like every other of these tasks.
+                // All tasks run on one event loop, because the recorder is confined to it.
                 group.addTask(executorPreference: executor) {
                     var now = NIODeadline.now()
                     while now < plan.end, plan.counters.take() {
                         let reply = try await bookings.getBooking(request)
                         let then = NIODeadline.now()
-                        if reply.id != request.id { recorder.failed(1, "the reply is another booking's") }
+                        if reply.id != request.id { recorder.failed(1, "the reply is for another booking") }
                         if now >= plan.begin { recorder.record(nanoseconds: (then - now).nanoseconds) }
                         recorder.endedAt = then
                         now = then

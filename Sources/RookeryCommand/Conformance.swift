@@ -11,19 +11,19 @@ struct Conformance: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serves the handlers of the recorded NestJS server, so that its frames can be replayed.",
         discussion: """
-            Also answers {"cmd":"get-booking"} through a contract and messages, which is what rates are measured on.
-            The handlers are listed in Conformance/README.md. {"cmd":"work"} takes --work, and --work-places can do it at \
-            once: overload is tried on it.
+            Conformance/README.md lists the handlers. The server also answers {"cmd":"get-booking"} through a \
+            contract, to measure rates. {"cmd":"work"} takes --work, and --work-places of them run at once, to test \
+            overload.
             """)
 
-    @Option(help: "The address to listen on; port 0 for any free one.")
+    @Option(help: "The address to listen on. Port 0 picks any free port.")
     var listen = Instance(host: "127.0.0.1", port: 4010)
-    @Option(help: "Event loops. Default: one per core.")
+    @Option(help: "Number of event loops. Default: one per core.")
     var threads: Int?
 
-    @Option(help: "How many can do {\"cmd\":\"work\"} at once.")
+    @Option(help: "How many {\"cmd\":\"work\"} messages run at once.")
     var workPlaces = 40
-    @Option(help: "How long it takes.")
+    @Option(help: "How long each {\"cmd\":\"work\"} message takes.")
     var work: Duration = .milliseconds(20)
 
     func validate() throws {

@@ -1,12 +1,12 @@
 import Rookery
 
-/// The contract on which rates are measured.
+/// The contract that `rookery bench` measures rates on.
 @Contract
 protocol ConformanceAPI: Sendable {
     @MessagePattern(cmd: "get-booking", .safe)
     func getBooking(_ request: GetConformanceBooking) async throws -> ConformanceBooking
 
-    /// Numbers from 1 on: streams are measured on it.
+    /// Streams the numbers from 1 to `to`, for measurements of streams.
     @StreamPattern(cmd: "count")
     func count(_ request: CountTo) async throws -> MessageStream<Int>
 }

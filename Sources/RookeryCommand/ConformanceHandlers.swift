@@ -1,6 +1,6 @@
 import Rookery
 
-/// The handlers of the server whose frames were recorded; `Conformance/README.md` lists them.
+/// The handlers of the NestJS server whose frames were recorded. `Conformance/README.md` lists them.
 enum ConformanceHandlers {
     static var routes: [Route] {
         ConformanceAPIContract.service(ConformanceService()).routes + values + failures + streams + patterns + events
@@ -36,7 +36,7 @@ enum ConformanceHandlers {
                 try await Task.sleep(for: .seconds(86_400))
                 return nil
             },
-            // A lone surrogate exists in JavaScript only.
+            // Raw JSON text, because a Swift string cannot hold a lone surrogate.
             command("unicode") { _ in
                 RawJSON(
                     #"{"cz":"Příliš žluťoučký kůň","emoji":"👩‍👩‍👧‍👦🐶","rtl":"שלום","nul":"a\u0000b","#
@@ -99,7 +99,9 @@ enum ConformanceHandlers {
 
     // MARK: Streams
 
-    /// `values`, the nil ones JavaScript's `undefined`, each after `pause`; then `failure`, or the end after `last`.
+    /// Makes a route that streams `values`, each after `pause`. A nil value stands for JavaScript's `undefined`.
+    ///
+    /// After another `last`, the stream throws `failure` or ends.
     private static func stream(
         _ name: Pattern, _ values: [JSONValue?], pause: Duration? = nil, failure: (any Error & Sendable)? = nil,
         last: Duration? = nil, kind: CommandKind = .stream
@@ -177,7 +179,7 @@ enum ConformanceHandlers {
 }
 
 extension JSONValue {
-    /// The value as JavaScript holds it: every number a double, integer-like keys of objects first, in ascending order.
+    /// The value as JavaScript holds it: every number is a double, and integer-like keys come first, ascending.
     var asJavaScript: JSONValue {
         switch self {
         case .null, .bool, .string, .double: return self

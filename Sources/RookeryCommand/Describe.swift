@@ -3,13 +3,12 @@ import CommandSupport
 import Logging
 import Rookery
 
-/// `rookery describe`
 struct Describe: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows what a Rookery service, or one of its commands, takes and gives.",
+        abstract: "Shows the messages of a Rookery service, or of one of its commands.",
         discussion: """
-            For people by default; as the service tells it with --json; as declarations for callers written in TypeScript \
-            with --typescript; as an AsyncAPI 3 document with --asyncapi.
+            By default it prints text for people. --json prints the description as JSON, --typescript prints \
+            TypeScript declarations for callers, and --asyncapi prints an AsyncAPI 3 document.
 
               rookery describe 127.0.0.1:4002
               rookery describe 127.0.0.1:4002 get-booking
@@ -19,7 +18,7 @@ struct Describe: AsyncParsableCommand {
     @Argument(help: "The service's address.")
     var address: Instance
     @Argument(
-        help: "The pattern of one command. Default: all.",
+        help: "The pattern of one command. Default: all commands.",
         completion: .custom { (words: [String], _: Int, _: String) async -> [String] in await Target.patterns(words) })
     var pattern: Pattern?
     @Option(help: "How long to wait for the answer.")
@@ -37,13 +36,16 @@ struct Describe: AsyncParsableCommand {
         }
     }
 
-    /// Asks a service for its description. Throws a failure that says what to do when it has none.
+    /// Asks a service for its description.
+    ///
+    /// Throws ``CommandSupport/CommandFailure`` when the service has no description, or one of an unknown version.
+    /// Throws ``RookeryCore/CallError`` when the call fails.
     static func ask(_ address: Instance, _ timeout: Duration) async throws -> RemoteDescription {
         let client = RookeryClient(host: address.host, port: address.port, logger: Logger.silence)
         do {
             return try await RemoteDescription(asking: client.with { $0.timeout = timeout })
         } catch let error as CallError where error.code == .noHandler {
-            throw CommandFailure("\(address) answers, but does not describe itself: it is no Rookery service")
+            throw CommandFailure("\(address) answers, but does not describe itself: it is not a Rookery service")
         }
     }
 

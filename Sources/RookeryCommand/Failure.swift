@@ -1,17 +1,19 @@
 import CommandSupport
 import Rookery
 
-/// The failures that calls have, how they are shown, and their exit codes.
+/// Prints the failures of calls, and maps them to exit codes.
 enum Failure {
     static let remote: Int32 = 1
     static let unreachable: Int32 = 3
     static let timeout: Int32 = 4
 
-    /// Shows the failure where it belongs and gives the exit code; nil for one that is no call's.
+    /// Prints a failure on standard error and returns its exit code.
+    ///
+    /// Prints nothing and returns nil unless the error is a `RemoteError`, a `CallError` or a `CannotListen`.
     static func report(_ error: any Error) -> Int32? {
         switch error {
         case let error as RemoteError:
-            // For machines too: the error as the service sent it.
+            // Prints the payload as the service sent it, so that programs can parse it.
             Terminal.note(error.payload.jsonText)
             return remote
         case let error as CallError:

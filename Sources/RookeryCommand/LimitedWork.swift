@@ -2,7 +2,7 @@ import OrderedCollections
 import Rookery
 import Synchronization
 
-/// Work that only so many can do at once, the others wait their turn: what a service with a limited capacity is like.
+/// Simulates a service of limited capacity. Messages over the limit wait in order of arrival.
 final class LimitedWork: Sendable {
     private struct State {
         var free: Int
@@ -18,7 +18,7 @@ final class LimitedWork: Sendable {
         self.duration = duration
     }
 
-    /// `{"cmd":"work"}`: answers with its message when it is done.
+    /// The route `{"cmd":"work"}`. It takes a place, sleeps for the duration, and answers with its own message.
     var route: Route {
         .raw(Pattern(cmd: "work")) { [self] value in
             try await place()

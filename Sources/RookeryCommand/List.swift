@@ -3,12 +3,11 @@ import CommandSupport
 import Logging
 import Rookery
 
-/// `rookery list`
 struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lists what a Rookery service serves.",
+        abstract: "Lists the commands of a Rookery service.",
         discussion: """
-            One command a line: its kind, its name at "cmd" or its pattern, and what it takes and gives.
+            Prints one command per line: its kind, its name at "cmd" or its pattern, and its request and reply messages.
 
               rookery list 127.0.0.1:4002
             """)
@@ -17,7 +16,7 @@ struct List: AsyncParsableCommand {
     var address: Instance
     @Option(help: "How long to wait for the answer.")
     var timeout: Duration = .seconds(5)
-    @Flag(help: "Print the patterns as JSON, one a line.")
+    @Flag(help: "Print the patterns as JSON, one per line.")
     var json = false
 
     func run() async throws {

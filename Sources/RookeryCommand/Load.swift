@@ -2,7 +2,7 @@ import NIOCore
 import NIOPosix
 import Rookery
 
-/// Text with spaces behind it up to a width.
+/// Returns the text, padded with spaces on the right to at least `width` characters.
 func padded(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))
 }
@@ -14,7 +14,9 @@ struct Load: Sendable {
     let loops: EventLoops
     let plan: LoadPlan
 
-    /// Runs to its end; `progress` is called with the calls answered so far, every second.
+    /// Runs the load to its end. Calls `progress` every second with the number of calls answered so far.
+    ///
+    /// Throws ``RookeryCore/CallError`` with `cannotConnect` when a connection cannot be opened.
     func run(progress: @escaping @Sendable (Int) -> Void) async throws -> LoadResult {
         let total = Recorder()
         try await withThrowingTaskGroup(of: Recorder?.self) { group in
@@ -24,7 +26,7 @@ struct Load: Sendable {
             }
             group.addTask {
                 while !Task.isCancelled {
-                    // Cancelled when the last connection has ended.
+                    // The sleep throws only when the last connection has ended and cancels this task.
                     try? await Task.sleep(for: .seconds(1))
                     if !Task.isCancelled { progress(plan.counters.total) }
                 }

@@ -3,8 +3,8 @@ import Rookery
 
 /// One connection of a load. Confined to its event loop.
 ///
-/// It works below the client, frame by frame, and says what it sends with bytes made beforehand, so that it costs less than
-/// the service it measures.
+/// It works below the client, frame by frame, and sends bytes encoded beforehand. So it costs less than the service it
+/// measures.
 final class LoadConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -13,12 +13,12 @@ final class LoadConnection: ChannelInboundHandler {
     private let compression = Compression()
     private var decoder = FrameDecoder(frameLimit: 64 * 1024 * 1024)
     private var writer = ValueWriter(capacity: 16 * 1024)
-    /// A call of text up to its id, or a whole binary frame.
+    /// The bytes of a text call up to its id, or the payload of a binary frame.
     private var template: [UInt8] = []
     private var header: BinaryHeader?
-    /// When the call of each slot was, or should have been, sent; a call's id is its slot's number and one.
+    /// When the call of each slot was sent, or was due in an open loop. A call's id is its slot's number plus 1.
     private var sentAt: [NIODeadline]
-    /// Values since credit was last granted.
+    /// For each slot, the stream values received since the connection last granted credit.
     private var uncredited: [Int]
     private var free: [Int]
     private var underWay = 0
@@ -75,7 +75,7 @@ final class LoadConnection: ChannelInboundHandler {
         case .closed:
             while !free.isEmpty, !isEnding { send(now, now) }
         case .open(let interval):
-            // Connections do not all begin at one moment.
+            // A random offset within the interval keeps the connections from sending in step.
             nextDue = Double(now.uptimeNanoseconds) + interval * Double.random(in: 0..<1)
             tick(context, interval)
         }
@@ -91,7 +91,7 @@ final class LoadConnection: ChannelInboundHandler {
         }
     }
 
-    /// Sends what is due by now; what finds no free slot stays due.
+    /// Sends every call that is due. A call that finds no free slot stays due.
     private func sendDue(_ interval: Double) {
         let now = NIODeadline.now()
         while !isEnding, !free.isEmpty, nextDue <= Double(now.uptimeNanoseconds) {
@@ -132,7 +132,7 @@ final class LoadConnection: ChannelInboundHandler {
                 switch frame {
                 case .text(let body): try received(context, body, now)
                 case .binary(let header, let body): received(header, body, now)
-                // Only a decoder that is told to passes frames over.
+                // This decoder skips no frames: its `skipLimit` is 0.
                 case .skipped: break
                 }
             }
@@ -152,7 +152,7 @@ final class LoadConnection: ChannelInboundHandler {
         let scan = try PacketScan(body)
         guard scan.isObject, scan.id.isPresent, let id = body.withBytes(of: scan.id, Self.number) else { return }
         if id == 0 {
-            // An answer that is none agrees on nothing: the load goes in text.
+            // Without a valid hello reply, the load uses text frames.
             let value = try? body.value(of: scan.response)
             return begin(context, value.flatMap { $0 }.flatMap { HelloReply($0) })
         }
@@ -164,7 +164,7 @@ final class LoadConnection: ChannelInboundHandler {
             recorder.values += 1
             done(slot, now)
         case .end: done(slot, now)
-        // The error is only shown; one that cannot be read is an error all the same.
+        // Only shows the error. An error that cannot be decoded counts too.
         case .failure(let range): failed(slot, now, (try? body.value(of: range))?.jsonText)
         }
     }
@@ -184,7 +184,7 @@ final class LoadConnection: ChannelInboundHandler {
             writer.binaryFrame(credit)
         case .end: done(slot, now)
         case .error:
-            // Likewise.
+            // Only shows the error. An error that cannot be decoded counts too.
             let range = ByteRange(start: 0, count: body.readableBytes)
             failed(slot, now, (try? body.value(of: range, format: plan.format))?.jsonText)
         default: break
@@ -214,7 +214,7 @@ final class LoadConnection: ChannelInboundHandler {
         }
     }
 
-    /// The number in `"12"`.
+    /// Parses the number in a JSON string such as `"12"`. Returns nil for anything else, or more than 9 digits.
     private static func number(_ json: UnsafeRawBufferPointer) -> Int? {
         guard json.count > 2, json.count < 12, json[0] == UInt8(ascii: "\"") else { return nil }
         var id = 0

@@ -5,27 +5,27 @@ import Rookery
 struct LoadPlan: Sendable {
     /// When calls are sent.
     enum Pace: Sendable {
-        /// The next one when one is answered, so many at a time.
+        /// Keeps `inFlight` calls in flight on each connection: each answer triggers the next call.
         case closed(inFlight: Int)
-        /// One every so many nanoseconds, whatever is answered.
+        /// Sends a call every `interval` nanoseconds on each connection, whether or not earlier calls were answered.
         case open(interval: Double)
     }
 
     let pattern: Pattern
     let data: JSONValue
-    /// What a hello offers; nil for a connection without one.
+    /// What the hello offers; nil when connections send no hello.
     let hello: Hello?
     /// The serializer of payloads on negotiated connections.
     let format: ValueFormat
     let compresses: Bool
     let pace: Pace
-    /// Answers to calls sent before are not counted.
+    /// The end of the warm-up. Answers to calls sent before it do not count.
     let begin: NIODeadline
     let end: NIODeadline
     let counters: LoadCounters
 
-    /// Calls that an open loop has under way on a connection before further ones have to wait; their latency counts from
-    /// when they should have been sent all the same.
+    /// The most calls that an open loop has in flight on a connection. Further calls wait, but their latency still
+    /// counts from the time they were due.
     static let openLimit = 4096
     var slots: Int { if case .closed(let inFlight) = pace { inFlight } else { Self.openLimit } }
 }

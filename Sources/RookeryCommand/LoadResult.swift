@@ -16,7 +16,7 @@ struct LoadResult {
 
     static let percentiles = [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9)]
 
-    /// For machines.
+    /// The result as JSON, for programs.
     var object: JSONObject {
         var object: JSONObject = [
             "target": .string(target.description),
@@ -29,7 +29,7 @@ struct LoadResult {
         return object
     }
 
-    /// For people.
+    /// The result as text, for people.
     var lines: [String] {
         var lines = [
             "\(recorder.calls) calls in \(String(format: "%.2f", seconds)) s, \(recorder.isBinary ? "negotiated" : "plain") wire",
@@ -43,7 +43,7 @@ struct LoadResult {
         return lines
     }
 
-    /// The latencies as bars, each bucket reaching to twice the one before.
+    /// A bar for each bucket of latencies. The upper bound of a bucket is twice that of the one before.
     var histogram: [String] {
         var buckets: [Int: UInt64] = [:]
         for value in recorder.latencies.recordedValues() {

@@ -6,18 +6,18 @@ import Rookery
 
 struct Ping: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Finds out whether a service answers, and how soon. Works with any service of the wire, NestJS too.",
+        abstract: "Measures how soon a service answers. Works with any service of the wire, including NestJS.",
         discussion: """
-            A Rookery server answers a ping; any other refuses the question, which is an answer as well, and costs it \
-            nothing. Several instances with commas, or all addresses of a name with dns:HOST:PORT, are asked one by one.
+            A Rookery server answers the ping. Any other server answers that it has no handler for it, which counts as \
+            an answer too. The command asks several instances one after the other.
 
               rookery ping 127.0.0.1:4002
               rookery ping 127.0.0.1:4002,127.0.0.1:4005 --count 1
             """)
 
-    @Argument(help: "The service's address, or several.")
+    @Argument(help: "The service's address: HOST:PORT, several with commas, file:PATH or dns:HOST:PORT.")
     var address: InstanceSource
-    @Option(help: "How often each is asked, a second apart.")
+    @Option(help: "How many times to ask each instance, one second apart.")
     var count = 3
     @Option(help: "How long to wait for an answer.")
     var timeout: Duration = .seconds(1)

@@ -6,29 +6,29 @@ import UnixSignals
 
 struct Proxy: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Stands between a client and a service, and does to their connections what bad networks do.",
+        abstract: "Forwards connections between a client and a service, with the faults of a bad network.",
         discussion: """
             Faults:
-              delay=100ms       bytes arrive that much later
-              drop=0.1          that share of what is read at once never arrives
-              slice=1           bytes arrive in pieces of at most so many
-              half-close=1000   after so many bytes the sender's side is closed
-              reset=1000        after so many bytes the connection is reset
-              stall=1000        after so many bytes nothing arrives any more, and neither side is told
-              corrupt=0.01      in that share of what is read at once a bit is changed
-              bandwidth=65536   so many bytes arrive in a second
+              delay=100ms       bytes arrive this much later
+              drop=0.1          this share of reads never arrives
+              slice=1           bytes arrive in pieces of at most this size
+              half-close=1000   the proxy closes the sender's side after this many bytes
+              reset=1000        the proxy resets the connection after this many bytes
+              stall=1000        nothing arrives after this many bytes, and neither side is notified
+              corrupt=0.01      one bit changes in this share of reads
+              bandwidth=65536   this many bytes arrive per second
 
             Example:
               rookery proxy --listen 127.0.0.1:5002 --to 127.0.0.1:4002 --fault delay=100ms --fault slice=1
             """)
 
-    @Option(help: ArgumentHelp("Where to listen; port 0 for any free one.", valueName: "host:port"))
+    @Option(help: ArgumentHelp("The address to listen on. Port 0 picks any free port.", valueName: "host:port"))
     var listen = Instance(host: "127.0.0.1", port: 0)
-    @Option(help: ArgumentHelp("The service.", valueName: "host:port"))
+    @Option(help: ArgumentHelp("The service's address.", valueName: "host:port"))
     var to: Instance
-    @Option(help: "A fault; may be given several times.")
+    @Option(help: "A fault for both directions. May be given several times.")
     var fault: [Fault] = []
-    @Option(help: "A fault that concerns only what the service says; may be given several times.")
+    @Option(help: "A fault for the service's replies only. May be given several times.")
     var replyFault: [Fault] = []
 
     func run() async throws {

@@ -2,7 +2,7 @@ import Histogram
 import NIOCore
 import Rookery
 
-/// What one connection saw. Confined to the connection's event loop until that has ended.
+/// Counts what one connection received. Confined to the connection's event loop until the connection has ended.
 final class Recorder: @unchecked Sendable {
     var latencies = Histogram<UInt64>(highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
     var calls = 0

@@ -1,9 +1,8 @@
 import CommandSupport
 import Rookery
 
-/// What a service tells about itself at `$rookery.describe`.
+/// The description that a service returns at `$rookery.describe`.
 struct RemoteDescription: Sendable {
-    /// One command.
     struct Command: Sendable {
         let json: JSONValue
         let pattern: Pattern
@@ -21,31 +20,36 @@ struct RemoteDescription: Sendable {
         var description: String? { json["description"]?.stringValue }
         var request: JSONValue { json["request"] ?? [:] }
         var reply: JSONValue? { json["reply"] }
-        /// What stands at `cmd`, or the pattern.
+        /// The pattern's member `cmd`, or the whole pattern when it has none.
         var shortName: String { pattern.value["cmd"]?.stringValue ?? pattern.route }
     }
 
     let service: String
     let commands: [Command]
-    /// The messages and enums, as JSON Schema, by their names.
+    /// The JSON Schemas of the messages and enums, by name.
     let schemas: JSONObject
 
-    /// Reads what a service told. Throws when it is no description.
+    /// Reads a description.
+    ///
+    /// Throws ``CommandSupport/CommandFailure`` when it is not a description of the known version.
     init(_ json: JSONValue) throws {
         guard json["rookery"] == .int(Int64(Description.version)), case .object(let schemas)? = json["schemas"],
             let commands = json["commands"]?.arrayValue
-        else { throw CommandFailure("the service's description is of a version that this rookery does not know") }
+        else { throw CommandFailure("the service's description has a version that this rookery does not support") }
         service = json["service"]?.stringValue ?? "?"
         self.schemas = schemas
         self.commands = commands.compactMap { Command($0) }
     }
 
-    /// Asks a service. Throws ``RookeryCore/CallError`` with `noHandler` when it does not describe itself.
+    /// Asks a service for its description.
+    ///
+    /// Throws ``RookeryCore/CallError`` with `noHandler` when the service does not describe itself.
     init(asking client: RookeryClient) async throws {
         try self.init(try await client.send(Description.pattern, .null, idempotency: .safe) ?? .null)
     }
 
-    /// Asks before a call is made; nil when the service does not describe itself, which is for the call to find out.
+    /// Asks a service for its description before a call. Nil when the service does not describe itself: the call then
+    /// goes out unchecked.
     init?(askingFirst client: RookeryClient) async throws {
         do {
             try await self.init(asking: client)
@@ -54,13 +58,13 @@ struct RemoteDescription: Sendable {
         }
     }
 
-    /// The command that a pattern means: by any of its patterns, or by what stands at `cmd`.
+    /// Returns the command that has this pattern, or else the one that has this name at `cmd`.
     func command(_ pattern: Pattern) -> Command? {
         commands.first { $0.pattern == pattern || $0.alternatives.contains(pattern) }
             ?? commands.first { $0.shortName == pattern.route }
     }
 
-    /// What may have been meant instead.
+    /// Returns the most similar command name, as a suggestion. Returns nil when no name is similar.
     func nearest(to pattern: Pattern) -> String? {
         Spelling.nearest(pattern.value["cmd"]?.stringValue ?? pattern.route, in: commands.map(\.shortName))
     }

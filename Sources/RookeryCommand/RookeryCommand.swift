@@ -18,8 +18,8 @@ struct RookeryCommand: AsyncParsableCommand {
               rookery bench 127.0.0.1:4010 '{"cmd":"get-booking"}' '{"id":1}' --duration 5s
               rookery proxy --listen 127.0.0.1:5002 --to 127.0.0.1:4002 --fault delay=100ms
 
-            A PATTERN is a string, or a JSON object such as {"cmd":"get-booking"}; of a service that describes itself, the \
-            name at "cmd" is enough. DATA is any JSON.
+            A PATTERN is a string, or a JSON object such as {"cmd":"get-booking"}. If the service describes itself, \
+            describe, call and watch also take the name at "cmd" alone. DATA is any JSON.
 
             Exit codes: 0 done, 1 the service answered with an error, 2 wrong usage, 3 unreachable, 4 no reply in time.
             """,

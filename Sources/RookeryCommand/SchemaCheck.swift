@@ -1,13 +1,14 @@
 import CommandSupport
 import Rookery
 
-/// Holds a message against its JSON Schema, as far as a Rookery service writes one: what it does not know it lets pass, because
-/// the service checks again.
+/// Checks a message against its JSON Schema.
+///
+/// It checks the common keywords that Rookery services write and ignores all others, because the service checks again.
 struct SchemaCheck {
     /// The messages and enums that a schema refers to.
     let definitions: JSONObject
 
-    /// What is wrong with a value: `pets[0].name: must have 1 to 60 characters`.
+    /// Returns a line for each problem of a value, such as `pets[0].name: must have at least 1 characters`.
     func problems(of value: JSONValue, _ schema: JSONValue) -> [String] {
         var problems: [String] = []
         check(value, schema, at: "", &problems)
@@ -27,7 +28,7 @@ struct SchemaCheck {
                 check(value, option, at: path, &found)
                 return found
             }
-            // Of several that do not fit, the first one is the value, and the others its absence.
+            // Reports the first option, which describes the value. The others describe its absence.
             if !all.contains(where: \.isEmpty) { problems += all.first ?? [] }
         }
         if let cases = schema["oneOf"]?.arrayValue { checkUnion(value, cases, at: path, &problems) }
@@ -94,7 +95,7 @@ struct SchemaCheck {
                 check(value, property, at: inside(name), &problems)
             } else {
                 let nearest = Spelling.nearest(name, in: names).map { "; did you mean \($0)?" } ?? ""
-                note(inside(name), "is no field of it\(nearest)", &problems)
+                note(inside(name), "unknown field\(nearest)", &problems)
             }
         }
         for name in schema["required"]?.arrayValue?.compactMap(\.stringValue) ?? [] where object[name] == nil {

@@ -1,14 +1,14 @@
 import CommandSupport
 import Rookery
 
-/// JSON Schema for people to read.
+/// Renders JSON Schema as text for people.
 struct SchemaText {
     /// The messages and enums that schemas refer to.
     private let definitions: JSONObject
 
     init(_ definitions: JSONObject) { self.definitions = definitions }
 
-    /// `GetBooking → Booking`
+    /// Returns the messages of a command, such as `GetBooking → Booking`. The arrow of a stream is `⇉`.
     static func signature(of command: RemoteDescription.Command) -> String {
         let arrow = command.kind == "stream" ? "⇉" : "→"
         let request = type(of: command.request)
@@ -16,7 +16,7 @@ struct SchemaText {
         return "\(request) \(arrow) \(command.reply.map { type(of: $0) } ?? "nothing")"
     }
 
-    /// Commands, and then the messages and enums they are about, each once.
+    /// Returns the commands, and then each message and enum that they refer to, once.
     func text(of commands: [RemoteDescription.Command]) -> String {
         var names: [String] = []
         let parts = commands.map { command in
@@ -88,7 +88,7 @@ struct SchemaText {
         }
     }
 
-    /// The name that a schema refers to.
+    /// Returns the name in a schema's `$ref`, or nil without one.
     static func reference(_ schema: JSONValue) -> String? {
         schema["$ref"]?.stringValue?.split(separator: "/").last.map(String.init)
     }

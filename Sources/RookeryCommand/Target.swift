@@ -3,7 +3,7 @@ import CommandSupport
 import Logging
 import Rookery
 
-/// What the commands that talk to a service have in common.
+/// The arguments that several commands share: address, pattern and message.
 struct Target: ParsableArguments {
     @Argument(help: "The service's address.")
     var address: Instance
@@ -18,30 +18,34 @@ struct Target: ParsableArguments {
 
     var client: RookeryClient { RookeryClient(host: address.host, port: address.port, logger: Logger.silence) }
 
-    /// The pattern as the service has it, once the message has been found to fit. A service that does not describe itself is
-    /// believed to take everything. Throws a failure that names every field that is wrong.
+    /// Checks the message against the service's description, and returns the pattern of the command.
+    ///
+    /// Returns the given pattern unchecked if `isChecking` is false, or if the service does not describe itself.
+    ///
+    /// Throws a `ValidationError` that names every wrong field, or ``CommandSupport/CommandFailure`` for an unknown
+    /// command.
     func checked(by client: RookeryClient, isChecking: Bool) async throws -> Pattern {
         guard isChecking, let description = try await RemoteDescription(askingFirst: client) else { return pattern }
         guard let command = description.command(pattern) else {
             let nearest = description.nearest(to: pattern).map { "; did you mean \($0)?" } ?? ""
             throw CommandFailure(
-                "\(address) has no command \(pattern)\(nearest)\n`rookery list \(address)` shows all there are.")
+                "\(address) has no command \(pattern)\(nearest)\n`rookery list \(address)` shows all commands.")
         }
         let problems = SchemaCheck(definitions: description.schemas).problems(of: data, command.request)
         guard problems.isEmpty else {
             throw ValidationError(
-                "the message does not fit \(command.pattern):\n"
+                "the message is invalid for \(command.pattern):\n"
                     + problems.map { "  \($0)" }.joined(separator: "\n")
-                    + "\n`rookery describe \(address) '\(command.pattern)'` shows what it takes.")
+                    + "\n`rookery describe \(address) '\(command.pattern)'` shows the fields.")
         }
         return command.pattern
     }
 
-    /// The patterns of the service whose address is among the words of a command line.
+    /// Returns the command names of the service whose address is among the words of a command line, for completion.
     static func patterns(_ words: [String]) async -> [String] {
         guard let address = words.lazy.compactMap({ Instance($0) }).first else { return [] }
         let client = RookeryClient(host: address.host, port: address.port, logger: Logger.silence)
-        // A service that cannot be asked completes nothing.
+        // Completes nothing when the service cannot be reached or does not describe itself.
         let description = try? await RemoteDescription(asking: client.with { $0.timeout = .seconds(1) })
         return description?.commands.map(\.shortName) ?? []
     }

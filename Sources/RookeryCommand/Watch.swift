@@ -7,10 +7,10 @@ struct Watch: AsyncParsableCommand {
         abstract: "Opens a stream and prints a line for each value, until its end or Ctrl-C.")
 
     @OptionGroup var target: Target
-    @Option(help: "How long the stream may be silent.")
+    @Option(help: "How long the stream may be silent before it fails.")
     var timeout: Duration = .seconds(3600)
 
-    @Flag(name: .customLong("no-check"), help: "Send the message as it is, whatever the service says of itself.")
+    @Flag(name: .customLong("no-check"), help: "Send the message without a check against the service's description.")
     var unchecked = false
 
     func validate() throws { try timeout.requireSomeTime("--timeout") }

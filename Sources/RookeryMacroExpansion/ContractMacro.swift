@@ -3,7 +3,8 @@ package import SwiftSyntax
 import SwiftSyntaxBuilder
 package import SwiftSyntaxMacros
 
-/// `@Contract`: a protocol's commands, the service that serves them, the client that calls them and the stub for tests.
+/// `@Contract`: generates a protocol's commands, the service that serves them, the client that calls them, and the stub
+/// for tests.
 package struct ContractMacro: PeerMacro {
     private struct Entry {
         let name: String
@@ -20,18 +21,18 @@ package struct ContractMacro: PeerMacro {
     private struct PatternSource {
         /// The Swift expression that makes it.
         let expression: String
-        /// What has to differ between two commands.
+        /// The text that must differ between two commands.
         let identity: String
     }
 
     /// The one parameter of a function: the message.
     private struct Parameter {
-        /// What its callers write before it, and `_` when that is nothing.
+        /// The argument label; `_` if there is none.
         let label: String
         let type: String
     }
 
-    /// Adds `<Name>Contract`, `<Name>Client` and `<Name>Stub`.
+    /// Adds `<Name>Contract`, `<Name>Client` and `<Name>Stub`. Reports errors in the protocol and then adds nothing.
     package static func expansion(
         of node: AttributeSyntax,
         providingPeersOf declaration: some DeclSyntaxProtocol,
@@ -203,7 +204,8 @@ package struct ContractMacro: PeerMacro {
             if entry.kind == "stream" {
                 return "Route(\(entry.name), _stream: { payload in\n\(message)\nreturn \(call)\n})"
             }
-            // Straight to the sink: each closure in between would cost the message a change of executors.
+            // Sends the reply to the sink directly: each closure in between would cost the message a change of
+            // executors.
             let body = entry.reply == nil ? "\(call)\nsink.end()" : "sink.reply(\(call))"
             return "Route(\(entry.name), _body: { payload, sink in\n\(message)\n\(body)\n})"
         }
@@ -215,11 +217,11 @@ package struct ContractMacro: PeerMacro {
             /// Every command, in the order of declaration.
             \(raw: access)static let commands: [Command] = [\(raw: entries.map(\.name).joined(separator: ", "))]
 
-            /// What the contract declares.
+            /// Describes the contract.
             \(raw: access)static let descriptor = ContractDescriptor(_name: \(raw: name.literal), \
             documentation: \(raw: documentation.literal), commands: commands)
 
-            /// Serves each command by `service`.
+            /// Makes a service that handles each command with `service`.
             \(raw: access)static func service(_ service: some \(raw: name)) -> RookeryService {
             RookeryService([
             \(raw: routes.joined(separator: ",\n"))
@@ -229,13 +231,13 @@ package struct ContractMacro: PeerMacro {
             """
     }
 
-    /// The schema of a reply, of a stream's values, or `nil`.
+    /// An expression for the schema of the reply or of a stream's values; `nil` without a reply.
     private static func replySchema(_ entry: Entry) -> String {
         guard let reply = entry.reply else { return "nil" }
         return entry.kind == "stream" ? "(\(reply)).Element._schema" : "(\(reply))._schema"
     }
 
-    /// What the protocol's function is called with: its own label, and the message.
+    /// The argument with which generated code calls the protocol's function: its label, and the message.
     private static func callArgument(_ entry: Entry) -> String {
         guard let parameter = entry.parameter else { return "" }
         return parameter.label == "_" ? "message" : "\(parameter.label): message"
@@ -258,10 +260,10 @@ package struct ContractMacro: PeerMacro {
             \(raw: access)struct \(raw: name)Client: \(raw: name) {
             private let client: RookeryClient
 
-            /// Calls through `client`.
+            /// Makes a client that calls through `client`.
             \(raw: access)init(_ client: RookeryClient) { self.client = client }
 
-            /// The same with other options for its calls: `with { $0.timeout = .seconds(1) }`.
+            /// Returns this client with other options for its calls: `with { $0.timeout = .seconds(1) }`.
             \(raw: access)func with(_ change: (inout CallOptions) -> Void) -> \(raw: name)Client {
             \(raw: name)Client(client.with(change))
             }
@@ -277,10 +279,10 @@ package struct ContractMacro: PeerMacro {
             let parameter = entry.parameter.map { "\($0.label) message: \($0.type)" } ?? ""
             let reply = entry.reply.map { " -> \($0)" } ?? ""
             return """
-                /// What ``\(entry.name)`` does; nil to fail.
+                /// What ``\(entry.name)`` does. If nil, its calls fail.
                 \(access)var \(entry.name)Handler: (@Sendable (\(type)) async throws -> \(entry.reply ?? "Void"))?
 
-                /// Does what ``\(entry.name)Handler`` says. Throws ``StubMethodNotSet`` without it.
+                /// Calls ``\(entry.name)Handler``. Throws ``StubMethodNotSet`` if it is nil.
                 \(access)func \(entry.name)(\(parameter)) async throws\(reply) {
                 guard let handler = self.\(entry.name)Handler else {
                 throw StubMethodNotSet(_method: \("\(name).\(entry.name)".literal))
@@ -290,9 +292,10 @@ package struct ContractMacro: PeerMacro {
                 """
         }
         return """
-            /// Stands for a service that serves ``\(raw: name)`` in a test: set what the test needs, the rest fails by name.
+            /// Replaces a service that serves ``\(raw: name)`` in a test. Calls of functions whose handler is not set
+            /// fail.
             \(raw: access)struct \(raw: name)Stub: \(raw: name) {
-            /// Makes a stub that does nothing yet.
+            /// Makes a stub without handlers.
             \(raw: access)init() {}
 
             \(raw: members.joined(separator: "\n\n"))

@@ -2,11 +2,12 @@ import SwiftParser
 import SwiftSyntax
 import SwiftSyntaxMacros
 
-/// The statements of a codec for a list of fields.
+/// Generates the statements of a codec for a list of fields.
 ///
-/// What it declares has names that the compiler makes up: a property may be called `members`, or a payload `writer`.
+/// The generated code declares only names that the compiler makes up: a property may be called `members`, or a payload
+/// `writer`.
 struct FieldCode {
-    /// A field, and the names of what is read into, and whether it was.
+    /// A field, and the generated names of its value and of the flag that it was read.
     private struct Local {
         let field: MessageField
         let value: String
@@ -28,26 +29,26 @@ struct FieldCode {
         checked = unique("checked")
     }
 
-    /// The pattern that binds an enum case's payload: `(name: let a, pet: let b)`; nothing when it has none.
+    /// The pattern that binds an enum case's payload: `(name: let a, pet: let b)`. Empty if the case has no payload.
     var casePattern: String {
         if locals.isEmpty { return "" }
         return "(\(locals.map { "let \($0.value)" }.joined(separator: ", ")))"
     }
 
-    /// What ``casePattern`` bound a field to.
+    /// The name to which ``casePattern`` binds a field.
     func payload(_ at: Int) -> String { locals[at].value }
 
     /// The expression of a struct's property.
     func property(_ at: Int) -> String { "self.`\(fields[at].name)`" }
 
-    /// An expression for how many members are written, of which `more` are not fields.
+    /// An expression for how many members are written: the fields, and `more` others.
     func count(of value: (Int) -> String, more: Int = 0) -> String {
         let optional = fields.indices.filter { fields[$0].isOptional && !fields[$0].writesNull }
         let terms = optional.map { "(\(value($0)) == nil ? 0 : 1)" }
         return (["\(fields.count - optional.count + more)"] + terms).joined(separator: " + ")
     }
 
-    /// Statements that write the members; `value` gives the expression of a field.
+    /// Statements that write the members. `value` returns the expression of a field.
     func encode(_ value: (Int) -> String) -> String {
         fields.enumerated().map { at, field in
             let key = "writer.key(\(field.wireName.keyArguments))"
@@ -58,7 +59,7 @@ struct FieldCode {
         }.joined(separator: "\n")
     }
 
-    /// The members in a description, sensitive ones redacted.
+    /// The text of the members in a description, with redacted values for sensitive ones.
     func describe(_ value: (Int) -> String) -> String {
         fields.enumerated().map { at, field in
             if field.isRedacted { return "\(field.name): [redacted]" }
@@ -66,8 +67,10 @@ struct FieldCode {
         }.joined(separator: ", ")
     }
 
-    /// Statements that enter an object, read and check its members, and end with `result`, which is given the arguments
-    /// of an initialiser: `name: a, pet: b`.
+    /// Statements that enter an object, read and check its members, and end with `result`. Members named `tag` are
+    /// skipped.
+    ///
+    /// `result` gets the arguments of an initialiser: `name: a, pet: b`.
     func decode(skipping tag: String? = nil, result: (_ arguments: String) -> String) -> String {
         var lines = ["guard var \(members) = try decoder.beginMessage() else { return nil }"]
         for local in locals {
@@ -114,7 +117,7 @@ struct FieldCode {
         return lines
     }
 
-    /// An expression that describes the fields: an array of `_FieldSchema`.
+    /// An expression for the fields' schema: an array of `_FieldSchema`.
     var schema: String {
         let fields = fields.map { field in
             var arguments = ["\(field.wireName.literal)", "(\(field.type)).self"]
@@ -133,17 +136,17 @@ struct FieldCode {
 
     private func expression(_ at: Int, _ number: Int) -> String { "expression\(at)_\(number)" }
 
-    /// The type that holds the regular expressions of a message. Not a local one of the function that uses them: the
-    /// compiler (6.3.1) does not emit the storage of those.
+    /// The type that holds the regular expressions of a message. It is not local to the function that uses it, because
+    /// the compiler (6.3.1) does not emit the storage of a local type.
     static let expressions = "RookeryExpressions"
 
-    /// A type that makes each regular expression once, not for each message; nothing when there are none.
+    /// A type that makes each regular expression once, not once per message. Empty if there are none.
     var regularExpressions: String {
         var lines: [String] = []
         for (at, field) in fields.enumerated() {
             for (number, constraint) in field.constraints.enumerated() where constraint.rule == "matches" {
                 let value = constraint.arguments.first ?? ""
-                // Unsafe, because `Regex` is not Sendable; matching does not change it.
+                // `nonisolated(unsafe)`, because `Regex` is not Sendable; matching does not change it.
                 lines.append("nonisolated(unsafe) static let \(expression(at, number)) = \(value)")
             }
         }

@@ -2,15 +2,15 @@ import SwiftParser
 import SwiftSyntax
 import SwiftSyntaxMacros
 
-/// A rule that an attribute states: a function of `_Constraint`, and the same as a `_SchemaConstraint`.
+/// A rule that an attribute states. It is a function of `_Constraint` and a `_SchemaConstraint` of the same name.
 struct FieldConstraint {
     var rule: String
-    /// Its arguments, to be completed with value, path and decoder: `["1...100"]`.
+    /// Its arguments, without the value, the path and the decoder: `["1...100"]`.
     var arguments: [String]
-    /// The text of a regular expression that is written as a literal.
+    /// The text of a regular expression literal; nil for other arguments.
     var expression: String?
 
-    /// As a `_SchemaConstraint`.
+    /// The source of the `_SchemaConstraint`.
     var schema: String {
         var arguments = arguments
         if rule == "matches" { arguments[0] = expression.literal }

@@ -2,7 +2,7 @@ import SwiftDiagnostics
 import SwiftSyntax
 import SwiftSyntaxMacros
 
-/// A wrong use of one of the macros, shown at the syntax that is wrong.
+/// A wrong use of one of the macros, reported at the syntax that is wrong.
 struct MacroDiagnostic: DiagnosticMessage {
     let id: String
     let message: String

@@ -7,9 +7,9 @@ struct MessageField {
     var name: String
     var wireName: String
     var type: String
-    /// Left out of the text when nil.
+    /// Whether its type is an optional. A nil value is omitted, unless `writesNull` is set.
     var isOptional: Bool
-    /// Written as `null` when nil.
+    /// Whether a nil value is written as `null`.
     var writesNull: Bool
     var isRedacted: Bool
     var defaultValue: String?
@@ -17,10 +17,10 @@ struct MessageField {
     var personalData: String?
     var isSensitive = false
     var documentation: String?
-    /// What its attributes state.
+    /// The constraints that its attributes state.
     var constraints: [FieldConstraint]
 
-    /// The identifier as Swift source: keywords were written with backticks.
+    /// The identifier without the backticks that keywords have in source.
     static func bare(_ token: TokenSyntax) -> String {
         token.text.trimmingPrefixAndSuffix("`")
     }
@@ -32,12 +32,12 @@ extension String {
         return String(dropFirst().dropLast())
     }
 
-    /// Without these characters at its ends.
+    /// The text without these characters at both ends.
     func trimmingCharacters(_ characters: String) -> String {
         String(drop { characters.contains($0) }.reversed().drop { characters.contains($0) }.reversed())
     }
 
-    /// As a Swift string literal.
+    /// The text as a Swift string literal.
     var literal: String {
         let escaped = map { character in
             switch character {
@@ -49,7 +49,7 @@ extension String {
         return "\"" + escaped.joined() + "\""
     }
 
-    /// The arguments by which a writer is told a member's name; one that JSON has to escape goes the slow way.
+    /// The arguments with which a writer writes this member name. A name that JSON has to escape takes a slower path.
     var keyArguments: String {
         let needsEscape = unicodeScalars.contains { $0 == "\"" || $0 == "\\" || $0.value < 0x20 }
         return needsEscape ? "dynamic: \(literal)" : literal
@@ -57,13 +57,13 @@ extension String {
 }
 
 extension TypeSyntax {
-    /// Whether it is spelled as an optional.
+    /// Whether the source spells the type as an optional.
     var isOptional: Bool {
         if `is`(OptionalTypeSyntax.self) || `is`(ImplicitlyUnwrappedOptionalTypeSyntax.self) { return true }
         return self.as(IdentifierTypeSyntax.self)?.name.text == "Optional"
     }
 
-    /// Whether no message can hold it, as far as its spelling tells.
+    /// Whether no message can hold the type, as far as its spelling shows.
     var isUnsupported: Bool {
         if let type = self.as(OptionalTypeSyntax.self) { return type.wrappedType.isUnsupported }
         if let type = self.as(ArrayTypeSyntax.self) { return type.element.isUnsupported }
@@ -119,7 +119,7 @@ extension AttributeListSyntax {
 }
 
 extension Trivia {
-    /// The text of the doc comment in it: the lines after the last blank one that begin with `///`.
+    /// The text of the doc comment: the lines after the last blank one that begin with `///`. Nil without such text.
     var documentation: String? {
         var lines: [String] = []
         for piece in self {
@@ -137,28 +137,28 @@ extension Trivia {
 }
 
 extension String? {
-    /// As a Swift expression: a literal, or `nil`.
+    /// The text as a Swift expression: a literal, or `nil`.
     var literal: String { map(\.literal) ?? "nil" }
 }
 
 // MARK: - Code
 
 extension [MessageField] {
-    /// An expression for whether a message with these members may be compressed; nil where nothing speaks against it.
+    /// An expression for whether a message with these members may be compressed. Nil if it always may.
     var mayCompress: String? {
         if contains(where: \.isSensitive) { return "false" }
         let standard: Set = [
             "Bool", "String", "Int", "Int8", "Int16", "Int32", "Int64", "UInt", "UInt8", "UInt16", "UInt32", "UInt64",
             "Double", "Float", "Instant", "LocalDate", "UUID", "Date", "Data", "URL", "JSONValue",
         ]
-        // Lists are left out: a message may hold a list of its own kind.
+        // Skips lists and generic types: a message may hold a list of its own type.
         let single = filter { !$0.type.hasPrefix("[") && !$0.type.contains("<") }
         let types = Set(single.map { $0.type.trimmingCharacters("? ") }).subtracting(standard)
         if types.isEmpty { return nil }
         return types.sorted().map { "(\($0)).self._allowsCompression" }.joined(separator: " && ")
     }
 
-    /// Reports members that would have one name in the text.
+    /// Reports members with the same wire name.
     func reportDuplicates(at nodes: [Syntax], in context: some MacroExpansionContext) {
         var seen: Set<String> = []
         for (field, node) in zip(self, nodes) where !seen.insert(field.wireName).inserted {

@@ -2,7 +2,7 @@ package import SwiftSyntax
 import SwiftSyntaxBuilder
 package import SwiftSyntaxMacros
 
-/// `@Message`: codec, validation, memberwise initialiser and redacted description.
+/// `@Message`: generates the codec, validation, memberwise initialiser and redacted description.
 package struct MessageMacro {
     fileprivate struct Properties {
         var fields: [MessageField] = []
@@ -10,9 +10,10 @@ package struct MessageMacro {
         var isValid = true
     }
 
-    /// What members that are as visible as their type are declared with: `public `, `package `, `fileprivate `, or nothing.
+    /// The access modifier that makes a generated member as visible as its type: `public `, `package `, `fileprivate `,
+    /// or nothing.
     static func access(_ modifiers: DeclModifierListSyntax, in context: some MacroExpansionContext) -> String {
-        // What stands beside, or inside, a private declaration is no more visible than it.
+        // A member or a peer of a private declaration is no more visible than the declaration.
         let around = context.lexicalContext.compactMap { $0.asProtocol((any WithModifiersSyntax).self)?.modifiers }
         let names = modifiers.map(\.name.text)
         let isHidden = ([modifiers] + around).contains { list in
@@ -22,7 +23,8 @@ package struct MessageMacro {
         return names.first { ["public", "package"].contains($0) }.map { $0 + " " } ?? ""
     }
 
-    /// The stored properties of a struct. Only reports what is wrong when asked, because two roles look at them.
+    /// The stored properties of a struct. Reports errors only if `context` is given, because two macro roles read the
+    /// properties.
     fileprivate static func properties(
         of declaration: StructDeclSyntax, reportingTo context: (any MacroExpansionContext)?
     ) -> Properties {
@@ -45,7 +47,7 @@ package struct MessageMacro {
                     wrong(.tuplePattern, binding.pattern)
                     continue
                 }
-                // `var a, b: Int`: the type stands at the last of them.
+                // In `var a, b: Int`, only the last binding states the type.
                 let annotation =
                     binding.typeAnnotation
                     ?? variable.bindings.dropFirst(at).lazy.compactMap(\.typeAnnotation).first
@@ -85,7 +87,7 @@ package struct MessageMacro {
 }
 
 extension AccessorBlockSyntax {
-    /// Observers leave a property stored.
+    /// Whether the property is computed. A property with only observers is stored.
     var isComputed: Bool {
         switch accessors {
         case .getter: return true
@@ -96,7 +98,7 @@ extension AccessorBlockSyntax {
 }
 
 extension MessageMacro: MemberMacro {
-    /// The memberwise initialiser.
+    /// Adds the memberwise initialiser of a struct.
     package static func expansion(
         of node: AttributeSyntax,
         providingMembersOf declaration: some DeclGroupSyntax,
@@ -114,7 +116,7 @@ extension MessageMacro: MemberMacro {
         let assignments = properties.fields.map { "self.`\($0.name)` = `\($0.name)`" }
         return [
             """
-            /// Makes a message of its members.
+            /// Makes a message from its members.
             \(raw: access)init(\(raw: parameters.joined(separator: ", "))) {
             \(raw: assignments.joined(separator: "\n"))
             }
@@ -124,7 +126,7 @@ extension MessageMacro: MemberMacro {
 }
 
 extension MessageMacro: ExtensionMacro {
-    /// Codec and description.
+    /// Adds the codec, the schema and the description. Reports a declaration that is not a struct or an enum.
     package static func expansion(
         of node: AttributeSyntax,
         attachedTo declaration: some DeclGroupSyntax,
@@ -150,7 +152,7 @@ extension MessageMacro: ExtensionMacro {
         if let generics = declaration.genericParameterClause,
             properties.fields.contains(where: { $0.constraints.contains { $0.rule == "matches" } })
         {
-            // A generic type has no place to keep an expression that is made once.
+            // A generic type has no static storage for an expression that is made once.
             context.report(.genericMatches, at: generics)
             return []
         }
@@ -173,11 +175,11 @@ extension MessageMacro: ExtensionMacro {
         let cases = declaration.memberBlock.members.compactMap { $0.decl.as(EnumCaseDeclSyntax.self) }
         let hasPayload = cases.contains { $0.elements.contains { $0.parameterClause != nil } }
         if !hasPayload, hasRawType(declaration, cases) {
-            // A raw value is its own codec.
+            // The raw value already has a codec.
             let names = cases.flatMap { $0.elements.map { ".`\(MessageField.bare($0.name))`" } }
             let source: DeclSyntax = """
                 extension \(raw: type.trimmedDescription): Message {
-                /// The raw values.
+                /// The schema of the raw values.
                 \(raw: access(declaration.modifiers, in: context))static var _schema: Schema {
                 ._enumeration(Self.self, \(raw: declaration.leadingTrivia.documentation.literal), \
                 [\(raw: names.joined(separator: ", "))])
@@ -239,7 +241,7 @@ extension MessageMacro: ExtensionMacro {
             generics: declaration.genericParameterClause)
     }
 
-    /// Whether an enum has raw values: its first inherited type is one that a literal can be, or a case has a value.
+    /// Whether an enum has raw values: a literal can be of its first inherited type, or a case has a value.
     private static func hasRawType(_ declaration: EnumDeclSyntax, _ cases: [EnumCaseDeclSyntax]) -> Bool {
         if cases.contains(where: { $0.elements.contains { $0.rawValue != nil } }) { return true }
         let literals: Set = [
@@ -286,25 +288,26 @@ extension MessageMacro: ExtensionMacro {
         generics: GenericParameterClauseSyntax?, support: String = ""
     ) -> [ExtensionDeclSyntax] {
         let access = access(declaration.modifiers, in: context)
-        // Swift shows a value by its `description`. When that is a member of the message, secrets and all, or the author's
-        // own, it shows `debugDescription` instead, as long as there is no conformance to `CustomStringConvertible`.
+        // Swift shows a value by its `description`. A type's own member of that name may be a secret, or the author's
+        // text. Then the macro declares `debugDescription` instead. Swift shows that one if the type does not conform
+        // to `CustomStringConvertible`.
         let isTaken = declaration.memberBlock.members.contains { $0.decl.declares("description") }
-        // A parameter that says nothing of itself has to be a value of a message.
+        // A generic parameter without a constraint must be a value of a message.
         let open = generics?.parameters.filter { $0.inheritedType == nil }.map { "\($0.name.text): MessageValue" } ?? []
         let requirements = open.isEmpty ? "" : "where \(open.joined(separator: ", "))"
         let describes = isTaken ? "CustomDebugStringConvertible" : "CustomStringConvertible"
         let compression =
             fields.mayCompress.map {
-                "/// A secret, or what holds one, is not compressed.\n\(access)static var _allowsCompression: Bool { \($0) }\n\n"
+                "/// A message with a secret is uncompressed.\n\(access)static var _allowsCompression: Bool { \($0) }\n\n"
             } ?? ""
         let declaration: DeclSyntax = """
             extension \(raw: type.trimmedDescription): Message, \(raw: describes) \(raw: requirements) {
-            \(raw: support)/// What the declaration says.
+            \(raw: support)/// The schema of the declaration.
             \(raw: access)static var _schema: Schema {
             \(raw: schema)
             }
 
-            \(raw: compression)/// Reads the message; everything wrong with it is among the decoder's violations.
+            \(raw: compression)/// Reads the message. Adds what is wrong with it to the decoder's violations.
             \(raw: access)static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> Self? {
             \(raw: decode)
             }
@@ -314,7 +317,7 @@ extension MessageMacro: ExtensionMacro {
             \(raw: encode)
             }
 
-            /// The members, sensitive ones redacted.
+            /// The members, with sensitive ones redacted.
             \(raw: access)var \(raw: isTaken ? "debugDescription" : "description"): String {
             \(raw: description)
             }
@@ -325,7 +328,7 @@ extension MessageMacro: ExtensionMacro {
 }
 
 extension DeclSyntax {
-    /// Whether it is a property of that name.
+    /// Whether the declaration is an instance property of that name.
     fileprivate func declares(_ name: String) -> Bool {
         guard let variable = self.as(VariableDeclSyntax.self),
             !variable.modifiers.contains(where: { $0.name.text == "static" })

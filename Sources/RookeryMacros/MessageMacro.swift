@@ -3,7 +3,8 @@ import SwiftCompilerPlugin
 import SwiftSyntax
 import SwiftSyntaxMacros
 
-// The compiler looks for macros by names in this module; what they do is in a library, where tests can call it.
+// The compiler finds macros by their names in this module. Their implementations are in a library, so that tests can
+// call them.
 
 struct MessageMacro: MemberMacro, ExtensionMacro {
     static func expansion(

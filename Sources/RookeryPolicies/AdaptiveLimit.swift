@@ -1,16 +1,16 @@
 package import NIOCore
 package import RookeryCore
 
-/// How many messages may be handled at once, found out from how long they take.
+/// Limits how many messages may be handled at once, and adapts the limit to their latencies.
 ///
-/// As Netflix's gradient limit: when latencies rise above the shortest ones seen, the limit falls in proportion, and it
-/// always reaches out a little, by the square root of itself, to see whether there is more room. It begins low and doubles
-/// while it is used and latencies do not rise, as TCP's slow start (RFC 5681, 3.1).
+/// Works as Netflix's gradient limit. When latencies rise above the shortest one seen, the limit falls in proportion.
+/// In each window it also grows by its square root, to test whether there is more room. The limit starts low. It
+/// doubles while it is used and latencies do not rise, as in TCP's slow start (RFC 5681, 3.1).
 ///
 /// A value: the time is a parameter.
 package struct AdaptiveLimit: Sendable {
     private let configuration: Shedding
-    /// The limit, with its fraction.
+    /// The current limit, not rounded.
     package private(set) var limit: Double
     private var windowEnd: NIODeadline?
     private var sum = 0.0
@@ -19,19 +19,20 @@ package struct AdaptiveLimit: Sendable {
     private var mostInFlight = 0
     private var shortest = Double.infinity
     private var forgetAt: NIODeadline?
-    /// Whether the limit has not been found yet.
+    /// Whether slow start goes on: latencies have not risen yet.
     package private(set) var isStarting = true
-    /// While the shortest latency is found out anew: the limit before that, and since when.
+    /// While the shortest latency is measured again: the limit before the measurement, and its start.
     private var measuring: (limit: Double, since: NIODeadline)?
 
-    /// A limit at its beginning.
+    /// Makes a limit at ``Shedding/initial``, in slow start.
     package init(_ configuration: Shedding = Shedding()) {
         self.configuration = configuration
         limit = Double(configuration.initial)
     }
 
-    /// How many messages may be handled for one more of this kind to begin: sheddable ones may fill three quarters of the
-    /// limit, ordinary ones nine tenths, critical ones all of it.
+    /// Another message of this criticality may start while fewer messages than this are in flight. At least 1.
+    ///
+    /// Sheddable messages may fill three quarters of the limit, ordinary ones nine tenths, critical ones all of it.
     package func room(for criticality: Criticality) -> Int {
         let share =
             switch criticality {
@@ -42,12 +43,14 @@ package struct AdaptiveLimit: Sendable {
         return max(1, Int(limit * share))
     }
 
-    /// A message was handled in that time; `inFlight` counts it and those that are still being handled. One that failed may
-    /// have been cut short: it only says how long it took, not how short that can be.
+    /// Records the latency of a handled message. `inFlight` includes this message.
+    ///
+    /// A failed message may have ended early. Its latency counts towards the mean if it is above the shortest one, and
+    /// never as the shortest one.
     package mutating func handled(
         in latency: Duration, hasFailed: Bool = false, inFlight: Int, at now: NIODeadline
     ) {
-        // What began before the limit fell tells of the queue that was there then.
+        // A message that started before the limit fell measured the old queue.
         if let measuring, now.since(measuring.since) < latency { return adaptIfDue(at: now) }
         let seconds = max(latency.inSeconds, configuration.floor.inSeconds)
         if hasFailed, seconds <= shortest { return adaptIfDue(at: now) }
@@ -58,8 +61,10 @@ package struct AdaptiveLimit: Sendable {
         adaptIfDue(at: now)
     }
 
-    /// Messages wait while `inFlight` are being handled. As long as the limit has not been found, and none of them is done,
-    /// nothing says that they are too many: they may just take long. Then the limit doubles each window.
+    /// Records that messages wait while `inFlight` messages are being handled.
+    ///
+    /// During slow start, the limit doubles after each window in which no message finished. Without a finished message,
+    /// nothing shows that too many are in flight: their handlers may just take long.
     package mutating func pressed(inFlight: Int, at now: NIODeadline) {
         guard isStarting, measuring == nil else { return }
         guard let end = windowEnd else { return adaptIfDue(at: now) }
@@ -77,9 +82,9 @@ package struct AdaptiveLimit: Sendable {
         if now >= end { adapt(at: now) }
     }
 
-    /// Few messages say little about all: a window lasts until there are so many.
+    /// A window lasts until it has so many samples, because fewer say little.
     private static let minimumSamples = 5
-    /// The shortest latency is measured for no longer than that, in windows.
+    /// The longest measurement of the shortest latency, in windows.
     private static let longestMeasuring = 10.0
 
     private mutating func adapt(at now: NIODeadline) {
@@ -96,7 +101,7 @@ package struct AdaptiveLimit: Sendable {
         if let forgetAt, now >= forgetAt {
             self.forgetAt = now + configuration.memory
             if mostInFlight > configuration.minimum {
-                // Under load nothing short can be seen: for a moment little is let in.
+                // Under load a queue hides the shortest latency, so the limit falls for a moment.
                 measuring = (limit, now)
                 limit = Double(configuration.minimum)
                 return
@@ -107,7 +112,7 @@ package struct AdaptiveLimit: Sendable {
         let gradient = min(1, max(0.5, configuration.tolerance * shortest / (sum / Double(samples))))
         if gradient < 1 { isStarting = false }
         let target = isStarting ? 2 * limit : gradient * limit + limit.squareRoot()
-        // What was not reached has not been tried, and says nothing about more.
+        // A limit that was not reached says nothing about a higher one.
         if target > limit, Double(mostInFlight) < limit / 2 { return }
         limit = min(Double(configuration.maximum), max(Double(configuration.minimum), target))
     }

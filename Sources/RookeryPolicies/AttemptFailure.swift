@@ -1,15 +1,19 @@
-/// What an attempt's failure says about another one.
+/// What the failure of an attempt means for another attempt.
 package enum AttemptFailure: Sendable, Hashable {
-    /// There is no connection to the peer.
+    /// The client could not connect to the peer.
     case unreachable
-    /// The request was not sent: its connection was lost before, or was as busy as it may be.
+    /// The client did not send the request: the connection was lost before, or had too many calls.
     case notSent
-    /// The peer refused before it ran anything; perhaps with how long to stay away, which when negative means for good.
+    /// The peer refused the message before it ran the handler.
+    ///
+    /// `retryAfter` is the wait that the peer asks for. Nil: the peer did not say. Negative: do not call again.
     case refused(retryAfter: Duration?)
-    /// It may have run.
+    /// The command may have run.
     case ambiguous
-    /// It may have run, and was sent without the idempotency key that its command has: its peer takes no metadata.
+    /// The command may have run, and cannot be repeated by its idempotency key.
+    ///
+    /// The client sent the request without the key, because the peer takes no metadata.
     case ambiguousWithoutKey
-    /// The command's own answer, or a misuse that will not get better.
+    /// The command itself answered, or another attempt would fail in the same way.
     case final
 }

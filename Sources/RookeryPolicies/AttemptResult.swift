@@ -1,25 +1,25 @@
-/// How an attempt ended, as far as its instance is concerned.
+/// The outcome of an attempt, for the breaker and the ejection of its instance.
 package enum AttemptResult: Sendable, Hashable {
-    /// With an answer, be it a refusal.
+    /// The instance answered. A refusal by the command itself is an answer.
     case answered
-    /// With an answer that took most of the time there was.
+    /// The instance answered, but took more than ``ClientConfiguration/Breaker/slowFraction`` of the call's time.
     case answeredLate
-    /// With a failure of the peer's own.
+    /// The instance failed, for example with an internal error or an invalid reply.
     case failed
-    /// No answer in time.
+    /// No answer came in time.
     case timedOut
     /// The connection was lost.
     case lost
-    /// There is no connection.
+    /// The client could not connect to the instance.
     case unreachable
-    /// It was sent, and there is no answer to wait for: an event, or a stream that has been opened.
+    /// The client sent an event, or opened a stream. Neither has an answer to wait for.
     case sent
-    /// The peer had too much to do.
+    /// The instance refused the message because it is overloaded.
     case overloaded
-    /// The caller left, or the call was never made.
+    /// The caller cancelled, or the client did not send the message.
     case abandoned
 
-    /// What it says to a breaker. That a peer sheds load is not held against it: it does what it should.
+    /// The outcome for a breaker. Overload does not count: an instance that sheds load works as it should.
     var outcome: CircuitBreaker.Outcome {
         switch self {
         case .answered: .success
@@ -29,7 +29,7 @@ package enum AttemptResult: Sendable, Hashable {
         }
     }
 
-    /// Nil when it says nothing.
+    /// Whether the attempt succeeded, for ejection. Nil: the attempt does not count.
     var isSuccess: Bool? {
         switch self {
         case .answered, .answeredLate: true

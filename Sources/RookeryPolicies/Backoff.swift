@@ -1,5 +1,5 @@
 extension ClientConfiguration.Reconnect {
-    /// The wait after that many failures in a row, at least 1; `random` is from 0 to 1.
+    /// The wait after `failures` failures in a row, with jitter. Fewer than 1 counts as 1. `random` is from 0 to 1.
     package func delay(failures: Int, random: Double) -> Duration {
         var seconds = base.inSeconds
         let limit = maximum.inSeconds

@@ -1,13 +1,14 @@
-/// Chooses among candidates. A value: randomness is a parameter.
+/// Chooses an instance among candidates. A value: randomness is a parameter.
 package struct Balancer: Sendable {
     private let balancing: ClientConfiguration.Balancing
     private var turn: Int?
 
-    /// One that has not chosen yet.
+    /// Makes a balancer that has not chosen yet.
     package init(_ balancing: ClientConfiguration.Balancing) { self.balancing = balancing }
 
-    /// Chooses one of the candidates, which stand in the order of their places; nil when there are none. `random` gives
-    /// numbers from 0 to 1.
+    /// Chooses one of the candidates, which are in the order of their indices. Nil if there are none.
+    ///
+    /// `random` returns numbers from 0 to 1.
     package mutating func choose(_ candidates: [Candidate], random: () -> Double) -> Candidate? {
         guard let first = candidates.first else { return nil }
         if candidates.count == 1 { return first }
@@ -21,7 +22,7 @@ package struct Balancer: Sendable {
     private mutating func inTurn(_ candidates: [Candidate], _ random: () -> Double) -> Candidate? {
         let start = turn ?? candidates[Self.index(random(), candidates.count)].index
         var at = candidates.firstIndex { $0.index >= start } ?? 0
-        // A new instance lets some of its turns pass; not all of them do, or there would be no end.
+        // A new instance skips some of its turns. The bound ends the loop if all candidates would skip.
         for _ in 1..<candidates.count where candidates[at].weight < 1 && random() >= candidates[at].weight {
             at = (at + 1) % candidates.count
         }

@@ -1,25 +1,25 @@
-/// What happened to a call on its way, and why: logged, counted, and kept in the call's trace.
+/// A decision about a call, and its reason. The client logs and counts it, and keeps it in the call's trace.
 package enum CallDecision: Sendable, Hashable {
-    /// An instance was chosen for an attempt.
+    /// The client chose an instance for an attempt.
     case picked(Instance, attempt: Int)
-    /// Another attempt follows.
+    /// Another attempt follows after a delay.
     case retried(after: Duration, because: String)
-    /// There is no other attempt.
+    /// No further attempt follows.
     case notRetried(RetryState.Stop)
-    /// A breaker let no call through.
+    /// A breaker refused the call.
     case rejected(by: BreakerOwner, retryAfter: Duration)
-    /// There were too many calls.
+    /// As many calls of the group as the limit allows were under way.
     case limited(Int)
-    /// An instance is left out for a while.
+    /// The client ejected an instance.
     case ejected(Instance, for: Duration)
-    /// An instance cannot be reached, and is left alone for a while.
+    /// The client cannot connect to an instance, which backs off.
     case unreachable(Instance, for: Duration)
-    /// A breaker changed.
+    /// A breaker changed its position.
     case breaker(BreakerOwner, CircuitBreaker.Transition)
-    /// A guard that only observes would have decided so.
+    /// A guard in mode `observe` would have decided this. The text continues "would have been".
     case observed(String)
 
-    /// Whose breaker it is.
+    /// What a breaker guards.
     package enum BreakerOwner: Sendable, Hashable, CustomStringConvertible {
         /// A group of the destination's commands.
         case group(String)
@@ -35,7 +35,7 @@ package enum CallDecision: Sendable, Hashable {
         }
     }
 
-    /// The name of its kind, as in metrics.
+    /// The name of the decision in metrics and logs.
     package var kind: String {
         switch self {
         case .picked: "picked"
@@ -52,7 +52,7 @@ package enum CallDecision: Sendable, Hashable {
 }
 
 extension CallDecision: CustomStringConvertible {
-    /// In words.
+    /// The decision as text, for logs and traces.
     package var description: String {
         switch self {
         case .picked(let instance, let attempt): "picked \(instance) for attempt \(attempt)"
@@ -63,7 +63,7 @@ extension CallDecision: CustomStringConvertible {
         case .limited(let count): "refused: \(count) calls are under way"
         case .ejected(let instance, let time): "ejected \(instance) for \(time.nanoseconds / 1_000_000) ms"
         case .unreachable(let instance, let time):
-            "\(instance) cannot be reached, left alone for \(time.nanoseconds / 1_000_000) ms"
+            "\(instance) cannot be reached, backing off for \(time.nanoseconds / 1_000_000) ms"
         case .breaker(let owner, let transition):
             "breaker of \(owner): \(transition.from.rawValue) → \(transition.to.rawValue), "
                 + transition.reason

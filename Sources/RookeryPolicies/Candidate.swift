@@ -1,15 +1,15 @@
 /// An instance as a balancer sees it.
 package struct Candidate: Sendable, Hashable {
-    /// Its place in the list.
+    /// The index of the instance in the destination's list.
     package var index: Int
-    /// Calls in flight.
+    /// The attempts in flight at the instance.
     package var inFlight: Int
-    /// The latency it promises, in seconds.
+    /// The expected latency, in seconds.
     package var latency: Double
-    /// How much of a full share it gets, above 0 to 1: new ones get less.
+    /// The part of a full share of calls, above 0 and at most 1. Below 1 during an instance's slow start.
     package var weight: Double
 
-    /// Describes one.
+    /// Makes a candidate.
     package init(index: Int, inFlight: Int, latency: Double, weight: Double) {
         self.index = index
         self.inFlight = inFlight

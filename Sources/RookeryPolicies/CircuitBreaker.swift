@@ -1,58 +1,61 @@
 package import NIOCore
 
-/// Decides whether a destination, or an instance, may be called at all.
+/// Decides whether calls to a destination, or to one of its instances, may start.
 ///
-/// From `closed` to `open` when too many calls failed or were slow; from `open` to `halfOpen` when its time is over; from
-/// `halfOpen` to `closed` when all probes succeeded, or back to `open`, for twice as long, when one failed. `isolate()`
-/// leads to `isolated` from anywhere, `reset()` to `closed`.
+/// - `closed` to `open`: too many calls failed or were slow.
+/// - `open` to `halfOpen`: the open time is over and a call arrives. This call is the first probe.
+/// - `halfOpen` to `closed`: all probes succeeded.
+/// - `halfOpen` to `open`: a probe failed or was slow. The open time doubles, up to a maximum.
+/// - any position to `isolated`: ``isolate()``.
+/// - any position to `closed`: ``reset()``.
 ///
 /// A value: time and randomness are parameters.
 package struct CircuitBreaker: Sendable {
-    /// How a call ended, as far as its destination is to blame.
+    /// How a call ended, as the breaker counts it.
     package enum Outcome: Sendable, Hashable {
-        /// It answered, be it with a refusal.
+        /// The destination answered in time. A refusal by the command itself is an answer.
         case success
-        /// It answered, but late.
+        /// The destination answered late: after ``ClientConfiguration/Breaker/slowFraction`` of the call's time.
         case slow
-        /// It did not answer, or with a failure of its own.
+        /// The destination did not answer, or reported a failure of its own.
         case failure
-        /// Unknown: the caller left, or the call never got there. Counts for nothing.
+        /// The call says nothing about the destination, for example because the caller cancelled it. Does not count.
         case unknown
     }
 
-    /// What is shown of it.
+    /// The breaker's state, as status reports and logs show it.
     package enum Position: String, Sendable, Hashable {
-        /// Calls go through.
+        /// The breaker admits calls.
         case closed
-        /// Calls are refused.
+        /// The breaker refuses calls until its open time is over.
         case open
-        /// A few calls go through.
+        /// The breaker admits at most ``ClientConfiguration/Breaker/probes`` calls.
         case halfOpen = "half_open"
-        /// Calls are refused until it is reset.
+        /// The breaker refuses calls until ``CircuitBreaker/reset()``.
         case isolated
     }
 
     /// A change of position, for logs.
     package struct Transition: Sendable, Hashable {
-        /// Before.
+        /// The position before the change.
         package let from: Position
-        /// After.
+        /// The position after the change.
         package let to: Position
-        /// Why, in words.
+        /// The reason, as text for logs.
         package let reason: String
     }
 
-    /// What the caller got, to be handed back when the call has ended.
+    /// Identifies an admitted call. Pass it to ``callEnded(_:_:at:random:)`` when the call has ended.
     package struct Ticket: Sendable, Hashable {
         fileprivate let period: UInt64
         fileprivate let isProbe: Bool
     }
 
-    /// The answer to a call that wants to begin.
+    /// Whether a call may start.
     package enum Admission: Sendable, Hashable {
-        /// It may.
+        /// The call may start.
         case allowed(Ticket)
-        /// It may not; in that time it might.
+        /// The call may not start. After `retryAfter` the breaker may admit a call again.
         case refused(retryAfter: Duration)
     }
 
@@ -78,7 +81,7 @@ package struct CircuitBreaker: Sendable {
     private enum State: Sendable {
         case closed
         case open(until: NIODeadline)
-        /// Probes that are out, and how many came back well.
+        /// `out` probes are in flight, and `succeeded` probes have succeeded.
         case halfOpen(out: Int, succeeded: Int)
         case isolated
     }
@@ -86,18 +89,18 @@ package struct CircuitBreaker: Sendable {
     private let configuration: ClientConfiguration.Breaker
     private var state = State.closed
     private var window: SlidingWindow<Counts>
-    /// Which stay in a state this is: a ticket of an earlier one says nothing about now.
+    /// Counts the changes of state. The breaker ignores calls with a ticket of an earlier period.
     private var period: UInt64 = 0
-    /// Times it opened without closing in between.
+    /// How many times the breaker opened since it was last closed.
     private var openings = 0
 
-    /// A closed breaker.
+    /// Makes a closed breaker.
     package init(_ configuration: ClientConfiguration.Breaker = ClientConfiguration.Breaker()) {
         self.configuration = configuration
         window = SlidingWindow(configuration.window, slots: 10)
     }
 
-    /// Whether a call would be let through now.
+    /// Whether the breaker would admit a call now. Changes nothing.
     package func admits(at now: NIODeadline) -> Bool {
         switch state {
         case .closed: true
@@ -107,7 +110,7 @@ package struct CircuitBreaker: Sendable {
         }
     }
 
-    /// Where it stands; one whose time is over is still open until a call comes.
+    /// The current position. A breaker whose open time is over stays `open` until the next call arrives.
     package var position: Position {
         switch state {
         case .closed: .closed
@@ -117,10 +120,13 @@ package struct CircuitBreaker: Sendable {
         }
     }
 
-    /// Probes that are out.
+    /// Probes in flight.
     package var probesOut: Int { if case .halfOpen(let out, _) = state { out } else { 0 } }
 
-    /// A call wants to begin.
+    /// Admits or refuses a call.
+    ///
+    /// A refusal says when to try again. While open, that is the rest of the open time. While half-open, it is a tenth
+    /// of `openDuration`. While isolated, it is `maximumOpenDuration`.
     package mutating func callBegan(at now: NIODeadline) -> (admission: Admission, transition: Transition?) {
         switch state {
         case .closed:
@@ -131,11 +137,11 @@ package struct CircuitBreaker: Sendable {
         case .open(let until):
             guard now >= until else { return (.refused(retryAfter: until.since(now)), nil) }
             enter(.halfOpen(out: 1, succeeded: 0))
-            let transition = Transition(from: .open, to: .halfOpen, reason: "its time is over")
+            let transition = Transition(from: .open, to: .halfOpen, reason: "the open time is over")
             return (.allowed(Ticket(period: period, isProbe: true)), transition)
         case .halfOpen(let out, let succeeded):
             guard out + succeeded < configuration.probes else {
-                // How long the probes take is unknown; a tenth of the shortest time open is soon enough.
+                // How long the probes take is unknown. A tenth of the shortest open time is soon enough.
                 return (.refused(retryAfter: configuration.openDuration / 10), nil)
             }
             state = .halfOpen(out: out + 1, succeeded: succeeded)
@@ -143,8 +149,9 @@ package struct CircuitBreaker: Sendable {
         }
     }
 
-    /// A call that was allowed has ended; `random` gives numbers from 0 to 1. One that began before the last change of position is
-    /// ignored.
+    /// Records the end of an admitted call. Ignores a call that started before the last change of position.
+    ///
+    /// `random` returns numbers from 0 to 1, for the jitter of the open time.
     package mutating func callEnded(
         _ outcome: Outcome, _ ticket: Ticket, at now: NIODeadline, random: () -> Double
     ) -> Transition? {
@@ -160,11 +167,11 @@ package struct CircuitBreaker: Sendable {
     {
         switch outcome {
         case .unknown:
-            // As if it had not begun; its slot may be gone, and then there is nothing to take back.
+            // Takes the start back. If the slot of the start has left the window, nothing is left to take back.
             if window.total.began > window.total.ended { window.add(Counts(began: -1), at: now) }
             return nil
         case .success:
-            // Good news opens nothing, however bad what came before was.
+            // A success never opens the breaker, whatever the rates are.
             window.add(Counts(ended: 1), at: now)
             return nil
         case .slow: window.add(Counts(ended: 1, slow: 1), at: now)
@@ -173,8 +180,8 @@ package struct CircuitBreaker: Sendable {
         let counts = window.total
         let minimum = Double(configuration.minimumCalls)
         guard max(counts.began, counts.ended) >= configuration.minimumCalls else { return nil }
-        // Of calls that have begun in numbers it is enough that the share of the fewest that count has failed: the breaker
-        // is not blind until they have all come back.
+        // Once `minimumCalls` have started, `failureRate · minimumCalls` failures open the breaker, even if the other
+        // calls have not returned yet. They must also be a `failureRate` share of the calls that have ended.
         func isTooMany(_ count: Int, _ rate: Double) -> Bool {
             Double(count) >= rate * Double(counts.ended) && Double(count) >= rate * minimum
         }
@@ -225,7 +232,7 @@ package struct CircuitBreaker: Sendable {
         period &+= 1
     }
 
-    /// Refuses every call until ``reset()``.
+    /// Refuses every call until ``reset()``. Returns nil if the breaker is isolated already.
     package mutating func isolate() -> Transition? {
         if case .isolated = state { return nil }
         let from = position
@@ -233,7 +240,7 @@ package struct CircuitBreaker: Sendable {
         return Transition(from: from, to: .isolated, reason: "isolated by hand")
     }
 
-    /// Forgets everything and lets calls through.
+    /// Closes the breaker and clears its counts. Returns nil if it was closed already.
     package mutating func reset() -> Transition? {
         let from = position
         openings = 0

@@ -1,96 +1,106 @@
-// What stands around a call: every guard is on by default, and can be set to only observe.
+// The guards around a call. Every guard is on by default. Mode `observe` makes it only count and log.
 
 extension ClientConfiguration {
-    /// Which calls are made again, and when.
+    /// When the client retries a call, and how often.
     package struct Retry: Sendable, Hashable {
-        /// Default `.enforce`.
+        /// Whether the client retries. Default `.enforce`.
         package var mode = GuardMode.enforce
-        /// Attempts of one call, the first one included. Those that were never sent do not count. Default 3.
+        /// The most attempts of one call, the first one included. Default 3.
+        ///
+        /// An attempt that was not sent does not count if another instance takes its place.
         package var maximumAttempts = 3
-        /// Before attempt n + 1 the wait is anything from 0 to `baseDelay` · 2ⁿ ("full jitter"). Default 50 ms.
+        /// The wait before attempt n + 1 is random, from 0 to `baseDelay` · 2ⁿ ("full jitter"). Default 50 ms.
         package var baseDelay: Duration = .milliseconds(50)
-        /// The same when the peer said that it is overloaded. Default 1000 ms.
+        /// Replaces `baseDelay` after the refusal of an overloaded peer that does not say how long to wait. Default
+        /// 1000 ms.
         package var overloadedBaseDelay: Duration = .milliseconds(1000)
-        /// The most that may be waited. Default 2 s.
+        /// The longest random wait. A wait that the peer asks for may be longer. Default 2 s.
         package var maximumDelay: Duration = .seconds(2)
-        /// How long one attempt may take, if the call may be repeated and an instance is left to try. An attempt never takes
-        /// more than half of the call's remaining time, so that some is left for another. Default 2 s.
+        /// The timeout of one attempt. Default 2 s.
+        ///
+        /// Applies only if the call may be repeated, another instance is available, and the retry budget covers a
+        /// retry. The timeout is then at most half of the call's remaining time, so that another attempt has time left.
         package var attemptTimeout: Duration = .seconds(2)
 
         package init() {}
     }
 
-    /// What the budget allows.
+    /// How many retries a destination may get: in each `window`, `ratio` per request plus the reserve.
     package struct Budget: Sendable, Hashable {
-        /// Default `.enforce`.
+        /// Whether a used-up budget prevents retries. Default `.enforce`.
         package var mode = GuardMode.enforce
-        /// How long a deposit counts. Default 10 s, in ten slots.
+        /// How long requests and retries count, in ten slots. Default 10 s.
         package var window: Duration = .seconds(10)
-        /// Retries per request that may go on for ever. Default 0.2.
+        /// The retries that each request pays for, from 0 to 1000. Default 0.2.
         package var ratio = 0.2
-        /// Retries a second that are allowed whatever the number of requests. Default 10.
+        /// The retries per second that need no requests to pay for them, from 0 to 1000. Default 10.
         package var reservePerSecond = 10.0
 
         package init() {}
     }
 
-    /// When it opens, and for how long.
+    /// When a circuit breaker opens, and for how long.
     package struct Breaker: Sendable, Hashable {
-        /// Default `.enforce`.
+        /// Whether an open breaker refuses calls. Default `.enforce`.
         package var mode = GuardMode.enforce
-        /// The time that calls are counted over. Default 10 s, in ten slots.
+        /// How long a call counts, in ten slots. Default 10 s.
         package var window: Duration = .seconds(10)
-        /// Fewer calls than these say nothing. Calls count when they begin. Default 20.
+        /// The breaker stays closed until this many calls have started in the window. Default 20.
         package var minimumCalls = 20
-        /// Opens when this share of the calls that ended had failed. Default 0.5.
+        /// The breaker opens when this share of the ended calls failed, above 0 and at most 1. Default 0.5.
         package var failureRate = 0.5
-        /// Opens when this share of the calls that ended had been slow. Default 0.8.
+        /// The breaker opens when this share of the ended calls was slow or failed, above 0 and at most 1. Default 0.8.
+        ///
+        /// At least one of the calls must have been slow.
         package var slowRate = 0.8
-        /// A call is slow when it took more than this share of its time. Default 0.8.
+        /// A call is slow when its answer took more than this share of its time, above 0 and at most 1. Default 0.8.
         package var slowFraction = 0.8
-        /// How long it stays open the first time, give or take a tenth. Default 5 s.
+        /// How long the breaker stays open the first time, ±10 %. Default 5 s.
         package var openDuration: Duration = .seconds(5)
-        /// It doubles with each failed probe, up to this. Default 300 s.
+        /// The open time doubles with each failed probe, up to this, ±10 %. Default 300 s.
         package var maximumOpenDuration: Duration = .seconds(300)
-        /// Calls let through, at once, to see whether it is better; all must succeed. Default 3.
+        /// How many calls test whether the destination works again. All must succeed to close the breaker. Default 3.
         package var probes = 3
 
         package init() {}
     }
 
-    /// When an instance is left out, and for how long.
+    /// When an instance is ejected from load balancing, and for how long.
     package struct Ejection: Sendable, Hashable {
-        /// Default `.enforce`.
+        /// Whether calls avoid ejected instances. Default `.enforce`.
         package var mode = GuardMode.enforce
-        /// Failures in a row. Default 5.
+        /// This many failures in a row eject an instance. Default 5.
         package var consecutiveFailures = 5
-        /// How long, times the number of ejections it has behind it, give or take a tenth. Default 30 s.
+        /// The length of the first ejection. The nth ejection takes n times as long, ±10 %. Default 30 s.
         package var duration: Duration = .seconds(30)
-        /// The longest. Default 300 s.
+        /// The longest ejection, ±10 %. Default 300 s.
         package var maximumDuration: Duration = .seconds(300)
-        /// The time over which shares of success are compared, and after which a clean instance has one ejection less
-        /// behind it. Default 10 s.
+        /// How often the client compares the success rates of the instances. Default 10 s.
+        ///
+        /// An interval without a failure reduces an instance's count of ejections by one.
         package var interval: Duration = .seconds(10)
-        /// Shares of success are compared from that many instances on. Default 5.
+        /// The client compares success rates if at least this many instances have one. Default 5.
         package var minimumInstances = 5
-        /// An instance with fewer calls in an interval is not compared. Default 100.
+        /// An instance has a success rate if at least this many of its calls ended in the interval. Default 100.
         package var minimumCalls = 100
-        /// An instance is left out when its share of success is so many standard deviations below the mean; 1.9, as
-        /// Envoy's.
+        /// The client ejects an instance whose success rate is more than this many standard deviations below the mean.
+        ///
+        /// Above 0. Default 1.9, as in Envoy.
         package var deviations = 1.9
 
         package init() {}
     }
 
-    /// How long to wait before connecting again: longer after each failure, never in step with others.
+    /// How long an unreachable instance backs off before the client connects to it again.
     ///
-    /// As gRPC's connection backoff (base 1 s, factor 1.6, jitter 20 %), but with a shorter limit.
+    /// The wait grows with each failure. Jitter keeps clients from connecting at the same moment. As gRPC's connection
+    /// backoff (base 1 s, factor 1.6, jitter 20 %), but with a shorter limit.
     package struct Reconnect: Sendable, Hashable {
-        /// The first wait. Default 1 s.
+        /// The wait after the first failure. Default 1 s.
         package var base: Duration = .seconds(1)
-        /// What each further failure multiplies it by. Default 1.6.
+        /// Each further failure multiplies the wait by this factor, at least 1. Default 1.6.
         package var factor = 1.6
-        /// The share by which a wait may be longer or shorter. Default 0.2.
+        /// The share by which a wait may be longer or shorter, from 0 to below 1. Default 0.2.
         package var jitter = 0.2
         /// The longest wait, before jitter. Default 30 s.
         package var maximum: Duration = .seconds(30)
@@ -98,13 +108,14 @@ extension ClientConfiguration {
         package init() {}
     }
 
-    /// How an instance is chosen among those that can be.
+    /// How the client chooses one of the available instances.
     package enum Balancing: String, Sendable, Hashable, CaseIterable {
-        /// In turn, from a random one on.
+        /// One instance after the other. Starts at a random one.
         case roundRobin = "round-robin"
-        /// The one with fewer calls in flight, of two random ones.
+        /// Of two random instances, the one with fewer attempts in flight.
         case leastInFlight = "least-in-flight"
-        /// The one that promises the shorter wait, of two random ones: the peak of its recent latencies, times its calls.
+        /// Of two random instances, the one with the shorter expected wait: its latency, as
+        /// ``PeakEWMA`` gives it, times its attempts in flight plus one.
         case peakEWMA = "peak-ewma"
     }
 }

@@ -1,7 +1,9 @@
 public import RookeryCore
 import RookeryWire
 
-/// How a service is called: where it is, how it is talked to, and what stands around each call. Every guard is on by default.
+/// How a client calls a service: the instances, the protocol options, and the guards around each call.
+///
+/// Every guard is on by default.
 ///
 /// ```swift
 /// var booking = ClientConfiguration("booking", at: "10.0.0.7:4002,10.0.0.8:4002")
@@ -9,107 +11,125 @@ import RookeryWire
 /// booking.retry.maximumAttempts = 2
 /// ```
 public struct ClientConfiguration: Sendable {
-    /// What the service is called, in logs, metrics and errors. Default: its address.
+    /// The name of the service in logs, metrics, errors and keys of settings.
+    ///
+    /// ``init(host:port:)`` uses the address.
     public var name: String
-    /// Where its instances are.
+    /// Where the client finds the instances.
     package var instances: InstanceSource
-    /// How long a call may take when neither the caller nor the command says, all attempts included; for streams, how long
-    /// they may be silent. Default 5000 ms.
+    /// The timeout of a call, all attempts included, if neither the caller nor the command sets one. Default 5000 ms.
+    ///
+    /// For a stream, the longest silence before the first value and between values.
     public var timeout: Duration = .milliseconds(5000)
     /// How many calls of each group of commands may be under way.
     package var concurrency = Concurrency()
-    /// Which calls are made again.
+    /// When the client retries a call.
     package var retry = Retry()
-    /// How many of them.
+    /// How many retries the destination may get.
     package var budget = Budget()
-    /// When calls are refused: one breaker for each group of commands, and one for each instance.
+    /// When a circuit breaker refuses calls. Each group of commands has a breaker, and so has each instance.
     package var breaker = Breaker()
-    /// Which instance is called.
+    /// How the client chooses an instance. Default round robin.
     package var balancing = Balancing.roundRobin
-    /// Which instance is left out.
+    /// When the client ejects an instance.
     package var ejection = Ejection()
-    /// A new instance gets its full share after that time. Default 10 s.
+    /// The share of calls of a new instance grows from a tenth to its full share in this time. Default 10 s.
+    ///
+    /// The instances of the first list have their full share at once.
     package var slowStart: Duration = .seconds(10)
-    /// How fast latencies are forgotten when balancing by them. Default 10 s.
+    /// The time constant with which ``Balancing/peakEWMA`` forgets latencies. Default 10 s.
     package var latencyDecay: Duration = .seconds(10)
-    /// How long connecting may take. Default 1 s.
+    /// The timeout of connecting, and of the peer's answer to the hello. Default 1 s.
     package var connectTimeout: Duration = .seconds(1)
-    /// How long an instance that cannot be reached is left alone.
+    /// How long an unreachable instance backs off.
     package var reconnect = Reconnect()
     /// The connections to each instance.
     package var pool = Pool()
-    /// Other settings for some groups of commands, by their names.
+    /// Settings of single groups of commands, by the name of the group.
     package var groups: [String: GroupConfiguration] = [:]
-    /// Other settings for some commands, by their names on the wire: `create-booking`.
+    /// Settings of single commands, by their names on the wire: `create-booking`.
     package var commands: [String: CommandConfiguration] = [:]
 
     /// The largest frame body, sent or received, in bytes. Default 8 MiB.
     package var frameLimit = FrameDecoder.defaultFrameLimit
-    /// Values of a stream that are kept for a consumer that is busy; at that number its connection is not read. Default 256.
+    /// How many values of a stream the client keeps for a busy consumer. Default 256.
+    ///
+    /// At this number the client stops reading the connection of a plain peer, and grants a Rookery peer no more
+    /// credit.
     package var streamBuffer = 256
-    /// Whether metadata is sent to plain peers too, the remaining time among it. Released versions of Nest ignore it, strict
-    /// receivers of other makes may refuse it. Default false; Rookery servers always get it.
+    /// Whether the client sends metadata, with the remaining time, to plain peers too. Default false.
+    ///
+    /// Released versions of Nest ignore metadata. Strict receivers of other makes may refuse it. Negotiated frames
+    /// carry metadata in any case.
     public var sendsMetadata = false
-    /// Whether a hello is said, so that a Rookery server speaks binary frames. A Nest server answers that it has no handler
-    /// for it and sees nothing else. Default true.
+    /// Whether the client sends a hello, so that a Rookery server speaks binary frames. Default true.
+    ///
+    /// A Nest server answers that it has no handler for the hello, and sees nothing else.
     package var negotiates = true
-    /// Which serializer negotiated frames use. Default: JSON.
+    /// The serializers of negotiated frames. Default: JSON.
     public var serializers = SerializerChoice()
-    /// Whether large payloads of negotiated frames may be compressed, both ways. Default true.
+    /// Whether both sides may compress large payloads of negotiated frames. Default true.
     package var compresses = true
 
     /// How many calls of each group of commands may be under way.
     package struct Concurrency: Sendable, Hashable {
-        /// Default `.enforce`.
+        /// Whether the client refuses calls over the limit. Default `.enforce`.
         package var mode = GuardMode.enforce
-        /// Further calls of the group fail at once. Default 1024.
+        /// The most calls of a group under way. Further calls fail at once with `tooManyCalls`. Default 1024.
         package var maximumCalls = 1024
         package init() {}
     }
 
     /// The connections to an instance.
     package struct Pool: Sendable, Hashable {
-        /// The most. Default 4.
+        /// The most connections that calls share. Default 4.
+        ///
+        /// A call that starts on an event loop of the client uses that loop's own connection, unless it has `growAt`
+        /// calls in flight. With more event loops than this number, there can be one connection per loop. A stream to a
+        /// plain peer has a connection of its own.
         package var maximumConnections = 4
-        /// Calls in flight on each connection before there is another one. Default 100.
+        /// The pool opens another connection when all open ones have this many calls in flight. Default 100.
         package var growAt = 100
-        /// Calls that wait for a connection to be there; further ones fail at once. Default 100.
+        /// The most calls that wait until a connection is open. Further ones fail at once with `tooManyCalls`. Default
+        /// 100.
         package var maximumWaiting = 100
-        /// Calls under way on each connection; further ones fail at once. Default 10 000.
+        /// The most calls under way on a connection. Further ones fail at once with `tooManyCalls`. Default 10 000.
         package var maximumPendingCalls = 10_000
-        /// A connection on which nothing has come for so long is asked whether it lives. Default 30 s.
+        /// The client pings a connection on which nothing has arrived for this long. Default 30 s.
         package var pingAfter: Duration = .seconds(30)
-        /// How long it may take to answer that. Default 10 s.
+        /// If nothing arrives for this long after a ping, the client closes the connection. Default 10 s.
         package var pingTimeout: Duration = .seconds(10)
         package init() {}
     }
 
-    /// What differs for one group of commands.
+    /// The settings of one group of commands. Nil: as for all groups.
     package struct GroupConfiguration: Sendable, Hashable {
-        /// How many of its calls may be under way.
+        /// The most calls of the group under way, instead of ``Concurrency/maximumCalls``.
         package var maximumCalls: Int?
-        /// Nothing differs.
+        /// Makes settings that are all nil.
         package init() {}
     }
 
-    /// What differs for one command.
+    /// The settings of one command. Nil: as for all commands.
     package struct CommandConfiguration: Sendable, Hashable {
-        /// How long a call may take.
+        /// The timeout of a call, instead of the contract's and of ``ClientConfiguration/timeout``.
         package var timeout: Duration?
-        /// Attempts of one call.
+        /// The most attempts of a call, instead of ``Retry/maximumAttempts``.
         package var maximumAttempts: Int?
-        /// Nothing differs.
+        /// Makes settings that are all nil.
         package init() {}
     }
 
-    /// The defaults, for a service whose instances are known.
+    /// Makes the default configuration of a service with these instances.
     package init(_ name: String, instances: InstanceSource) {
         self.name = name
         self.instances = instances
     }
 
-    /// The defaults, for a service at `HOST:PORT`, several with commas, at the addresses that the file of `file:PATH` lists,
-    /// or at all addresses of the host of `dns:HOST:PORT`. Throws ``InvalidSetting`` for any other text.
+    /// Makes the default configuration of a service at an address.
+    ///
+    /// The address is `HOST:PORT`, or several of them with commas in between. `file:PATH` stands for the addresses in a
+    /// file, and `dns:HOST:PORT` for all addresses of a host name. Throws ``InvalidSetting`` for any other text.
     public init(_ name: String, at address: String) throws(InvalidSetting) {
         guard let instances = InstanceSource(address) else {
             throw InvalidSetting(
@@ -118,13 +138,13 @@ public struct ClientConfiguration: Sendable {
         self.init(name, instances: instances)
     }
 
-    /// The defaults, for a service with one instance.
+    /// Makes the default configuration of a service with one instance.
     public init(host: String, port: Int) {
         let instance = Instance(host: host, port: port)
         self.init(instance.description, instances: .list([instance]))
     }
 
-    /// Throws ``InvalidSetting`` for the first setting that cannot work.
+    /// Checks the settings. Throws ``InvalidSetting`` for the first one that cannot work.
     package func validate() throws(InvalidSetting) {
         for (key, value) in [
             ("timeout", timeout), ("retry.attemptTimeout", retry.attemptTimeout), ("budget.window", budget.window),

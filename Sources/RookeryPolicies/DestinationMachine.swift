@@ -1,28 +1,29 @@
 package import NIOCore
 import RookeryCore
 
-/// Everything a client knows about a destination: its instances, who may be called, and how much.
+/// The state of a destination at a client, and the decisions about its calls: instances, breakers, limits and retries.
 ///
-/// A value, pure: time and randomness are parameters, and its owner makes the calls.
+/// A pure value: time and randomness are parameters, and the owner makes the calls.
 package struct DestinationMachine: Sendable {
-    /// An attempt under way. Hand it back to ``attemptEnded(_:_:latency:at:random:)`` on every path.
+    /// An attempt under way. Pass it to ``attemptEnded(_:_:latency:at:random:)`` on every path.
     package struct Attempt: Sendable, Hashable {
-        /// Where it goes.
+        /// The instance that the attempt calls.
         package let instance: Instance
-        /// Tells the instance's stay in the list from an earlier one of the same address.
+        /// Identifies the instance's entry in the list. An instance that was removed and added again has another
+        /// serial.
         package let serial: UInt64
-        /// Whether it gets only a part of the call's time, because another one could follow it.
+        /// Whether the attempt has a shortened timeout, because another attempt could follow.
         package let isLimited: Bool
-        /// Where it stood in the list.
+        /// The index of the instance in the list when the attempt started.
         fileprivate let place: Int
         fileprivate let group: Int
         fileprivate let groupTicket: CircuitBreaker.Ticket?
         fileprivate let instanceTicket: CircuitBreaker.Ticket?
     }
 
-    /// Why there is no attempt.
+    /// Why an attempt cannot start.
     package enum Refusal: Error, Sendable, Hashable {
-        /// The breaker is open.
+        /// The breaker of the group refuses calls.
         case breaker(retryAfter: Duration)
         /// No instance serves the destination.
         case noInstances
@@ -30,9 +31,9 @@ package struct DestinationMachine: Sendable {
 
     private struct Entry: Sendable {
         let instance: Instance
-        /// Tells this stay in the list from an earlier one of the same address.
+        /// Identifies this entry. An instance that was removed and added again has another serial.
         let serial: UInt64
-        /// Nil when it was there from the start, and so is nothing new.
+        /// When the instance was added. Nil for an instance of the first list, which has no slow start.
         let addedAt: NIODeadline?
         var inFlight = 0
         var latency: PeakEWMA
@@ -45,7 +46,7 @@ package struct DestinationMachine: Sendable {
         func isReachable(at now: NIODeadline) -> Bool { leftAloneUntil.map { now >= $0 } ?? true }
     }
 
-    /// A bulkhead: what happens to the commands of one group does not reach the others.
+    /// A bulkhead: the breaker and the limit of one group do not affect the other groups.
     private struct Group: Sendable {
         let name: String
         let maximumCalls: Int
@@ -55,19 +56,19 @@ package struct DestinationMachine: Sendable {
 
     private let configuration: ClientConfiguration
     private var entries: [Entry] = []
-    /// In the order in which they were first called; the first one is the default group.
+    /// The default group, then the other groups in the order of their first call.
     private var groups: [Group] = []
     private var isIsolated = false
     private var budget: RetryBudget
     private var balancer: Balancer
     private var nextSerial: UInt64 = 0
     private var intervalEnd: NIODeadline?
-    /// The first list is there from the start: none of its instances is new among others.
+    /// Whether the first list has arrived. Its instances have no slow start.
     private var hadInstances = false
-    /// Attempts under way that get only a part of their call's time.
+    /// Attempts under way with a shortened timeout.
     private var limitedInFlight = 0
 
-    /// A destination without instances.
+    /// Makes a destination without instances.
     package init(_ configuration: ClientConfiguration) {
         self.configuration = configuration
         budget = RetryBudget(configuration.budget)
@@ -75,7 +76,8 @@ package struct DestinationMachine: Sendable {
         _ = group(Command.defaultGroup)
     }
 
-    /// The position of a group. Groups come from contracts, so there are few, and a search costs less than a hash.
+    /// The index of a group, which is added if it is new. Contracts declare the groups, so they are few, and a linear
+    /// search costs less than a hash.
     private mutating func group(_ name: String) -> Int {
         if let at = groups.firstIndex(where: { $0.name == name }) { return at }
         var breaker = CircuitBreaker(configuration.breaker)
@@ -84,28 +86,30 @@ package struct DestinationMachine: Sendable {
         return groups.count - 1
     }
 
-    /// The instances there are.
+    /// The current instances.
     package var instances: [Instance] { entries.map(\.instance) }
     /// Attempts under way.
     package var attemptsInFlight: Int { entries.reduce(0) { $0 + $1.inFlight } }
-    /// Attempts under way that are cut short when they take long.
+    /// Attempts under way with a shortened timeout.
     package var limitedAttempts: Int { limitedInFlight }
     /// Calls under way, of all groups.
     package var callsInFlight: Int { groups.reduce(0) { $0 + $1.callsInFlight } }
-    /// Breaker probes that are out, of all groups and instances.
+    /// Breaker probes in flight, of all groups and instances.
     package var probesOut: Int {
         groups.reduce(entries.reduce(0) { $0 + $1.breaker.probesOut }) { $0 + $1.breaker.probesOut }
     }
-    /// Where the breaker of a group stands.
+    /// The position of a group's breaker.
     package func breakerPosition(of group: String = Command.defaultGroup) -> CircuitBreaker.Position {
         groups.first { $0.name == group }?.breaker.position ?? (isIsolated ? .isolated : .closed)
     }
-    /// Retries that the budget has left.
+    /// The number of retries that the budget covers.
     package var retriesAvailable: Double { budget.available }
 
     // MARK: Instances
 
-    /// The list of instances is another one now; gives the serials of those that are gone.
+    /// Replaces the list of instances, and ignores duplicates. Returns the serials of the removed instances.
+    ///
+    /// An instance that stays in the list keeps its breaker, ejection and latency.
     package mutating func instancesChanged(_ instances: [Instance], at now: NIODeadline) -> [UInt64] {
         var wanted: [Instance] = []
         for instance in instances where !wanted.contains(instance) { wanted.append(instance) }
@@ -129,7 +133,9 @@ package struct DestinationMachine: Sendable {
 
     // MARK: Calls
 
-    /// A call of a group wants to begin; false when there are as many under way as ``maximumCalls(of:)``.
+    /// Starts a call of a group and makes its deposit in the retry budget.
+    ///
+    /// False if ``maximumCalls(of:)`` calls are under way and the limit is enforced. Then the call must not start.
     package mutating func callBegan(group name: String = Command.defaultGroup, at now: NIODeadline) -> Bool {
         let at = group(name)
         if configuration.concurrency.mode == .enforce, groups[at].callsInFlight >= groups[at].maximumCalls {
@@ -140,33 +146,36 @@ package struct DestinationMachine: Sendable {
         return true
     }
 
-    /// Calls of a group that may be under way.
+    /// The most calls of a group that may be under way.
     package func maximumCalls(of group: String = Command.defaultGroup) -> Int {
         configuration.groups[group]?.maximumCalls ?? configuration.concurrency.maximumCalls
     }
 
-    /// Whether a group has more calls under way than allowed, for a limit that only observes.
+    /// Whether a group has more calls under way than its limit, if the limit only observes. False in other modes.
     package func isOverLimit(group name: String = Command.defaultGroup) -> Bool {
         guard configuration.concurrency.mode == .observe else { return false }
         return groups.contains { $0.name == name && $0.callsInFlight > $0.maximumCalls }
     }
 
-    /// A call of a group that had begun is over.
+    /// Ends a call of a group that ``callBegan(group:at:)`` started.
     package mutating func callEnded(group name: String = Command.defaultGroup) {
         groups[group(name)].callsInFlight -= 1
     }
 
-    /// A retry wants to be made; false when the budget is used up.
+    /// Takes a retry from the budget.
+    ///
+    /// `isAllowed` is false if the budget is used up and enforced. `observed` is a decision if it is used up and only
+    /// observed.
     package mutating func retryWanted(at now: NIODeadline) -> (isAllowed: Bool, observed: CallDecision?) {
         if configuration.budget.mode == .off || budget.withdraw(at: now) { return (true, nil) }
         if configuration.budget.mode == .enforce { return (false, nil) }
         return (true, .observed("kept from retrying: the budget is used up"))
     }
 
-    /// Whether there is an instance, in whatever state, beside those that were tried.
+    /// Whether the list has an instance that was not tried, in whatever state.
     package func hasUntried(_ tried: [Instance]) -> Bool { entries.contains { !tried.contains($0.instance) } }
 
-    /// Whether there is an instance that can be expected to answer, beside those that were tried.
+    /// Whether an untried instance is available: reachable, not ejected, and admitted by its breaker.
     package func hasOther(than tried: [Instance], at now: NIODeadline) -> Bool {
         entries.contains { !tried.contains($0.instance) && isGood($0, at: now) }
     }
@@ -178,11 +187,12 @@ package struct DestinationMachine: Sendable {
 
     // MARK: Attempts
 
-    /// An attempt wants to begin, at another instance than those tried if there is one. With `mayRepeat` another one could
-    /// follow if it takes too long; it is only cut short when there is an instance that has not been tried, and when the budget
-    /// has a retry for it, and for all others that may be cut short. Else waiting for its answer is the better choice: who asks
-    /// again stands at the end of the queue, and when a whole service stands still for a moment, all calls would be given up in
-    /// that moment.
+    /// Starts an attempt, if possible at an instance that was not tried.
+    ///
+    /// `mayRepeat` says that another attempt may follow. The attempt gets a shortened timeout only if another instance
+    /// is available and the retry budget covers a retry of all attempts with a shortened timeout. Otherwise it keeps
+    /// the full deadline, because a retry would only queue behind the original. If the whole service stalls for a
+    /// moment, shortened timeouts would also end all calls in that moment.
     package mutating func attemptBegan(
         group name: String = Command.defaultGroup, avoiding tried: [Instance], mayRepeat: Bool = false,
         at now: NIODeadline, random: () -> Double
@@ -209,11 +219,11 @@ package struct DestinationMachine: Sendable {
         if configuration.breaker.mode != .off {
             let (admission, transition) = entries[at].breaker.callBegan(at: now)
             if let transition { decisions.append(.breaker(.instance(entries[at].instance), transition)) }
-            // One that refuses is only chosen when all do: then it is the destination's breaker that decides.
+            // `pick` chooses an instance whose breaker refuses only if all refuse. Then the group's breaker decides.
             if case .allowed(let allowed) = admission { instanceTicket = allowed }
         }
         if let until = entries[at].leftAloneUntil, now >= until {
-            // This call finds out whether it is back; others wait until that is known.
+            // This attempt tests whether the instance is back. Meanwhile the instance backs off for other calls.
             entries[at].leftAloneUntil = now + configuration.connectTimeout
         }
         entries[at].inFlight += 1
@@ -227,7 +237,8 @@ package struct DestinationMachine: Sendable {
         return (.success(attempt), decisions)
     }
 
-    /// Narrows the instances down, as long as some are left: reachable, not ejected, breaker closed, not tried.
+    /// Narrows the instances down in this order: reachable, not ejected, admitted by their breakers, not tried. Skips a
+    /// step that would leave no instance.
     private mutating func pick(avoiding tried: [Instance], at now: NIODeadline, random: () -> Double) -> Int {
         if entries.count == 1 { return 0 }
         var places = Array(entries.indices)
@@ -238,11 +249,11 @@ package struct DestinationMachine: Sendable {
         narrow { $0.isReachable(at: now) }
         if configuration.ejection.mode == .enforce {
             let good = places.filter { !entries[$0].ejection.isEjected(at: now) }
-            // With fewer than half of all left, it is not they who are at fault, and all are used.
+            // If more than half of the instances are ejected, the cause is elsewhere, and the client uses all.
             if good.count * 2 >= places.count, !good.isEmpty { places = good }
         }
         if configuration.breaker.mode == .enforce { narrow { $0.breaker.admits(at: now) } }
-        // Last: one that was tried and lives is better than one that was not and does not.
+        // The last step, because a live instance that was tried is better than a dead one that was not.
         if !tried.isEmpty { narrow { !tried.contains($0.instance) } }
         if places.count == 1 { return places[0] }
         let candidates = candidates(places, at: now)
@@ -250,7 +261,7 @@ package struct DestinationMachine: Sendable {
     }
 
     private func candidates(_ places: [Int], at now: NIODeadline) -> [Candidate] {
-        // An instance that was never called is taken to be as fast as the others.
+        // An instance without a known latency counts as the mean of the others.
         let isByLatency = configuration.balancing == .peakEWMA
         let known = isByLatency ? places.filter { entries[$0].hasLatency } : []
         let usual =
@@ -267,7 +278,7 @@ package struct DestinationMachine: Sendable {
         }
     }
 
-    /// An attempt is over. `latency` counts when it was answered.
+    /// Ends an attempt. `latency` counts only if the instance answered, also with a failure or a refusal.
     package mutating func attemptEnded(
         _ attempt: Attempt, _ result: AttemptResult, latency: Duration, at now: NIODeadline, random: () -> Double
     ) -> [CallDecision] {
@@ -275,7 +286,7 @@ package struct DestinationMachine: Sendable {
         if attempt.isLimited { limitedInFlight -= 1 }
         let isInPlace = attempt.place < entries.count && entries[attempt.place].serial == attempt.serial
         let place = isInPlace ? attempt.place : entries.firstIndex { $0.serial == attempt.serial }
-        // While others can be reached, that one cannot says nothing about the destination.
+        // While another instance is available, a lost or failed connection does not count for the group's breaker.
         let isOneOfMany =
             result == .unreachable || result == .lost
             ? entries.contains { $0.serial != attempt.serial && isGood($0, at: now) } : false
@@ -307,7 +318,7 @@ package struct DestinationMachine: Sendable {
                 entries[place].latency.observed(latency, at: now)
                 entries[place].hasLatency = true
             }
-        // Nothing came, so nothing is known to be there.
+        // Without an answer, the backoff and the latency stay as they are.
         case .timedOut, .lost, .sent, .abandoned: break
         }
         decisions += eject(place, result, at: now, random: random)
@@ -323,7 +334,7 @@ package struct DestinationMachine: Sendable {
             let decision = CallDecision.ejected(instance, for: duration)
             decisions.append(configuration.ejection.mode == .enforce ? decision : .observed("\(decision)"))
         }
-        // The last one that is left in is never left out.
+        // The last instance that is not ejected is never ejected.
         let othersIn = entries.indices.contains { $0 != place && !entries[$0].ejection.isEjected(at: now) }
         if let success = result.isSuccess, othersIn || success,
             let duration = entries[place].ejection.callEnded(success: success, at: now, random: random)
@@ -351,7 +362,7 @@ package struct DestinationMachine: Sendable {
 
     // MARK: By hand
 
-    /// Refuses every call until ``reset()``.
+    /// Isolates the breakers of all groups, which refuse every call until ``reset()``.
     package mutating func isolate() -> [CallDecision] {
         isIsolated = true
         return groups.indices.compactMap { at in
@@ -359,7 +370,7 @@ package struct DestinationMachine: Sendable {
         }
     }
 
-    /// Forgets what the breakers know, and lets calls through.
+    /// Closes all breakers and clears their counts.
     package mutating func reset() -> [CallDecision] {
         isIsolated = false
         var decisions: [CallDecision] = []
@@ -376,7 +387,7 @@ package struct DestinationMachine: Sendable {
         return decisions
     }
 
-    /// What stands where, for health answers and people.
+    /// The current state, for health reports and people.
     package func status(at now: NIODeadline) -> DestinationStatus {
         DestinationStatus(
             groups: groups.map { group in

@@ -1,32 +1,32 @@
-/// What stands where.
+/// The state of a destination: its groups of commands and its instances.
 package struct DestinationStatus: Sendable, Hashable {
-    /// One instance.
+    /// The state of one instance.
     package struct InstanceStatus: Sendable, Hashable {
-        /// Which.
+        /// The instance.
         package let instance: Instance
-        /// Where its breaker stands.
+        /// The position of the instance's breaker.
         package let breaker: CircuitBreaker.Position
-        /// Whether it is left out for a while.
+        /// Whether the instance is ejected.
         package let isEjected: Bool
-        /// Whether the last attempt to connect worked.
+        /// False after a failed connection attempt, until the instance answers.
         package let isReachable: Bool
         /// Attempts under way.
         package let inFlight: Int
     }
 
-    /// One group of commands.
+    /// The state of one group of commands.
     package struct GroupStatus: Sendable, Hashable {
-        /// Its name.
+        /// The name of the group.
         package let name: String
-        /// Where its breaker stands.
+        /// The position of the group's breaker.
         package let breaker: CircuitBreaker.Position
-        /// Whether the breaker would let a call through now.
+        /// Whether the breaker would admit a call now.
         package let admits: Bool
         /// Calls under way.
         package let callsInFlight: Int
     }
 
-    /// The groups that have been called, the default one first.
+    /// The default group, then the other groups in the order of their first call.
     package let groups: [GroupStatus]
     /// All instances.
     package let instances: [InstanceStatus]
@@ -36,9 +36,9 @@ package struct DestinationStatus: Sendable, Hashable {
         self.instances = instances
     }
 
-    /// The groups whose breakers let no call through now.
+    /// The groups whose breakers refuse calls now.
     package var refusingGroups: [GroupStatus] { groups.filter { !$0.admits } }
 
-    /// Whether calls of every group can be expected to get through.
+    /// Whether the breaker of every group admits calls and at least one instance is reachable.
     package var isAvailable: Bool { refusingGroups.isEmpty && instances.contains { $0.isReachable } }
 }

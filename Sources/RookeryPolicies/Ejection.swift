@@ -1,29 +1,33 @@
 package import NIOCore
 
-/// Leaves out an instance that fails again and again, for a while. A value: time and randomness are parameters.
+/// Ejects one instance from load balancing, for a limited time, when it fails again and again.
+///
+/// A value: time and randomness are parameters.
 package struct Ejection: Sendable {
     private let configuration: ClientConfiguration.Ejection
     private var consecutive = 0
-    /// Ejections it has behind it.
+    /// The number of ejections so far. An interval without a failure reduces it by one.
     package private(set) var ejections = 0
     private var until: NIODeadline?
     private var hasFailed = false
-    /// Calls, and those that succeeded, in this interval.
+    /// The calls that ended in this interval.
     package private(set) var calls = 0
     private var succeeded = 0
 
-    /// An instance in good standing.
+    /// Makes the state of an instance that has not failed.
     package init(_ configuration: ClientConfiguration.Ejection) { self.configuration = configuration }
 
-    /// Whether it is left out.
+    /// Whether the instance is ejected.
     package func isEjected(at now: NIODeadline) -> Bool { until.map { now < $0 } ?? false }
 
-    /// The share of success of this interval; nil with too few calls to say.
+    /// The share of this interval's calls that succeeded. Nil with fewer than `minimumCalls` calls.
     package var successRate: Double? {
         calls >= configuration.minimumCalls ? Double(succeeded) / Double(calls) : nil
     }
 
-    /// A call ended; gives how long the instance is now left out, if it is because of this.
+    /// Records the end of a call. Returns the length of the ejection that it causes, or nil if it causes none.
+    ///
+    /// `random` returns numbers from 0 to 1.
     package mutating func callEnded(success: Bool, at now: NIODeadline, random: () -> Double) -> Duration? {
         calls += 1
         if success {
@@ -37,7 +41,8 @@ package struct Ejection: Sendable {
         return eject(at: now, random: random)
     }
 
-    /// Leaves it out.
+    /// Ejects the instance. Returns for how long: `duration` times the number of ejections, at most `maximumDuration`,
+    /// ±10 %.
     package mutating func eject(at now: NIODeadline, random: () -> Double) -> Duration {
         consecutive = 0
         ejections += 1
@@ -48,7 +53,7 @@ package struct Ejection: Sendable {
         return duration
     }
 
-    /// An interval is over.
+    /// Starts the next interval: clears the counts of calls. Reduces ``ejections`` after an interval without a failure.
     package mutating func intervalEnded(at now: NIODeadline) {
         if !hasFailed, !isEjected(at: now), ejections > 0 { ejections -= 1 }
         hasFailed = false
@@ -56,7 +61,9 @@ package struct Ejection: Sendable {
         succeeded = 0
     }
 
-    /// The share of success below which an instance stands out; nil when there are too few to compare.
+    /// The success rate below which an instance is ejected: the mean minus `deviations` standard deviations.
+    ///
+    /// Nil with fewer than `minimumInstances` rates.
     package static func threshold(of rates: [Double], _ configuration: ClientConfiguration.Ejection) -> Double? {
         guard rates.count >= configuration.minimumInstances else { return nil }
         let mean = rates.reduce(0, +) / Double(rates.count)

@@ -1,15 +1,15 @@
 import RookeryCore
 
-/// An attempt's failure, sorted once: what it says of its instance, and what it says about another attempt.
+/// The failure of an attempt, classified once for the instance's statistics and for retry.
 package struct FailedAttempt: Sendable {
-    /// What was thrown.
+    /// The error that the attempt threw.
     package let error: any Error
-    /// What it says of the instance.
+    /// The outcome for the instance.
     package let result: AttemptResult
-    /// What it says about another attempt.
+    /// What the failure means for another attempt.
     package let failure: AttemptFailure
 
-    /// Sorts an error.
+    /// Classifies an error.
     package init(_ error: any Error) {
         self.error = error
         (result, failure) =
@@ -38,11 +38,11 @@ package struct FailedAttempt: Sendable {
     private static func sorted(_ error: RemoteError) -> (AttemptResult, AttemptFailure) {
         switch error.code {
         case .overloaded: (.overloaded, .refused(retryAfter: error.retryAfter))
-        // It was cancelled in the middle of something.
+        // The server cancelled the handler, which may have had effects already.
         case .shuttingDown: (.failed, .ambiguous)
         case .deadlineExceeded: (.timedOut, .final)
         case .internal: (.failed, .final)
-        // Nest's words for an unforeseen failure carry no code.
+        // Nest reports an unexpected failure by a fixed text, without a code.
         case nil: (error == .internalServerError ? .failed : .answered, .final)
         default: (.answered, .final)
         }

@@ -1,35 +1,40 @@
 import NIOCore
 
-/// A bounded queue that serves the peers round robin: one element each, however many a peer has waiting.
+/// A bounded queue that serves the peers round robin: one element of each peer, however many the peer has waiting.
 ///
-/// When the queue is full, `append` evicts the newest element of the peer with most, so that no peer can keep another out.
-/// An element that is not wanted any more takes no turn: it is passed over, and goes first when the queue is full.
+/// When the queue is full, `append` evicts the newest element of the peer with most elements. So no peer can keep
+/// another out. `popFirst` skips elements that are no longer wanted, and a full queue drops them before it evicts any
+/// other.
 package struct FairQueue<Element> {
     private let limit: Int
     private let isWanted: (Element) -> Bool
     private var queues: [String: CircularBuffer<Element>] = [:]
-    /// The peers with something waiting, the next one first.
+    /// The peers with waiting elements, the next one first.
     private var order: CircularBuffer<String> = []
-    /// How many elements there are, wanted or not.
+    /// The number of elements, wanted or not.
     package private(set) var count = 0
 
-    /// An empty queue for at most so many. `isWanted` is false, and stays so, for an element whose owner has given it up.
+    /// Makes an empty queue for at most `limit` elements.
+    ///
+    /// `isWanted` returns false for an element whose owner has given it up. It must not return true for it again.
     package init(limit: Int, isWanted: @escaping (Element) -> Bool = { _ in true }) {
         self.limit = limit
         self.isWanted = isWanted
     }
 
-    /// How many of a peer's there are.
+    /// The number of a peer's elements.
     package func count(of peer: String) -> Int { queues[peer]?.count ?? 0 }
 
-    /// Adds an element behind the others of its peer. Returns the evicted element, or `element` itself when it was not
-    /// added: the queue is full, and no other peer would still have more waiting after an eviction.
+    /// Adds an element behind the others of its peer. Returns the element that it evicts, or nil.
+    ///
+    /// Returns `element` itself if the queue does not take it. That happens when the queue is full and no other peer
+    /// has at least two elements more than this one.
     package mutating func append(_ element: Element, of peer: String) -> Element? {
         if limit < 1 { return element }
         var evicted: Element?
         if count >= limit { removeUnwanted() }
         if count >= limit {
-            // Only a full queue is searched, and each peer has one place in it.
+            // The search runs only when the queue is full, and looks at each peer once.
             guard let longest = queues.max(by: { $0.value.count < $1.value.count })?.key,
                 count(of: longest) > count(of: peer) + 1
             else { return element }
@@ -42,7 +47,7 @@ package struct FairQueue<Element> {
         return evicted
     }
 
-    /// Takes the oldest of the peer whose turn it is.
+    /// Removes the oldest wanted element of the peer whose turn it is. Nil if the queue has no wanted element.
     package mutating func popFirst() -> Element? {
         while let peer = order.popFirst() {
             var wanted: Element?

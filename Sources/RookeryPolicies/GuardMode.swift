@@ -1,9 +1,9 @@
-/// How far a guard goes. Every guard has one.
+/// Whether a guard enforces its decisions. Every guard has a mode.
 package enum GuardMode: String, Sendable, Hashable, CaseIterable {
-    /// Decides nothing.
+    /// The guard decides nothing.
     case off
-    /// Decides, counts and logs what it would have done, and changes nothing.
+    /// The guard decides, and counts and logs what it would have done. Calls proceed unchanged.
     case observe
-    /// Does what it decides.
+    /// The guard enforces its decisions.
     case enforce
 }

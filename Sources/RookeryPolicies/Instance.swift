@@ -1,17 +1,17 @@
-/// One of the processes that serve a destination.
+/// One of the processes that serve a destination, named by host and port.
 public struct Instance: Sendable, Hashable, CustomStringConvertible {
-    /// Its host: a name or an address.
+    /// The host: a name or an IP address.
     public let host: String
-    /// Its port.
+    /// The port.
     public let port: Int
 
-    /// Names one.
+    /// Makes an instance. Does not check host and port.
     package init(host: String, port: Int) {
         self.host = host
         self.port = port
     }
 
-    /// Reads `HOST:PORT` or `[IPV6]:PORT`; nil when it is neither.
+    /// Parses `HOST:PORT` or `[IPV6]:PORT`, with a port from 0 to 65535. Nil for any other text.
     package init?(_ text: some StringProtocol) {
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65_535).contains(port)

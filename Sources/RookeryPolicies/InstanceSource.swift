@@ -1,14 +1,15 @@
-/// Where the instances of a service are found.
+/// Where a client finds the instances of a service.
 package enum InstanceSource: Sendable, Hashable, CustomStringConvertible {
-    /// These.
+    /// A fixed list.
     case list([Instance])
-    /// Those that a file lists, one `HOST:PORT` a line. It is read again each second.
+    /// The instances in a file, one `HOST:PORT` a line. The client reads the file every second.
     case file(String)
-    /// All addresses of a host name, at one port. The name is resolved every 5 s, and soon after a connection was lost.
+    /// All addresses of a host name, at one port. The client resolves the name every 5 s, and within 1 s after it lost
+    /// a connection.
     case dns(host: String, port: Int)
 
-    /// Reads `HOST:PORT`, several of them with commas in between, `file:PATH`, or `dns:HOST:PORT`; nil when it is none of
-    /// them.
+    /// Parses `HOST:PORT`, several of them with commas in between, `file:PATH`, or `dns:HOST:PORT`. Nil for any other
+    /// text.
     package init?(_ text: String) {
         if text.hasPrefix("file:") {
             let path = String(text.dropFirst("file:".count))
@@ -25,7 +26,7 @@ package enum InstanceSource: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// As it is read.
+    /// The text that ``init(_:)`` parses.
     package var description: String {
         switch self {
         case .list(let instances): instances.map(\.description).joined(separator: ",")

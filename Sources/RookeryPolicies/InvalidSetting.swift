@@ -1,8 +1,8 @@
-/// A setting that cannot be read, or cannot work.
+/// A setting whose value cannot be parsed or cannot work.
 public struct InvalidSetting: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The setting, as in configuration: `retry.maximumAttempts`.
+    /// The key of the setting, as in configuration: `retry.maximumAttempts`.
     package let key: String
-    /// What it must be.
+    /// What the value must be: `at least 1, not 0`.
     package let requirement: String
 
     package init(_ key: String, _ requirement: String) {
@@ -10,6 +10,6 @@ public struct InvalidSetting: Error, Sendable, Hashable, CustomStringConvertible
         self.requirement = requirement
     }
 
-    /// Names both.
+    /// Key and requirement: `retry.maximumAttempts must be at least 1, not 0`.
     public var description: String { "\(key) must be \(requirement)" }
 }

@@ -5,15 +5,15 @@ import Synchronization
 /// Limits how many messages of one command are handled at once. Messages over the limit wait in a ``FairQueue``, which
 /// serves the peers round robin.
 ///
-/// Each command has its own gate, so that a slow command does not make a fast one look slow. A few permits are
-/// kept for critical messages, which do not wait behind others for these.
+/// Each command has its own gate, so that a slow command does not make a fast one look slow. The gate reserves a few
+/// permits for critical messages. For these permits a critical message does not wait behind other messages.
 package final class LoadGate: Sendable {
     private let configuration: Shedding
     private let inFlight = Atomic<Int>(0)
-    /// Critical messages among them that did not wait behind others.
+    /// Messages in flight that hold one of the reserved permits.
     private let critical = Atomic<Int>(0)
     private let waited = Atomic<Bool>(false)
-    /// The room for a message of each criticality, so that a message that is let in needs no lock.
+    /// Copies of the limit's room for each criticality, so that the gate admits a message without a lock.
     private let criticalRoom: Atomic<Int>
     private let ordinaryRoom: Atomic<Int>
     private let sheddableRoom: Atomic<Int>
@@ -22,7 +22,7 @@ package final class LoadGate: Sendable {
     private let queue: Mutex<FairQueue<Turn>>
     private let queued = Atomic<Int>(0)
 
-    /// A gate with nothing behind it.
+    /// Makes a gate. No message holds a permit yet.
     package init(_ configuration: Shedding) {
         self.configuration = configuration
         let limit = AdaptiveLimit(configuration)
@@ -33,43 +33,44 @@ package final class LoadGate: Sendable {
         queue = Mutex(FairQueue(limit: configuration.waiting) { $0.isWaiting })
     }
 
-    /// How long a message waits for its turn.
+    /// How long a message waits for its turn: ``Shedding/patience``, and at least five windows during slow start.
     package var patience: Duration {
         isFinding.load(ordering: .relaxed)
             ? max(configuration.patience, configuration.window * 5) : configuration.patience
     }
-    /// How often one that waits should ``press(at:)``.
+    /// How often to call ``press(at:)`` while a message waits.
     package var window: Duration { configuration.window }
 
-    /// Messages being handled.
+    /// Messages that are being handled.
     package var count: Int { inFlight.load(ordering: .relaxed) }
 
     /// Messages that wait for their turn.
     package var waitingCount: Int { queued.load(ordering: .relaxed) }
 
-    /// Whether a handler has not been done at once: the next one may keep its message for a while, too.
+    /// Whether any handler of the command did not return at once. If so, the next one may keep its message, too.
     package var hasWaited: Bool { waited.load(ordering: .relaxed) }
 
-    /// A handler waits for something.
+    /// Records that a handler did not return at once.
     package func noteWaited() { if !hasWaited { waited.store(true, ordering: .relaxed) } }
 
-    /// What becomes of a message.
+    /// What the gate does with a message.
     package enum Admission: Sendable, Equatable {
-        /// The message has a permit; call ``leave(_:after:at:)`` when its handler has returned.
+        /// The message has a permit. Call ``leave(_:after:hasFailed:at:)`` when its handler has returned.
         case admitted(Permit)
-        /// It waits for its turn.
+        /// The message waits in the queue. Its ``Turn`` reports how the wait ends.
         case waits
         /// The limit is reached, and the message may not wait or the queue is full.
         case refused
-        /// The message has a permit although the limit is reached: the mode is `observe`. Call ``leave(_:after:at:)``.
+        /// The message has a permit although the limit is reached, because the mode is `observe`. Call
+        /// ``leave(_:after:hasFailed:at:)`` when its handler has returned.
         case wouldRefuse(Permit)
     }
 
     /// The right to run a handler.
     package enum Permit: Sendable, Equatable {
-        /// Of a message that waits for its turn when there are too many.
+        /// A permit for any message. When none is free, messages wait for their turn.
         case ordinary
-        /// Of one that does not, as long as there are few like it.
+        /// One of the permits reserved for critical messages.
         case critical
     }
 
@@ -77,22 +78,24 @@ package final class LoadGate: Sendable {
         configuration.mode == .off || (count < sheddableRoom.load(ordering: .relaxed) && waitingCount == 0)
     }
 
-    /// Whether a message will be refused: looked at first, where much is done before one enters.
+    /// Whether the gate would refuse a message without queueing it. Callers check this before they do costly work for
+    /// the message. False does not guarantee a permit.
     package func refuses(_ criticality: () -> Criticality) -> Bool {
         if isOpen || configuration.mode != .enforce { return false }
         let criticality = criticality()
         return permit(for: criticality) == nil && (criticality == .sheddable || configuration.waiting == 0)
     }
 
-    /// Permits kept for critical messages: any peer may call its messages critical, and gets no more than these before others.
+    /// How many permits are reserved for critical messages. Any peer can mark its messages as critical, so the reserve
+    /// also bounds what a peer gains by it.
     private var reserve: Int {
         max(1, criticalRoom.load(ordering: .relaxed) - ordinaryRoom.load(ordering: .relaxed))
     }
 
-    /// How much of the room for ordinary messages is taken.
+    /// The number of permits in use outside the reserve.
     private var ordinaryCount: Int { count - min(critical.load(ordering: .relaxed), reserve) }
 
-    /// The permit that a message may have at once; nil when there is none.
+    /// The permit that a message gets without waiting; nil if none is free for it.
     private func permit(for criticality: Criticality) -> Permit? {
         switch criticality {
         case .critical:
@@ -103,13 +106,14 @@ package final class LoadGate: Sendable {
         case .default:
             return waitingCount == 0 && ordinaryCount < ordinaryRoom.load(ordering: .relaxed) ? .ordinary : nil
         case .sheddable:
-            // It may only come in while the gate is open.
+            // The gate admits sheddable messages only while `isOpen`.
             return nil
         }
     }
 
-    /// A message of a peer comes. `criticality` and `turn` are only asked for when they matter. A sheddable message never
-    /// waits.
+    /// Admits a message of a peer, queues it, or refuses it. A sheddable message never waits.
+    ///
+    /// Calls `criticality` only while the gate is not open, and `turn` only if the message has to wait.
     package func enter(_ peer: String, _ criticality: () -> Criticality, _ turn: () -> Turn) -> Admission {
         if isOpen {
             inFlight.add(1, ordering: .relaxed)
@@ -126,7 +130,7 @@ package final class LoadGate: Sendable {
             return .wouldRefuse(.ordinary)
         }
         if criticality == .sheddable || configuration.waiting == 0 { return .refused }
-        // From now on the window counts in which nothing may be done.
+        // Starts the first window, at the end of which the limit doubles if no handler has returned.
         adapt { $0.pressed(inFlight: count, at: .now()) }
         let turn = turn()
         let evicted = queue.withLock { queue in
@@ -139,13 +143,16 @@ package final class LoadGate: Sendable {
             return .refused
         }
         evicted?.takeAway()
-        // The last one may have left between the look at the room and the queue.
+        // The last permit may have been given back between the check for a permit and the append to the queue.
         next()
         return .waits
     }
 
-    /// A message is done with. `latency`, since it was let in, is nil when it says nothing: of a handler that did not wait, or
-    /// was never begun. One that failed, or was cancelled, may have taken long, but says nothing of how short it can be.
+    /// Gives back a message's permit after its handler has returned, or if the handler will not run. Then admits the
+    /// next waiting message.
+    ///
+    /// `latency` is the time since admission. Pass nil if it says nothing about the load: the handler returned at once,
+    /// or never started. The latency of a failed or cancelled message never counts as the shortest one.
     package func leave(
         _ permit: Permit, after latency: Duration?, hasFailed: Bool = false, at now: @autoclosure () -> NIODeadline
     ) {
@@ -157,7 +164,8 @@ package final class LoadGate: Sendable {
         next()
     }
 
-    /// Messages have been waiting for another ``AdaptiveLimit/Configuration/window``: there may be room for more.
+    /// Lets the limit grow during slow start, and admits the waiting messages for which it has room. Call it once per
+    /// ``window`` while messages wait.
     package func press(at now: NIODeadline) {
         adapt { $0.pressed(inFlight: count, at: now) }
         next()
@@ -173,7 +181,7 @@ package final class LoadGate: Sendable {
         }
     }
 
-    /// Lets in those for whom there is room.
+    /// Admits waiting messages while there is room.
     private func next() {
         while waitingCount > 0, ordinaryCount < ordinaryRoom.load(ordering: .relaxed) {
             let turn = queue.withLock { queue in

@@ -1,20 +1,21 @@
 package import NIOCore
 
-/// How long an instance's answers took lately: rises at once, falls slowly.
+/// A moving average of an instance's latencies. It rises at once and falls slowly.
 ///
-/// As Finagle's peak EWMA: a slow answer counts in full, a fast one by how long ago the last one was.
+/// As Finagle's peak EWMA: a latency above the average replaces it. The weight of a lower latency grows with the time
+/// since the last one.
 package struct PeakEWMA: Sendable, Hashable {
     private let decay: Double
     private var seconds: Double
     private var at: NIODeadline?
 
-    /// Forgets with a time constant of `decay`; nothing is known yet. Default 10 s.
+    /// Makes an average without samples. `decay` is the time constant with which it falls. Default 10 s.
     package init(decay: Duration = .seconds(10)) {
         self.decay = max(1e-6, decay.inSeconds)
         seconds = 0
     }
 
-    /// An answer took that long.
+    /// Adds the latency of an answer.
     package mutating func observed(_ latency: Duration, at now: NIODeadline) {
         let sample = latency.inSeconds
         let passed = at.map { now.since($0).inSeconds } ?? .infinity
@@ -27,7 +28,7 @@ package struct PeakEWMA: Sendable, Hashable {
         }
     }
 
-    /// What it stands at now, in seconds.
+    /// The average at a time, in seconds. 0 before the first sample. Falls while no samples arrive.
     package func value(at now: NIODeadline) -> Double {
         guard let at else { return seconds }
         return seconds * Double.exponential(-now.since(at).inSeconds / decay)

@@ -1,30 +1,33 @@
 package import NIOCore
 
-/// How many retries a destination may get: each request pays in a fifth of what a retry takes out. So when
-/// everything fails, the load grows by a fifth and no more, but for a reserve that lets rare callers retry as well.
+/// Limits the retries of a destination. Each request deposits ``ClientConfiguration/Budget/ratio``, and each retry
+/// takes 1.
 ///
-/// A token bucket over a sliding window, as Finagle's. A value: the time is a parameter.
+/// With the default ratio of 0.2, retries add at most a fifth to the load when everything fails. A reserve on top lets
+/// rare callers retry as well.
+///
+/// A token bucket over a sliding window, as in Finagle. A value: the time is a parameter.
 package struct RetryBudget: Sendable {
     private let ratio: Double
     private let reserve: Double
     private var window: SlidingWindow<Double>
 
-    /// A budget into which nothing has been paid yet.
+    /// Makes a budget without deposits.
     package init(_ configuration: ClientConfiguration.Budget = ClientConfiguration.Budget()) {
         ratio = configuration.ratio
         reserve = configuration.reservePerSecond * configuration.window.inSeconds
         window = SlidingWindow(configuration.window, slots: 10)
     }
 
-    /// Retries that could be made now.
+    /// The number of retries that the budget covers now.
     package var available: Double { reserve + window.total }
 
-    /// A request, not counting its retries, has begun.
+    /// Makes the deposit of a request. A retry makes none.
     package mutating func requestBegan(at now: NIODeadline) {
         window.add(ratio, at: now)
     }
 
-    /// Takes out a retry; false when there is none.
+    /// Takes a retry. False if the budget does not cover one; then nothing changes.
     package mutating func withdraw(at now: NIODeadline) -> Bool {
         window.advance(to: now)
         guard available >= 1 - 1e-9 else { return false }

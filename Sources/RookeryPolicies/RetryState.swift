@@ -1,43 +1,43 @@
 package import RookeryCore
 import RookeryWire
 
-/// The attempts of one call so far. A value: the remaining time and randomness are parameters.
+/// Decides whether one call gets another attempt. A value: the remaining time and randomness are parameters.
 package struct RetryState: Sendable {
-    /// Why a call is not tried again.
+    /// Why a call gets no further attempt.
     package enum Stop: String, Sendable, Hashable {
-        /// The failure is an answer.
-        case final = "the failure is an answer"
-        /// It may have run, and must not run twice.
-        case mayHaveRun = "it may have run, and the command must not run twice"
-        /// No instance can be reached.
+        /// The command itself answered, or another attempt would fail in the same way.
+        case final = "the failure is final"
+        /// The command may have run, and must not run twice.
+        case mayHaveRun = "the command may have run, and must not run twice"
+        /// The instance is unreachable, and there is no untried instance.
         case unreachable = "no other instance is left to try"
-        /// There were as many attempts as allowed.
-        case attempts = "there were enough attempts"
+        /// The call has used ``ClientConfiguration/Retry/maximumAttempts``.
+        case attempts = "the call has used all its attempts"
         /// The peer asked not to be called again.
         case pushback = "the peer asked not to be called again"
         /// The wait would outlast the deadline.
         case deadline = "the wait would outlast the deadline"
-        /// The budget is used up.
+        /// The retry budget is used up.
         case budget = "the retry budget is used up"
         /// Retries are off.
         case off = "retries are off"
     }
 
-    /// What to do after a failure.
+    /// What follows a failed attempt.
     package enum Decision: Sendable, Hashable {
-        /// Try again after that time; `isCounted` attempts take from the budget.
+        /// Make another attempt after this delay. If `isCounted`, the attempt takes a retry from the budget.
         case retry(after: Duration, isCounted: Bool)
-        /// Fail with the error.
+        /// Fail the call with the error of the attempt.
         case stop(Stop)
     }
 
     private let policy: ClientConfiguration.Retry
     private let idempotency: Idempotency
-    /// Attempts that count.
+    /// The attempts so far that count towards ``ClientConfiguration/Retry/maximumAttempts``.
     package private(set) var attempts = 1
     private var hasRetriedAtOnce = false
 
-    /// One attempt is being made.
+    /// Makes the state of a call whose first attempt has started.
     package init(_ policy: ClientConfiguration.Retry, _ idempotency: Idempotency) {
         self.policy = policy
         self.idempotency = idempotency
@@ -48,8 +48,10 @@ package struct RetryState: Sendable {
         idempotency != .unsafe && attempts < policy.maximumAttempts && policy.mode == .enforce
     }
 
-    /// An attempt failed. `hasOther` says whether there is an instance that was not tried; `remaining` is what is left of
-    /// the deadline; `random` is from 0 to 1.
+    /// Decides what follows a failed attempt.
+    ///
+    /// `hasOther` says whether an untried instance can take the next attempt. `remaining` is the time until the
+    /// deadline. `random` is from 0 to 1, for jitter.
     package mutating func failed(
         _ failure: AttemptFailure, hasOther: Bool, remaining: Duration, random: Double
     ) -> Decision {
@@ -57,7 +59,7 @@ package struct RetryState: Sendable {
         if remaining <= .zero { return .stop(.deadline) }
         if policy.mode == .off { return .stop(.off) }
         if failure == .notSent || failure == .unreachable, hasOther { return .retry(after: .zero, isCounted: false) }
-        // The first failure to connect is told at once: waiting for a reconnect is for the next call.
+        // Without another instance the call fails at once. It does not wait for a reconnect.
         if failure == .unreachable { return .stop(.unreachable) }
         if failure == .ambiguous, idempotency == .unsafe { return .stop(.mayHaveRun) }
         if failure == .ambiguousWithoutKey, idempotency != .safe { return .stop(.mayHaveRun) }
@@ -65,7 +67,7 @@ package struct RetryState: Sendable {
         var base = policy.baseDelay
         if case .refused(let retryAfter) = failure {
             if let retryAfter, retryAfter < .zero { return .stop(.pushback) }
-            // What one instance asks for is about that one.
+            // `retryAfter` applies to the instance that sent it, so another instance gets one attempt at once.
             if hasOther, !hasRetriedAtOnce {
                 hasRetriedAtOnce = true
                 return counted(after: .zero, remaining)
@@ -85,12 +87,14 @@ package struct RetryState: Sendable {
 }
 
 extension RemoteError {
-    /// How long the peer asks to be left alone: `details.retryAfterMs`; negative for good.
+    /// How long the peer asks callers to wait: `details.retryAfterMs`, in milliseconds.
+    ///
+    /// Negative: do not call again. Nil: the peer did not say.
     package var retryAfter: Duration? { details?["retryAfterMs"]?.intValue.map { .milliseconds($0) } }
 }
 
 extension ClientConfiguration.Retry {
-    /// Whether an ambiguous failure of that many attempts may be followed by another one.
+    /// Whether another attempt may follow an ambiguous failure after `attempts` attempts.
     package func repeats(_ idempotency: Idempotency, after attempts: Int) -> Bool {
         idempotency != .unsafe && attempts < maximumAttempts && mode == .enforce
     }

@@ -1,28 +1,33 @@
-/// How it adapts.
+/// Settings of a ``LoadGate``: how its limit adapts, and how many messages wait for how long.
 package struct Shedding: Sendable, Hashable {
-    /// Default `.enforce`.
+    /// Whether the gate refuses messages. Default `.enforce`.
     package var mode = GuardMode.enforce
-    /// Where it begins; from there it doubles, until latencies rise for the first time. Default 32.
+    /// The first limit. It doubles until latencies rise for the first time. Default 32.
     package var initial = 32
-    /// It never falls below. Default 4.
+    /// The lowest limit. Default 4.
     package var minimum = 4
-    /// It never rises above. Default 5000.
+    /// The highest limit. Default 5000.
     package var maximum = 5000
-    /// How often it adapts. Default 100 ms.
+    /// How often the limit adapts, once five messages have been handled. Default 100 ms.
     package var window: Duration = .milliseconds(100)
-    /// Latencies up to this multiple of the shortest are no sign of trouble. Default 1.25.
+    /// A mean latency up to this multiple of the shortest latency does not lower the limit. Default 1.25.
     package var tolerance = 1.25
-    /// How long the shortest latency is believed; the world may have become slower for good. Then it is measured anew,
-    /// with the limit at its minimum for at most ten windows when there is load. Default 30 s.
+    /// How often the gate measures the shortest latency again. Default 30 s.
+    ///
+    /// A service may become slower for good. Under load, the limit is at `minimum` during the measurement, for at most
+    /// ten windows.
     package var memory: Duration = .seconds(30)
-    /// Shorter latencies count as this one: a handler this fast has no queue worth a refusal. Default 10 ms.
+    /// Shorter latencies count as this one, because the queue of so fast a handler is short. Default 10 ms.
     package var floor: Duration = .milliseconds(10)
-    /// How many messages may wait for their turn. When so many wait, a further one evicts the newest message of the
-    /// peer with most waiting, or is refused itself. 0 refuses every message over the limit at once. Default 1024.
+    /// How many messages may wait for their turn. 0 refuses every message over the limit at once. Default 1024.
+    ///
+    /// When the queue is full, a further message evicts the newest message of the peer with most waiting, or the gate
+    /// refuses it.
     package var waiting = 1024
-    /// How long a message waits for its turn; then it is refused, so that its caller can try another instance. Under
-    /// sustained overload, messages take up to this much longer. While the limit has not been found, five windows if that
-    /// is more: it may double in each. Default 100 ms.
+    /// How long a message waits for its turn before the gate refuses it. Default 100 ms.
+    ///
+    /// The refusal lets the caller try another instance. Under sustained overload, messages take up to this much
+    /// longer. During slow start the wait is at least five windows, because the limit may double in each.
     package var patience: Duration = .milliseconds(100)
 
     package init() {}

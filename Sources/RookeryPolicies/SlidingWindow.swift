@@ -1,21 +1,21 @@
 package import NIOCore
 
-/// Sums over the last while, in slots: what is older than the window falls out slot by slot.
+/// A sum over a recent period, kept in slots. The sum loses one slot at a time when the slot is older than the window.
 package struct SlidingWindow<Sum: AdditiveArithmetic & Sendable>: Sendable {
     private var slots: [Sum]
     private let slotNanoseconds: UInt64
-    /// The number of the newest slot since time began; nil before anything was added.
+    /// The number of the newest slot, counted from uptime 0. Nil before the first use.
     private var newest: UInt64?
-    /// What all slots add up to.
+    /// The sum of all slots.
     package private(set) var total = Sum.zero
 
-    /// A window of `length`, cut into `slots`.
+    /// Makes a window of `length`, divided into `slots` slots, at least 1.
     package init(_ length: Duration, slots: Int) {
         self.slots = Array(repeating: .zero, count: max(1, slots))
         slotNanoseconds = UInt64(max(1, length.nanoseconds / Int64(max(1, slots))))
     }
 
-    /// Lets go of what has become too old. A clock that goes backwards changes nothing.
+    /// Drops the slots that are too old. A time before the newest slot changes nothing.
     package mutating func advance(to now: NIODeadline) {
         let slot = now.uptimeNanoseconds / slotNanoseconds
         guard let newest else {
@@ -44,7 +44,7 @@ package struct SlidingWindow<Sum: AdditiveArithmetic & Sendable>: Sendable {
         total += amount
     }
 
-    /// Forgets everything but the time.
+    /// Clears all slots, but keeps the time.
     package mutating func clear() {
         for at in slots.indices { slots[at] = .zero }
         total = .zero

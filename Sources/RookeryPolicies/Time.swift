@@ -9,7 +9,7 @@ import Darwin
 #endif
 
 extension Duration {
-    /// Whole nanoseconds, at most 292 years of them.
+    /// Whole nanoseconds. Beyond ±9·10⁹ s (about 285 years), the largest or smallest `Int64`.
     package var nanoseconds: Int64 {
         let (seconds, attoseconds) = components
         if seconds > 9_000_000_000 { return .max }
@@ -34,7 +34,7 @@ extension NIODeadline {
         left + TimeAmount.nanoseconds(right.nanoseconds)
     }
 
-    /// The time since an earlier moment; zero when it is a later one.
+    /// The time since `earlier`. Zero if `earlier` is the later of the two.
     package func since(_ earlier: NIODeadline) -> Duration {
         self > earlier ? Duration(self - earlier) : .zero
     }

@@ -1,14 +1,16 @@
 import Synchronization
 
-/// A message's wait for a permit. It ends once: the turn comes, is given up by the waiter, or is taken away by the gate.
+/// A message's wait for a permit. It ends once.
+///
+/// The turn comes, the waiter gives it up, or the gate takes it away.
 package final class Turn: Sendable {
     /// How a wait ended.
     package enum End: Sendable {
         /// The message has a permit.
         case came
-        /// The waiter gave it up: its action is not called.
+        /// The waiter gave the turn up. The turn does not call its action.
         case givenUp
-        /// The gate gave its place in the queue to another.
+        /// The gate gave the message's place in the queue to another message.
         case takenAway
     }
 
@@ -18,24 +20,24 @@ package final class Turn: Sendable {
     }
     private let state: Mutex<State>
 
-    /// A turn; `action` is called at most once, from any thread: with `came`, or with `takenAway`.
+    /// Makes a turn that waits. It calls `action` at most once, on any thread, with `came` or `takenAway`.
     package init(_ action: @escaping @Sendable (End) -> Void) { state = Mutex(.waiting(action)) }
 
-    /// Gives it up; gives how it has ended, which may have been otherwise before.
+    /// Gives the turn up. Returns how the wait ended: `givenUp`, or how it had ended before.
     @discardableResult
     package func giveUp() -> End { end(.givenUp).end }
 
-    /// Whether it waits still.
+    /// Whether the wait goes on.
     var isWaiting: Bool {
         state.withLock { state in
             if case .waiting = state { true } else { false }
         }
     }
 
-    /// It comes. False when it was given up.
+    /// Ends the wait with a permit. False if the wait had ended before.
     func come() -> Bool { call(.came) }
 
-    /// It will not come.
+    /// Ends the wait without a permit.
     func takeAway() { _ = call(.takenAway) }
 
     private func call(_ end: End) -> Bool {

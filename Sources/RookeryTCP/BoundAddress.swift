@@ -10,7 +10,7 @@ final class BoundAddress: Sendable {
     }
     private let state = Mutex(State())
 
-    /// The server is bound, or cannot be.
+    /// Sets the result of binding, and resumes the tasks that wait for it.
     func settle(_ result: Result<SocketAddress, any Error>) {
         let waiting = state.withLock { state in
             state.result = result
@@ -20,7 +20,8 @@ final class BoundAddress: Sendable {
         for continuation in waiting { continuation.resume(with: result) }
     }
 
-    /// Waits until the server is bound, or the task is cancelled.
+    /// The address. Waits until the server is bound. Throws the error of binding, or `CancellationError` if the task is
+    /// cancelled.
     var value: SocketAddress {
         get async throws {
             let id = state.withLock { state in

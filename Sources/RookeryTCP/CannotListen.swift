@@ -1,4 +1,4 @@
-/// The address a server was to listen on cannot be bound.
+/// A server cannot bind the address to listen on.
 public struct CannotListen: Error, CustomStringConvertible {
     /// The address.
     package let host: String
@@ -6,13 +6,13 @@ public struct CannotListen: Error, CustomStringConvertible {
     package let port: Int
     let cause: String
 
-    /// Names them.
+    /// Makes an error with the address and the cause.
     package init(host: String, port: Int, cause: String) {
         self.host = host
         self.port = port
         self.cause = cause
     }
 
-    /// Names address and cause.
+    /// The address and the cause.
     public var description: String { "cannot listen on \(host):\(port): \(cause)" }
 }

@@ -1,18 +1,20 @@
 import NIOCore
 
 extension Channel {
-    /// Bytes that were written and that the peer's side of the network has not taken yet. On the loop.
+    /// Written bytes that the network has not taken yet. On the loop.
     var unsentBytes: Int {
-        // Every socket has the option; a channel that has not is taken to send at once.
+        // Every socket has the option. A channel without it counts as one that sends at once.
         ((try? syncOptions?.getOption(.bufferedWritableBytes)) ?? 0) ?? 0
     }
 
-    /// Closes when what was written has gone out, or after `limit`, or when the peer has taken nothing for `stall`: a close
-    /// by itself discards the rest. On the loop.
+    /// Closes the channel once all written bytes are sent; a plain close would discard the unsent ones. On the loop.
+    ///
+    /// Closes earlier after `limit`, or when the peer has taken nothing for `stall`, by default 1 s. Both are checked
+    /// every `stall`.
     func closeWhenWritten(within limit: TimeAmount, stall: TimeAmount = .seconds(1)) {
         if unsentBytes == 0 { return close(promise: nil) }
         let written = eventLoop.makePromise(of: Void.self)
-        // Writes end in their order, so this one ends last.
+        // Writes complete in their order, so this one completes last.
         writeAndFlush(ByteBuffer(), promise: written)
         let end = NIODeadline.now() + limit
         let unsent = NIOLoopBoundBox(unsentBytes, eventLoop: eventLoop)

@@ -6,8 +6,8 @@ import RookeryWire
 import Synchronization
 import RookeryPolicies
 
-/// A place for a connection to a server: one is made when it is first needed, and another after it was lost or the server
-/// asked to be left. Calls share it.
+/// A slot of the pool: holds at most one connection that takes calls, and opens it on demand. It opens another one
+/// after the connection was lost or the server sent go-away. Calls share the connection.
 ///
 /// Confined to its event loop, except where a comment says otherwise.
 final class ClientConnection: @unchecked Sendable {
@@ -15,16 +15,17 @@ final class ClientConnection: @unchecked Sendable {
     let configuration: ClientConfiguration
     let executor: LoopExecutor
     let logger: Logger
-    /// The one that takes calls.
+    /// The link that takes calls, if there is one.
     private var link: ClientLink?
-    /// All that are there, those among them that take no more calls.
+    /// All links, including those that take no more calls.
     private var links: [ObjectIdentifier: ClientLink] = [:]
     private var isClosed = false
     private var isDraining = false
     private var waitingForEnd: [CheckedContinuation<Void, Never>] = []
     private let callsInFlight = Atomic<Int>(0)
     private let inbox = NIOLockedValueBox<[PendingCall]>([])
-    /// The last peer agreed on binary frames; for callers on other threads, who encode before they ask.
+    /// Whether the last server agreed on binary frames. Callers on other threads read it, because they encode the
+    /// payload before they reach the loop.
     private let isNegotiated = NIOLockedValueBox(false)
 
     init(_ instance: Instance, _ configuration: ClientConfiguration, executor: LoopExecutor, logger: Logger) {
@@ -38,10 +39,10 @@ final class ClientConnection: @unchecked Sendable {
 
     // MARK: Callers, on any thread
 
-    /// Calls that wait for their answers here.
+    /// Calls in flight on this slot.
     var inFlight: Int { callsInFlight.load(ordering: .relaxed) }
 
-    /// Connections that are there, or are being made.
+    /// Connections that are open or being opened.
     var linkCount: Int {
         get async {
             await withCheckedContinuation { continuation in
@@ -50,12 +51,13 @@ final class ClientConnection: @unchecked Sendable {
         }
     }
 
-    /// Sends a call and waits for its answer; cancelling the task forgets the call.
+    /// Sends a call and waits for its answer. Cancelling the task ends the call with `CancellationError`.
     func perform(_ call: Call) async throws -> Payload {
         try await perform(PendingCall(call))
     }
 
-    /// Waits until the peer answers, whatever it is.
+    /// Waits until the server answers a ping; any answer counts. Throws ``RookeryCore/CallError`` if none comes within
+    /// `timeout`.
     func ping(within timeout: Duration) async throws {
         _ = try await perform(PendingCall(.ping, before: .now() + TimeAmount(timeout)))
     }
@@ -65,8 +67,8 @@ final class ClientConnection: @unchecked Sendable {
         callsInFlight.add(1, ordering: .relaxed)
         defer { callsInFlight.subtract(1, ordering: .relaxed) }
         return try await withTaskCancellationHandler {
-            // Unsafe, which spares an allocation a call: `resume` takes the continuation, and every call that is
-            // submitted is resumed, by its answer, its deadline or its connection's end.
+            // An unsafe continuation saves one allocation per call. `resume` takes the continuation out, and every
+            // submitted call is resumed: by its answer, its deadline or its connection's end.
             try await withUnsafeThrowingContinuation { continuation in
                 pending.continuation = continuation
                 submit(pending)
@@ -77,7 +79,8 @@ final class ClientConnection: @unchecked Sendable {
         }
     }
 
-    /// Opens a stream among the calls; nil when the peer, or the pattern, is a plain one, which needs a connection for it.
+    /// Opens a stream on the connection of the calls. Returns nil if the server, or the pattern, does not use binary
+    /// frames: the stream then needs a connection of its own.
     func openStream(_ call: Call) async throws -> MessageStream<Payload>? {
         try await withCheckedThrowingContinuation { continuation in
             eventLoop.execute {
@@ -105,13 +108,13 @@ final class ClientConnection: @unchecked Sendable {
 
     private func submit(_ pending: PendingCall) {
         if eventLoop.inEventLoop { return take([pending]) }
-        // Encoded on the caller's thread, so that the loop only copies.
+        // Encodes on the caller's thread, so that the loop only copies bytes.
         if let call = pending.call {
             do {
                 pending.encoded = try encode(call)
             } catch {
                 return pending.resume(
-                    throwing: CallError(.invalidCall, "The message of \(pending.name) cannot be written: \(error)"))
+                    throwing: CallError(.invalidCall, "The message of \(pending.name) cannot be encoded: \(error)"))
             }
         }
         let isFirst = inbox.withLockedValue { inbox in
@@ -121,7 +124,7 @@ final class ClientConnection: @unchecked Sendable {
         if isFirst { eventLoop.execute { self.takeInbox() } }
     }
 
-    /// The payload, by the serializer that the peer probably takes; JSON before that is known.
+    /// Encodes the payload with the serializer that the server probably accepts, or with JSON before that is known.
     private func encode(_ call: Call) throws -> EncodedPayload {
         let choice = configuration.serializers
         let json = ValueFormat.json.name
@@ -135,7 +138,7 @@ final class ClientConnection: @unchecked Sendable {
         } else {
             payload = EncodedPayload(bytes: call.message.bytes(as: .json), serializer: json)
         }
-        // Here rather than on the loop, which has others to serve.
+        // Compresses here rather than on the loop, which also serves other connections.
         if isNegotiated, configuration.compresses, call.message.allowsCompression,
             payload.bytes.count >= PayloadPool.threshold
         {
@@ -144,7 +147,7 @@ final class ClientConnection: @unchecked Sendable {
         return payload
     }
 
-    /// Ends everything; calls fail from then on.
+    /// Closes all connections. Calls in flight and later calls fail with the code `closed`.
     func close() {
         eventLoop.execute {
             self.isClosed = true
@@ -157,7 +160,7 @@ final class ClientConnection: @unchecked Sendable {
         }
     }
 
-    /// Takes no more calls; returns when those under way are answered, and the connections gone.
+    /// Takes no more calls. Returns when the calls in flight have ended and the connections have closed.
     func drain() async {
         await withCheckedContinuation { continuation in
             eventLoop.execute {
@@ -186,7 +189,7 @@ final class ClientConnection: @unchecked Sendable {
             return calls
         }
         take(calls)
-        // Settles now: the calls are a burst.
+        // Settles now, because these calls are one burst.
         executor.drain()
     }
 
@@ -203,7 +206,7 @@ final class ClientConnection: @unchecked Sendable {
     private func currentLink() throws(CallError) -> ClientLink {
         if let link { return link }
         if isClosed { throw CallError(.closed, "The client was closed.") }
-        if isDraining { throw CallError(.cannotConnect, "\(instance) is called no more.") }
+        if isDraining { throw CallError(.cannotConnect, "\(instance) is draining and takes no more calls.") }
         let link = ClientLink(self)
         self.link = link
         links[ObjectIdentifier(link)] = link
@@ -211,19 +214,19 @@ final class ClientConnection: @unchecked Sendable {
         return link
     }
 
-    /// The link takes no more calls. On the loop.
+    /// Notes that the link takes no more calls. On the loop.
     func left(_ link: ClientLink) {
         if self.link === link { self.link = nil }
     }
 
-    /// The link is gone. On the loop.
+    /// Notes that the link has ended. On the loop.
     func ended(_ link: ClientLink) {
         left(link)
         links[ObjectIdentifier(link)] = nil
         tellEnd()
     }
 
-    /// What the peer has agreed to. On the loop.
+    /// Notes whether the server uses binary frames. On the loop.
     func agreed(_ isBinary: Bool) { isNegotiated.withLockedValue { $0 = isBinary } }
 
     private func cancelled(_ call: PendingCall) {
@@ -239,7 +242,8 @@ extension SerializerChoice {
 }
 
 extension ValueWriter {
-    /// Writes a request's or an event's packet; `encoded` is the payload as JSON, when it has been written already.
+    /// Writes the text packet of a request or an event. `encoded` is the payload as JSON, if it has been encoded
+    /// already.
     mutating func write(_ call: Call, id: UInt64, metadata: [String: String], encoded: [UInt8]? = nil) {
         let isEvent = call.command.kind == .event
         call.command.pattern.withBytes(isEvent: isEvent) { beginPacket(pattern: $0) }
@@ -255,7 +259,7 @@ extension ValueWriter {
 }
 
 extension CallError {
-    /// An error of a call that has been, or was to be, sent.
+    /// Makes the error of a call, and takes `wasWritten` from the call.
     init(_ code: Code, _ message: String, of call: PendingCall, cause: String? = nil) {
         self.init(
             code, message, wasWritten: call.wasWritten, cause: cause, isWithoutKey: call.wasWritten && call.isWithoutKey

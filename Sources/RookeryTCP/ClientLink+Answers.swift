@@ -4,11 +4,12 @@ import RookeryWire
 import RookeryPolicies
 import Logging
 
-// What the server says: what it agrees to, and its answers.
+// Answers of the server: to the hello, and to calls.
 extension ClientLink {
     // MARK: The hello
 
-    /// Says, when it is known, whether the peer takes binary frames; an error when there is no peer.
+    /// Calls `body` once the link knows whether the server uses binary frames. Passes an error if the link ends before
+    /// that.
     func whenAgreed(_ body: @escaping (Result<Bool, any Error>) -> Void) {
         switch agreement {
         case .unknown: waitingForAgreement.append(body)
@@ -19,7 +20,7 @@ extension ClientLink {
 
     func writeHello(_ call: PendingCall) {
         let hello = Hello(
-            // A ping asks for nothing: a server that agreed would send frames later.
+            // A ping offers no serializers: a server that accepted one would send binary frames later.
             serializers: call.isHello ? configuration.serializers.names : [],
             compressions: configuration.compresses ? [Compression.name] : [], frameLimit: configuration.frameLimit)
         let mark = writer.beginFrame()
@@ -30,7 +31,7 @@ extension ClientLink {
         writer.endFrame(mark)
     }
 
-    /// A hello was answered; a peer that did so in no way known here is a plain one.
+    /// Takes the answer to the hello. An answer that this client does not understand means a plain server.
     func helloAnswered(_ result: Result<Payload, any Error>) {
         guard case .unknown = agreement else { return }
         var agreed = Agreement.plain
@@ -65,7 +66,7 @@ extension ClientLink {
             agreement = .unknown
             return helloAnswered(.success(Payload(body: body, range: scan.response)))
         }
-        guard let call = pending[id] else { return }  // Late, or never ours.
+        guard let call = pending[id] else { return }  // The call has ended, or the id is unknown.
         switch ReplyPacket(scan, in: body) {
         case .value(let range, let isLast): received(Payload(body: body, range: range), isLast: isLast, of: call)
         case .end: finish(call, .success(call.value))
@@ -77,14 +78,14 @@ extension ClientLink {
         }
     }
 
-    /// An answer over the frame limit, which was passed over: its call fails, and nothing else.
+    /// Fails the one call whose reply was over the frame limit and was skipped.
     func received(_ skipped: SkippedFrame) throws(FramingError) {
         let limit = configuration.frameLimit
         let id = skipped.header?.id ?? skipped.id?.withUnsafeReadableBytes(Self.callID)
-        // Of a frame that does not tell whose it is, it cannot be known whose call has no answer now.
+        // Without an id, the link cannot know which call lost its reply, so the connection ends.
         guard let id else { throw .frameTooLarge(declared: skipped.declared, limit: limit) }
-        guard let call = pending[id] else { return }  // Late, or never ours.
-        // A stream may have more to say; its consumer is gone.
+        guard let call = pending[id] else { return }  // The call has ended, or the id is unknown.
+        // `forget` also sends a cancel, because a stream may have more values.
         forget(call, RemoteError.replyTooLarge(limit: limit))
     }
 
@@ -104,7 +105,7 @@ extension ClientLink {
         case .pong:
             if let call = pending[header.id] { finish(call, .success(.absent)) }
         case .goAway: leave()
-        // Nothing a server sends, or of a later version: passed over.
+        // Kinds that a server does not send, and kinds of later versions, are ignored.
         case .request, .event, .cancel, .credit, nil: break
         }
     }
@@ -115,7 +116,7 @@ extension ClientLink {
         switch payload {
         case .failure(let error as FramingError): throw error
         case .failure(let error):
-            let message = "The reply of \(call.name) is not what its serializer writes: \(error)"
+            let message = "The reply of \(call.name) cannot be decoded: \(error)"
             forget(call, CallError(.invalidReply, message, wasWritten: true))
         case .success(let payload) where header.kind == .error:
             finish(call, .failure(ReplyFailure.error(payload, name: call.name)))
@@ -123,7 +124,8 @@ extension ClientLink {
         }
     }
 
-    /// A large last reply is inflated by another thread. Values of streams keep their order, and are inflated here.
+    /// Whether another thread inflates this reply: the compressed last reply of a request, of at least
+    /// ``PayloadPool/threshold`` bytes. The loop inflates values of streams itself, which keeps their order.
     private func inflatesElsewhere(_ header: BinaryHeader, _ body: ByteBuffer, _ call: PendingCall) -> Bool {
         guard case .request = call.kind, header.flags.isSuperset(of: [.compressed, .last]) else { return false }
         return FramePayload.originalSize(header, body) >= PayloadPool.threshold
@@ -157,7 +159,8 @@ extension ClientLink {
         }
         if isLast { return finish(call, .success(payload)) }
         call.value = payload
-        // Of a stream asked for as a request only the last value counts; the others must not hold it up.
+        // A request that the server answers with a stream takes the last value. Credit keeps the other values from
+        // blocking it.
         grant(call, 1)
     }
 
@@ -165,14 +168,14 @@ extension ClientLink {
         remove(call)
         switch call.kind {
         case .hello: helloAnswered(result)
-        // Whatever it says, it is an answer.
+        // Any reply answers a ping.
         case .ping: call.resume(returning: .absent)
         case .keepalive: answeredKeepalive()
         case .request, .event, .stream: call.resume(with: result)
         }
     }
 
-    /// The number in `"123"`, as this client writes its ids.
+    /// Reads an id as this client writes it: the number in `"123"`. Returns nil for other text.
     static func callID(_ json: UnsafeRawBufferPointer) -> UInt64? {
         guard json.count > 2, json.count < 22, json[0] == UInt8(ascii: "\"") else { return nil }
         var id: UInt64 = 0

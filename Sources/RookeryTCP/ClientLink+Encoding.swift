@@ -3,9 +3,12 @@ import RookeryCore
 import RookeryWire
 import RookeryPolicies
 
-// A call's bytes, as text or as a binary frame.
+// Encoding of calls, as text or as binary frames.
 extension ClientLink {
-    /// Writes a call's frame; false when its payload is to be compressed elsewhere first.
+    /// Writes a call's frame into the buffer. Returns false if another thread compresses the payload first.
+    ///
+    /// - Throws: ``RookeryCore/CallError`` with the code `invalidCall` if the message cannot be encoded or is over a
+    ///   limit.
     func encode(_ pending: PendingCall) throws -> Bool {
         guard let call = pending.call else {
             if case .binary = agreement { tell(.ping, pending.id) } else { writeHello(pending) }
@@ -14,7 +17,7 @@ extension ClientLink {
         if case .binary(let negotiated) = agreement, let number = negotiated.patterns[call.command.pattern.route] {
             return try encode(pending, call, negotiated, number)
         }
-        // Binary or not, a pattern that the server did not name goes as text, and is answered so.
+        // A pattern that the server did not list in its hello reply goes as text. Its answer comes as text, too.
         pending.isWithoutKey = call.command.idempotency == .keyed && !configuration.sendsMetadata
         let mark = writer.beginFrame()
         let encoded = pending.encoded.flatMap { $0.serializer == ValueFormat.json.name ? $0.bytes : nil }
@@ -54,9 +57,9 @@ extension ClientLink {
             }
         } catch {
             writer.abandonBinaryFrame(start)
-            throw CallError(.invalidCall, "The message of \(pending.name) cannot be written: \(error)")
+            throw CallError(.invalidCall, "The message of \(pending.name) cannot be encoded: \(error)")
         }
-        // The limit is about what the message is, not about how well it compresses.
+        // The limit applies to the uncompressed size.
         let limit = min(configuration.frameLimit, negotiated.reply.frameLimit)
         guard writer.count - start - BinaryHeader.size <= limit else {
             writer.abandonBinaryFrame(start)
@@ -82,10 +85,10 @@ extension ClientLink {
         return true
     }
 
-    /// A large payload is compressed by another thread; then the call is written.
+    /// Compresses a large payload on another thread, then writes the call.
     private func compressElsewhere(_ pending: PendingCall, _ payload: EncodedPayload) {
         PayloadPool.compress(payload, executor.eventLoop) { payload in
-            // It may have been cancelled, or its time may be over.
+            // The call may have been cancelled or have timed out meanwhile.
             guard self.pending[pending.id] === pending else { return }
             pending.encoded = payload
             self.write(pending)
@@ -97,7 +100,8 @@ extension ClientLink {
         CallError(.invalidCall, "The message of \(pending.name) is over the frame limit of \(limit) bytes.")
     }
 
-    /// At least 1, since a deadline of 0 is none; rounded up, so that the caller's own timer is the first.
+    /// The time left until a deadline, in milliseconds, for a frame header. At least 1, because 0 means no deadline.
+    /// Rounded up, so that the caller's own timer fires first.
     private func milliseconds(left deadline: NIODeadline) -> UInt32 {
         UInt32(clamping: max(1, ((deadline - .now()).nanoseconds + 999_999) / 1_000_000))
     }

@@ -4,7 +4,7 @@ import RookeryCalls
 import RookeryPolicies
 import RookeryWire
 
-// What passes by itself: deadlines, and the peer's silence.
+// Timers: deadlines of calls, and keepalive pings.
 extension ClientLink {
     func arm(_ deadline: NIODeadline) {
         timer?.cancel()
@@ -12,12 +12,15 @@ extension ClientLink {
         timer = executor.eventLoop.scheduleTask(deadline: deadline) { self.timePassed() }
     }
 
-    /// A deadline has been moved to an earlier time.
+    /// Sets the timer to the call's deadline if that is now the earliest one.
     func watch(_ call: PendingCall) {
         if call.deadline < timerDeadline { arm(call.deadline) }
     }
 
-    /// One timer for all calls: deadlines mostly come in the order of the calls, so it seldom looks in vain.
+    /// Fails the calls whose deadline has passed, and sets the timer again.
+    ///
+    /// The link has one timer for all calls. Deadlines mostly come in the order of the calls, so the timer seldom
+    /// fires.
     func timePassed() {
         timerDeadline = .distantFuture
         let now = NIODeadline.now()
@@ -27,7 +30,7 @@ extension ClientLink {
             if call.deadline <= now { late.append(call) } else { next = min(next, call.deadline) }
         }
         for call in late { forget(call, timeout(call)) }
-        // Not more often than every 5 ms, however many deadlines there are.
+        // Fires at most every 5 ms, however many deadlines there are.
         if next != .distantFuture { arm(max(next, now + .milliseconds(5))) }
         executor.drain()
     }
@@ -40,7 +43,8 @@ extension ClientLink {
         return CallError(.timeout, "No reply from \(address) to \(call.name) in time.", of: call)
     }
 
-    /// A peer that has been silent for long is asked whether it lives.
+    /// Schedules a ping for when the server has been silent for `pool.pingAfter`. The connection ends if no byte comes
+    /// within `pool.pingTimeout` of the ping.
     func watchSilence() {
         let after = TimeAmount(configuration.pool.pingAfter)
         silenceTimer = executor.eventLoop.scheduleTask(deadline: heardAt + after) {
@@ -52,6 +56,6 @@ extension ClientLink {
         }
     }
 
-    /// The peer lives.
+    /// Watches for silence again after the server has answered a ping.
     func answeredKeepalive() { watchSilence() }
 }

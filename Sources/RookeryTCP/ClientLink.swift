@@ -6,31 +6,32 @@ import RookeryCalls
 import RookeryPolicies
 import RookeryWire
 
-/// One connection to a server, from the attempt to connect to its end, and the calls that are under way on it.
+/// One connection to a server, from the connection attempt to its end, and the calls in flight on it.
 ///
 /// Confined to its event loop.
 final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// From `connecting` to `open`; to `leaving` when the server asked to be left; to `closed` from each.
+    /// The states of a link. `connecting` becomes `open`. `open` becomes `leaving` when the server sends go-away or the
+    /// owner drains. Every state can become `closed`.
     enum State {
-        /// Calls wait.
+        /// Calls wait for the connection.
         case connecting
-        /// Calls are written as they come.
+        /// The link writes each call at once.
         case open
-        /// Takes no new calls; closes when those under way are answered.
+        /// The link takes no new calls, and closes when the calls in flight have ended.
         case leaving
-        /// Gone.
+        /// The connection has ended, or the client was closed.
         case closed
     }
 
     enum Agreement {
-        /// The hello has not been answered: what is sent is text.
+        /// The server has not answered the hello yet; the link sends text frames.
         case unknown
-        /// A plain peer: text.
+        /// The server does not use binary frames; the link sends text frames.
         case plain
-        /// Binary frames.
+        /// The server accepted binary frames.
         case binary(Negotiated)
     }
 
@@ -47,15 +48,16 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     private var isUnsettled = false
     private var isEnding = false
     var pending = PendingTable<PendingCall>()
-    /// Calls to be written when connected, in order.
+    /// Calls that the link writes once it is connected, in order.
     private var waiting: [PendingCall] = []
     var timer: Scheduled<Void>?
     var timerDeadline = NIODeadline.distantFuture
     private var reason = "closed by the peer"
-    /// When something last came.
+    /// When the link last received bytes, or connected.
     var heardAt = NIODeadline.now()
     var silenceTimer: Scheduled<Void>?
-    /// The owner leaves as soon as there is a connection, and its calls are answered.
+    /// Whether `leave()` was called before the link was connected. Once connected, the link writes its waiting calls,
+    /// then leaves.
     private var leavesWhenOpen = false
 
     init(_ owner: ClientConnection) {
@@ -67,14 +69,17 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         if !configuration.negotiates { agreement = .plain }
     }
 
-    /// A reply over the frame limit is passed over, and only its call fails; one so many times as long ends the connection.
+    /// The decoder skips a reply longer than the frame limit, and only its call fails. A reply longer than this many
+    /// frame limits ends the connection.
     private static let skippedFrames = 16
 
     var address: String { owner.instance.description }
 
     // MARK: Calls
 
-    /// Enters a call and writes it, now or when connected.
+    /// Registers a call and writes it: now, or once the link is connected.
+    ///
+    /// Fails the call with `tooManyCalls` at a limit of the pool, or when too many bytes are unsent.
     func send(_ call: PendingCall) {
         if call.isCancelled { return call.resume(throwing: CancellationError()) }
         if pending.count >= configuration.pool.maximumPendingCalls, !call.isOwn {
@@ -88,7 +93,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         if isClogged, !call.isOwn {
             return call.resume(
                 throwing: CallError(
-                    .tooManyCalls, "\(address) does not take what was sent: over \(Self.unsentLimit) bytes wait."))
+                    .tooManyCalls, "Over \(Self.unsentLimit) bytes to \(address) are unsent."))
         }
         call.link = self
         call.id = pending.insert(call)
@@ -96,7 +101,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         if case .connecting = state { waiting.append(call) } else { write(call) }
     }
 
-    /// Bytes that the connection has not taken, above which nothing more is sent on it: 16 MiB.
+    /// Unsent bytes above which the link refuses calls: 16 MiB.
     private static let unsentLimit = 16 * 1024 * 1024
 
     private var isClogged: Bool {
@@ -104,14 +109,15 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         return channel.unsentBytes > Self.unsentLimit
     }
 
-    /// A keyed call's key travels in metadata, which a peer gets that is known to take it: the call waits until that is
-    /// known. Sent without its key, it could not be repeated.
+    /// Delays a keyed call until the link knows whether the server takes metadata. Returns whether it delays the call.
+    ///
+    /// The key travels in the metadata. A call that was sent without its key could not be retried.
     private func waitsForAgreement(_ call: PendingCall) -> Bool {
         guard case .unknown = agreement, !configuration.sendsMetadata, call.call?.command.idempotency == .keyed else {
             return false
         }
         whenAgreed { result in
-            // A link that has ended has failed its calls.
+            // A link that ended has already failed its calls.
             if case .success = result, self.pending[call.id] === call { self.write(call) }
         }
         return true
@@ -120,7 +126,8 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     func write(_ call: PendingCall) {
         if waitsForAgreement(call) { return }
         do {
-            // Compressed elsewhere, it comes here again.
+            // While another thread compresses the payload, `encode` returns false; `write` then runs again for the
+            // call.
             guard try encode(call) else { return }
         } catch {
             return forget(call, error)
@@ -140,18 +147,20 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         if pending.count == 0, case .leaving = state { settleSoon() }
     }
 
-    /// The caller does not wait any longer, and the peer is told.
+    /// Removes a call and fails it with `error`. Sends a cancel if the call was written and the server uses binary
+    /// frames.
     func forget(_ call: PendingCall, _ error: any Error) {
         guard pending[call.id] === call else { return }
         remove(call)
         call.encoded = nil
         if case .hello = call.kind {
-            // Not answered in time: a plain peer, unless its answer comes late. It would speak frames then.
+            // The hello timed out, so the link treats the server as plain. A late answer still counts, because the
+            // server sends binary frames after it.
             lateHello = call.id
             return helloAnswered(.failure(error))
         }
         if case .keepalive = call.kind {
-            // Anything that came is an answer.
+            // Any bytes received since the ping count as its answer.
             if heardAt > call.deadline - TimeAmount(configuration.pool.pingTimeout) { return watchSilence() }
             let limit = configuration.pool.pingTimeout.milliseconds
             reason = "silent, and no answer to a ping in \(limit) ms"
@@ -164,7 +173,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         call.resume(throwing: error)
     }
 
-    /// More values of a stream may come.
+    /// Grants the server credit for `amount` more values of a stream.
     func grant(_ call: PendingCall, _ amount: Int) { tell(.credit, call.id, UInt32(clamping: amount)) }
 
     func tell(_ kind: BinaryHeader.Kind, _ id: UInt64, _ amount: UInt32 = 0) {
@@ -175,7 +184,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         settleSoon()
     }
 
-    /// No new calls come to it: it closes when those under way are answered.
+    /// Takes no new calls, and closes when the calls in flight have ended.
     func leave() {
         owner.left(self)
         switch state {
@@ -221,7 +230,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         }
     }
 
-    /// Whether calls of a pattern go in binary frames.
+    /// Whether calls of `command` use binary frames.
     func hasFrames(for command: Command) -> Bool {
         if case .binary(let negotiated) = agreement { negotiated.patterns[command.pattern.route] != nil } else { false }
     }
@@ -240,13 +249,13 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
             .whenFailure { self.ended(connecting: "\($0)") }
     }
 
-    /// The client is closed.
+    /// Fails all calls with `code`, then closes the connection once all written bytes are sent, after at most 5 s.
     func close(_ code: CallError.Code) {
         guard state != .closed else { return }
         state = .closed
         failAll { CallError(code, "The client was closed.", of: $0) }
         settle(throwing: CallError(code, "The client was closed."))
-        // What was written goes out first.
+        // Bytes that are already encoded are sent before the close.
         if writer.count > 0, let context {
             let bytes = writer.withUnsafeBytes { context.channel.allocator.buffer(bytes: $0) }
             writer.reset()
@@ -261,7 +270,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         for body in bodies { body(.failure(error)) }
     }
 
-    /// There is, or will be, no connection.
+    /// Ends the link. Calls fail with `connectionLost`, or with `cannotConnect` if the link never connected.
     private func ended(connecting cause: String? = nil) {
         owner.ended(self)
         guard state != .closed else { return }
@@ -278,7 +287,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    /// The context holds its handler: without this neither would ever be freed.
+    /// The context and its handler reference each other; this breaks the cycle.
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -291,7 +300,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         }
         let calls = waiting
         waiting = []
-        // Calls cancelled or late while waiting are no longer under way.
+        // A call that was cancelled or timed out while it waited is no longer in `pending`.
         for call in calls where pending[call.id] === call { write(call) }
         heardAt = .now()
         watchSilence()
@@ -316,7 +325,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         }
     }
 
-    /// What the peer says cannot be understood any more.
+    /// Ends the connection after a framing error.
     func broken(_ error: FramingError) {
         reason = "\(error)"
         let channel = context?.channel

@@ -1,7 +1,7 @@
 import RookeryCore
 import RookeryWire
 
-/// How a payload is written: in a format of our own, or by a user's serializer.
+/// The encoding of a payload: a built-in format, or a custom serializer.
 enum Codec: Sendable {
     case format(ValueFormat)
     case custom(any MessageSerializer)

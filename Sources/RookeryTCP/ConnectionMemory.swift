@@ -1,15 +1,15 @@
 import RookeryCore
 import RookeryWire
 
-/// The bytes that a connection keeps for its peer, as the budgets know them.
+/// The bytes that a connection holds for its peer, as charged to the memory budgets.
 struct ConnectionMemory {
-    /// Requests that are not done with: whole packets.
+    /// Whole packets of messages in flight.
     private(set) var requests = 0
-    /// The frame that has begun and not ended.
+    /// The partial frame: its first bytes have come, its last have not.
     private(set) var partialFrame = 0
-    /// Answers that the network has not taken.
+    /// Answers that the network has not taken yet.
     private(set) var unsent = 0
-    /// Answers that are being compressed elsewhere.
+    /// Answers that another thread compresses.
     private(set) var elsewhere = 0
 
     var total: Int { requests + partialFrame + unsent + elsewhere }
@@ -40,7 +40,7 @@ struct ConnectionMemory {
         charge(bytes, budget, peer)
     }
 
-    /// The connection is gone, and all it kept.
+    /// Returns all bytes to the budgets when the connection ends.
     mutating func release(_ budget: MemoryBudget, _ peer: PeerAccount) {
         charge(-total, budget, peer)
         self = ConnectionMemory()

@@ -8,15 +8,15 @@ final class ConnectionRegistry: Sendable {
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
-    /// How many there may be, and which one gives way.
+    /// Limits how many connections are open, and chooses the one that gives way.
     let table: ConnectionTable
-    /// Whose lines in the log are about connections that were not let in.
+    /// The account that limits log lines about refused connections.
     let refusals = PeerAccount(address: "any")
     private let state = NIOLockedValueBox(State())
 
     init(_ limits: ConnectionTable.Limits) { table = ConnectionTable(limits) }
 
-    /// Connections that are there. One whose peer has left counts for as long as a handler of its events runs.
+    /// The number of connections. A closed connection counts until its handlers have returned.
     var count: Int { state.withLockedValue { $0.connections.count } }
 
     func add(_ connection: ServerConnection) {
@@ -25,7 +25,7 @@ final class ConnectionRegistry: Sendable {
 
     var isStopping: Bool { table.isStopping }
 
-    /// Takes no further connections.
+    /// Refuses further connections.
     func stop() { table.stop() }
 
     func remove(_ connection: ServerConnection) {
@@ -39,7 +39,7 @@ final class ConnectionRegistry: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    /// Does something to each connection, on its loop.
+    /// Runs `body` for each connection, on the connection's event loop.
     func forEach(_ body: @escaping @Sendable (ServerConnection) -> Void) {
         let connections = state.withLockedValue { Array($0.connections.values) }
         for connection in connections {

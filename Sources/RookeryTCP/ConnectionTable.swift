@@ -1,35 +1,35 @@
 package import NIOCore
 import Synchronization
 
-/// The connections of a listener: how many there may be, of each peer and in all, and which one gives way to a new one when
-/// there are as many as there may be.
+/// The connections of a listener. Limits their number, per peer and in total, and closes one to admit a new one when
+/// the listener is full.
 ///
-/// When the listener is full, the connection that gives way is one that has never had a complete message, or else the one
-/// that has been without a message for longest, of a random few. So sockets that only take up room cannot keep out a client
-/// that has something to ask.
+/// A full listener samples 32 random connections and ignores the busy ones. A connection that never sent a complete
+/// message gives way first, then the one that has been without a message for longest. So idle sockets cannot lock out a
+/// client that sends messages.
 package final class ConnectionTable: Sendable {
-    /// How many connections there may be.
+    /// Limits on the number of connections.
     package struct Limits: Sendable, Hashable {
-        /// In all.
+        /// The most connections in total.
         package var connections: Int
-        /// From one peer address.
+        /// The most connections from one peer.
         package var connectionsPerPeer: Int
 
-        /// Names both.
+        /// Makes limits from both numbers.
         package init(connections: Int, connectionsPerPeer: Int) {
             self.connections = connections
             self.connectionsPerPeer = connectionsPerPeer
         }
     }
 
-    /// One connection. Its own loop notes what it does; the table reads that from any thread.
+    /// One connection. Its event loop updates the entry, and the table reads it from any thread.
     package final class Entry: Sendable {
-        /// The peer it belongs to.
+        /// The connection's peer.
         package let peer: PeerAccount
         private let lastMessageAt: Atomic<UInt64>
         private let hasHadMessage = Atomic<Bool>(false)
         private let isBusy = Atomic<Bool>(false)
-        /// Guarded by the table's lock.
+        /// The index among the table's entries; -1 once removed. Guarded by the table's lock.
         fileprivate let position = Atomic<Int>(-1)
         fileprivate let giveWay: @Sendable () -> Void
 
@@ -39,18 +39,18 @@ package final class ConnectionTable: Sendable {
             self.giveWay = giveWay
         }
 
-        /// A complete message came.
+        /// Notes that a complete message came.
         package func messageCame(at now: NIODeadline) {
             lastMessageAt.store(now.uptimeNanoseconds, ordering: .relaxed)
             if !hasHadMessage.load(ordering: .relaxed) { hasHadMessage.store(true, ordering: .relaxed) }
         }
 
-        /// Whether something is being done for the peer: such a connection gives way to none.
+        /// Sets whether the server is handling a message of the connection. A busy connection never gives way.
         package func setBusy(_ busy: Bool) {
             if isBusy.load(ordering: .relaxed) != busy { isBusy.store(busy, ordering: .relaxed) }
         }
 
-        /// Higher gives way first; nil does not give way.
+        /// The rank for giving way: the highest gives way first. Nil if the connection is busy and does not give way.
         fileprivate func reluctance(at now: NIODeadline) -> (Int, UInt64)? {
             if isBusy.load(ordering: .relaxed) { return nil }
             let idle = now.uptimeNanoseconds &- min(now.uptimeNanoseconds, lastMessageAt.load(ordering: .relaxed))
@@ -58,13 +58,13 @@ package final class ConnectionTable: Sendable {
         }
     }
 
-    /// Why a new connection is not let in.
+    /// Why the table refuses a new connection.
     package enum Refusal: String, Error {
-        /// Its peer has as many as it may have.
-        case peer = "the peer has as many connections as it may have"
-        /// There are as many as there may be, and all are busy.
-        case full = "there are as many connections as there may be"
-        /// The listener stops.
+        /// The peer has reached its limit of connections.
+        case peer = "the peer has reached its limit of connections"
+        /// The listener has reached its limit of connections, and every sampled one is busy.
+        case full = "the listener has reached its limit of connections"
+        /// The listener is stopping.
         case stopping = "the listener is stopping"
     }
 
@@ -77,21 +77,24 @@ package final class ConnectionTable: Sendable {
     private let limits: Limits
     private let random: @Sendable (Int) -> Int
     private let state = Mutex(State())
-    /// Connections looked at to find one that gives way.
+    /// How many random connections the table samples to find one that gives way.
     private static let candidates = 32
 
-    /// A table without connections. `random` gives a number below its argument.
+    /// Makes a table without connections. `random` returns a random number from 0 up to, but not including, its
+    /// argument.
     package init(_ limits: Limits, random: @escaping @Sendable (Int) -> Int = { Int.random(in: 0..<$0) }) {
         self.limits = limits
         self.random = random
     }
 
-    /// Connections there are.
+    /// The number of connections.
     package var count: Int { state.withLock { $0.entries.count } }
-    /// Whether no more are let in for good.
+    /// Whether ``stop()`` was called.
     package var isStopping: Bool { state.withLock { $0.isStopping } }
 
-    /// Lets a connection in, or throws why not. `giveWay` closes it; it may be called from any thread, once.
+    /// Admits a connection from `address`, or throws why not. When the listener is full, another connection gives way.
+    ///
+    /// `giveWay` closes the admitted connection. The table may call it from any thread, and again in ``closeAll()``.
     package func admit(
         from address: SocketAddress?, at now: NIODeadline, giveWay: @escaping @Sendable () -> Void
     ) throws(Refusal) -> Entry {
@@ -128,10 +131,10 @@ package final class ConnectionTable: Sendable {
         return found?.entry
     }
 
-    /// A connection is gone, or is about to be. Does nothing when it has given way already.
+    /// Removes a connection that has closed or is about to close. Does nothing if the connection has given way already.
     package func remove(_ entry: Entry) { state.withLock { Self.remove(entry, from: &$0) } }
 
-    /// The last entry takes the place of the one that goes.
+    /// Moves the last entry into the place of the removed one.
     private static func remove(_ entry: Entry, from state: inout State) {
         let position = entry.position.exchange(-1, ordering: .relaxed)
         guard position >= 0, let last = state.entries.popLast() else { return }
@@ -149,10 +152,11 @@ package final class ConnectionTable: Sendable {
         for entry in state.withLock({ $0.entries }) { entry.giveWay() }
     }
 
-    /// Lets no more connections in.
+    /// Refuses all further connections.
     package func stop() { state.withLock { $0.isStopping = true } }
 
-    /// An address without its port; of an IPv6 address the first 64 bits, which is what one subscriber gets.
+    /// Returns the name of a peer: the address without its port, or the first 64 bits of an IPv6 address, which is what
+    /// one subscriber gets. Without an address the name is `unknown`, and for a Unix domain socket `unix`.
     package static func peer(_ address: SocketAddress?) -> String {
         guard let address else { return "unknown" }
         switch address {
@@ -162,7 +166,7 @@ package final class ConnectionTable: Sendable {
                 // The address of a `sockaddr_in6` (RFC 3493, 3.3) begins at its ninth byte.
                 let bytes = Array(UnsafeRawBufferPointer(start: socket, count: size).dropFirst(8).prefix(16))
                 guard bytes.count == 16 else { return "unknown" }
-                // An IPv4 peer of a socket for both: `::ffff:a.b.c.d`.
+                // An IPv4 peer of a dual-stack socket: `::ffff:a.b.c.d`.
                 if bytes.prefix(10).allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF {
                     return bytes.suffix(4).map { String($0) }.joined(separator: ".")
                 }

@@ -8,29 +8,32 @@ import Darwin
 
 /// How many files and sockets this process may have open (`RLIMIT_NOFILE`).
 ///
-/// A process that reaches the limit can accept no connection, open no file, and make no call; so listeners stay below it.
+/// A process that reaches the limit can accept no connection, open no file, and make no call. So listeners stay below
+/// it.
 package struct DescriptorLimit: Sendable, Hashable {
-    /// The limit now.
+    /// The limit, in descriptors.
     package let descriptors: Int
-    /// What is never given to connections: files, databases, listeners, calls to other services, and connections that
-    /// have given way and are not yet closed.
+    /// Descriptors that connections never get: for files, databases, listeners, calls to other services, and
+    /// connections that have given way and are not closed yet.
     private static let reserve = 128
 
-    /// A limit of so many.
+    /// Makes a limit of `descriptors`.
     package init(descriptors: Int) { self.descriptors = descriptors }
 
-    /// The process's limit, read once: when the first server or client is made.
+    /// The process's limit, read once, on first use. At most 1 000 000, and 1024 if the system does not state it.
     package static let current = DescriptorLimit(descriptors: read())
 
-    /// Connections that listeners may have in all.
+    /// The connections that all listeners of the process together may have, at least 16. The rest of the limit is for
+    /// other descriptors: 128, or an eighth of the limit if that is more.
     package var connections: Int { max(16, descriptors - max(Self.reserve, descriptors / 8)) }
 
-    /// Raises the limit to the most that the system allows the process. Call it before anything is opened.
+    /// Raises the limit to the most that the system allows the process; keeps the old one if the system refuses. Call
+    /// it before the process opens anything, and before the first use of ``current``.
     package static func raise() {
         var limit = rlimit()
         guard getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
         limit.rlim_cur = limit.rlim_max
-        // Refused by a system that says one limit and means another; then the old one stays.
+        // Some systems refuse the limit that they state; then the old one stays.
         _ = setrlimit(resource, &limit)
     }
 

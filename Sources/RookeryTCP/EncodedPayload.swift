@@ -1,11 +1,11 @@
 import RookeryCore
 import RookeryWire
 
-/// A payload that was written on another thread than the connection's.
+/// A payload that is encoded, but not written to its connection yet.
 struct EncodedPayload: Sendable {
     let bytes: [UInt8]
     let serializer: String
-    /// Its compressed form, once that has been tried.
+    /// The outcome of compressing it.
     var compression = CompressionOutcome.notTried
 
     enum CompressionOutcome: Sendable {
@@ -14,7 +14,7 @@ struct EncodedPayload: Sendable {
         case compressed([UInt8])
     }
 
-    /// Tries to compress it. Takes a while for a large one: not on an event loop.
+    /// Tries to compress the payload. This is slow for a large one, so do not call it on an event loop.
     mutating func compress() {
         let small = bytes.withUnsafeBytes { Compression().compress($0) }
         compression = small.map { .compressed($0) } ?? .notWorthIt

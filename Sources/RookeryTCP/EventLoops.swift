@@ -1,20 +1,21 @@
 package import NIOCore
 package import NIOPosix
 
-/// Event loops with their executors. Servers and clients that share them share connections' loops: a call made while
+/// Event loops with their executors. A server and a client that share them use the same loops: a call made while
 /// handling a message leaves on the loop on which the message came.
 ///
-/// A server's handlers run on the loops. One that computes for long, or blocks, holds up every connection of its loop; it
-/// is reported after 250 ms with the name of its command.
+/// A server's handlers run on the loops. A handler that computes for long, or blocks, holds up every connection of its
+/// loop. The watchdog logs the name of its command after 250 ms.
 package final class EventLoops: Sendable {
-    /// One loop per core, for the whole process; never shut down.
+    /// The loops of the whole process, one per core. They are never shut down.
     package static let shared = EventLoops(MultiThreadedEventLoopGroup.singleton)
 
-    /// The threads below.
+    /// The group that owns the threads.
     package let group: MultiThreadedEventLoopGroup
     /// An executor for each loop, in the group's order.
     package let executors: [LoopExecutor]
     private let positions: [ObjectIdentifier: Int]
+    /// Reports handlers that hold one of the loops.
     package let watchdog: LoopWatchdog
 
     private init(_ group: MultiThreadedEventLoopGroup) {
@@ -26,23 +27,23 @@ package final class EventLoops: Sendable {
             loops.enumerated().map { (ObjectIdentifier($1), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// Loops of its own, on `threads` threads. ``shutDown()`` ends them.
+    /// Makes loops of its own, on `threads` threads. ``shutDown()`` ends them.
     package convenience init(threads: Int) {
         self.init(MultiThreadedEventLoopGroup(numberOfThreads: threads))
     }
 
-    /// Ends the threads. Connections must be closed before.
+    /// Ends the threads. Close all connections before.
     package func shutDown() async throws {
         try await group.shutdownGracefully()
     }
 
-    /// Which of the executors runs on this thread; nil when it is no thread of these loops.
+    /// The index in ``executors`` of the current thread's loop; nil on other threads.
     package var currentPosition: Int? {
         guard let loop = MultiThreadedEventLoopGroup.currentEventLoop else { return nil }
         return positions[ObjectIdentifier(loop)]
     }
 
-    /// The executor of a loop.
+    /// Returns the executor of a loop, or the first one if the loop is not among these.
     package func executor(for loop: any EventLoop) -> LoopExecutor {
         executors[positions[ObjectIdentifier(loop)] ?? 0]
     }

@@ -2,9 +2,10 @@ import NIOCore
 import RookeryCore
 import RookeryWire
 
-/// What a negotiated frame carries behind its header.
+/// The payload that a binary frame carries behind its header.
 enum FramePayload {
-    /// Bytes of the payload, inflated: what its beginning says, which is only believed when it has been read.
+    /// Returns the size of the inflated payload, in bytes. For a compressed payload this is the size that its first
+    /// four bytes state; `read` verifies it.
     static func originalSize(_ header: BinaryHeader, _ body: ByteBuffer) -> Int {
         let start = Int(header.metadataLength)
         guard header.flags.contains(.compressed) else { return body.readableBytes - start }
@@ -12,8 +13,9 @@ enum FramePayload {
         return Int(size ?? 0)
     }
 
-    /// The payload, inflated and, when a user's serializer wrote it, as JSON. Throws ``FramingError`` when it is
-    /// not what its header says, and what such a serializer throws.
+    /// Reads the payload: inflates it, and turns the value of a custom serializer into JSON.
+    ///
+    /// - Throws: ``FramingError`` if the payload is not what its header says, and what a custom serializer throws.
     static func read(
         _ header: BinaryHeader, _ body: ByteBuffer, _ negotiated: Negotiated, _ compression: Compression, limit: Int
     ) throws -> Payload {

@@ -2,28 +2,28 @@ import NIOCore
 import RookeryCore
 import Tracing
 
-/// A task that runs the handlers of a connection's messages, one after another for as long as they do not wait.
+/// A task that runs the handlers of a connection's messages, one after another while they do not suspend.
 ///
-/// Making a task for each message would cost as much as all the rest of a short handler's way. So a task goes on to the
-/// next message when a handler returns at once; when one waits, it waits in this task, and the messages behind it go to
-/// another. Parked tasks are kept for the next burst. Confined to the connection's event loop.
+/// A task per message would cost as much as all other work for a short handler. So a task continues with the next
+/// message when a handler returns at once. When a handler suspends, its task waits with it, and another task takes the
+/// next messages. Parked tasks wait for the next burst. Confined to the connection's event loop.
 final class HandlerTask: @unchecked Sendable {
     private let connection: ServerConnection
     private var task: Task<Void, Never>?
     private var parked: UnsafeContinuation<Void, Never>?
-    /// The message whose handler runs, or waits, in this task.
+    /// The message whose handler runs or is suspended in this task.
     private(set) var current: ServerRequest?
     private var isAwake = false
     private(set) var isCancelled = false
 
     private init(_ connection: ServerConnection) { self.connection = connection }
 
-    /// Makes a task, which starts here and now; returns when it waits for something, or has ended.
+    /// Starts a task on the current thread at once. Returns when the task suspends or has ended.
     static func start(_ connection: ServerConnection) {
         let handler = HandlerTask(connection)
         connection.began(handler)
         handler.task = Task.immediate(executorPreference: connection.executor) { await handler.run() }
-        // It may have been cancelled by what it ran itself, before it was known by this name.
+        // The work it ran may have cancelled it before `task` was set.
         if handler.isCancelled { handler.task?.cancel() }
     }
 
@@ -34,7 +34,7 @@ final class HandlerTask: @unchecked Sendable {
                 if !request.isAbandoned {
                     request.hasBegun = true
                     connection.executor.handlerBegins(request.entry.number)
-                    // All of it here: each function in between that awaits would cost a look at the task's executor.
+                    // Inlined, because each async function in between would cost a check of the task's executor.
                     do {
                         try await MessageContext.$source.withValue(request) {
                             if !request.metadata.isEmpty {
@@ -61,9 +61,10 @@ final class HandlerTask: @unchecked Sendable {
                 if isCancelled { return connection.ended(self) }
             }
             guard connection.park(self) else { return connection.ended(self) }
-            // Unsafe: it is resumed in one place, which takes it out first, and always at the connection's end.
+            // An unsafe continuation: only `wake()` resumes it, after taking it out, and the connection's end always
+            // calls that.
             await withUnsafeContinuation { continuation in
-                // Woken between the two lines above: there is something to do already.
+                // `wake()` ran before the continuation was set: there is work already.
                 if isAwake { continuation.resume() } else { parked = continuation }
             }
             isAwake = false
@@ -71,7 +72,7 @@ final class HandlerTask: @unchecked Sendable {
         }
     }
 
-    /// Goes on with the messages that are queued.
+    /// Continues with the queued messages.
     func wake() {
         isAwake = true
         let continuation = parked
@@ -79,7 +80,7 @@ final class HandlerTask: @unchecked Sendable {
         continuation?.resume()
     }
 
-    /// Cancels the handler that runs in it, and ends.
+    /// Cancels the handler that runs in the task. The task then ends.
     func cancel() {
         isCancelled = true
         task?.cancel()

@@ -4,16 +4,16 @@ import RookeryCore
 import RookeryWire
 import Synchronization
 
-/// Runs the tasks of an event loop's connections on that loop, so that handling a message needs no hop.
+/// Runs the tasks of an event loop's connections on that loop, so that handling a message needs no thread switch.
 ///
-/// It keeps a run queue of its own: what becomes ready while bytes are being read is run when the read burst ends,
-/// without a lock and without waking the loop, and whatever those jobs wrote is flushed once after them.
+/// The executor has its own run queue. Jobs that become ready while bytes are read run when the read burst ends,
+/// without a lock and without waking the loop. Afterwards the connections flush, once, what those jobs wrote.
 package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
-    // Why it is Sendable, unchecked: everything mutable below but `inbox` and the atomics is confined to the event loop.
+    // `@unchecked Sendable`: all mutable state below except `inbox` and the atomics is confined to the event loop.
 
-    /// The loop.
+    /// The event loop.
     package let eventLoop: any EventLoop
-    /// What the loop's connections compress with, one after another.
+    /// The compressor that the loop's connections share.
     let compression = Compression()
     private let inbox = NIOLockedValueBox<[UnownedJob]>([])
     private var queue: [UnownedJob] = []
@@ -22,32 +22,33 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     private var isRunning = false
     private var isScheduled = false
     private var isInBurst = false
-    /// Odd while something runs; the next number whenever that changes. Read by the watchdog.
+    /// Odd while the loop is busy, and increased with each change. The watchdog reads it.
     private let activityNumber = Atomic<UInt64>(0)
     private let runningNumber = Atomic<Int>(0)
-    /// Tells a burst, and all that ran in it, from what runs later.
+    /// The number of the burst: it tells what runs in one burst from what runs later.
     private(set) var burst: UInt64 = 0
-    /// When the last one began.
+    /// When the last burst began.
     private(set) var burstBeganAt = NIODeadline.now()
-    /// Jobs run before the loop gets to look at its sockets again.
+    /// How many jobs run before the loop polls its sockets again.
     private static let budget = 256
-    /// And how long they may take together, about. 1 ms.
+    /// About how long these jobs may take together: 1 ms.
     private static let timeBudget = TimeAmount.milliseconds(1)
 
     init(eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
     }
 
-    /// What the loop is in, for the watchdog: two looks that see one busy number see one burst. From any thread.
+    /// The activity number, and whether the loop is busy, for the watchdog. Two reads of the same busy number saw the
+    /// same burst. From any thread.
     var activity: (number: UInt64, isBusy: Bool) {
         let number = activityNumber.load(ordering: .relaxed)
         return (number, number & 1 == 1)
     }
 
-    /// The command whose handler ran last. From any thread.
+    /// The command whose handler began last. From any thread.
     var runningCommand: String { CommandNumbers.name(runningNumber.load(ordering: .relaxed)) }
 
-    /// On the loop: a handler of the command with that number begins.
+    /// Notes that a handler of the command with this number begins. On the loop.
     func handlerBegins(_ number: Int) { runningNumber.store(number, ordering: .relaxed) }
 
     private func setBusy(_ isBusy: Bool) {
@@ -55,7 +56,7 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
         if (number & 1 == 1) != isBusy { activityNumber.store(number &+ 1, ordering: .relaxed) }
     }
 
-    /// Takes a job, from any thread.
+    /// Enqueues a job. From any thread.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if eventLoop.inEventLoop {
@@ -80,14 +81,15 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
         drain()
     }
 
-    /// Goes on on the loop. Tasks come back to it by their executor preference; one that did not is brought back.
+    /// Resumes the calling task on the loop. Tasks return to it by their executor preference; this brings back a task
+    /// that did not.
     package func comeBack() async {
         if eventLoop.inEventLoop { return }
         await withCheckedContinuation { continuation in eventLoop.execute { continuation.resume() } }
     }
 
-    /// On the loop: bytes are about to be read; ``endBurst()`` or ``drain()`` follows, so nothing needs to be scheduled until
-    /// then.
+    /// Begins a burst, before bytes are read. On the loop. The caller must call ``endBurst()`` or ``drain()``
+    /// afterwards, so the executor schedules nothing until then.
     package func beginBurst() {
         if isInBurst { return }
         isInBurst = true
@@ -96,15 +98,15 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
         burstBeganAt = .now()
     }
 
-    /// On the loop: a connection has been read. What it caused is done when all that have something to read have been, so that
-    /// what they cause together, such as messages on one connection, is sent together.
+    /// Ends the reading of a connection. On the loop. The executor drains after all readable connections have been
+    /// read, so that what they cause together is sent together, such as messages on one connection.
     package func endBurst() {
         if isScheduled { return }
         isScheduled = true
         eventLoop.execute { self.drain() }
     }
 
-    /// On the loop: has `settle()` called at the end of the burst, or soon when there is none.
+    /// Calls `settle()` of `work` at the end of the burst, or soon if there is no burst. On the loop.
     package func settleLater(_ work: some LoopSettling) {
         unsettled.append(work)
         scheduleIfNeeded()
@@ -116,7 +118,8 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
         eventLoop.execute { self.drain() }
     }
 
-    /// On the loop: runs what is ready, and what that makes ready, then settles.
+    /// Runs the ready jobs and the jobs that these make ready, then settles. On the loop. After 256 jobs or about 1 ms,
+    /// it continues once the loop has polled its sockets.
     package func drain() {
         isScheduled = false
         isInBurst = false
@@ -132,11 +135,11 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
                 for job in running {
                     job.runSynchronously(on: asUnownedTaskExecutor())
                     done += 1
-                    // The clock costs little, and jobs may take long.
+                    // Jobs may take long, so the clock is read after every 8 of them.
                     if done & 7 == 0, NIODeadline.now() > end { break }
                 }
                 budget = done < running.count ? 0 : budget - done
-                // What there is no time for is next, before what it would have made ready.
+                // Jobs without time left go first the next time, before the jobs that the others made ready.
                 if done < running.count { queue.insert(contentsOf: running[done...], at: 0) }
                 running.removeAll(keepingCapacity: true)
             }

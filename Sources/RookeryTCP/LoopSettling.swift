@@ -1,8 +1,8 @@
 import RookeryCore
 import RookeryWire
 
-/// Work that is done once at the end of a burst, such as flushing what a connection wrote.
+/// Work that runs once at the end of a burst, such as flushing what a connection wrote.
 package protocol LoopSettling: AnyObject {
-    /// On the event loop, after the jobs of a burst have run.
+    /// Does the work. Called on the event loop, after the jobs of a burst have run.
     func settle()
 }

@@ -2,14 +2,15 @@ import Logging
 package import NIOCore
 import Synchronization
 
-/// Sees handlers that hold an event loop, and names their commands: while one does, nothing else on that loop is served.
+/// Reports handlers that hold an event loop, by the names of their commands. While a handler holds a loop, the loop
+/// serves nothing else.
 ///
-/// The servers on the loops look a few times a second, and a message costs one store for it. A loop that is held is
-/// reported once, whichever server looks first.
+/// Each server on the loops checks every 100 ms. Checking costs each message one store. The watchdog reports a held
+/// loop once, whichever server checks first.
 package final class LoopWatchdog: Sendable {
-    /// A loop that has been in one burst for longer is held. 250 ms.
+    /// How long a burst may last before its loop counts as held: 250 ms.
     static let limit: TimeAmount = .milliseconds(250)
-    /// How often servers look. 100 ms.
+    /// How often each server checks: 100 ms.
     static let interval: Duration = .milliseconds(100)
 
     private struct Seen {
@@ -27,20 +28,21 @@ package final class LoopWatchdog: Sendable {
         seen = Mutex(executors.map { _ in Seen(since: now) })
     }
 
-    /// Looks again and again, until the task is cancelled.
+    /// Checks at each interval until the task is cancelled, and logs a warning for each held loop.
     func run(_ logger: Logger) async {
         while !Task.isCancelled {
-            // Ended early only by cancellation, which the loop sees.
+            // Only cancellation ends the sleep early, and the loop checks for it.
             try? await Task.sleep(for: Self.interval)
             for (command, milliseconds) in held(at: .now()) {
                 logger.warning(
-                    "a handler holds an event loop; let it wait, or do its work elsewhere",
+                    "a handler holds an event loop; suspend it, or run its work on another thread",
                     metadata: ["command": "\(command)", "milliseconds": "\(milliseconds)"])
             }
         }
     }
 
-    /// The loops that are newly found to be held: the command whose handler began last, and for how long.
+    /// Returns the loops newly found to be held: the command whose handler began last, and how long the loop has been
+    /// held.
     package func held(at now: NIODeadline) -> [(command: String, milliseconds: Int64)] {
         seen.withLock { seen in
             executors.indices.compactMap { at in

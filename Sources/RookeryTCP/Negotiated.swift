@@ -1,19 +1,20 @@
 import RookeryCore
 import RookeryWire
 
-/// What the two ends of a connection have agreed on.
+/// What the client and the server of a connection agreed on.
 final class Negotiated: Sendable {
     let reply: HelloReply
-    /// By the numbers that frames carry.
+    /// The codecs, by the serializer number in frames.
     let codecs: [Codec]
-    /// The same, as far as the formats are our own: these are looked at for each message, and copying one costs nothing.
+    /// The built-in formats among `codecs`, by the same number. Each message looks one up, and copying a format costs
+    /// nothing.
     private let formats: [ValueFormat?]
     let compresses: Bool
-    /// The numbers of the server's patterns, by their normal form.
+    /// The numbers of the server's patterns, by the pattern's normal form.
     let patterns: [String: UInt16]
     private let numbers: [String: UInt8]
 
-    /// Nil when the peer named a serializer that was not offered.
+    /// Nil if the server named no serializer, or one that was not offered.
     init?(_ reply: HelloReply, _ choice: SerializerChoice) {
         self.reply = reply
         codecs = reply.serializers.prefix(256).compactMap { Codec($0, custom: choice.custom) }
@@ -27,10 +28,10 @@ final class Negotiated: Sendable {
             reply.serializers.enumerated().map { ($1, UInt8($0)) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// The number of a serializer; of the first one agreed on when the peer does not have that one.
+    /// The number of a serializer, or of the first agreed one if the server does not have `serializer`.
     func number(of serializer: String) -> UInt8 { numbers[serializer] ?? 0 }
 
-    /// The format of that number, if it is one of our own.
+    /// The built-in format with this number; nil for a custom serializer.
     func format(_ number: UInt8) -> ValueFormat? { Int(number) < formats.count ? formats[Int(number)] : nil }
 
     func codec(_ number: UInt8) throws(FramingError) -> Codec {
@@ -40,14 +41,14 @@ final class Negotiated: Sendable {
 }
 
 extension ValueWriter {
-    /// Writes a payload in a format of our own.
+    /// Writes a payload in a built-in format.
     mutating func payload<Value: MessageValue>(_ value: Value, _ format: ValueFormat) {
         self.format = format
         value._encode(to: &self)
         self.format = .json
     }
 
-    /// Writes a payload. A user's serializer may throw; what it wrote of the payload is to be taken back then.
+    /// Writes a payload. Throws what a custom serializer throws; the caller then discards what was written.
     mutating func payload<Value: MessageValue>(_ value: Value, _ codec: Codec) throws {
         switch codec {
         case .format(let format): payload(value, format)

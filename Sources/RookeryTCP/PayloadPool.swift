@@ -2,12 +2,13 @@ import NIOCore
 import NIOPosix
 import RookeryWire
 
-/// Compresses and inflates large payloads on threads of its own: an event loop has others to serve.
+/// Compresses and inflates large payloads on NIO's shared thread pool, because an event loop also serves other
+/// connections.
 enum PayloadPool {
-    /// Payloads of so many bytes, not compressed, go there. 256 KiB: a few milliseconds of work.
+    /// The size from which a payload uses the pool, in uncompressed bytes: 256 KiB, a few milliseconds of work.
     static let threshold = 256 * 1024
 
-    /// Compresses a payload; `done` is called on `loop`.
+    /// Compresses a payload, then calls `done` on `loop`.
     static func compress(
         _ payload: EncodedPayload, _ loop: any EventLoop, done: @escaping @Sendable (EncodedPayload) -> Void
     ) {
@@ -19,7 +20,8 @@ enum PayloadPool {
         }
     }
 
-    /// The compressed form, or nil when it is not worth it; `done` is called on `loop`.
+    /// Compresses bytes, then calls `done` on `loop` with the compressed form, or with nil if compression is not worth
+    /// it.
     static func compress(_ bytes: [UInt8], _ loop: any EventLoop, done: @escaping @Sendable ([UInt8]?) -> Void) {
         NIOThreadPool.singleton.submit { _ in
             let small = bytes.withUnsafeBytes { Compression().compress($0) }
@@ -27,7 +29,7 @@ enum PayloadPool {
         }
     }
 
-    /// Runs `read`, which inflates, and gives what it gives to `done` on `loop`.
+    /// Runs `read`, which inflates, then calls `done` on `loop` with its result.
     static func read<Result: Sendable>(
         _ loop: any EventLoop, _ read: @escaping @Sendable (Compression) -> Result,
         done: @escaping @Sendable (Result) -> Void

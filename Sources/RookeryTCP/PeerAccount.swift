@@ -1,25 +1,25 @@
 import Synchronization
 
-/// What one peer address has at a listener: connections, bytes, and lines in the log.
+/// What one peer uses at a listener: connections, bytes, and log lines.
 package final class PeerAccount: Sendable {
-    /// The address, without a port. An IPv6 peer is known by its /64, because that is what one subscriber gets.
+    /// The address, without a port. For an IPv6 peer it is the /64, which is what one subscriber gets.
     package let address: String
-    /// Guarded by the table's lock.
+    /// The number of the peer's connections. Guarded by the table's lock.
     let connections = Atomic<Int>(0)
     private let heldBytes = Atomic<Int>(0)
     private let log = Mutex<(second: Int, suppressed: Int)>((.min, 0))
 
-    /// Nothing yet.
+    /// Makes an account that uses nothing yet.
     package init(address: String) { self.address = address }
 
-    /// Bytes that its connections keep.
+    /// Bytes that the peer's connections hold.
     package var held: Int { heldBytes.load(ordering: .relaxed) }
 
-    /// Notes that its connections keep so many more bytes, or fewer.
+    /// Adds to the bytes that the peer's connections hold; a negative number subtracts.
     package func add(_ bytes: Int) { heldBytes.add(bytes, ordering: .relaxed) }
 
-    /// Whether something the peer did may be logged now: one line a second. Gives how many lines were not written since the
-    /// last one.
+    /// Asks to log a line about the peer; one line per second is allowed. Returns how many lines were suppressed since
+    /// the last one, or nil if this line must be suppressed.
     package func mayLog(second: Int) -> Int? {
         log.withLock { log in
             guard log.second != second else {

@@ -3,40 +3,42 @@ import RookeryCore
 import RookeryWire
 import Synchronization
 
-/// A call between its caller and the connection.
+/// A call on its way between its caller and the connection.
 ///
-/// Made by the caller, then confined to the connection's event loop, but for the flag by which a cancelled caller says so.
+/// The caller makes it; from then on it is confined to the connection's event loop. Only the cancellation flag is
+/// shared: a cancelled caller sets it.
 final class PendingCall: @unchecked Sendable {
-    /// What is done with the answers.
+    /// What the call is, and where its answers go.
     enum Kind {
-        /// One answer, for the continuation.
+        /// One answer resumes the continuation.
         case request
-        /// None; done when it is written.
+        /// No answer: the call ends when it is written.
         case event
-        /// Values, for the stream.
+        /// The answers are values of the stream.
         case stream(SharedStream)
-        /// What a new connection begins with; the answer agrees on the frames.
+        /// The first call on a new connection; its answer decides whether the link uses binary frames.
         case hello
-        /// An answer, whatever it says: the peer lives.
+        /// Any answer shows that the server is alive.
         case ping
-        /// The same, on a connection that has been silent; without an answer in time it is given up.
+        /// A ping that the link itself sends on a silent connection. Without an answer in time, the link closes the
+        /// connection.
         case keepalive
     }
 
-    /// What is called; nil for a hello and a ping.
+    /// The call to send; nil for a hello, a ping or a keepalive.
     let call: Call?
     let kind: Kind
-    /// Where it is under way, and its number there; nil before and after.
+    /// The link that carries the call; nil before and after.
     var link: ClientLink?
     var id: UInt64 = 0
     var deadline: NIODeadline
-    /// The payload, when it was written before its turn.
+    /// The payload, if it was encoded before the loop writes the call.
     var encoded: EncodedPayload?
     var continuation: UnsafeContinuation<Payload, any Error>?
     var wasWritten = false
-    /// Its command is keyed, and its key was not sent, because the peer takes no metadata.
+    /// Whether the command is keyed and its key was not sent, because the server takes no metadata.
     var isWithoutKey = false
-    /// The last value that came without saying it is the last.
+    /// The latest value that was not marked as the last one.
     var value = Payload.absent
     private let cancelled = Atomic<Bool>(false)
 
@@ -52,7 +54,7 @@ final class PendingCall: @unchecked Sendable {
         kind = .stream(stream)
     }
 
-    /// A hello or a ping.
+    /// Makes a hello, a ping or a keepalive.
     init(_ kind: Kind, before deadline: NIODeadline) {
         call = nil
         self.deadline = deadline
@@ -60,7 +62,7 @@ final class PendingCall: @unchecked Sendable {
     }
 
     var isHello: Bool { if case .hello = kind { true } else { false } }
-    /// Whether the connection makes it for itself.
+    /// Whether the link itself makes the call; the pool's limits do not apply to it.
     var isOwn: Bool {
         switch kind {
         case .hello, .keepalive: true
@@ -71,7 +73,7 @@ final class PendingCall: @unchecked Sendable {
     var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
     func cancel() { cancelled.store(true, ordering: .releasing) }
 
-    /// Answers the caller, once: the continuation is taken.
+    /// Resumes the caller, once: the first result takes the continuation out.
     func resume(with result: Result<Payload, any Error>) {
         if case .stream(let stream) = kind { return stream.finish(result) }
         let continuation = self.continuation

@@ -1,4 +1,4 @@
-/// An answer that waits until the peer has taken others.
+/// An answer that waits until the peer has taken earlier ones.
 struct PostponedReply {
     let request: ServerRequest
     let write: () -> Void

@@ -6,8 +6,9 @@ public import ServiceLifecycle
 public import Tracing
 
 extension Destination {
-    /// A destination whose instances are reached over TCP. Throws ``RookeryPolicies/InvalidSetting``, or why a file of
-    /// instances cannot be read.
+    /// Makes a destination that reaches its instances over TCP.
+    ///
+    /// - Throws: ``RookeryPolicies/InvalidSetting``, or why a file of instances cannot be read.
     package convenience init(
         tcp configuration: ClientConfiguration, discovery: (any Discovery)? = nil, eventLoops: EventLoops = .shared,
         environment: CallEnvironment = CallEnvironment(), tracer: (any Tracer)? = nil,
@@ -22,13 +23,13 @@ extension Destination {
 }
 
 extension RookeryClient {
-    /// A client of a service, with all guards. Connects when it is first used.
+    /// Makes a client of a service, with all guards. The client connects when it is first used.
     ///
-    /// Run it, as a `Service` or with ``withRookeryClient(_:tracer:logger:_:)``, when its instances are in a file or in DNS:
-    /// only then does it follow what changes. `tracer` is the one that is bootstrapped unless another is given; without any,
-    /// the traces of others still pass through.
+    /// Run the client as a `Service` or with ``withRookeryClient(_:tracer:logger:_:)`` if its instances are in a file
+    /// or in DNS. It follows changes of the instances only while it runs. `tracer` defaults to the bootstrapped tracer.
+    /// Without any tracer, the client still passes on traces that others began.
     ///
-    /// Throws ``RookeryPolicies/InvalidSetting``, or why a file of instances cannot be read.
+    /// - Throws: ``RookeryPolicies/InvalidSetting``, or why a file of instances cannot be read.
     public init(
         _ configuration: ClientConfiguration, tracer: (any Tracer)? = nil,
         logger: Logger = Logger(label: "rookery.client")
@@ -36,40 +37,44 @@ extension RookeryClient {
         self.init(try Destination(tcp: configuration, tracer: tracer, logger: logger), tracer: tracer)
     }
 
-    /// A client that calls a destination, with its timeouts.
+    /// Makes a client of a destination. The timeouts of the destination are the client's defaults.
     package init(_ destination: Destination, tracer: (any Tracer)? = nil) {
         self.init(transport: destination, name: destination.name, defaults: destination.defaults, tracer: tracer)
     }
 
-    /// A client of one address, with all guards at their defaults.
+    /// Makes a client of one address, with all guards at their defaults.
     package init(host: String, port: Int, logger: Logger = Logger(label: "rookery.client")) {
         let configuration = ClientConfiguration(host: host, port: port)
         do {
             try self.init(configuration, logger: logger)
         } catch {
-            // The defaults are valid.
+            // Not reached, because the defaults are valid.
             let instance = Instance(host: host, port: port)
             self.init(transport: TCPTransport(instance, configuration, logger: logger))
         }
     }
 
-    /// What stands around its calls; nil over a transport without guards.
+    /// The destination that guards the client's calls; nil if its transport has no guards.
     package var destination: Destination? { transport as? Destination }
 }
 
 extension RookeryClient: Service {
-    /// Follows where the service's instances are, until graceful shutdown or cancellation; then closes the connections. In a
-    /// `ServiceGroup` it belongs before what uses it: services stop in the opposite order.
+    /// Follows the service's instances until graceful shutdown or cancellation, then closes the connections.
+    ///
+    /// In a `ServiceGroup`, list the client before the services that use it: a group stops its services in reverse
+    /// order.
+    ///
+    /// - Throws: What the discovery of the instances throws.
     public func run() async throws {
         let transport = self.transport
         do {
             try await cancelWhenGracefulShutdown {
                 try await transport.run()
-                // Instances that never change; a service that ends would end its group.
+                // A fixed list of instances returns at once. A service that returns ends its group, so wait here.
                 try await gracefulShutdown()
             }
         } catch is CancellationError {
-            // Stopped, which is how it ends.
+            // Cancellation is a normal end.
         } catch {
             await transport.close()
             throw error
@@ -78,8 +83,9 @@ extension RookeryClient: Service {
     }
 }
 
-/// Runs `body` with a client, and closes its connections afterwards. Throws what making the client throws, and what `body`
-/// throws.
+/// Runs `body` with a client, then closes its connections. The client follows its instances while `body` runs.
+///
+/// - Throws: What making the client throws, and what `body` throws.
 public func withRookeryClient<Result>(
     _ configuration: ClientConfiguration, tracer: (any Tracer)? = nil,
     logger: Logger = Logger(label: "rookery.client"), _ body: (RookeryClient) async throws -> Result

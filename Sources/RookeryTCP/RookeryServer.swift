@@ -14,7 +14,7 @@ public import Tracing
 /// try await server.run()
 /// ```
 ///
-/// Besides its services it answers what every Rookery server does: how it is (`rookery health`), and what it serves
+/// Every server also answers two commands about itself: its health (`rookery health`), and the commands that it serves
 /// (`rookery describe`).
 public final class RookeryServer: Service {
     private enum Phase {
@@ -27,7 +27,7 @@ public final class RookeryServer: Service {
     private let address = BoundAddress()
     private let health: HealthReporter
 
-    /// Makes a server that is not yet listening. `tracer` is the one that is bootstrapped unless another is given.
+    /// Makes a server that does not listen yet. `tracer` defaults to the bootstrapped tracer.
     ///
     /// - Throws: ``RookeryPolicies/InvalidSetting``, or ``RookeryCore/DuplicatePattern``.
     public convenience init(
@@ -38,6 +38,9 @@ public final class RookeryServer: Service {
             configuration, routes: services.flatMap(\.routes), health: health, tracer: tracer, logger: logger)
     }
 
+    /// Makes a server of routes that does not listen yet. `tracer` defaults to the bootstrapped tracer.
+    ///
+    /// - Throws: ``RookeryPolicies/InvalidSetting``, or ``RookeryCore/DuplicatePattern``.
     package convenience init(
         _ configuration: ServerConfiguration, routes: [Route], health: [HealthCheck] = [],
         eventLoops: EventLoops = .shared, tracer: (any Tracer)? = nil,
@@ -71,16 +74,18 @@ public final class RookeryServer: Service {
         self.health = health
     }
 
-    /// The same server with an interceptor around every command of its services, outside those that they have. To be run in
-    /// place of this one.
+    /// Returns the same server with an interceptor around every command of its services. Run it in place of this one.
+    ///
+    /// The interceptor runs outside the services' own interceptors, and inside those that earlier calls added.
     public func intercepted(by interceptor: any Interceptor) -> RookeryServer {
         var shared = self.shared
         shared.router = shared.router.intercepted(by: [interceptor])
         return RookeryServer(shared, health)
     }
 
-    /// The address the server listens on; waits until it does. Throws ``CannotListen``, and `CancellationError` when the task
-    /// is cancelled first.
+    /// The address the server listens on. Waits until it listens.
+    ///
+    /// - Throws: ``CannotListen``, or `CancellationError` if the task is cancelled first.
     public var listeningAddress: Instance {
         get async throws {
             let address = try await boundAddress
@@ -88,8 +93,9 @@ public final class RookeryServer: Service {
         }
     }
 
-    /// The address the server is bound to; waits until it is. Throws what binding threw, and `CancellationError` when the
-    /// task is cancelled first.
+    /// The socket address the server listens on. Waits until it listens.
+    ///
+    /// - Throws: ``CannotListen``, or `CancellationError` if the task is cancelled first.
     package var boundAddress: SocketAddress {
         get async throws { try await address.value }
     }
@@ -97,19 +103,19 @@ public final class RookeryServer: Service {
     /// Requests being handled, of all peers and commands.
     package var messagesInFlight: Int { shared.loads.reduce(0) { $0 + $1.count } }
 
-    /// Requests in line for their turn, of all peers and commands; among them those that were given up since.
+    /// Requests that wait for their turn, of all peers and commands. Includes requests that have given it up since.
     var messagesWaiting: Int { shared.loads.reduce(0) { $0 + $1.waitingCount } }
 
-    /// Bytes that are kept for all peers: requests, partial frames and replies.
+    /// Bytes held for all peers: requests, partial frames and replies.
     package var memoryInUse: Int { shared.memory.used }
 
-    /// How many peers are connected.
+    /// The number of connections. A closed connection counts until its handlers have returned.
     package var connectionCount: Int { shared.registry.count }
 
-    /// Listens until graceful shutdown or cancellation; then accepts no more, lets what is in flight finish, at most
-    /// ``ServerConfiguration/drainTimeout``, and closes.
+    /// Listens until graceful shutdown or cancellation. Then accepts no more connections, waits at most
+    /// ``ServerConfiguration/drainTimeout`` for messages in flight, and closes.
     ///
-    /// Throws when the address cannot be bound, and when called twice.
+    /// - Throws: ``CannotListen`` if the address cannot be bound, and another error if called twice.
     public func run() async throws {
         let isFirst = phase.withLockedValue { phase in
             defer { phase = .running }
@@ -130,16 +136,18 @@ public final class RookeryServer: Service {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.health.run() }
             group.addTask { await self.shared.eventLoops.watchdog.run(self.shared.logger) }
-            // Ends by graceful shutdown, or by cancellation, which is a stop as well.
+            // Returns on graceful shutdown. Throws on cancellation, which stops the server too.
             try? await gracefulShutdown()
-            // A listener that is closed already listens no more, which is all that is wanted.
+            // A listener that is closed already throws, but listens no more, as wanted.
             try? await listener.close().get()
             await self.drain()
             group.cancelAll()
         }
     }
 
-    /// Runs the server for the length of `body`, which gets the address it listens on.
+    /// Runs the server while `body` runs, then stops it. `body` gets the address the server listens on.
+    ///
+    /// - Throws: ``CannotListen``, and what `body` throws.
     package func running<Result: Sendable>(_ body: (SocketAddress) async throws -> Result) async throws -> Result {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.run() }
@@ -190,8 +198,10 @@ private struct AlreadyRunning: Error, CustomStringConvertible {
     var description: String { "a server runs only once" }
 }
 
-/// Runs a server for the length of `body`, which may ask it for its ``RookeryServer/listeningAddress``; then stops it as a
-/// graceful shutdown does. Throws what binding throws, and what `body` throws.
+/// Runs a server while `body` runs, then stops it as a graceful shutdown does. `body` may read the server's
+/// ``RookeryServer/listeningAddress``.
+///
+/// - Throws: ``CannotListen`` if the address cannot be bound, and what `body` throws.
 public func withRookeryServer<Result: Sendable>(
     _ server: RookeryServer, _ body: (RookeryServer) async throws -> Result
 ) async throws -> Result {

@@ -2,14 +2,16 @@ public import Configuration
 package import RookeryCalls
 public import RookeryPolicies
 
-// The settings of a server, from the environment, a file, or whatever a `ConfigReader` reads: each under
-// `rookery.services.<name>`, then under `rookery.server`, which is for all of them.
+// Reads the settings of a server from a `ConfigReader`: the environment, a file, or another source. Each setting is
+// looked up under `rookery.services.<name>`, then under `rookery.server`, which applies to all services.
 extension ServerConfiguration {
-    /// Reads what is configured for the service of this ``name``; what is not configured stays as it is. The address is not
-    /// among the settings.
+    /// Reads the configured settings of the service with this ``name``. Settings that are not configured keep their
+    /// values. The address is not among the settings.
     ///
-    /// Durations are text with a unit: `250ms`, `5s`, `2m`. Throws ``RookeryPolicies/InvalidSetting`` with the whole key of a
-    /// setting that cannot be read, or cannot work.
+    /// Durations are text with a unit: `250ms`, `5s`, `2m`.
+    ///
+    /// - Throws: ``RookeryPolicies/InvalidSetting`` with the whole key of a setting that cannot be read or is out of
+    ///   range.
     public mutating func read(_ reader: ConfigReader) async throws(InvalidSetting) {
         for setting in Self.settings { try await setting.read(reader, Self.scopes(name), into: &self) }
         do {
@@ -19,9 +21,10 @@ extension ServerConfiguration {
         }
     }
 
-    /// Sets one of the settings by its key, as in configuration: `limits.connections` to `500`, `shedding.mode` to `off`.
-    /// `docs/resilience.md` lists them. Throws ``RookeryPolicies/InvalidSetting`` when there is no such setting, or when the
-    /// value cannot be read; whether it can work is found out when the server is made.
+    /// Sets one setting by its key, as in configuration: `limits.connections` to `500`, `shedding.mode` to `off`.
+    /// `docs/resilience.md` lists the keys. This method does not check the value's range; making the server does.
+    ///
+    /// - Throws: ``RookeryPolicies/InvalidSetting`` if there is no such setting, or if the value cannot be read.
     public mutating func set(_ key: String, to value: String) throws(InvalidSetting) {
         try ConfigSetting.set(key, to: value, in: &self, of: Self.settings)
     }
@@ -30,7 +33,7 @@ extension ServerConfiguration {
         [["rookery", "services", service], ["rookery", "server"]]
     }
 
-    /// Every setting of a service's server as it is in force.
+    /// Every setting of the server, with its current value.
     package var shownSettings: [ShownSetting] { Self.settings.map { $0.shown(self, Self.scopes(name)) } }
 
     private static var settings: [ConfigSetting<ServerConfiguration>] {
@@ -52,7 +55,7 @@ extension ServerConfiguration {
         ] + ConfigSetting.shedding(\.shedding)
     }
 
-    /// The age as a duration: 0 is for ever.
+    /// ``connectionAge`` as a duration; 0 means no limit.
     private var ageOrNever: Duration {
         get { connectionAge ?? .zero }
         set { connectionAge = newValue > .zero ? newValue : nil }

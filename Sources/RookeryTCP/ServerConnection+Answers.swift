@@ -3,12 +3,12 @@ import NIOCore
 import RookeryCore
 import RookeryWire
 
-// What is written into the burst's buffer.
+// Encoding of answers into the burst's buffer.
 extension ServerConnection {
-    /// Writes a frame of text into the burst's buffer. On the loop.
+    /// Writes a text frame into the burst's buffer. On the loop.
     func write(_ body: (inout ValueWriter) -> Void) { write(limit: .max, body) }
 
-    /// Writes a frame of text, unless its body has more than `limit` bytes: then it is taken back, and false. On the loop.
+    /// Writes a text frame. If its body has more than `limit` bytes, discards the frame and returns false. On the loop.
     @discardableResult
     func write(limit: Int, _ body: (inout ValueWriter) -> Void) -> Bool {
         guard context != nil else { return true }
@@ -33,7 +33,7 @@ extension ServerConnection {
     /// Writes a small binary frame with a payload, such as an error. On the loop.
     func write(_ value: JSONValue, _ header: BinaryHeader) { writeValue(value, header, compressing: false) { _ in } }
 
-    /// Writes the reply of a request; in place of one that is over the peer's limit, an error. On the loop.
+    /// Writes the reply of a request, or an error if the reply is over the peer's limit. On the loop.
     func write<Value: MessageValue>(_ value: Value, _ header: BinaryHeader, of request: ServerRequest) {
         let outcome = writeValue(value, header, compressing: true) { _ in
             request.isPostponed = false
@@ -48,8 +48,8 @@ extension ServerConnection {
         }
     }
 
-    /// Writes a value of a stream; returns when it is in the buffer, so that values keep their order. False when it is over
-    /// the peer's limit. On the loop.
+    /// Writes a value of a stream. Returns when the value is in the buffer, so that values keep their order. Returns
+    /// false if the value is over the peer's limit. On the loop.
     func writeValue<Value: MessageValue>(_ value: Value, _ header: BinaryHeader) async throws -> Bool {
         if !mayCompressElsewhere(Value.self) {
             return writeValue(value, header, compressing: true) { _ in } != .tooLarge
@@ -64,9 +64,9 @@ extension ServerConnection {
 
     private enum Outcome {
         case written
-        /// It is being compressed by another thread.
+        /// Another thread compresses the value.
         case elsewhere
-        /// It is over the peer's limit, and was taken back.
+        /// The value is over the peer's limit and was discarded.
         case tooLarge
     }
 
@@ -74,8 +74,8 @@ extension ServerConnection {
         (negotiated?.compresses ?? false) && Value._allowsCompression
     }
 
-    /// Writes a binary frame with a payload. One that is large is compressed by another thread, and `done` called when it is
-    /// in the buffer.
+    /// Writes a binary frame with a payload. Another thread compresses a large payload, and `done` runs once that frame
+    /// is in the buffer.
     @discardableResult
     private func writeValue<Value: MessageValue>(
         _ value: Value, _ header: BinaryHeader, compressing: Bool, done: @escaping (ServerConnection) -> Void
@@ -92,12 +92,12 @@ extension ServerConnection {
         } catch {
             shared.logger.error("a serializer failed", metadata: ["error": "\(String(reflecting: error))"])
             writer.abandonBinaryFrame(start)
-            // An error without a payload: the one that says nothing.
+            // An error without a payload: the caller reports an internal server error.
             write(BinaryHeader(.error, id: header.id))
             return .written
         }
         let payload = start + BinaryHeader.size
-        // The limit is about what the message is, not about how well it compresses.
+        // The limit applies to the uncompressed size.
         guard writer.count - payload <= peerFrameLimit else {
             writer.abandonBinaryFrame(start)
             return .tooLarge
@@ -138,7 +138,7 @@ extension ServerConnection {
     }
 }
 
-/// Something that is made and used on one event loop, and only handed through another thread.
+/// A value that one event loop makes and uses, and that other threads only hand on.
 struct LoopBound<Value>: @unchecked Sendable {
     let value: Value
     init(_ value: Value) { self.value = value }

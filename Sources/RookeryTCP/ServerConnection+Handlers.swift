@@ -4,9 +4,9 @@ import RookeryCalls
 import RookeryPolicies
 import RookeryWire
 
-// Messages on their way to their handlers, and the tasks these run in.
+// Queueing of messages, and the tasks that run their handlers.
 extension ServerConnection {
-    /// Messages that wait for the end of the read burst.
+    /// How many messages wait for the end of the read burst at most.
     private static let queueLimit = 128
 
     func enqueue(_ request: ServerRequest) {
@@ -22,12 +22,12 @@ extension ServerConnection {
         if queue.count - firstQueued >= Self.queueLimit {
             handleQueued()
             executor.drain()
-            // What was just sent may have closed the channel; then no end of the burst will be told.
+            // Sending may have closed the channel; then no end of the burst follows.
             if takesMessages { executor.beginBurst() }
         }
     }
 
-    /// The message that is next to be handled; nil while the peer has to take answers first.
+    /// The next message to handle; nil if there is none, or while the peer has to take answers first.
     func nextRequest() -> ServerRequest? {
         while firstQueued < queue.count {
             if isFull { return nil }
@@ -39,7 +39,8 @@ extension ServerConnection {
         return nil
     }
 
-    /// Lets go of what has been handed out: now and then, so that each costs little, and what is kept is bounded.
+    /// Removes messages that tasks have taken from the queue. Removing many at a time makes each cheap and bounds the
+    /// queue.
     private func forgetHandled() {
         if firstQueued == queue.count {
             queue.removeAll(keepingCapacity: queue.count <= Self.queueLimit)
@@ -51,22 +52,22 @@ extension ServerConnection {
         firstQueued = 0
     }
 
-    /// Has the queued messages handled: by a parked task, which begins when the executor comes to it, or by new ones.
+    /// Has the queued messages handled: by a parked task, which resumes when the executor runs it, or by new tasks.
     func handleQueued() {
         while firstQueued < queue.count, !isFull {
             if let task = parked.popLast() {
                 task.wake()
-                // Should it wait at its first message, another task sees to the others.
+                // If that task suspends at its first message, another task handles the rest.
                 return settleSoon()
             }
             HandlerTask.start(self)
         }
     }
 
-    /// Parked tasks that are kept.
+    /// How many tasks stay parked at most.
     private static let parkedLimit = 16
 
-    /// Whether a task that has nothing to do should wait for more.
+    /// Parks a task that has nothing to do. Returns false if the task should end instead.
     func park(_ task: HandlerTask) -> Bool {
         guard takesMessages, parked.count < Self.parkedLimit else { return false }
         parked.append(task)
@@ -76,18 +77,18 @@ extension ServerConnection {
     func began(_ task: HandlerTask) { tasks[ObjectIdentifier(task)] = task }
     func ended(_ task: HandlerTask) { tasks[ObjectIdentifier(task)] = nil }
 
-    /// A message's handler has returned.
+    /// Ends the handling of a message whose handler has returned.
     func returned(_ request: ServerRequest) {
         request.handlerReturned()
         shared.metrics?.record(
             request.entry.command, request.outcome, took: NIODeadline.now().since(request.cameAt))
-        // What its peer does not take is not the command's to wait for.
+        // A slow peer does not make the command slow, so the permit goes back before a postponed answer is written.
         leaveGate(request)
-        // One whose answer waits for room is done when that has been written.
+        // A message with a postponed answer is finished once that is written.
         if !request.isPostponed { finished(request) }
     }
 
-    /// A message is done with.
+    /// Finishes a message: returns its memory and its permit.
     func finished(_ request: ServerRequest) {
         if !creditTakers.isEmpty, case .binary(let id, _) = request.sender { creditTakers[id] = nil }
         inFlight -= 1
@@ -103,8 +104,8 @@ extension ServerConnection {
         }
     }
 
-    /// The channel is gone: requests whose handlers have not begun are dropped, and those that run are cancelled. Events
-    /// run on, because their senders wait for nothing and have left them to us.
+    /// Drops requests whose handlers have not begun, and cancels those that run, because the channel has closed.
+    /// Handlers of events run on: their senders wait for no answer.
     func dropUnanswerable() {
         let waiting = queue[firstQueued...]
         queue = waiting.filter(\.isEvent)
@@ -127,12 +128,12 @@ extension ServerConnection {
         }
     }
 
-    /// Whether a handler was cancelled from here, and not by itself.
+    /// Whether the connection cancelled the request's handler.
     func isCancelling(_ request: ServerRequest) -> Bool {
         tasks.values.contains { $0.isCancelled && $0.current === request }
     }
 
-    /// The caller of that call does not wait any longer: its handler is cancelled, or never begins.
+    /// Handles the cancel of a call: cancels its handler, or keeps it from starting.
     func cancel(_ id: UInt64) {
         func isMeant(_ request: ServerRequest) -> Bool {
             if case .binary(id, _) = request.sender { true } else { false }
@@ -146,7 +147,7 @@ extension ServerConnection {
 
     func takesCredit(_ request: ServerRequest, _ id: UInt64) { creditTakers[id] = request }
 
-    /// A stream's value is held back until the burst ends, in case its end comes first.
+    /// Holds a stream's value back until the burst ends, in case the stream ends in the same burst.
     func hold(_ request: ServerRequest) {
         holding.append(request)
         settleSoon()

@@ -3,25 +3,25 @@ import RookeryCore
 import RookeryWire
 import Logging
 
-// What is kept for the peer, and room for its answers.
+// Memory held for the peer, and room for its answers.
 extension ServerConnection {
-    /// Whether the peer has to take answers before it gets more: what is encoded and what the network has not taken are
-    /// over the limit. Handlers wait then.
+    /// Whether handlers wait until the peer takes answers: encoded and unsent bytes have reached `limits.unsentPause`.
     var isFull: Bool {
-        // The peer takes nothing any more; what still runs need not wait.
+        // A closed connection sends nothing, so handlers that still run need not wait.
         if case .closed = state { return false }
         return writer.count + memory.unsent + memory.elsewhere >= shared.configuration.limits.unsentPause
     }
 
     var hasWaiting: Bool { !waitingForRoom.isEmpty || !postponed.isEmpty || firstQueued < queue.count }
 
-    /// Whether so many more bytes of requests may be kept for this connection and its peer.
+    /// Whether the budgets allow `bytes` more for this connection and its peer.
     func mayKeep(_ bytes: Int) -> Bool {
         memory.total + bytes <= shared.configuration.limits.connectionMemory
             && shared.memory.allows(bytes, held: memory.total, peerHeld: entry.peer.held)
     }
 
-    /// A partial frame is kept as long as there is memory for it; then it is passed over, and refused when it ends.
+    /// Charges the partial frame to the budgets. If they do not allow it, the decoder skips the frame, and the server
+    /// refuses it when it ends.
     func accountForPartialFrame() {
         decoder.releaseMemory()
         let kept = decoder.keptBytes
@@ -29,8 +29,7 @@ extension ServerConnection {
         memory.set(partialFrame: decoder.keptBytes, shared.memory, entry.peer)
     }
 
-    /// Looks at what the network has not taken. What it has taken in the meantime is noticed when all is gone, at the
-    /// latest.
+    /// Updates the number of unsent bytes. It is updated again when the network has taken all of them, at the latest.
     func updateUnsent() {
         guard let context else { return }
         let unsent = context.channel.unsentBytes
@@ -39,7 +38,7 @@ extension ServerConnection {
         guard unsent > 0, !isWatchingUnsent else { return }
         isWatchingUnsent = true
         let written = context.eventLoop.makePromise(of: Void.self)
-        // Writes end in their order, so this one ends last.
+        // Writes complete in their order, so this one completes last.
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
         written.futureResult.assumeIsolated().whenComplete { _ in
             self.isWatchingUnsent = false
@@ -48,12 +47,13 @@ extension ServerConnection {
         }
     }
 
-    /// Refusals that a full connection gets before it is closed: 8 MiB, some fifty thousand.
+    /// Bytes of refusals that a full connection may have unsent before it is closed: 8 MiB, about fifty thousand
+    /// refusals.
     private static let refusalBytes = 8 * 1024 * 1024
 
     private func closeIfUnreasonable(_ context: ChannelHandlerContext) {
         let limits = shared.configuration.limits
-        // Handlers wait while it is full, so that beyond one reply these can only be refusals.
+        // Handlers wait while the connection is full, so bytes beyond one reply can only be refusals.
         guard memory.unsent > limits.unsentPause + limits.frame + Self.refusalBytes else { return }
         shared.log(
             entry.peer, .warning, "closing a connection that does not take its replies",
@@ -61,19 +61,22 @@ extension ServerConnection {
         context.close(promise: nil)
     }
 
-    /// A negotiated peer that does not read its replies is not read either: its own client reads whatever happens. A plain
-    /// one may read nothing while its own writes wait, as Nest 11.2.5 and later do: it is read on, its requests are kept
-    /// while there is memory and refused when there is none, so that both never wait for each other.
+    /// Stops or resumes reading.
+    ///
+    /// The server stops reading a negotiated peer that does not read its replies. This is safe, because a Rookery
+    /// client always reads. A plain peer may read nothing while its own writes wait, as Nest 11.2.5 and later do, so
+    /// the server always reads it. The server keeps that peer's requests while there is memory, and refuses them
+    /// otherwise. So the two never wait for each other.
     func updateReading() {
         guard let context else { return }
         let isWanted = !hasBacklog && (negotiated == nil || context.channel.isWritable)
         if isWanted == isReading { return }
         isReading = isWanted
-        // The option exists on every socket; without it there would be no back pressure, and the memory limits remain.
+        // Every socket has the option. Without it there would be no back pressure, but the memory limits still apply.
         try? context.channel.syncOptions?.setOption(.autoRead, value: isWanted)
     }
 
-    /// Goes on after the loop's other connections have had their turn.
+    /// Continues after the loop's other connections have had their turn.
     func continueSoon() {
         if isContinuing { return }
         isContinuing = true
@@ -92,7 +95,7 @@ extension ServerConnection {
         }
     }
 
-    /// The peer has taken answers, perhaps.
+    /// Resumes what waits for room, unless the connection is still full.
     func roomChanged() {
         if isFull { return }
         wakeWaiting()
@@ -107,7 +110,7 @@ extension ServerConnection {
 
     // MARK: Answers that wait
 
-    /// Writes an answer now, or when there is room. On the loop.
+    /// Writes an answer now, or postpones it until there is room. On the loop.
     func writeWhenRoom(_ request: ServerRequest, _ write: @escaping () -> Void) {
         guard isFull else { return write() }
         request.isPostponed = true
@@ -126,13 +129,14 @@ extension ServerConnection {
         postponed.removeFirst(written)
     }
 
-    /// Bytes written in one burst before they are sent.
+    /// Bytes that a stream writes in one burst before they are sent: 64 KiB.
     private static let burstLimit = 64 * 1024
 
-    /// Suspends while the peer does not take what was sent; throws when it is gone, or the task is cancelled.
+    /// Suspends while the connection is full. Throws `CancellationError` if the connection closes or the task is
+    /// cancelled.
     ///
-    /// A stream whose values are all there would never end its burst: when it has written enough, that is sent, and
-    /// others get their turn.
+    /// A stream whose values are all available would never end its burst. After `burstLimit` bytes, this method sends
+    /// them and lets other tasks run.
     func waitForRoom() async throws {
         if writer.count >= Self.burstLimit, let context {
             flush(context)

@@ -6,7 +6,7 @@ import RookeryPolicies
 import RookeryWire
 import Logging
 
-// What the peer says: frames of text, the hello, and binary frames.
+// Received messages: text frames, the hello, and binary frames.
 extension ServerConnection {
     // MARK: Messages of text
 
@@ -35,7 +35,8 @@ extension ServerConnection {
         }
     }
 
-    /// A packet that is kept while its handler waits should not keep all that was read with it.
+    /// Copies a small packet out of a large read buffer if its handler may suspend, so that the packet does not keep
+    /// the buffer in memory.
     private func compact(_ body: ByteBuffer, _ route: Router.Entry) -> ByteBuffer {
         guard shared.loads[route.position].hasWaited, body.storageCapacity > 4 * body.readableBytes + 1024 else {
             return body
@@ -47,8 +48,10 @@ extension ServerConnection {
         .now() + .milliseconds(max(0, min(milliseconds, 86_400_000)))
     }
 
-    /// Metadata of a packet of text, within the limit. Members that are not strings are left out, and so is metadata that
-    /// is no object: Nest's is an object of strings, but nothing checks that.
+    /// The metadata of a text packet, or a refusal if it is over the limit.
+    ///
+    /// Ignores members that are not strings, and metadata that is not an object. Nest's metadata is an object of
+    /// strings, but nothing checks that.
     private func textMetadata(_ range: ByteRange, in body: ByteBuffer) -> Result<[String: String], RemoteError> {
         let limit = shared.configuration.limits.metadata
         guard range.count <= limit else { return .failure(.metadataTooLarge(limit: limit)) }
@@ -58,13 +61,15 @@ extension ServerConnection {
         return .success(metadata)
     }
 
-    /// A frame that was passed over because there was no memory for it. Its caller is told, when it can be found out.
+    /// Handles a frame that the decoder skipped because there was no memory for it. Refuses the call if the frame
+    /// states its id.
     func received(_ skipped: SkippedFrame) {
         shared.counters.shed.increment()
         shared.log(entry.peer, .warning, "no memory for a message", ["length": "\(skipped.declared)"])
         if let header = skipped.header {
             guard header.kind == .request else { return }
-            // JSON or not: a serializer that was not agreed on is an error of its own, but this call has failed anyway.
+            // An unknown serializer would be a framing error, but this call has failed anyway: the first serializer
+            // carries the error.
             let serializer = Int(header.serializer) < (negotiated?.codecs.count ?? 0) ? header.serializer : 0
             write(RemoteError.noMemory.payload, BinaryHeader(.error, id: header.id, serializer))
         } else if let id = skipped.id {
@@ -74,7 +79,7 @@ extension ServerConnection {
 
     // MARK: Admission
 
-    /// Whether a message of so many bytes is handled: its metadata, or why not.
+    /// Decides whether the server handles a message of `bytes` bytes. Returns its metadata, or why not.
     private func admit(
         _ route: Router.Entry, _ bytes: Int, _ metadata: Result<[String: String], RemoteError>,
         _ deadline: NIODeadline?, isEvent: Bool
@@ -87,17 +92,17 @@ extension ServerConnection {
         }
     }
 
-    /// Why a message of so many bytes is not handled; nil when it is.
+    /// Why the server refuses a message of `bytes` bytes; nil if it does not.
     private func refusal(
         _ route: Router.Entry, _ bytes: Int, _ deadline: NIODeadline?, isEvent: Bool, _ metadata: [String: String]
     ) -> RemoteError? {
         if let deadline, deadline <= .now() { return refused(route, .late, shared.counters.late) }
         let limits = shared.configuration.limits
-        // A server that has too much to do is still there, and says so.
+        // An overloaded server is still alive, so it answers health requests up to twice the limit.
         if route.position == shared.healthPosition, inFlight < 2 * limits.inFlight { return nil }
         guard mayKeep(bytes) else { return refused(route, .noMemory, shared.counters.shed) }
         if route.command.kind == .stream {
-            // Without an id it has no reader, and no way to end it.
+            // Without an id, a stream has no reader and no way to end.
             if isEvent { return refused(route, .noReader, shared.counters.shed) }
             return streams < limits.streams ? nil : refused(route, .tooManyStreams, shared.counters.shed)
         }
@@ -119,11 +124,11 @@ extension ServerConnection {
 
     // MARK: The hello
 
-    /// Answers the first hello, which no service can have a handler for; false when it is none, or is not wanted.
+    /// Answers the first hello of a connection. Returns false if the packet is not a hello, or not one to answer.
     private func answersHello(_ body: ByteBuffer, _ scan: PacketScan) -> Bool {
         let configuration = shared.configuration
-        // What is long, or cannot be read, is no hello, and is refused like any pattern without a handler; and what was
-        // agreed on stays, because frames that rely on it may be on their way.
+        // A packet that is too long or cannot be read is not a hello: it is refused like any pattern without a handler.
+        // A second hello is refused too, because frames that rely on the first agreement may be on their way.
         guard configuration.negotiates, negotiated == nil, scan.id.isPresent, body.readableBytes <= Hello.sizeLimit,
             (try? body.value(of: scan.pattern))?.stringValue == Hello.pattern,
             let data = try? body.value(of: scan.data), let hello = Hello(data)
@@ -153,7 +158,7 @@ extension ServerConnection {
         case .cancel: cancel(header.id)
         case .credit: creditTakers[header.id]?.granted(Int(header.amount))
         case .ping: write(BinaryHeader(.pong, id: header.id))
-        // Nothing a client sends, or of a later version: passed over.
+        // Kinds that a client does not send, and kinds of later versions, are ignored.
         case .value, .end, .error, .pong, .goAway, nil: break
         }
     }
@@ -172,7 +177,7 @@ extension ServerConnection {
         if header.flags.contains(.compressed), !negotiated.compresses {
             throw .damagedFrame("no compression was agreed on")
         }
-        // After inflating it is as long as it says.
+        // The size that the payload states; inflating fails if the payload has another size.
         let original = FramePayload.originalSize(header, body)
         let limit = shared.configuration.limits.frame
         if original > limit { throw .frameTooLarge(declared: original, limit: limit) }
@@ -194,7 +199,7 @@ extension ServerConnection {
         }
     }
 
-    /// A message that has been admitted.
+    /// An admitted message.
     private struct BinaryMessage: Sendable {
         let header: BinaryHeader
         let route: Router.Entry
@@ -230,10 +235,10 @@ extension ServerConnection {
     }
 
     private func refuseUnreadable(_ header: BinaryHeader) {
-        refuse(header, RemoteError(.invalidPayload, "The message is not what its serializer writes.").payload)
+        refuse(header, RemoteError(.invalidPayload, "The message cannot be decoded.").payload)
     }
 
-    /// Inflates on another thread. The message counts as being handled from now on.
+    /// Inflates a payload on another thread. The message is in flight from now on.
     private func inflateElsewhere(
         _ message: BinaryMessage, _ body: ByteBuffer, _ original: Int, _ negotiated: Negotiated
     ) {
@@ -249,7 +254,7 @@ extension ServerConnection {
             self.executor.beginBurst()
             switch result {
             case .success(let payload):
-                // Admitted before a close, it is handled before the close.
+                // A message that was admitted before a close is handled before the close.
                 if case .closed = self.state { break }
                 self.enqueue(message, payload)
             case .failure(let error as FramingError): self.framingFailed(error)

@@ -2,9 +2,9 @@ import Logging
 import NIOCore
 import RookeryWire
 
-// What passes by itself: deadlines, age, idleness, frames that do not end.
+// Timers: deadlines, connection age, idleness, and partial frames.
 extension ServerConnection {
-    /// One timer for all deadlines; they mostly come in the order of the messages, so it is seldom set.
+    /// Sets the one timer for all deadlines. Deadlines mostly come in the order of the messages, so it is seldom set.
     func watchDeadlines(from deadline: NIODeadline) {
         deadlineTimer?.cancel()
         nextDeadline = deadline
@@ -31,12 +31,12 @@ extension ServerConnection {
             request.expire()
             task.cancel()
         }
-        // Not more often than every 5 ms, however many deadlines there are.
+        // Fires at most every 5 ms, however many deadlines there are.
         if next != .distantFuture { watchDeadlines(from: max(next, now + TimeAmount.milliseconds(5))) }
         executor.drain()
     }
 
-    /// A negotiated connection ends some day, so that peers that live long find new instances.
+    /// Ends a negotiated connection at `connectionAge`, ± 10 %, so that long-lived peers find new instances.
     func watchAge() {
         guard let age = shared.configuration.connectionAge, let context else { return }
         let limit = TimeAmount.nanoseconds(Int64(Double(TimeAmount(age).nanoseconds) * Double.random(in: 0.9...1.1)))
@@ -52,9 +52,9 @@ extension ServerConnection {
         idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(deadline: lastMessageAt + limit) {
             if self.inFlight > 0 { self.lastMessageAt = .now() }
             if NIODeadline.now() < self.lastMessageAt + limit { return self.watchIdleness() }
-            self.shared.logger.debug("leaving an idle connection", metadata: ["peer": "\(self.peer)"])
+            self.shared.logger.debug("closing an idle connection", metadata: ["peer": "\(self.peer)"])
             self.leave()
-            // A peer that does not know what it was told is not waited for.
+            // A peer that does not act on go-away is closed after `drainTimeout`.
             self.abortLater()
             self.executor.drain()
         }
@@ -73,7 +73,8 @@ extension ServerConnection {
         partialFrameTimer = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) {
             self.partialFrameTimer = nil
             guard let context = self.context else { return }
-            // A busy connection may never be between frames; one that is not read cannot end its frame.
+            // A busy connection may always have a partial frame, and a connection that is not read cannot complete its
+            // frame.
             if self.framesRead != framesBefore || !context.channel.isWritable { return self.watchPartialFrame() }
             self.shared.logger.warning(
                 "closing a connection whose frame did not end in time", metadata: ["peer": "\(self.peer)"])

@@ -4,11 +4,13 @@ import RookeryCore
 import RookeryCalls
 import RookeryPolicies
 
-// Requests that wait at their command's `LoadGate`, until their turn comes, their patience ends or their deadline passes.
+// Requests that wait at their command's `LoadGate` until their turn comes, their patience ends or their deadline
+// passes.
 extension ServerConnection {
-    /// Whether a request's handler may begin; if not it waits for its turn, or was refused.
+    /// Whether a request's handler may begin. If not, the request waits for its turn or was refused.
     func mayBegin(_ request: ServerRequest) -> Bool {
-        // A stream lasts as long as its reader listens, and an event cannot be refused: neither waits for a turn.
+        // Streams and events do not wait for turns. A stream lasts as long as its reader listens, and an event cannot
+        // be refused.
         !request.isShed || request.isAbandoned || request.permit != nil || enterGate(request)
     }
 
@@ -28,7 +30,7 @@ extension ServerConnection {
             return true
         case .waits: return false
         case .refused:
-            // The queue is full, and did not take the turn that was made for it.
+            // If the gate's queue was full, it did not take the turn that `wait(for:)` made.
             forgetTurn(request)
             refuseShed(request)
             return false
@@ -57,7 +59,7 @@ extension ServerConnection {
         finished(request)
     }
 
-    /// A request's turn has come, or has been taken away. On the loop.
+    /// Handles the end of a request's turn: the turn came, or the gate took it away. On the loop.
     private func turnEnded(_ request: ServerRequest, _ end: Turn.End) {
         forgetTurn(request)
         switch end {
@@ -70,40 +72,40 @@ extension ServerConnection {
         settleSoon()
     }
 
-    /// Gives back the permits of requests that cannot begin, because their peer takes no answers: they wait for the peer, and
-    /// then for their turn again.
+    /// Returns the permits of requests that cannot begin, because their peer takes no answers. They wait for the peer,
+    /// and then for their turn again.
     func returnPermits() {
         guard isFull else { return }
         for request in queue[firstQueued...] { leaveGate(request) }
     }
 
-    /// A request's handler has returned, or will not begin.
+    /// Returns a request's permit, because its handler has returned or will not begin.
     func leaveGate(_ request: ServerRequest) {
         guard let (permit, since) = request.permit else { return }
         request.permit = nil
         let gate = shared.loads[request.entry.position]
-        // Done at once: its time says nothing, and is not worth a look at the clock. Nor does that of what never began.
+        // A handler that returned in the same burst, or never began, gives no latency worth reading the clock for.
         if request.burst == executor.burst || !request.hasBegun { return gate.leave(permit, after: nil, at: .now()) }
         gate.noteWaited()
         let now = NIODeadline.now()
         gate.leave(permit, after: now.since(since), hasFailed: request.hasFailed || request.isAbandoned, at: now)
     }
 
-    /// Takes a request out of the line; `body` tells its caller. On the loop.
+    /// Gives up a request's turn. `body` notifies the caller first. On the loop.
     func giveUpTurn(_ request: ServerRequest, _ body: (ServerRequest) -> Void) {
         body(request)
-        // Its turn has come meanwhile, and is on its way here: then it is dropped there.
+        // If the turn has come meanwhile, `turnEnded` runs soon, and the request is dropped then.
         guard let turn = request.turn?.turn, turn.giveUp() == .givenUp else { return }
         forgetTurn(request)
         finished(request)
     }
 
-    /// The channel is gone.
+    /// Gives up the turns of requests, because the channel has closed.
     func giveUpTurns() {
         for request in Array(awaiting.values) where !request.isEvent { giveUpTurn(request) { $0.abandon() } }
     }
 
-    /// Tells those whose time is over; gives when to look again.
+    /// Ends the waiting requests whose deadline or patience is over. Returns when to check again.
     func turnsPassed(_ now: NIODeadline) -> NIODeadline {
         if awaiting.isEmpty { return .distantFuture }
         for gate in Set(awaiting.values.map(\.entry.position)) { shared.loads[gate].press(at: now) }
@@ -113,7 +115,7 @@ extension ServerConnection {
             if let deadline = request.deadline, deadline <= now {
                 giveUpTurn(request) { $0.expire() }
             } else if until <= now {
-                // One whose turn has come in this moment is not refused.
+                // A request whose turn has just come is not refused.
                 guard request.turn?.turn.giveUp() == .givenUp else { continue }
                 forgetTurn(request)
                 refuseShed(request)
@@ -126,7 +128,7 @@ extension ServerConnection {
 }
 
 extension Criticality {
-    /// What a message's metadata says of it.
+    /// Reads the criticality from a message's metadata; `default` if the metadata states none.
     init(of metadata: [String: String]) {
         self = metadata[MetadataName.criticality].flatMap { Criticality(name: $0) } ?? .default
     }

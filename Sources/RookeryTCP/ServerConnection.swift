@@ -5,23 +5,27 @@ import RookeryPolicies
 import RookeryWire
 import Logging
 
-/// One peer of a server: cuts frames, has a task handle each message, and writes what the tasks answer, once per burst.
+/// One connection of a server. Decodes frames, has a task handle each message, and writes the tasks' answers once per
+/// burst.
 ///
-/// Confined to its event loop, tasks included: they run on the loop's executor. It owns them: a lost connection cancels
-/// those whose answers are not sent, and a stop waits for them.
+/// Confined to its event loop, tasks included: they run on the loop's executor. The connection owns its tasks. When it
+/// is lost, it cancels the handlers of requests. A stop waits for all handlers.
 final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// From `open` to `closing` on a stop or a framing error, to `closed` from either when the channel ends.
+    /// The states of a connection. `open` becomes `leaving` when the server sends go-away, or `closing` if the peer
+    /// does not know go-away. Both become `closing` on a framing error or when the peer stops sending. Every state
+    /// becomes `closed` when the channel ends.
     enum State {
-        /// Takes messages.
+        /// The connection takes messages.
         case open
-        /// Goes away as soon as the peer, which has been told, sends no more and what it sent is answered.
+        /// The peer was sent go-away. The connection takes messages until the peer stops sending, then answers the rest
+        /// and closes.
         case leaving
-        /// Takes no further messages; closes when those in flight are done.
+        /// The connection takes no further messages, and closes when those in flight are finished.
         case closing
-        /// The channel is gone; tasks may still be ending.
+        /// The channel has closed; tasks may still run.
         case closed
     }
 
@@ -34,44 +38,45 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     var decoder: FrameDecoder
     var writer = ValueWriter(capacity: 4096)
     var negotiated: Negotiated?
-    /// The largest frame the peer takes, in bytes; the server's own limit for a peer that does not say.
+    /// The largest frame that the peer takes, in bytes. Never more than the server's own limit, which applies to a peer
+    /// that states none.
     var peerFrameLimit: Int
     private var isUnsettled = false
     private var isEnding = false
     private var abortTimer: Scheduled<Void>?
 
-    // Messages and their handlers: +Handlers.
-    /// Messages that came and are not done with.
+    // Messages and their handlers, see +Handlers.
+    /// Messages in flight: they came and are not finished.
     var inFlight = 0
-    /// Those among them that are answered by streams.
+    /// Messages in flight that are answered by streams.
     var streams = 0
-    /// Messages whose handlers have not begun, from `firstQueued` on.
+    /// Messages whose handlers have not begun, from index `firstQueued` on.
     var queue: [ServerRequest] = []
     var firstQueued = 0
-    /// Messages whose turn has not come, because others of their command are being handled: +Turns.
+    /// Messages that wait for their turn at their command's gate, see +Turns.
     var awaiting: [ObjectIdentifier: ServerRequest] = [:]
     var tasks: [ObjectIdentifier: HandlerTask] = [:]
     var parked: [HandlerTask] = []
-    /// Calls that were answered with values of a stream, by their ids.
+    /// Requests that send values of a stream and take credit, by their call ids.
     var creditTakers: [UInt64: ServerRequest] = [:]
     var holding: [ServerRequest] = []
 
-    // What is kept for the peer, and room for its answers: +Memory.
+    // Memory held for the peer, and room for its answers, see +Memory.
     var memory = ConnectionMemory()
-    /// What waits until the peer has taken some of its answers.
+    /// Handlers that wait until the peer has taken some of its answers.
     var waitingForRoom: [Int: CheckedContinuation<Void, Never>] = [:]
     var nextWaiting = 0
     var postponed: [PostponedReply] = []
     var isReading = true
     var isWatchingUnsent = false
     var isContinuing = false
-    /// Frames have come that have not been looked at, because others on the loop have their turn first.
+    /// Whether received frames are not decoded yet, because the loop's other connections have their turn first.
     var hasBacklog = false
 
-    // What passes by itself: +Time.
+    // Timers, see +Time.
     var partialFrameTimer: Scheduled<Void>?
     var deadlineTimer: Scheduled<Void>?
-    /// The earliest deadline of a message being handled that the timer is set to.
+    /// The time for which `deadlineTimer` is set.
     var nextDeadline = NIODeadline.distantFuture
     var ageTimer: Scheduled<Void>?
     var idleTimer: Scheduled<Void>?
@@ -95,7 +100,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         watchIdleness()
     }
 
-    /// The context holds its handler: without this neither would ever be freed.
+    /// The context and its handler reference each other; this breaks the cycle.
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         ended()
@@ -122,10 +127,10 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         watchPartialFrame()
     }
 
-    /// Frames that are looked at before the loop's other connections get their turn.
+    /// How many frames a connection decodes before the loop's other connections get their turn.
     private static let framesPerTurn = 256
 
-    /// Takes the frames that are there, a turn's worth of them.
+    /// Decodes received frames, at most `framesPerTurn` of them.
     func readFrames() {
         var left = Self.framesPerTurn
         hasBacklog = false
@@ -162,11 +167,11 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         context.close(promise: nil)
     }
 
-    /// Half-closed by the peer: it sends no more but may still wait for its answers. A stream's consumer has left: on the
-    /// plain wire there is no other way to say so.
+    /// Handles a half-close: the peer sends no more, but may still wait for its answers. Streams end, because on the
+    /// plain wire a consumer has no other way to leave.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed = event {
-            // What has come and waits for its turn came before the end.
+            // Frames that still wait in the decoder came before the half-close.
             while hasBacklog, takesMessages { readFrames() }
             close(.abandonStreams)
         }
@@ -192,7 +197,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
             self.holding.removeAll(keepingCapacity: true)
             for request in holding { request.release() }
         }
-        // Left over when a handler waits: another task goes on.
+        // Messages are left over when a handler suspends. Another task continues with them.
         handleQueued()
         returnPermits()
         guard let context else { return endIfDone() }
@@ -214,14 +219,15 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     // MARK: Ending
 
-    /// The channel is gone. A channel that is closed before it was active is removed without having been inactive.
+    /// Ends the connection after the channel has closed. A channel that closes before it was active never becomes
+    /// inactive; `handlerRemoved` covers that case.
     private func ended() {
         if case .closed = state { return }
         state = .closed
         for timer in [partialFrameTimer, abortTimer, deadlineTimer, ageTimer, idleTimer] { timer?.cancel() }
         dropUnanswerable()
         wakeWaiting()
-        // An event's sender may close at once: what it sent has come, and is handled to its end.
+        // An event's sender may close at once. The connection still handles every event that came.
         handleQueued()
         executor.drain()
         decoder = FrameDecoder(frameLimit: 1)
@@ -229,16 +235,18 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         endIfDone()
     }
 
-    /// Forgets the connection once the channel is gone and no handler of an event runs any more.
+    /// Removes the connection from the registry once the channel has closed and no message is in flight.
     func endIfDone() {
         guard case .closed = state, inFlight == 0 else { return }
         memory.release(shared.memory, entry.peer)
         shared.registry.remove(self)
     }
 
-    /// Finishes what is in flight and closes. A peer that understands it is told to send no more, and until it closes what
-    /// it sent in the meantime is still answered: no call is lost. When the server stops, streams end; on a connection that
-    /// only has become old they go on, and end it with theirs. On the loop.
+    /// Finishes the messages in flight and closes. On the loop.
+    ///
+    /// The server sends go-away to a peer that supports it, and that peer then sends no more calls. Until the peer
+    /// closes, the connection still answers what the peer sent meanwhile, so no call is lost. When the server stops,
+    /// streams end. On a connection that has only become old, streams continue, and the connection closes after them.
     func leave(isStopping: Bool = false) {
         guard case .open = state, canSayGoAway else { return close(.endStreams) }
         state = .leaving
@@ -251,15 +259,15 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     var canSayGoAway: Bool { negotiated?.reply.features.contains("go-away") ?? false }
 
-    /// What becomes of streams, which may never end by themselves, when a connection closes.
+    /// What happens to streams when a connection closes. A stream may never end by itself.
     enum Closing {
-        /// They end with an error that says why.
+        /// Streams end with an error that says why.
         case endStreams
-        /// They end, and nothing more is said: their peer has left, or cannot be understood.
+        /// Streams end without an error: their peer has left, or its bytes cannot be decoded.
         case abandonStreams
     }
 
-    /// Takes no further messages, finishes those in flight, closes. On the loop.
+    /// Takes no further messages, finishes those in flight, and closes. On the loop.
     func close(_ closing: Closing) {
         guard takesMessages else { return }
         state = .closing
@@ -270,7 +278,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         settleSoon()
     }
 
-    /// A handler that never ends must not keep the connection for ever.
+    /// Aborts the connection after `drainTimeout`: a handler that never returns must not keep it open.
     func abortLater() {
         guard abortTimer == nil else { return }
         abortTimer = context?.eventLoop.assumeIsolated().scheduleTask(
@@ -278,7 +286,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         ) { self.abort() }
     }
 
-    /// Does not wait any longer, not for events either. On the loop.
+    /// Cancels all handlers, those of events included, and closes. On the loop.
     func abort() {
         for task in Array(tasks.values) { task.cancel() }
         context?.close(promise: nil)

@@ -1,6 +1,6 @@
 import CoreMetrics
 
-/// A server's decisions, counted.
+/// Counts a server's decisions.
 struct ServerCounters: Sendable {
     let shed: Counter
     let wouldShed: Counter

@@ -13,45 +13,45 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     enum Sender {
         /// Nowhere: the message is an event.
         case event
-        /// To the id that stands there in the packet, as text.
+        /// To the id at this range of the packet, in a text frame.
         case text(ByteRange)
-        /// To the id, in binary frames, by the serializer of that number.
+        /// To this id, in binary frames, encoded with the serializer of this number.
         case binary(UInt64, serializer: UInt8)
     }
 
     private let connection: ServerConnection
     let entry: Router.Entry
-    /// Of a message of text, its body is the whole packet, which the id stands in too.
+    /// The payload. The body of a text message's payload is the whole packet, which also contains the id.
     let payload: Payload
     private var body: ByteBuffer { payload.body }
     let metadata: [String: String]
-    /// Bytes that are kept for it.
+    /// Bytes that the message holds in memory.
     let size: Int
     let deadline: NIODeadline?
-    /// When it came; nil when that is of no interest.
+    /// When the burst began in which the message came.
     let cameAt: NIODeadline
-    /// The burst it came in: a handler that is done in the same one has not waited.
+    /// The burst in which the message came. A handler that returns in the same burst has not suspended.
     let burst: UInt64
     let sender: Sender
     private var isAnswered = false
-    /// The caller has said that it does not wait any longer.
+    /// Whether the caller no longer waits for the answer.
     private(set) var isAbandoned = false
-    /// When its command's gate let it in; nil without a permit.
+    /// The permit of the command's gate, and when the request got it; nil without a permit.
     var permit: (permit: LoadGate.Permit, since: NIODeadline)?
-    /// Its handler has been called.
+    /// Whether its handler has been called.
     var hasBegun = false
-    /// Its handler threw, or was cancelled.
+    /// Whether its handler threw or was cancelled.
     var hasFailed: Bool { outcome != .success }
     /// How its handler ended.
     private(set) var outcome = CallOutcome.success
-    /// While it waits for its turn.
+    /// The turn for which the request waits, and when its patience ends.
     var turn: (turn: Turn, until: NIODeadline)?
-    /// Its answer waits until the peer has taken others.
+    /// Whether its answer waits for room or for compression.
     var isPostponed = false
     private(set) var hasReturned = false
-    /// Made when it is asked for, from whatever thread, and then the same for as long as the handler runs.
+    /// The message's context. It is made on first use, on any thread, and stays the same while the handler runs.
     private let surroundings = Mutex<MessageContext?>(nil)
-    /// The JSON text of a stream's value that has not been sent, because its end may come in the same burst.
+    /// The JSON text of a stream's value that is held back, because the stream may end in the same burst.
     private var held: [UInt8]?
     private var credit = CreditWindow()
     private var takesCredit = false
@@ -73,7 +73,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     }
 
     var isStream: Bool { entry.command.kind == .stream }
-    /// Whether it counts among what its command may have in hand at once, with or without an id to answer to.
+    /// Whether the command's gate limits the message: true for requests, with or without an id to answer to.
     var isShed: Bool { entry.command.kind == .request }
     var isEvent: Bool { if case .event = sender { true } else { false } }
 
@@ -89,7 +89,8 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         }
     }
 
-    /// Its handler has returned: what outlives it has no deadline of it. On the loop.
+    /// Ends the message's context, because its handler has returned. Work that outlives the handler has no deadline
+    /// from it. On the loop.
     func handlerReturned() {
         surroundings.withLock { context in
             hasReturned = true
@@ -99,7 +100,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
 
     /// Where its handler sends answers.
     var sink: any ReplySink { isEvent ? DiscardingSink.shared : self }
-    /// Whether `entry.body` is all there is to run.
+    /// Whether the handler `entry.body` runs alone: no interceptor, no second handler, no trace.
     var isBare: Bool { entry.isBare }
 
     /// Runs the interceptors and handlers.
@@ -107,18 +108,18 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         try await connection.shared.router.run(entry, payload, sink, context: self)
     }
 
-    /// Answers that the handler failed.
+    /// Answers with the error of the handler, and logs it if it is a fault.
     func failed(_ error: any Error) {
         outcome = CallOutcome(error)
         if error is CancellationError, connection.isCancelling(self) {
-            // Its connection is gone, its caller does not wait, or the server is stopping.
+            // The connection closed, the caller no longer waits, or the server is stopping.
             return fail(.shuttingDown)
         }
         if !(error is RemoteError) || isEvent {
-            // A handler's own refusal is an answer; anything else is a fault, and its text stays here.
+            // A `RemoteError` is an answer of the handler. Any other error is a fault, and its text stays in the log.
             log(error is InvalidPayload ? .info : .error, "a handler failed", error)
         } else if entry.command.isUndeclared(error) {
-            log(.error, "a handler refused with an error that its contract does not declare", error)
+            log(.error, "a handler threw an error that its contract does not declare", error)
         }
         fail(RemoteError(answering: error))
     }
@@ -129,7 +130,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         connection.shared.log(connection.entry.peer, level, message, metadata)
     }
 
-    /// Handlers run on the loop by their executor preference; what one does elsewhere all the same is brought here.
+    /// Handlers run on the loop by their executor preference. Calls from other threads switch to the loop here.
     private func onLoop(_ work: @escaping @Sendable () -> Void) {
         if connection.executor.eventLoop.inEventLoop { return work() }
         connection.executor.eventLoop.execute(work)
@@ -154,20 +155,20 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         }
     }
 
-    /// It is not handled, and its caller is told why. On the loop.
+    /// Refuses the message: its caller gets the error, and its handler does not run. On the loop.
     func refuse(_ error: RemoteError) {
         if !isAnswered { sendError(error) }
         abandon()
     }
 
-    /// The caller's time is over: it is told so, and the handler's answer is not sent any more. On the loop.
+    /// Ends the message at its deadline. The caller gets an error, and the handler's answer is not sent. On the loop.
     func expire() {
         release()
         if !isAnswered { sendError(.late) }
         abandon()
     }
 
-    /// The caller does not wait any longer. On the loop.
+    /// Notes that the caller no longer waits; the handler's answer is not sent. On the loop.
     func abandon() {
         isAbandoned = true
         isAnswered = true
@@ -185,7 +186,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     private func replyOnLoop<Value: MessageValue>(_ value: Value) {
         if isAnswered { return }
         isAnswered = true
-        // What the peer does not take is not encoded yet: its own bytes would wait twice.
+        // A value that the peer cannot take yet stays unencoded: otherwise its bytes would use memory, too.
         connection.writeWhenRoom(self) { self.write(value) }
     }
 
@@ -198,7 +199,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         }
     }
 
-    /// Writes an answer of text; in place of one that is over the peer's limit, an error.
+    /// Writes a text answer. If it is over the peer's limit, writes an error and returns false.
     @discardableResult
     private func writeText(_ id: ByteRange, isLast: Bool, _ value: (inout ValueWriter) -> Void) -> Bool {
         let isWithin = connection.write(limit: connection.peerFrameLimit) { writer in
@@ -228,11 +229,12 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
 
     func value<Value: MessageValue>(_ value: Value) async throws {
         if connection.executor.eventLoop.inEventLoop { return try await send(value) }
-        // An actor's handler calls from the actor, a `.concurrent` one from the global pool, which it prefers.
+        // An actor's handler calls from the actor. A `.concurrent` handler calls from the global pool, which it
+        // prefers.
         try await withTaskExecutorPreference(connection.executor) { try await sendOnLoop(value) }
     }
 
-    /// `@concurrent` goes to the task's preferred executor, which is the loop's.
+    /// `@concurrent` runs on the task's preferred executor, which is the loop's.
     @concurrent private func sendOnLoop<Value: MessageValue>(_ value: Value) async throws { try await send(value) }
 
     private func send<Value: MessageValue>(_ value: Value) async throws {
@@ -247,7 +249,8 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
             connection.hold(self)
         case .binary(let id, let serializer):
             if !takesCredit {
-                // Before the first value, because a caller may grant more as soon as it has that.
+                // Registers before the first value, because the caller may grant more credit as soon as it has that
+                // value.
                 takesCredit = true
                 connection.takesCredit(self, id)
             }
@@ -284,7 +287,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
 
     // MARK: Credit
 
-    /// Waits until the caller takes more values, or does not wait any longer.
+    /// Waits until the caller grants credit. Throws `CancellationError` if the task is cancelled.
     private func moreCredit() async throws {
         await withTaskCancellationHandler {
             await withCheckedContinuation { waitingForCredit = $0 }
@@ -294,7 +297,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         try Task.checkCancellation()
     }
 
-    /// The caller takes more values. On the loop.
+    /// Adds credit from the caller and resumes the handler. On the loop.
     func granted(_ amount: Int) {
         credit.granted(amount)
         let continuation = waitingForCredit
@@ -323,14 +326,14 @@ extension RemoteError {
     static let tooManyInFlight = RemoteError(
         .overloaded, "Too many messages are in flight on this connection.", details: ["retryAfterMs": 1000])
 
-    /// There is no memory to keep one more message for this peer, because others are kept for it, or for all peers.
+    /// The memory budgets do not allow one more message of this connection and its peer.
     static let noMemory = RemoteError(
         .overloaded, "There is no memory for this message now.", details: ["retryAfterMs": 1000])
 
-    /// A stream that was asked for without an id: its sender is not told, because it waits for nothing.
+    /// A stream was requested without an id. Its sender gets no answer, because it waits for none.
     static let noReader = RemoteError(.invalidPayload, "A stream needs an id.")
 
-    /// One more stream on a connection than there may be.
+    /// The connection has reached its limit of streams.
     static let tooManyStreams = RemoteError(
         .overloaded, "Too many streams are open on this connection.", details: ["retryAfterMs": 1000])
 

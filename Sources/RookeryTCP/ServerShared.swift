@@ -11,18 +11,18 @@ struct ServerShared: Sendable {
     let eventLoops: EventLoops
     let logger: Logger
     let registry: ConnectionRegistry
-    /// Tells this run of the server from others of its name.
+    /// Distinguishes this run of the server from others of the same name.
     let instance: String
     let memory: MemoryBudget
-    /// By the positions of the router's entries.
+    /// The gates, by the positions of the router's entries.
     let loads: [LoadGate]
     let counters: ServerCounters
-    /// How long messages take; nil without a metrics backend.
+    /// Records how long messages take; nil without a metrics backend.
     let metrics: CallMetrics?
-    /// The position of the router's entry that tells of the server's health: the last one.
+    /// The position of the router's health entry, the last one.
     var healthPosition: Int { loads.count - 1 }
 
-    /// Makes a connection of a channel, or throws why there may not be one more.
+    /// Makes a connection of a channel. Throws ``ConnectionTable/Refusal`` if the table refuses it.
     func admit(_ channel: any Channel) throws -> ServerConnection {
         let entry: ConnectionTable.Entry
         do throws(ConnectionTable.Refusal) {
@@ -39,8 +39,8 @@ struct ServerShared: Sendable {
         return connection
     }
 
-    /// Logs what a peer did: a line a second at most, so that no peer can fill the log. What is not written is counted in
-    /// the next line.
+    /// Logs what a peer did, at most one line per second, so that no peer can fill the log. The next line states how
+    /// many lines were suppressed.
     func log(
         _ peer: PeerAccount, _ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata = [:]
     ) {

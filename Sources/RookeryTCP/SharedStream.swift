@@ -2,10 +2,11 @@ import NIOCore
 import RookeryCore
 import RookeryWire
 
-/// A stream among the other calls of a negotiated connection. Its consumer's pace reaches the server as credit: when the
-/// consumer is slow, the handler waits, and no other handler does.
+/// A stream among the other calls of a negotiated connection. The consumer's pace reaches the server as credit. When
+/// the consumer is slow, only the handler of this stream waits.
 ///
-/// Confined to its connection's event loop; the sequence's delegate comes from other threads and goes there.
+/// Confined to its connection's event loop. The sequence calls its delegate from other threads; the delegate switches
+/// to the loop.
 final class SharedStream: @unchecked Sendable {
     private typealias Producer = NIOThrowingAsyncSequenceProducer<
         Payload, any Error, NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark, SharedStream
@@ -18,7 +19,7 @@ final class SharedStream: @unchecked Sendable {
     /// Values that the server may still send.
     private var credit = BinaryHeader.initialCredit
     private var wantsMore = true
-    /// The server knows the call as a stream once it has sent a value, and takes credit from then on.
+    /// Whether the server has sent a value. Only then does the server know the call as a stream and take credit for it.
     private var hasBegun = false
     private var hasLeft = false
 
@@ -27,7 +28,7 @@ final class SharedStream: @unchecked Sendable {
         self.window = window
     }
 
-    /// A stream whose consumer may be `buffer` values behind.
+    /// Makes a stream whose consumer may be `buffer` values behind.
     static func make(_ connection: ClientConnection, buffer: Int) -> (SharedStream, MessageStream<Payload>) {
         let stream = SharedStream(connection, window: max(BinaryHeader.initialCredit, buffer / 2))
         let producer = Producer.makeSequence(
@@ -40,21 +41,21 @@ final class SharedStream: @unchecked Sendable {
 
     // MARK: On the loop
 
-    /// It is about to be sent.
+    /// Notes the call of the stream, before the link sends it.
     func opened(_ call: PendingCall) {
         self.call = call
-        // Its consumer may have left before it began.
+        // The consumer may have ended the iteration already.
         if hasLeft { call.cancel() }
     }
 
-    /// False when the server had no credit for it.
+    /// Takes a value. Returns false if the server had no credit for it.
     func received(_ payload: Payload) -> Bool {
         hasBegun = true
         if credit == 0 { return false }
         credit -= 1
         switch source?.yield(payload) {
         case .stopProducing: wantsMore = false
-        // The consumer may have made room in between; the delegate is not told then.
+        // The consumer may have made room since; the sequence does not call the delegate then.
         case .produceMore: wantsMore = true
         case .dropped, nil: break
         }
@@ -62,8 +63,8 @@ final class SharedStream: @unchecked Sendable {
         return true
     }
 
-    /// Grants credit in halves of the window; and the peer is given time for the next value only while it may send one: a
-    /// busy consumer is not its fault.
+    /// Grants credit in steps of half a window or more, and sets the deadline of the next value. The deadline applies
+    /// only while the server has credit: a busy consumer is not the server's fault.
     private func expectMore() {
         guard let call, let link = call.link else { return }
         if wantsMore, hasBegun, credit <= window / 2 {
@@ -78,7 +79,7 @@ final class SharedStream: @unchecked Sendable {
         link.watch(call)
     }
 
-    /// It has ended.
+    /// Ends the sequence with the call's result.
     func finish(_ result: Result<Payload, any Error>) {
         switch result {
         case .success: source?.finish()
@@ -90,7 +91,7 @@ final class SharedStream: @unchecked Sendable {
 }
 
 extension SharedStream: NIOAsyncSequenceProducerDelegate {
-    /// The consumer has caught up.
+    /// Grants credit again, because the consumer has caught up.
     func produceMore() {
         connection.eventLoop.execute {
             self.wantsMore = true
@@ -99,7 +100,7 @@ extension SharedStream: NIOAsyncSequenceProducerDelegate {
         }
     }
 
-    /// The consumer has left, or has read the end.
+    /// Cancels the call, because the consumer has ended the iteration or read the end.
     func didTerminate() {
         connection.eventLoop.execute {
             self.hasLeft = true

@@ -4,9 +4,11 @@ import RookeryCore
 import RookeryWire
 import RookeryPolicies
 
-/// A stream over a connection of its own. Reads only as fast as its values are taken; its consumer's leaving closes it.
+/// A stream on a connection of its own. Reads only as fast as the consumer takes values. Closes the connection when the
+/// consumer ends the iteration.
 ///
-/// Confined to its channel's event loop; the sequence's delegate comes from other threads and goes there.
+/// Confined to its channel's event loop. The sequence calls its delegate from other threads; the delegate switches to
+/// the loop.
 final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     private typealias Producer = NIOThrowingAsyncSequenceProducer<
@@ -32,7 +34,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
         self.call = call
         self.configuration = configuration
         self.eventLoop = eventLoop
-        // Whatever it is that is too long, it is an answer of this stream.
+        // Any frame that is too long is an answer of this stream, so the decoder skips it.
         decoder = FrameDecoder(frameLimit: configuration.frameLimit, skipLimit: .max)
     }
 
@@ -70,14 +72,14 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    /// The context holds its handler: without this neither would ever be freed.
+    /// The context and its handler reference each other; this breaks the cycle.
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelActive(context: ChannelHandlerContext) {
         var writer = ValueWriter()
         let mark = writer.beginFrame()
         var metadata: [String: String] = [:]
-        // A stream outlives its caller's deadline: only what is not about time goes along.
+        // A stream outlives its caller's deadline, so the metadata carries no timeout.
         if configuration.sendsMetadata { metadata = call.metadata.filter { $0.key != MetadataName.timeout } }
         writer.write(call, id: 1, metadata: metadata)
         writer.endFrame(mark)
@@ -94,7 +96,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
                 switch frame {
                 case .text(let body): try received(body)
                 case .skipped: finish(RemoteError.replyTooLarge(limit: configuration.frameLimit))
-                // Not agreed on, so the decoder gives none.
+                // The decoder returns no binary frames, because none were agreed on.
                 case .binary: break
                 }
             }
@@ -151,13 +153,14 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
         silence = nil
         switch source?.yield(payload) {
         case .stopProducing: wantsMore = false
-        // The consumer may have made room in between; the delegate is not told then.
+        // The consumer may have made room since; the sequence does not call the delegate then.
         case .produceMore: wantsMore = true
         case .dropped, nil: break
         }
     }
 
-    /// The peer is given time for the next value only while it is read: a busy consumer is not its fault.
+    /// Starts the timer for the next value. The timer runs only while the stream reads: a busy consumer is not the
+    /// server's fault.
     private func awaitValue() {
         guard silence == nil, let context else { return }
         silence = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(call.silenceLimit)) {
@@ -181,7 +184,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
 }
 
 extension TCPStream: NIOAsyncSequenceProducerDelegate {
-    /// The consumer has caught up.
+    /// Reads again, because the consumer has caught up.
     func produceMore() {
         onLoop {
             self.wantsMore = true
@@ -189,7 +192,7 @@ extension TCPStream: NIOAsyncSequenceProducerDelegate {
         }
     }
 
-    /// The consumer has left, or has read the end.
+    /// Closes the connection, because the consumer has ended the iteration or read the end.
     func didTerminate() {
         onLoop {
             self.isFinished = true

@@ -5,19 +5,20 @@ package import RookeryCore
 package import RookeryPolicies
 import RookeryWire
 
-/// Carries calls to one address over TCP. Connects when it is first needed, and again after a connection was lost.
+/// Carries calls to one instance over TCP. Opens connections on demand, and again after a connection was lost.
 ///
-/// Calls share connections. A call made on one of the event loops goes by that loop's connection, so that it need not
-/// change threads, unless that has as many calls in flight as make a pool grow; other calls fill one connection after the
-/// other.
+/// Calls share connections. A call from one of the event loops uses that loop's connection, which avoids a change of
+/// thread. If that connection has `pool.growAt` calls in flight, or if the call comes from another thread, it uses the
+/// first of `pool.maximumConnections` connections with fewer calls. If all have as many, it uses the one with the
+/// fewest.
 package final class TCPTransport: InstanceTransport {
     private let instance: Instance
     private let configuration: ClientConfiguration
     private let eventLoops: EventLoops
-    /// The first ones have the positions of the event loops.
+    /// One for each event loop, in the loops' order, or `pool.maximumConnections` if that is more.
     private let connections: [ClientConnection]
 
-    /// Makes a transport; connects nothing yet.
+    /// Makes a transport. Opens no connection yet.
     package init(
         _ instance: Instance, _ configuration: ClientConfiguration, eventLoops: EventLoops = .shared,
         logger: Logger = Logger(label: "rookery.client")
@@ -41,7 +42,7 @@ package final class TCPTransport: InstanceTransport {
         return shared.min { $0.inFlight < $1.inFlight } ?? connections[0]
     }
 
-    /// Connections that are there, or are being made.
+    /// Connections that are open or being opened.
     package var connectionCount: Int {
         get async {
             var count = 0
@@ -51,37 +52,46 @@ package final class TCPTransport: InstanceTransport {
     }
 
     /// Sends a request and waits for its last reply.
+    ///
+    /// - Throws: ``RookeryCore/RemoteError`` if the command failed, ``RookeryCore/CallError`` if there is no answer,
+    ///   and `CancellationError` if the task is cancelled.
     package func request(_ call: Call) async throws -> Payload {
         try await connection.perform(call)
     }
 
-    /// Sends an event.
+    /// Sends an event. Returns once the connection has written it; no server acknowledges it.
     package func emit(_ call: Call) async throws {
         _ = try await connection.perform(call)
     }
 
-    /// Opens a stream. Between Rookery peers it shares the connection of the calls, and credit keeps a slow consumer from
-    /// holding up other calls. To a plain peer it has a connection of its own, and leaving closes that, which is the
-    /// only way the plain wire has to tell the server.
+    /// Opens a stream.
+    ///
+    /// A negotiated server sends the values on the connection of the calls; credit keeps a slow consumer from blocking
+    /// other calls. A plain server sends them on a connection of the stream's own. Ending the iteration closes that
+    /// connection, because the plain wire has no other way to stop the server.
     package func stream(_ call: Call) async throws -> MessageStream<Payload> {
         if configuration.negotiates, let stream = try await connection.openStream(call) { return stream }
         let executor = eventLoops.executors[eventLoops.currentPosition ?? 0]
         return try await TCPStream.open(call, at: instance, configuration: configuration, executor: executor)
     }
 
-    /// Returns when the peer has answered, whatever it speaks: a plain one by refusing a hello, which costs it nothing.
-    /// Throws ``CallError`` when it is not there, or does not answer in time.
+    /// Returns when the server has answered a ping; any answer counts. A plain server answers by refusing a hello, at
+    /// no cost.
+    ///
+    /// - Parameter timeout: How long to wait for the answer. Default 1 s.
+    /// - Throws: ``RookeryCore/CallError`` if the server cannot be reached or does not answer in time.
     package func ping(timeout: Duration = .seconds(1)) async throws {
         try await connection.ping(within: timeout)
     }
 
-    /// Fails every call under way and closes the connections; streams end with their consumers.
+    /// Fails every call in flight, streams on shared connections included, and closes these connections. Streams on
+    /// connections of their own end with their consumers.
     package func close() async {
         for connection in connections { connection.close() }
     }
 
-    /// Takes no more calls; returns when those under way are answered, and the connections closed. Streams on connections
-    /// of their own go on until their ends.
+    /// Takes no more calls. Returns when the calls in flight have ended and the connections have closed. Streams on
+    /// connections of their own continue to their ends.
     package func drain() async {
         await withDiscardingTaskGroup { group in
             for connection in connections { group.addTask { await connection.drain() } }

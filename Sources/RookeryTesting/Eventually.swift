@@ -1,9 +1,11 @@
-/// It never came to be.
+/// The condition did not become true in time.
 package struct NeverCame: Error {}
 
-/// Looks until it is so, for at most ten seconds. Throws ``NeverCame`` when it never was.
+/// Waits until a condition is true, for at most 10 s.
+///
+/// Throws ``NeverCame`` if it does not become true, and any error that `condition` throws.
 package func eventually(_ condition: () async throws -> Bool) async throws {
-    // Mostly it is so at once, or as soon as others have had their turn.
+    // In most cases the condition is true at once, or after other tasks have run.
     for _ in 0..<100 {
         if try await condition() { return }
         await Task.yield()

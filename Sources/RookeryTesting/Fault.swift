@@ -1,24 +1,24 @@
-/// What a network does to the bytes of a connection.
+/// A fault of a network that affects the bytes of a connection.
 package enum Fault: Sendable, Hashable {
-    /// They arrive that much later.
+    /// Bytes arrive later by this duration.
     case delay(Duration)
-    /// That share of what is read at once never arrives; the rest does.
+    /// This share of the reads, from 0 to 1, never arrives. The others do.
     case drop(Double)
-    /// They arrive in pieces of at most so many bytes.
+    /// Bytes arrive in pieces of at most this many bytes, at least 1.
     case slice(Int)
-    /// After so many bytes the sender's side is closed, as if it had nothing more to say.
+    /// After this many bytes, the proxy closes the sender's side, as if the sender had finished.
     case halfClose(after: Int)
-    /// After so many bytes the connection is reset.
+    /// After this many bytes, the proxy resets the connection.
     case reset(after: Int)
-    /// After so many bytes nothing arrives any more, and neither side is told.
+    /// After this many bytes, nothing more arrives. Neither side is notified.
     case stall(after: Int)
-    /// In that share of what is read at once a bit is changed.
+    /// In this share of the reads, from 0 to 1, one bit changes.
     case corrupt(Double)
-    /// So many bytes arrive in a second.
+    /// At most this many bytes arrive per second, at least 1.
     case bandwidth(Int)
 
-    /// Reads `delay=100ms`, `drop=0.1`, `slice=1`, `half-close=1000`, `reset=1000`, `stall=1000`, `corrupt=0.01` or
-    /// `bandwidth=65536`; nil when it is none of them.
+    /// Parses `delay=100ms`, `drop=0.1`, `slice=1`, `half-close=1000`, `reset=1000`, `stall=1000`, `corrupt=0.01` or
+    /// `bandwidth=65536`. Nil for any other text.
     package init?(_ text: String) {
         let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard sides.count == 2 else { return nil }

@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// A TCP proxy that does to connections what bad networks do.
+/// A TCP proxy that applies the faults of a bad network to its connections.
 ///
 /// ```swift
 /// try await FaultProxy.running(to: port, [.delay(.milliseconds(100)), .slice(1)]) { proxy in
@@ -14,7 +14,7 @@ package final class FaultProxy: Sendable {
     private let channel: any Channel
     private let shared: Shared
 
-    /// What all connections share.
+    /// The state that all connections share.
     final class Shared: Sendable {
         let host: String
         let port: Int
@@ -37,30 +37,32 @@ package final class FaultProxy: Sendable {
         self.shared = shared
     }
 
-    /// The port it listens on.
+    /// The port on which the proxy listens.
     package var port: Int { channel.localAddress?.port ?? 0 }
 
-    /// What is done to bytes that come from now on, in both directions.
+    /// The faults in both directions. A change applies to bytes that arrive after it.
     package var faults: [Fault] {
         get { shared.faults.withLockedValue { $0 } }
         set { shared.faults.withLockedValue { $0 = newValue } }
     }
 
-    /// What is done beside that to what the server says, from now on.
+    /// Further faults, only in the direction from the server. A change applies to bytes that arrive after it.
     package var replyFaults: [Fault] {
         get { shared.replyFaults.withLockedValue { $0 } }
         set { shared.replyFaults.withLockedValue { $0 = newValue } }
     }
 
-    /// Connections that were taken so far.
+    /// The number of connections that the proxy has forwarded so far.
     package var connectionCount: Int { shared.count.withLockedValue { $0 } }
 
-    /// Ends every connection that is open, without a word.
+    /// Resets every open connection.
     package func resetAll() {
         for channel in shared.open.withLockedValue({ Array($0.values) }) { FaultHandler.reset(channel) }
     }
 
-    /// Listens, and forwards to a port. ``close()`` ends it. `random` gives numbers from 0 to 1.
+    /// Starts a proxy that listens and forwards connections to `target`. Stop it with ``close()``.
+    ///
+    /// By default it listens on a free port of 127.0.0.1. `random` returns numbers from 0 to 1.
     package static func start(
         listen: (host: String, port: Int) = ("127.0.0.1", 0), to target: (host: String, port: Int),
         _ faults: [Fault] = [],
@@ -99,7 +101,7 @@ package final class FaultProxy: Sendable {
             .map { _ in shared.count.withLockedValue { $0 += 1 } }
     }
 
-    /// Listens for the length of `body`.
+    /// Runs a proxy to a port of 127.0.0.1 while `body` runs.
     package static func running<Result: Sendable>(
         to port: Int, _ faults: [Fault] = [],
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
@@ -116,29 +118,30 @@ package final class FaultProxy: Sendable {
         }
     }
 
-    /// Takes no more connections, and ends those that are open.
+    /// Stops listening, and resets every open connection.
     package func close() async throws {
         try await channel.close().get()
         resetAll()
     }
 }
 
-/// Takes one side's bytes and gives them, or what faults leave of them, to the other side. Confined to its event loop, which
-/// both sides share.
+/// Reads the bytes of one side, applies the faults, and writes the result to the other side.
+///
+/// Confined to its event loop, which both sides share.
 private final class FaultHandler: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     private let shared: FaultProxy.Shared
     private var stream = FaultyStream()
     var peer: (any Channel)?
-    /// Bytes that are on their way; above the limit nothing more is read.
+    /// Bytes that wait to be written. The handler stops reading at `limit`.
     private var pending = 0
     private var wantsRead = false
-    /// Steps that are not taken yet, in their order, of which the first has the timer.
+    /// The steps that are not due yet, in order. The timer is for the first one.
     private var waiting: Deque<FaultyStream.Step> = []
     private var isTimerSet = false
     private static let limit = 1024 * 1024
 
-    /// Whether it reads what the server says.
+    /// Whether this side is the server.
     private let isServer: Bool
 
     init(_ shared: FaultProxy.Shared, isServer: Bool = false) {
@@ -162,7 +165,7 @@ private final class FaultHandler: ChannelInboundHandler, @unchecked Sendable {
         if pending < Self.limit { context.read() } else { wantsRead = true }
     }
 
-    /// Steps are taken in the order they came in, however late the loop is: what is due waits for what came before it.
+    /// Performs steps when they are due. A late step delays the steps behind it, so the order never changes.
     private func perform(_ steps: [FaultyStream.Step], _ channel: any Channel) {
         for step in steps {
             if case .write(let bytes) = step.action { pending += bytes.readableBytes }
@@ -201,7 +204,7 @@ private final class FaultHandler: ChannelInboundHandler, @unchecked Sendable {
         }
     }
 
-    /// With no time to linger, a close is a reset.
+    /// Resets a connection: with `SO_LINGER` of zero, closing a socket sends a reset.
     static func reset(_ channel: any Channel) {
         guard let socket = channel as? any SocketOptionProvider else { return channel.close(promise: nil) }
         socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete { _ in channel.close(promise: nil) }

@@ -1,8 +1,8 @@
 import NIOCore
 
-/// One direction of one connection, as faults make it. A value: time and randomness are parameters.
+/// Applies faults to one direction of one connection. A value: time and randomness are parameters.
 struct FaultyStream {
-    /// What is to be done, and when.
+    /// An action and its time.
     struct Step {
         enum Action {
             case write(ByteBuffer)
@@ -15,11 +15,11 @@ struct FaultyStream {
     }
 
     private var bytesSeen = 0
-    /// Nothing overtakes what came before it.
+    /// The time of the last step. No later step has an earlier time, so bytes stay in order.
     private var lastAt = NIODeadline.uptimeNanoseconds(0)
     private var isOver = false
 
-    /// Bytes were read.
+    /// Turns bytes that were read into steps. `random` returns numbers from 0 to 1.
     mutating func received(
         _ bytes: ByteBuffer, _ faults: [Fault], at now: NIODeadline, random: () -> Double
     ) -> [Step] {
@@ -63,7 +63,7 @@ struct FaultyStream {
         return steps
     }
 
-    /// The sender has closed its side, or is gone altogether. What is on its way arrives before that.
+    /// Turns the end of the sender's side into steps, after all earlier ones. `isGone`: the whole connection has ended.
     mutating func ended(isGone: Bool, at now: NIODeadline) -> [Step] {
         if isOver, !isGone { return [] }
         isOver = true

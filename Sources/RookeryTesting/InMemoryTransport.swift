@@ -6,8 +6,10 @@ import RookeryWire
 public import Tracing
 
 extension RookeryClient {
-    /// A client of services in the same process: a test without a network. Every call goes through the same bytes,
-    /// interceptors and checks as over TCP. Throws ``RookeryCore/DuplicatePattern``.
+    /// Makes a client of services in the same process, for tests without a network.
+    ///
+    /// Each call passes the same encoding, interceptors and checks as over TCP. Throws ``RookeryCore/DuplicatePattern``
+    /// if two commands share a pattern.
     ///
     /// ```swift
     /// var stub = BookingAPIStub()
@@ -19,17 +21,19 @@ extension RookeryClient {
     }
 }
 
-/// Carries calls to routes in the same process, through the same bytes as a network would, without one.
+/// Carries calls to routes in the same process, in the same bytes as on a network.
 ///
-/// Everything a call goes through is there but sockets: the packet is written and scanned, the route is found by its bytes,
-/// interceptors run, and the reply is written and read again.
+/// Only the sockets are missing. The transport writes and scans the packet, finds the route by its bytes, runs the
+/// interceptors, and writes and reads the reply.
 package final class InMemoryTransport: ClientTransport {
     private let router: Router
     private let sendsMetadata: Bool
     private let sleep: @Sendable (Duration) async throws -> Void
     private let isClosed = NIOLockedValueBox(false)
 
-    /// Makes a transport to `routes`; `sleep` waits for deadlines. Throws when two commands share a pattern.
+    /// Makes a transport to `routes`. `sleep` waits for deadlines.
+    ///
+    /// Throws ``RookeryCore/DuplicatePattern`` if two commands share a pattern.
     package init(
         _ routes: [Route], interceptors: InterceptorList = InterceptorList(), sendsMetadata: Bool = true,
         tracer: (any Tracer)? = nil,
@@ -40,13 +44,15 @@ package final class InMemoryTransport: ClientTransport {
         self.sleep = sleep
     }
 
-    /// A client over this transport.
+    /// Makes a client over this transport.
     package func client(defaults: CallDefaults = CallDefaults()) -> RookeryClient {
         RookeryClient(transport: self, defaults: defaults)
     }
 
-    /// Runs the handler and gives its last value. Throws ``RookeryCore/CallError`` when the deadline passes first: the
-    /// handler is cancelled then, and has to end for this to return.
+    /// Runs the handler and returns its last value.
+    ///
+    /// Throws ``RookeryCore/CallError`` if the deadline passes first. Then the handler is cancelled, and this function
+    /// returns only after the handler has ended. Without a deadline, the limit is one hour.
     package func request(_ call: Call) async throws -> Payload {
         let sink = CollectingSink()
         let time = call.deadline?.remaining ?? .seconds(3600)
@@ -62,7 +68,7 @@ package final class InMemoryTransport: ClientTransport {
         return sink.last
     }
 
-    /// Runs the handlers; their failures stay here, as with a real peer.
+    /// Runs the handlers of an event. As with a real peer, their failures do not reach the caller.
     package func emit(_ call: Call) async throws {
         do {
             try await deliver(call, to: CollectingSink())
@@ -71,10 +77,10 @@ package final class InMemoryTransport: ClientTransport {
         }
     }
 
-    /// Starts the handler, which goes no further than its values are taken. Ending the iteration cancels it.
+    /// Starts the handler, which waits until each of its values is taken. Ending the iteration cancels the handler.
     package func stream(_ call: Call) async throws -> MessageStream<Payload> {
         let channel = AsyncThrowingChannel<Payload, any Error>()
-        // The stream owns it, as a server's connection would: it is cancelled when the stream goes away.
+        // The stream owns the task, as a server's connection would: dropping the stream cancels it.
         let handler = Task {
             do {
                 let sink = ChannelSink(channel)
@@ -124,7 +130,7 @@ package final class InMemoryTransport: ClientTransport {
     }
 }
 
-/// What a handler answers, as a payload: written and read back, as on a wire.
+/// Encodes what a handler answers, as for the wire.
 private func payload(_ value: some MessageValue) -> Payload {
     let bytes = ByteBuffer(bytes: value.bytes(as: .json))
     return Payload(body: bytes, range: ByteRange(start: 0, count: bytes.readableBytes))
@@ -147,12 +153,12 @@ private final class CollectingSink: ReplySink {
     func endStream() {}
 }
 
-/// Hands each value to the reader of the stream, and waits until it is taken.
+/// Passes each value to the reader of the stream, and waits until the reader takes it.
 private final class ChannelSink: ReplySink {
     private let channel: AsyncThrowingChannel<Payload, any Error>
     private let reply = NIOLockedValueBox<Payload?>(nil)
 
-    /// The reply of a command that has one, and was asked for as a stream.
+    /// The reply of a command with one reply that was called as a stream.
     var single: Payload? { reply.withLockedValue { $0 } }
 
     init(_ channel: AsyncThrowingChannel<Payload, any Error>) { self.channel = channel }

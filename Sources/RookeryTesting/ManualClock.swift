@@ -1,15 +1,15 @@
 import Synchronization
 
-/// A clock that stands still until a test moves it.
+/// A clock that moves only when a test advances it.
 package final class ManualClock: Clock, Sendable {
-    /// A moment of it: so long after it was made.
+    /// A time of the clock, as the time since the clock was made.
     package struct Instant: InstantProtocol {
         let offset: Duration
-        /// That much later.
+        /// The instant that is `duration` later.
         package func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
-        /// How much later the other one is.
+        /// The time from this instant to the other one.
         package func duration(to other: Instant) -> Duration { other.offset - offset }
-        /// Earlier comes first.
+        /// Orders instants by time.
         package static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
     }
 
@@ -21,15 +21,15 @@ package final class ManualClock: Clock, Sendable {
     }
     private let state = Mutex(State())
 
-    /// Makes a clock that stands still.
+    /// Makes a clock at time zero.
     package init() {}
 
-    /// The moment it shows.
+    /// The current time of the clock.
     package var now: Instant { state.withLock { $0.now } }
-    /// Nothing shorter is told apart.
+    /// The shortest duration that the clock measures: 1 ns.
     package var minimumResolution: Duration { .nanoseconds(1) }
 
-    /// Returns when the clock has been moved that far. Throws `CancellationError` when the task is cancelled.
+    /// Returns when the clock reaches `deadline`. Throws `CancellationError` if the task is cancelled.
     package func sleep(until deadline: Instant, tolerance: Duration?) async throws {
         let id = state.withLock { state in
             state.nextID += 1
@@ -57,7 +57,7 @@ package final class ManualClock: Clock, Sendable {
         }
     }
 
-    /// Returns when a task sleeps by this clock.
+    /// Returns when at least one task sleeps on this clock.
     package func sleeping() async {
         await withCheckedContinuation { continuation in
             let isSleeping = state.withLock { state in
@@ -69,7 +69,7 @@ package final class ManualClock: Clock, Sendable {
         }
     }
 
-    /// Moves it, and wakes the tasks whose time has come.
+    /// Moves the clock forward, and wakes the tasks whose deadlines it reaches.
     package func advance(by duration: Duration) {
         let woken = state.withLock { state in
             state.now = state.now.advanced(by: duration)

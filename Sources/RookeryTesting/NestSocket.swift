@@ -2,17 +2,21 @@ package import NIOCore
 import NIOPosix
 package import RookeryWire
 
-/// One end of a connection that behaves as the socket of NestJS 11.2.5 and later, and 12, does, client and server alike.
+/// One end of a connection that behaves as the socket of NestJS 11.2.5 and later, and 12. It can be a client or a
+/// server.
 ///
-/// It reads nothing while its own writes wait; it gives up a peer that stops in the middle of a frame (30 s in Nest), for
-/// which white space behind a frame counts as the beginning of one; and as a client it takes an answer with a key that it
-/// does not know for the value itself, and ends the call. The rest of Nest is not here.
+/// - It does not read while its own writes wait.
+/// - It closes the connection if the peer stops in the middle of a frame for `stallTimeout`, 30 s in Nest. White space
+///   behind a frame counts as the start of a frame.
+/// - As a client, it takes an answer with an unknown key as the value, and ends the call.
+///
+/// It has no other behaviour of Nest.
 package final class NestSocket: Sendable {
-    /// An answer as a Nest client understands it.
+    /// An answer, as a Nest client understands it.
     package enum Answer: Sendable, Hashable {
-        /// A value, and whether the call ended with it.
+        /// A value. `isLast`: the call ended with it.
         case value(JSONValue, isLast: Bool)
-        /// The call failed.
+        /// The call failed with this error.
         case failure(JSONValue)
         /// The call ended without a value.
         case end
@@ -26,7 +30,8 @@ package final class NestSocket: Sendable {
         self.handler = handler
     }
 
-    /// Connects to a port of this machine for the length of `body`. `stallTimeout` is how long a frame may stand still.
+    /// Connects to a port of 127.0.0.1 while `body` runs. `stallTimeout` is how long a partial frame may wait for
+    /// bytes.
     package static func connected<Result: Sendable>(
         to port: Int, stallTimeout: TimeAmount = .seconds(30), _ body: (NestSocket) async throws -> Result
     ) async throws -> Result {
@@ -52,8 +57,9 @@ package final class NestSocket: Sendable {
         }
     }
 
-    /// Listens on a free port of this machine for the length of `body`, and answers each request with what `answer` makes
-    /// of its data; nil is no answer.
+    /// Listens on a free port of 127.0.0.1, and passes that port to `body`. Stops when `body` returns.
+    ///
+    /// Answers each request with the result of `answer` for its data. Nil: no answer.
     package static func serving<Result: Sendable>(
         stallTimeout: TimeAmount = .seconds(30), _ answer: @escaping @Sendable (JSONValue) -> JSONValue?,
         _ body: (Int) async throws -> Result
@@ -75,7 +81,7 @@ package final class NestSocket: Sendable {
         }
     }
 
-    /// Writes requests, all at once, and returns without waiting for anything.
+    /// Writes all requests at once. Does not wait until they are written.
     package func write(_ requests: [(id: String, pattern: JSONValue, data: JSONValue)]) {
         var writer = ValueWriter()
         for request in requests {
@@ -88,17 +94,18 @@ package final class NestSocket: Sendable {
         channel.eventLoop.execute { self.handler.value.write(bytes) }
     }
 
-    /// The answers to the calls with those ids, once all have ended; the connection's end ends them without.
+    /// Waits until the calls with these ids have ended or the connection has closed. Returns the answers of all calls
+    /// so far.
     package func answers(to ids: [String]) async -> [String: [Answer]] {
         await withCheckedContinuation { continuation in
             channel.eventLoop.execute { self.handler.value.wait(for: Set(ids)) { continuation.resume(returning: $0) } }
         }
     }
 
-    /// Returns when the connection has ended.
+    /// Returns when the connection has closed.
     package func closed() async throws { try await channel.closeFuture.get() }
 
-    /// Confined to its loop.
+    /// Confined to its event loop.
     private final class Handler: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
         typealias OutboundOut = ByteBuffer
@@ -132,7 +139,7 @@ package final class NestSocket: Sendable {
 
         private func setWriting(_ change: Int) {
             writing += change
-            // What makes two such peers wait for each other.
+            // Two peers that both do this can wait for each other.
             try? context?.channel.syncOptions?.setOption(.autoRead, value: writing == 0)
         }
 

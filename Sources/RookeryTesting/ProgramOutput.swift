@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What is known of a program that runs: its process, the lines that it has printed, its end; and who waits for which.
+/// The state of a running program: process ID, output and exit code. Tasks can wait for each of them.
 final class ProgramOutput: Sendable {
     private struct State {
         var start: Result<Int32, any Error>?
@@ -59,11 +59,11 @@ final class ProgramOutput: Sendable {
         for continuation in waiting { continuation.resume(returning: code) }
     }
 
-    // MARK: Those who wait
+    // MARK: Waiting tasks
 
     var printed: String { state.withLock { $0.text } }
 
-    /// The number of the process; throws when there is none.
+    /// Waits for the ID of the process. Throws if the program could not be started.
     func processID() async throws -> Int32 {
         try await withCheckedThrowingContinuation { continuation in
             let start = state.withLock { state -> Result<Int32, any Error>? in
@@ -97,7 +97,7 @@ final class ProgramOutput: Sendable {
     }
 
     private static func line(_ prefix: String, in text: String) -> String? {
-        // Only whole lines: the last one may still be growing.
+        // Only whole lines, because the program may not have finished the last one.
         text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().first { $0.hasPrefix(prefix) }.map(
             String.init)
     }

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 
-/// A plain socket, to which a test writes what no client would.
+/// A plain TCP socket, for bytes that no client would send.
 package struct RawSocket {
     private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
@@ -15,8 +15,9 @@ package struct RawSocket {
         self.outbound = outbound
     }
 
-    /// Connects to a port of this machine for the length of `body`, from an address of it: `127.0.0.2` is another peer than
-    /// `127.0.0.1`.
+    /// Connects to a port of 127.0.0.1 while `body` runs.
+    ///
+    /// `address` is the local address. To a server, `127.0.0.2` is another peer than `127.0.0.1`.
     package static func connected<Result: Sendable>(
         to port: Int, from address: String = "127.0.0.1",
         _ body: @Sendable @escaping (inout RawSocket) async throws -> Result
@@ -42,10 +43,11 @@ package struct RawSocket {
     /// Writes text.
     package func write(_ text: String) async throws { try await write(Array(text.utf8)) }
 
-    /// Writes no more, which the peer is told; goes on reading.
+    /// Closes the writing side of the connection. Reading goes on.
     package func finish() { outbound.finish() }
 
-    /// Reads until that many bytes have come in all, or the peer closes; gives all that has come.
+    /// Reads until `count` bytes have arrived in total, or the peer closes. Returns all bytes since the connection
+    /// opened.
     package mutating func read(_ count: Int) async throws -> [UInt8] {
         while received.count < count, let bytes = try await inbound.next(isolation: #isolation) {
             received.append(contentsOf: bytes.readableBytesView)
@@ -53,14 +55,14 @@ package struct RawSocket {
         return received
     }
 
-    /// Reads until the peer closes; a reset counts as that. Gives all that has come.
+    /// Reads until the peer closes or resets the connection. Returns all bytes since the connection opened.
     package mutating func readToEnd() async -> [UInt8] {
         do {
             while let bytes = try await inbound.next(isolation: #isolation) {
                 received.append(contentsOf: bytes.readableBytesView)
             }
         } catch {
-            // The peer closed while bytes from here were on their way.
+            // The peer closed before it had read all bytes from here, which resets the connection.
         }
         return received
     }

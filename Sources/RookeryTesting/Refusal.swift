@@ -1,6 +1,6 @@
 package import RookeryCore
 
-/// The error that a service answers with; nil when it does not refuse. Anything else that is thrown is thrown on.
+/// Returns the `RemoteError` that `body` throws, or nil if it throws none. Rethrows any other error.
 package func refusal<Value>(_ body: () async throws -> Value) async rethrows -> RemoteError? {
     do {
         _ = try await body()

@@ -3,15 +3,19 @@ import Subprocess
 import Synchronization
 import SystemPackage
 
-/// A program that a test has started, as a user would. It runs until it ends, or is sent a signal; nothing else ends it.
+/// A program that a test has started, as a user would.
+///
+/// It runs until it ends by itself or a signal ends it. Dropping this object does not end it.
 package final class RunningProgram: Sendable {
     private let output: ProgramOutput
 
-    /// The number of its process.
+    /// The ID of the process.
     package let processID: Int32
 
-    /// Starts a program with its standard output watched; its errors go into a file, or where the test's go. Throws when it
-    /// cannot be started.
+    /// Starts a program and collects its standard output. Throws if the program cannot be started.
+    ///
+    /// `environment` changes variables of the test's own environment. Standard error goes to `file`, which is truncated
+    /// first, or to the test's standard error.
     package init(
         _ executable: URL, _ arguments: [String], environment: [String: String] = [:], errorsTo file: String? = nil
     ) async throws {
@@ -26,8 +30,7 @@ package final class RunningProgram: Sendable {
         }
         let output = ProgramOutput()
         self.output = output
-        // Without a parent that awaits it: a program may outlive the scope that started it, and what waits for its end waits
-        // for ``exitCode()``.
+        // Detached, because a program may outlive the scope that started it. ``exitCode()`` waits for its end.
         Task.detached {
             do {
                 let result = try await run(
@@ -51,20 +54,20 @@ package final class RunningProgram: Sendable {
         processID = try await output.processID()
     }
 
-    /// The program of this package with that name, beside the running test.
+    /// The path of a program of this package, in the folder of the running test.
     package static func url(_ name: String) -> URL {
         URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(name)
     }
 
-    /// The first line that begins so; waits for it. Nil when the program ends without one.
+    /// Waits for the first whole line of output with this prefix. Nil if standard output ends without one.
     package func line(_ prefix: String) async -> String? { await output.line(prefix) }
 
-    /// All that it has printed so far.
+    /// The standard output so far.
     package var printed: String { output.printed }
 
-    /// Sends a signal: `SIGTERM`, `SIGKILL`.
+    /// Sends a signal to the process, such as `SIGTERM` or `SIGKILL`.
     package func send(_ signal: Int32) { kill(processID, signal) }
 
-    /// Waits for the end and gives the exit code, or minus the signal that ended it.
+    /// Waits for the end of the program. Returns the exit code, or minus the number of the signal that ended it.
     package func exitCode() async -> Int32 { await output.exitCode() }
 }

@@ -1,25 +1,26 @@
 import NIOCore
 import NIOPosix
 
-/// A TCP server that says what it is told to say: it answers the first bytes of each connection with a function of them.
+/// A TCP server that answers the bytes of each connection with the result of a function.
 package struct ScriptedPeer: Sendable {
-    /// What to do with what a client wrote.
+    /// How the server answers the bytes of a client.
     package enum Answer: Sendable {
-        /// Write this.
+        /// Write these bytes.
         case write([UInt8])
-        /// Write this, then close.
+        /// Write these bytes, then close the connection.
         case writeAndClose([UInt8])
-        /// Say nothing.
+        /// Write nothing.
         case silence
     }
 
     private let channel: any Channel
 
-    /// The port it listens on.
+    /// The port on which the server listens.
     package var port: Int { channel.localAddress?.port ?? 0 }
 
-    /// Listens on a free port of this machine for the length of `body`. `answer` is called with all that a connection has
-    /// sent so far, whenever more has come.
+    /// Listens on a free port of 127.0.0.1 while `body` runs.
+    ///
+    /// Calls `answer` whenever bytes arrive, with all bytes that the connection has sent so far.
     package static func running<Result: Sendable>(
         _ answer: @escaping @Sendable ([UInt8]) -> Answer, _ body: (ScriptedPeer) async throws -> Result
     ) async throws -> Result {

@@ -1,11 +1,11 @@
-/// Chances that can be had again, for tests that say which seed they had.
+/// A random number generator that repeats its numbers for the same seed.
 package struct SeededRandom: RandomNumberGenerator {
     private var state: UInt64
 
-    /// Begins at a seed.
+    /// Makes a generator that starts at a seed.
     package init(_ seed: UInt64) { state = seed }
 
-    /// splitmix64 (Steele, Lea and Flood 2014).
+    /// Returns the next number of splitmix64 (Steele, Lea and Flood 2014).
     package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state

@@ -1,19 +1,19 @@
 package import RookeryCore
 import Synchronization
 
-/// A time that a test sets.
+/// A clock that a test sets.
 package final class SettableTime: Sendable {
     private let value: Mutex<Instant>
 
-    /// Starts at a time.
+    /// Makes a clock that stands at `start`. Default 2027-01-15T08:00:00Z.
     package init(_ start: Instant = Instant(milliseconds: 1_800_000_000_000)) { value = Mutex(start) }
 
-    /// The time now.
+    /// The time that the clock shows.
     package var now: Instant { value.withLock { $0 } }
 
-    /// Sets it.
+    /// Sets the time.
     package func set(_ instant: Instant) { value.withLock { $0 = instant } }
 
-    /// Lets time pass.
+    /// Moves the clock forward by a duration.
     package func pass(_ duration: Duration) { value.withLock { $0 = $0 + duration } }
 }

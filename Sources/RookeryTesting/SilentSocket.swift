@@ -1,18 +1,18 @@
 import NIOCore
 import NIOPosix
 
-/// A plain socket that writes, and never reads.
+/// A plain TCP socket that writes, and never reads.
 package struct SilentSocket: Sendable {
     private let channel: any Channel
 
-    /// Connects to a port of this machine for the length of `body`, from an address of it.
+    /// Connects to a port of 127.0.0.1 while `body` runs. `address` is the local address.
     package static func connected<Result: Sendable>(
         to port: Int, from address: String = "127.0.0.1", _ body: (SilentSocket) async throws -> Result
     ) async throws -> Result {
         try await connected(1, to: port, from: address) { try await body($0[0]) }
     }
 
-    /// Connects that many times for the length of `body`. Throws when one cannot.
+    /// Opens `count` connections while `body` runs. Throws if one cannot be opened.
     package static func connected<Result: Sendable>(
         _ count: Int, to port: Int, from address: String = "127.0.0.1",
         _ body: ([SilentSocket]) async throws -> Result
@@ -40,6 +40,6 @@ package struct SilentSocket: Sendable {
         for socket in sockets { try? await socket.channel.close().get() }
     }
 
-    /// Writes as much as the network takes.
+    /// Writes text. Does not wait until the network has taken it, and ignores errors.
     package func write(_ text: String) { channel.writeAndFlush(ByteBuffer(string: text), promise: nil) }
 }

@@ -1,5 +1,5 @@
-// What code written by the macros calls has to be public; an underscore says that it is no promise. Inside this package
-// the same types go by their plain names.
+// Types that macro-generated code uses must be public. The underscore marks them as unsupported API. This package uses
+// the names without the underscore.
 
 /// See ``_ValueWriter``.
 @usableFromInline package typealias ValueWriter = _ValueWriter

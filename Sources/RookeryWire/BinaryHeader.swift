@@ -1,75 +1,76 @@
-/// The fixed part of a binary frame, which two peers use once they have agreed on it. `docs/wire.md` has it byte by byte.
+/// The fixed part of a binary frame, for peers that negotiated the extension. `docs/wire.md` describes each byte.
 ///
-/// It alone routes, cancels and times out a call; what follows is not looked at for that.
+/// The header alone is enough to route, cancel and time out a call, without reading the metadata or the payload.
 package struct BinaryHeader: Sendable, Hashable {
-    /// What a frame is about.
+    /// The type of a frame.
     package enum Kind: UInt8, Sendable, CaseIterable {
-        /// A call that is answered.
+        /// A call that expects a reply.
         case request = 0x81
-        /// A message that is not.
+        /// A message that expects no reply.
         case event = 0x82
-        /// A value: the reply, or one of a stream.
+        /// One value: the reply, or one value of a stream.
         case value = 0x83
-        /// The end of a stream, or a reply that carries nothing.
+        /// The end of a stream, or a reply without a value.
         case end = 0x84
-        /// The call failed; the payload is what stands at `err` on the plain wire.
+        /// The call failed. The payload is the JSON that a text packet has in `err`.
         case error = 0x85
-        /// The caller waits no longer.
+        /// The caller no longer waits for the call.
         case cancel = 0x86
-        /// `amount` more values of a stream may be sent.
+        /// Grants the sender of a stream `amount` more values.
         case credit = 0x87
-        /// Asks for a pong with the same id.
+        /// Asks the peer for a pong with the same id.
         case ping = 0x88
         /// Answers a ping.
         case pong = 0x89
-        /// The sender will close the connection: no new calls, please.
+        /// The sender will close the connection and accepts no new calls on it.
         case goAway = 0x8A
     }
 
-    /// How a frame is to be taken.
+    /// Bits that say how to read a frame.
     package struct Flags: OptionSet, Sendable, Hashable {
-        /// The bits.
+        /// The raw bits.
         package let rawValue: UInt8
-        /// Flags of these bits.
+        /// Creates flags from raw bits.
         package init(rawValue: UInt8) { self.rawValue = rawValue }
-        /// The payload is compressed: the length of the original as UInt32, then a zlib stream (RFC 1950).
+        /// The payload is compressed: the original length as UInt32, then a zlib stream (RFC 1950).
         package static let compressed = Flags(rawValue: 1)
-        /// This value is the last.
+        /// This value is the last of its call.
         package static let last = Flags(rawValue: 2)
     }
 
-    /// Bytes of a header.
+    /// The length of a header in bytes.
     package static let size = 24
-    /// Values of a stream that may be sent before any credit was granted.
+    /// The number of stream values that a server may send before the client grants credit.
     package static let initialCredit = 32
 
-    /// The first byte; other values than those of ``Kind`` belong to later versions and are passed over.
+    /// The first byte. The receiver skips a frame whose code is not a ``Kind``: later versions may define more.
     package var code: UInt8
-    /// How to take it.
+    /// The flags of the frame. Default none.
     package var flags: Flags = []
-    /// Which of the agreed serializers wrote the payload.
+    /// The serializer of the payload: its position in the negotiated list. Default 0.
     package var serializer: UInt8 = 0
-    /// Which of the server's patterns is meant.
+    /// The pattern of the message: its position in the list that the server sent. Default 0.
     package var pattern: UInt16 = 0
-    /// Bytes of metadata, at the beginning of what follows the header.
+    /// The length of the metadata in bytes. The metadata comes first after the header.
     package var metadataLength: UInt16 = 0
-    /// Bytes that follow the header.
+    /// The number of bytes after the header: metadata and payload.
     package var length: UInt32 = 0
-    /// Of a request: milliseconds that the caller will wait, 0 when it did not say. Of a credit: how many values.
+    /// In a request: milliseconds that the caller will still wait, 0 for no deadline. In a credit: the number of
+    /// values.
     package var amount: UInt32 = 0
-    /// The call.
+    /// The number of the call, which the client chose. A pong repeats the number of its ping.
     package var id: UInt64
 
-    /// A header.
+    /// Creates a header with all other fields zero.
     package init(_ kind: Kind, id: UInt64) {
         code = kind.rawValue
         self.id = id
     }
 
-    /// What the frame is about; nil when this version does not know it.
+    /// The type of the frame. Nil if this version does not know it.
     package var kind: Kind? { Kind(rawValue: code) }
 
-    /// Reads a header from its bytes, of which there must be ``size``.
+    /// Reads a header. `bytes` must have at least ``size`` bytes.
     init(_ bytes: UnsafeRawBufferPointer) {
         code = bytes[0]
         flags = Flags(rawValue: bytes[1])

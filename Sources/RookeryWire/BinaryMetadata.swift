@@ -1,7 +1,7 @@
-/// Metadata in a binary frame: for each entry the length of its name as UInt16, the name, the length of its value as
-/// UInt16, the value.
+/// The metadata of a binary frame. Each entry is the name's length as UInt16, the name, the value's length as UInt16,
+/// and the value. Lengths are little-endian, texts UTF-8.
 package enum BinaryMetadata {
-    /// Reads metadata; nil when the bytes are not whole entries.
+    /// Reads metadata. Returns nil if the bytes are not whole entries.
     package static func read(_ bytes: UnsafeRawBufferPointer) -> [String: String]? {
         var metadata: [String: String] = [:]
         var at = 0
@@ -21,7 +21,7 @@ package enum BinaryMetadata {
 }
 
 extension ValueWriter {
-    /// Begins a binary frame: leaves room for its header. Pass the result to ``endBinaryFrame(_:_:)``.
+    /// Begins a binary frame and leaves room for its header. Pass the result to ``endBinaryFrame(_:_:)``.
     package mutating func beginBinaryFrame() -> Int {
         let start = written
         reserve(BinaryHeader.size)
@@ -29,23 +29,23 @@ extension ValueWriter {
         return start
     }
 
-    /// Ends a binary frame: writes its header, the length being known now.
+    /// Ends a binary frame: sets the header's length and writes the header.
     package mutating func endBinaryFrame(_ start: Int, _ header: BinaryHeader) {
         var header = header
         header.length = UInt32(truncatingIfNeeded: written &- start &- BinaryHeader.size)
         header.store(at: UnsafeMutableRawPointer(base + start))
     }
 
-    /// Takes back a binary frame.
+    /// Drops a binary frame that has begun.
     package mutating func abandonBinaryFrame(_ start: Int) { written = start }
 
-    /// Writes a frame that is only a header.
+    /// Writes a frame that consists of a header only.
     package mutating func binaryFrame(_ header: BinaryHeader) {
         endBinaryFrame(beginBinaryFrame(), header)
     }
 
-    /// Writes metadata, in the order of its names, and says how many bytes it has. Nil when a frame cannot say so many;
-    /// what was written is then to be taken back with the frame.
+    /// Writes metadata sorted by name, and returns its length in bytes. Returns nil if that is over `UInt16.max`; the
+    /// caller must then abandon the frame.
     package mutating func binaryMetadata(_ metadata: [String: String]) -> UInt16? {
         let start = written
         for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {

@@ -1,13 +1,13 @@
 public import NIOCore
 
-/// Where a part of a packet lies in its frame's body.
+/// The position of one part of a packet, in bytes from the start of the frame's body.
 @usableFromInline package struct ByteRange: Sendable, Hashable {
-    /// The first byte.
+    /// The offset of the first byte.
     @usableFromInline package let start: Int
-    /// How many bytes; no JSON value is empty, so 0 stands for an absent one.
+    /// The number of bytes. No JSON value is empty, so 0 marks an absent part.
     @usableFromInline package let count: Int
 
-    /// The range of `count` bytes from `start`.
+    /// Creates the range of `count` bytes from `start`.
     package init(start: Int, count: Int) {
         self.start = start
         self.count = count
@@ -17,14 +17,14 @@ public import NIOCore
         self.init(start: range.lowerBound, count: range.count)
     }
 
-    /// No such part.
+    /// The range of an absent part.
     package static let absent = ByteRange(start: 0, count: 0)
-    /// Whether the part is there; `null` is.
+    /// Whether the packet has this part. A part whose value is `null` is present.
     package var isPresent: Bool { count > 0 }
 }
 
 extension ByteBuffer {
-    /// The bytes of a part of this packet. The range must come from scanning this very buffer.
+    /// Calls `body` with the bytes of a part of this packet. The range must come from scanning this same buffer.
     @inlinable
     package func withBytes<R, Failure: Error>(
         of range: ByteRange, _ body: (UnsafeRawBufferPointer) throws(Failure) -> R
@@ -34,10 +34,10 @@ extension ByteBuffer {
         }
     }
 
-    /// A copy of a part of this packet.
+    /// Copies the bytes of a part of this packet.
     package func bytes(of range: ByteRange) -> [UInt8] { withBytes(of: range) { Array($0) } }
 
-    /// A part of this packet as a value; nil when it is absent.
+    /// Reads a part of this packet as a value. Returns nil if the part is absent; throws if the bytes are malformed.
     package func value(of range: ByteRange, format: ValueFormat = .json) throws(MalformedValue) -> JSONValue? {
         guard range.isPresent else { return nil }
         return try withBytes(of: range) { (bytes) throws(MalformedValue) in
@@ -56,7 +56,7 @@ extension ValueWriter {
         verbatim(pattern)
     }
 
-    /// Writes `,"metadata":{…}` when there is any, in the order of its keys.
+    /// Writes `,"metadata":{…}` with the entries sorted by key. Writes nothing if `metadata` is empty.
     package mutating func packetMetadata(_ metadata: [String: String]) {
         if metadata.isEmpty { return }
         verbatim(",\"metadata\":{")
@@ -74,21 +74,21 @@ extension ValueWriter {
         verbatim("\"}")
     }
 
-    /// Writes the end of a reply: `,"isDisposed":true,"id":…}`, the id as the caller wrote it.
+    /// Writes the end of a reply: `,"isDisposed":true,"id":…}`. `id` is the JSON text that the caller sent.
     package mutating func endReply(id: UnsafeRawBufferPointer, isLast: Bool) {
         if isLast { verbatim(",\"isDisposed\":true,\"id\":") } else { verbatim(",\"id\":") }
         verbatim(id)
         verbatim("}")
     }
 
-    /// Writes a reply without a value: `{"isDisposed":true,"id":…}`.
+    /// Writes a whole reply without a value: `{"isDisposed":true,"id":…}`.
     package mutating func emptyReply(id: UnsafeRawBufferPointer) {
         verbatim("{\"isDisposed\":true,\"id\":")
         verbatim(id)
         verbatim("}")
     }
 
-    /// Writes the whole answer to a request that no handler is for.
+    /// Writes the whole reply to a request whose pattern has no handler.
     package mutating func noHandlerReply(id: UnsafeRawBufferPointer) {
         verbatim("{\"id\":")
         verbatim(id)

@@ -1,22 +1,25 @@
 import CZlib
 package import NIOCore
 
-/// Compresses payloads of negotiated frames with zlib's deflate (RFC 1950, 1951), and undoes it within limits.
+/// Compresses the payloads of negotiated frames with zlib's deflate (RFC 1950, 1951), and decompresses them within
+/// limits.
 ///
-/// Keeps its memory, some 300 KiB, once it was used. Not for two threads at once.
+/// Allocates some 300 KiB on first use and keeps them. Not safe for concurrent use.
 package final class Compression {
-    /// Smaller payloads are not worth it: 8 KiB.
+    /// The smallest payload worth compressing: 8 KiB.
     package static let threshold = 8 * 1024
-    /// The name by which peers agree on it.
+    /// The name that peers use to negotiate this compression.
     package static let name = "deflate"
-    /// An original may be so many times as long as what arrived; deflate reaches 1032 only for bombs.
+    /// The largest accepted ratio of original to compressed length. Deflate's maximum is 1032, which only decompression
+    /// bombs reach.
     package static let ratioLimit = 100
 
-    /// Why a compressed payload is refused.
+    /// The reason for refusing a compressed payload.
     package enum Fault: Error, Hashable {
-        /// The original would be longer than the limit, or than ``Compression/ratioLimit`` times what arrived.
+        /// The original is longer than the limit, or than ``Compression/ratioLimit`` times the compressed length. In
+        /// bytes.
         case tooLarge(original: Int, limit: Int)
-        /// Not the compressed form of that many bytes.
+        /// The payload does not decompress to exactly the stated number of bytes.
         case damaged
     }
 
@@ -25,7 +28,7 @@ package final class Compression {
     private var canDeflate = false
     private var canInflate = false
 
-    /// Takes no memory yet.
+    /// Creates the object without allocating zlib's memory.
     package init() {}
 
     deinit {
@@ -33,19 +36,21 @@ package final class Compression {
         if canInflate { inflateEnd(&inflater) }
     }
 
-    /// The compressed form, its original length before it; nil when it would save less than a tenth, or so much that a
-    /// receiver would take it for a bomb.
+    /// Compresses bytes. The result starts with the original length as UInt32, little-endian.
+    ///
+    /// Returns nil if compression saves less than a tenth. Also returns nil if the ratio exceeds ``ratioLimit``,
+    /// because a receiver would refuse the payload.
     package func compress(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
         guard let small = deflated(bytes), bytes.count <= (small.count - 4) * Self.ratioLimit else { return nil }
         return small
     }
 
-    /// The compressed form, however small; for tests, who need a bomb.
+    /// Does the same as ``compress(_:)`` without the check of ``ratioLimit``, for tests that need a decompression bomb.
     package func deflated(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
         if canDeflate {
             deflateReset(&deflater)
         } else {
-            // Level 1 to 3 are the fast ones; 3 finds most of what 6 does on JSON.
+            // Levels 1 to 3 are the fast ones. On JSON, level 3 finds most of what level 6 finds.
             canDeflate =
                 deflateInit_(&deflater, 3, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
             if !canDeflate { return nil }
@@ -56,7 +61,7 @@ package final class Compression {
         let result = [UInt8](unsafeUninitializedCapacity: room) { out, count in
             UnsafeMutableRawPointer(out.baseAddress.unsafelyUnwrapped).storeBytes(
                 of: UInt32(bytes.count).littleEndian, as: UInt32.self)
-            // zlib does not write what it reads, though its header says nothing of it.
+            // zlib only reads its input, although its header does not declare the pointer const.
             deflater.next_in = UnsafeMutablePointer(mutating: bytes.bindMemory(to: UInt8.self).baseAddress)
             deflater.avail_in = UInt32(bytes.count)
             deflater.next_out = out.baseAddress.unsafelyUnwrapped + 4
@@ -67,7 +72,10 @@ package final class Compression {
         return isDone ? result : nil
     }
 
-    /// The original of a compressed payload. The memory it takes is bounded before any is taken.
+    /// Decompresses a payload.
+    ///
+    /// Throws ``Fault/tooLarge(original:limit:)``, before it allocates memory, if the original is longer than `limit`
+    /// bytes or exceeds ``ratioLimit``. Throws ``Fault/damaged`` if the payload is not valid.
     package func decompress(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(Fault) -> ByteBuffer {
         guard bytes.count > 4 else { throw .damaged }
         let original = Int(UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
@@ -97,7 +105,8 @@ package final class Compression {
 }
 
 extension ValueWriter {
-    /// Compresses what was written from `start` on, when that is worth it; says whether it was.
+    /// Compresses what was written from `start` on, if it has at least ``Compression/threshold`` bytes and shrinks
+    /// enough. Returns whether it did.
     package mutating func compress(from start: Int, _ compression: Compression) -> Bool {
         guard count - start >= Compression.threshold,
             let small = withUnsafeBytes(from: start, { compression.compress($0) })

@@ -1,20 +1,20 @@
-/// How many values of a stream its sender may still send: what its receiver grants, and nothing beyond it.
+/// The number of values of a stream that the sender may still send. Only grants from the receiver raise it.
 package struct CreditWindow: Sendable, Hashable {
-    /// Values that may be sent now.
+    /// The number of values that may be sent now.
     package private(set) var available: Int
-    /// More is never saved up, whatever a peer grants.
+    /// The upper bound of `available`, whatever the peer grants.
     private static let most = 1 << 30
 
-    /// A window with the credit that every stream begins with.
+    /// Creates a window. The default is the initial credit of every stream, ``BinaryHeader/initialCredit``.
     package init(_ initial: Int = BinaryHeader.initialCredit) { available = initial }
 
-    /// Takes one; false when there is none and the sender has to wait.
+    /// Uses one credit. Returns false if there is none; the sender then has to wait.
     package mutating func take() -> Bool {
         if available == 0 { return false }
         available -= 1
         return true
     }
 
-    /// The receiver granted some.
+    /// Adds the credit that the receiver granted. Ignores negative amounts, and caps the total at 2^30.
     package mutating func granted(_ amount: Int) { available = min(Self.most, available + max(0, amount)) }
 }

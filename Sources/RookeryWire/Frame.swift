@@ -1,11 +1,11 @@
 package import NIOCore
 
-/// A frame, as the decoder cuts it.
+/// A frame, as ``FrameDecoder`` returns it.
 package enum Frame: Sendable, Hashable {
-    /// `<length>#<JSON text>`: the text, valid UTF-8.
+    /// `<length>#<JSON text>`: the text, in valid UTF-8.
     case text(ByteBuffer)
-    /// A binary frame: its header, and the metadata and payload that follow.
+    /// A binary frame: its header, and the metadata and payload after it.
     case binary(BinaryHeader, ByteBuffer)
-    /// A frame that was passed over, because it is over a limit or there was no memory for it.
+    /// A frame that the decoder skipped, because it is over a limit or memory was short.
     case skipped(SkippedFrame)
 }

@@ -1,25 +1,26 @@
 package import NIOCore
 
-/// Cuts a byte stream into frames `<length>#<JSON text>`, where the length counts UTF-16 code units, and, once they are
-/// agreed on, binary ones.
+/// Cuts a byte stream into frames `<length>#<JSON text>`, and into binary frames once the peers negotiated them.
 ///
-/// Takes bytes in any slices; looks at each byte once, however often it is asked. A frame longer than the limit is
-/// refused when its length has been read, before its body is kept: it ends the stream, or, up to a second limit, it is
-/// passed over and reported as ``Frame/skipped(_:)``. After it threw, it must not be used again.
+/// The length of a text frame counts UTF-16 code units. The decoder takes bytes in any slices. It resumes where it
+/// stopped, so its work is linear in the length of the stream. A frame over the limit is an error. Up to a second
+/// limit, the decoder instead skips the frame and reports ``Frame/skipped(_:)``. It checks the declared length before
+/// it buffers the body. Do not use a decoder after it has thrown.
 package struct FrameDecoder {
-    /// 8 MiB.
+    /// The default limit of a frame's body: 8 MiB.
     package static let defaultFrameLimit = 8 * 1024 * 1024
 
     private enum Phase {
-        /// Reading the length; white space may come before its first digit.
+        /// Reads the length. White space may come before its first digit.
         case length(value: Int, digits: Int)
-        /// Reading the body: `scanned` of its bytes were looked at, `unitsLeft` units are still to come.
+        /// Reads the body: `scanned` is the number of bytes already counted, `unitsLeft` the UTF-16 units still to
+        /// come.
         case body(scanned: Int, unitsLeft: Int, declared: Int, needsRepair: Bool)
-        /// Passing over a body: nothing of it is kept but its last bytes.
+        /// Skips a body and keeps only its last bytes.
         case skippedBody(unitsLeft: Int, SkippedFrame)
-        /// Reading what follows a binary header.
+        /// Reads the metadata and payload after a binary header.
         case binary(BinaryHeader)
-        /// Passing over what follows a binary header.
+        /// Skips the metadata and payload after a binary header.
         case skippedBinary(bytesLeft: Int, SkippedFrame)
     }
 
@@ -27,17 +28,19 @@ package struct FrameDecoder {
     private var phase = Phase.length(value: 0, digits: 0)
     private let frameLimit: Int
     private let skipLimit: Int
-    /// Whether the peers have agreed on binary frames; until then one is an error.
+    /// Whether the peers negotiated binary frames. Default false: a binary frame is then an error.
     package var acceptsBinary = false
 
-    /// Makes a decoder that refuses bodies of more than `frameLimit` bytes: longer ones of up to `skipLimit` are passed
-    /// over, any others are errors. Default `skipLimit`: none are passed over.
+    /// Creates a decoder that rejects bodies of more than `frameLimit` bytes (default 8 MiB).
+    ///
+    /// The decoder skips a larger frame if its declared length is at most `skipLimit`, else it throws. Declared lengths
+    /// are UTF-16 units for text and bytes for binary frames. Default `skipLimit` 0: it skips none.
     package init(frameLimit: Int = FrameDecoder.defaultFrameLimit, skipLimit: Int = 0) {
         self.frameLimit = frameLimit
         self.skipLimit = skipLimit
     }
 
-    /// Whether a frame has begun and its end has not come.
+    /// Whether the decoder has part of a frame, or bytes that it has not decoded yet.
     package var hasPartialFrame: Bool {
         switch phase {
         case .length(_, let digits): digits > 0 || buffer.readableBytes > 0
@@ -45,18 +48,19 @@ package struct FrameDecoder {
         }
     }
 
-    /// Bytes of memory that a partial frame holds. 0 between frames.
+    /// The memory that undecoded bytes hold, in bytes. 0 if there are none.
     package var keptBytes: Int { buffer.readableBytes == 0 ? 0 : buffer.storageCapacity }
 
-    /// Gives up the partial frame: what has come of it is forgotten, the rest is passed over, and then it is reported as
-    /// ``Frame/skipped(_:)``. Does nothing between frames, and while only a length has come.
+    /// Drops the partial frame, skips the rest of it, and then reports it as ``Frame/skipped(_:)``.
+    ///
+    /// Does nothing between frames, and while only a length or part of a header has arrived.
     package mutating func skipPartialFrame() {
         switch phase {
         case .body(let scanned, let unitsLeft, let declared, _):
             var skipped = SkippedFrame(declared: declared)
             skipped.keepTail(of: &buffer, scanned)
             phase = .skippedBody(unitsLeft: unitsLeft, skipped)
-            // The first bytes of a character whose rest has not come; as a slice they would keep the whole storage.
+            // Keep the bytes of an incomplete character. Copy them, because a slice would keep the whole storage alive.
             buffer = ByteBuffer(bytes: buffer.readableBytesView)
         case .binary(let header):
             phase = .skippedBinary(bytesLeft: Int(header.length) - buffer.readableBytes, SkippedFrame(header))
@@ -65,29 +69,31 @@ package struct FrameDecoder {
         }
     }
 
-    /// Gives back the memory of bytes that have all been read. Call it when a burst of reads has ended.
+    /// Frees the buffer if all of it has been read. Call it at the end of a burst of reads.
     package mutating func releaseMemory() {
         if buffer.readableBytes == 0 { buffer = ByteBuffer() }
     }
 
-    /// Takes the next bytes of the stream.
+    /// Appends the next bytes of the stream.
     package mutating func append(_ bytes: consuming ByteBuffer) {
         if buffer.readableBytes == 0 {
             buffer = bytes
             return
         }
-        // Moving the rest to the front costs no more than what was consumed: linear over the stream.
+        // Compact only when at least as many bytes were read as remain, so that the copies stay linear over the stream.
         if buffer.readerIndex >= buffer.readableBytes { buffer.discardReadBytes() }
         buffer.writeBuffer(&bytes)
     }
 
-    /// The body of the next frame of a peer with which no binary frames were agreed; nil when more bytes are needed.
+    /// Returns the body of the next text frame, or nil if more bytes are needed.
+    ///
+    /// Use it only without binary frames and with a `skipLimit` of 0, because it also returns nil for a skipped frame.
     package mutating func next() throws(FramingError) -> ByteBuffer? {
         guard case .text(let body)? = try nextFrame() else { return nil }
         return body
     }
 
-    /// The next frame; nil when more bytes are needed.
+    /// Returns the next frame, or nil if more bytes are needed.
     package mutating func nextFrame() throws(FramingError) -> Frame? {
         if case .length(_, digits: 0) = phase, let whole = wholeFrame() {
             buffer.moveReaderIndex(forwardBy: whole.prefix)
@@ -142,7 +148,7 @@ package struct FrameDecoder {
         }
         if let failure { throw failure }
         if scanned > frameLimit {
-            // Few units, many bytes.
+            // The frame has few UTF-16 units but many bytes.
             guard skipLimit > frameLimit else { throw .frameTooLarge(declared: declared, limit: frameLimit) }
             var skipped = SkippedFrame(declared: declared)
             skipped.keepTail(of: &buffer, scanned)
@@ -156,8 +162,8 @@ package struct FrameDecoder {
         return .text(needsRepair ? ByteBuffer(string: String(buffer: body)) : body)
     }
 
-    /// The common case at once: a short ASCII frame of which every byte is here. Nil sends it the long way, whatever the
-    /// reason.
+    /// Fast path: a complete ASCII frame whose length has at most five digits. Returns nil if the frame needs the full
+    /// decoder.
     private func wholeFrame() -> (prefix: Int, body: Int)? {
         buffer.withUnsafeReadableBytes { bytes in
             var length = 0
@@ -195,7 +201,7 @@ package struct FrameDecoder {
         return true
     }
 
-    /// Reads the length and its `#`, or a binary header; false when more bytes are needed.
+    /// Reads a length with its `#`, or a binary header. Returns false if more bytes are needed.
     private mutating func readLength() throws(FramingError) -> Bool {
         guard case .length(var value, var digits) = phase else { return false }
         while let byte = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) {
@@ -242,7 +248,7 @@ package struct FrameDecoder {
         return true
     }
 
-    /// Goes on counting units from where the last call stopped; stops at the end of the frame or of the bytes.
+    /// Continues to count UTF-16 units at byte `scanned`. Stops at the end of the frame or of the bytes.
     private static func scan(
         _ bytes: UnsafeRawBufferPointer,
         _ scanned: inout Int,
@@ -288,12 +294,12 @@ package struct FrameDecoder {
     }
 }
 
-/// What stands at a place in UTF-8 text, for a first byte beyond ASCII (Unicode 15, table 3-7).
+/// Classifies the UTF-8 sequence that starts with a byte outside ASCII (Unicode 15, table 3-7).
 private enum UTF8Sequence {
     case valid(length: Int)
-    /// A maximal ill-formed part: it counts, and is shown, as one U+FFFD.
+    /// A maximal ill-formed part. It counts, and decodes, as one U+FFFD.
     case illFormed(length: Int)
-    /// Well formed so far, and the bytes end.
+    /// Well formed so far, but the bytes end before the sequence does.
     case incomplete
 
     init(in bytes: UnsafeRawBufferPointer, at start: Int) {

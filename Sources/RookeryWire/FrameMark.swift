@@ -1,7 +1,7 @@
-/// Where a frame began in a ``ValueWriter``.
+/// The start of an unfinished frame in a ``ValueWriter``.
 package struct FrameMark: Sendable {
     @usableFromInline static let room = 4
-    /// Where the frame's body begins, until its end is written.
+    /// The offset of the frame's body, until ``ValueWriter/endFrame(_:)`` writes the length.
     package var bodyStart: Int { start + FrameMark.room }
     @usableFromInline let start: Int
     @usableFromInline let surplus: Int

@@ -1,23 +1,24 @@
-/// Why a byte stream is not, or no longer, a sequence of frames. Nothing after it can be trusted.
+/// The reason why a byte stream is not a valid sequence of frames. The receiver must discard everything after it.
 package enum FramingError: Error, Hashable, CustomStringConvertible {
-    /// A byte that can start no frame: not a digit, not white space.
+    /// A byte that cannot be part of a frame's length: not a digit, nor white space before the first digit.
     case unexpectedByte(UInt8)
-    /// The first byte says binary frame, from a peer with which none were agreed.
+    /// A first byte of 0x80 or above, from a peer that has not negotiated binary frames.
     case binaryNotNegotiated
-    /// More than ten digits.
+    /// A length of more than ten digits.
     case lengthTooLong
-    /// A length of zero: no JSON text is empty.
+    /// A length of 0. No JSON text is empty.
     case emptyFrame
-    /// More bytes, or units, than the limit; `declared` is the length in UTF-16 units, of a binary frame in bytes.
+    /// A frame over the limit. `declared` is in UTF-16 units for text and in bytes for a binary frame; `limit` is in
+    /// bytes.
     case frameTooLarge(declared: Int, limit: Int)
     /// The length ends between the two halves of a surrogate pair.
     case cutsSurrogatePair
     /// The body is not JSON.
     case notJSON(MalformedValue)
-    /// A binary frame that contradicts itself, or what was agreed; says how.
+    /// A binary frame that contradicts itself or the negotiated terms. The text says how.
     case damagedFrame(String)
 
-    /// Says what was wrong, without any of the peer's text.
+    /// Describes the error, without any of the peer's text.
     package var description: String {
         switch self {
         case .unexpectedByte(let byte):
@@ -29,7 +30,7 @@ package enum FramingError: Error, Hashable, CustomStringConvertible {
             "a frame of length \(declared) is over the limit of \(limit) bytes"
         case .cutsSurrogatePair: "a frame length that cuts a surrogate pair"
         case .notJSON(let error): "a frame body that is not JSON: \(error)"
-        case .damagedFrame(let how): "a binary frame of which \(how)"
+        case .damagedFrame(let how): "a damaged binary frame: \(how)"
         }
     }
 }

@@ -1,33 +1,34 @@
-/// What a client says when it has connected, as an ordinary request: to a plain peer it is one without a handler.
+/// A client's request to negotiate the extension. It is an ordinary request, for which a plain peer has no handler.
 package struct Hello: Sendable, Hashable {
-    /// The pattern that carries it.
+    /// The pattern of the request.
     package static let pattern = "$rookery.hello"
-    /// A longer packet is no hello, in bytes: what must be read before a peer is known is bounded.
+    /// The largest hello packet, in bytes. The limit bounds what a server reads from a peer that it does not know yet.
     package static let sizeLimit = 16 * 1024
-    /// The version of the extension that is written here.
+    /// The version of the extension that this code implements.
     package static let version = 1
-    /// What this version can do beyond exchanging binary frames.
+    /// The features of this version, besides binary frames.
     package static let features = ["cancel", "credits", "go-away", "metadata", "ping"]
 
-    /// The highest version the client knows.
+    /// The highest version that the client knows.
     package var version = Hello.version
-    /// What it can do.
+    /// The features of the client.
     package var features = Hello.features
-    /// The serializers it has, best first.
+    /// The client's serializers, best first.
     package var serializers: [String]
-    /// The compressions it has, best first.
+    /// The client's compressions, best first.
     package var compressions: [String]
-    /// The largest frame the client takes, in bytes; nil when it does not say.
+    /// The largest frame that the client accepts, in bytes. Nil if it states none.
     package var frameLimit: Int?
 
-    /// What a client offers.
+    /// Creates the hello of a client of this version.
     package init(serializers: [String], compressions: [String], frameLimit: Int? = nil) {
         self.serializers = serializers
         self.compressions = compressions
         self.frameLimit = frameLimit
     }
 
-    /// Reads a hello; unknown members, and wrong ones, are passed over, so that versions can mix. Nil without a version.
+    /// Reads a hello. Returns nil without a version of at least 1. Ignores unknown and invalid members, so that
+    /// versions can mix.
     package init?(_ value: JSONValue) {
         guard let version = value["version"]?.intValue, version >= 1 else { return nil }
         self.version = version
@@ -37,7 +38,7 @@ package struct Hello: Sendable, Hashable {
         frameLimit = value["frameLimit"]?.intValue.flatMap { $0 > 0 ? $0 : nil }
     }
 
-    /// The hello as it travels.
+    /// The hello as a JSON object.
     package var jsonValue: JSONValue {
         var object: JSONObject = [
             "version": .int(Int64(version)), "features": .names(features), "serializers": .names(serializers),

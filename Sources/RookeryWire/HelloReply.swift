@@ -1,23 +1,23 @@
-/// What a server answers to a ``Hello``: what both will do from then on.
+/// A server's reply to a ``Hello``: the terms that apply to the connection from then on.
 package struct HelloReply: Sendable, Hashable {
-    /// The version spoken: the lower of both.
+    /// The version in use: the lower of the two peers' versions.
     package var version: Int
     /// The server's name, for logs.
     package var name: String
-    /// Which instance of it this is; differs after a restart.
+    /// The id of the server's instance. It differs after a restart.
     package var instance: String
-    /// What both can do.
+    /// The features that both peers have.
     package var features: [String]
-    /// The serializers of both; a frame's header has the position in this list.
+    /// The serializers that both peers have, at most 256. A frame's header holds a position in this list.
     package var serializers: [String]
-    /// The compressions of both.
+    /// The compressions that both peers have.
     package var compressions: [String]
-    /// The server's patterns in normal form; a frame's header has the position in this list.
+    /// The server's patterns in normal form, at most 65 536. A frame's header holds a position in this list.
     package var patterns: [String]
-    /// The largest frame the server takes, in bytes.
+    /// The largest frame that the server accepts, in bytes.
     package var frameLimit: Int
 
-    /// Agrees with a client. Of serializers and compressions, what both have, in the client's order.
+    /// Computes the terms for a client. Serializers and compressions are those of both peers, in the client's order.
     package init(
         to hello: Hello, name: String, instance: String, serializers: [String], compressions: [String],
         patterns: [String], frameLimit: Int
@@ -32,7 +32,7 @@ package struct HelloReply: Sendable, Hashable {
         self.frameLimit = frameLimit
     }
 
-    /// Reads a reply; nil when it is none, or agrees on nothing that can be used.
+    /// Reads a reply. Returns nil if the version is unknown or the reply names no serializer.
     package init?(_ value: JSONValue) {
         guard let version = value["version"]?.intValue, (1...Hello.version).contains(version) else { return nil }
         self.version = version
@@ -46,7 +46,7 @@ package struct HelloReply: Sendable, Hashable {
         if serializers.isEmpty { return nil }
     }
 
-    /// The reply as it travels.
+    /// The reply as a JSON object.
     package var jsonValue: JSONValue {
         [
             "version": .int(Int64(version)), "name": .string(name), "instance": .string(instance),

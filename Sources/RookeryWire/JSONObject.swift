@@ -1,26 +1,26 @@
-/// An object whose members keep the order in which they came; the last of duplicate keys wins, in the first one's place,
+/// An object that keeps its members in order. If a key repeats, the last value wins and keeps the first one's position,
 /// as in JavaScript.
 public struct JSONObject: Sendable, Hashable, Sequence, ExpressibleByDictionaryLiteral {
     private var keys: [String] = []
     private var values: [JSONValue] = []
-    /// Only made once linear search would cost more than hashing.
+    /// Index of keys, in use from `indexedFrom` members on. Below that, linear search is faster than hashing.
     private var positions: [[UInt8]: Int] = [:]
     private static let indexedFrom = 12
 
     /// An object without members.
     package init() {}
 
-    /// An object; the last of duplicate keys wins.
+    /// Creates an object. If a key repeats, the last value wins.
     public init(dictionaryLiteral elements: (String, JSONValue)...) {
         for (key, value) in elements { self[key] = value }
     }
 
-    /// How many members.
+    /// The number of members.
     package var count: Int { keys.count }
-    /// Whether there are none.
+    /// Whether the object has no members.
     package var isEmpty: Bool { keys.isEmpty }
 
-    /// The member `key`; setting nil changes nothing, because JSON has no absent value.
+    /// The member `key`. Setting nil changes nothing, because JSON has no absent value.
     public subscript(_ key: String) -> JSONValue? {
         get { position(key).map { values[$0] } }
         set {
@@ -39,8 +39,8 @@ public struct JSONObject: Sendable, Hashable, Sequence, ExpressibleByDictionaryL
         }
     }
 
-    /// Names are compared by their bytes: to JSON, `é` as one scalar and as two are different names, though Swift's
-    /// `==` calls them equal.
+    /// Compares names by their UTF-8 bytes. To JSON, `é` as one scalar and as two are different names. To Swift's `==`
+    /// they are equal.
     private func position(_ key: String) -> Int? {
         if keys.count >= Self.indexedFrom { return positions[Array(key.utf8)] }
         return keys.firstIndex { $0.utf8.elementsEqual(key.utf8) }

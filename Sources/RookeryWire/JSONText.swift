@@ -1,4 +1,4 @@
-/// A string's content between its quotes, escapes not yet resolved.
+/// The content of a string between its quotes, with escapes not yet resolved.
 struct JSONText {
     let start: UnsafePointer<UInt8>
     let count: Int
@@ -37,7 +37,7 @@ struct JSONText {
         return out
     }
 
-    /// The scalar whose four hex digits stand at `at`, with a second escape when the two are a surrogate pair.
+    /// Decodes the four hex digits at `at`, and a second escape if the two form a surrogate pair.
     private static func scalar(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int) -> (Unicode.Scalar, used: Int) {
         let replacement: Unicode.Scalar = "\u{FFFD}"
         let first = unit(bytes, at)

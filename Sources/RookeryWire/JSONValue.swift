@@ -8,7 +8,7 @@ public enum JSONValue: Sendable, Hashable {
     case bool(Bool)
     /// An integer.
     case int(Int64)
-    /// An integer above Int64.
+    /// An integer above `Int64.max`.
     case uint(UInt64)
     /// Any other number.
     case double(Double)
@@ -19,16 +19,17 @@ public enum JSONValue: Sendable, Hashable {
     /// An object; members keep their order.
     case object(JSONObject)
 
-    /// Reads one value from UTF-8 text.
+    /// Reads one value from UTF-8 text. Throws if the text is not exactly one JSON value.
     package init(parsing bytes: some Sequence<UInt8>) throws(MalformedValue) {
         self = try JSONValue(bytes, format: .json)
     }
 
-    /// Reads one value of a format.
+    /// Reads one value in the given format. Throws if the bytes are not exactly one value, or nest deeper than
+    /// `depthLimit` (default 512).
     package init(
         _ bytes: some Sequence<UInt8>, format: ValueFormat, depthLimit: Int = ValueReader.defaultDepthLimit
     ) throws(MalformedValue) {
-        // A buffer, because an array's `withUnsafeBytes` forgets which error its closure throws.
+        // ByteBuffer, because `Array.withUnsafeBytes` loses the type of the error that its closure throws.
         self = try ByteBuffer(bytes: bytes).withUnsafeReadableBytes { (bytes) throws(MalformedValue) in
             var reader = ValueReader(bytes, format: format, depthLimit: depthLimit)
             let value = try reader.readValue()
@@ -37,22 +38,22 @@ public enum JSONValue: Sendable, Hashable {
         }
     }
 
-    /// Reads one value from text.
+    /// Reads one value from text. Throws if the text is not exactly one JSON value, or nests deeper than 512.
     public init(parsing text: String) throws(MalformedValue) {
         self = try JSONValue(parsing: text.utf8)
     }
 
-    /// The member `key` when this is an object that has it.
+    /// The member `key`. Nil if this is not an object or has no such member.
     public subscript(_ key: String) -> JSONValue? {
         if case .object(let object) = self { object[key] } else { nil }
     }
 
-    /// The text when this is a string.
+    /// The text, if this is a string.
     public var stringValue: String? {
         if case .string(let value) = self { value } else { nil }
     }
 
-    /// The number when this is an integer that fits Int, or a double without a fraction that does.
+    /// The number, if this is an integer that fits `Int`, or a double that converts to `Int` exactly.
     public var intValue: Int? {
         switch self {
         case .int(let value): Int(value)
@@ -61,12 +62,12 @@ public enum JSONValue: Sendable, Hashable {
         }
     }
 
-    /// The elements when this is an array.
+    /// The elements, if this is an array.
     public var arrayValue: [JSONValue]? {
         if case .array(let values) = self { values } else { nil }
     }
 
-    /// What JavaScript's `if (value)` says.
+    /// Whether JavaScript's `if (value)` takes the branch.
     package var isTruthy: Bool {
         switch self {
         case .null: false
@@ -79,7 +80,7 @@ public enum JSONValue: Sendable, Hashable {
         }
     }
 
-    /// Writes the value, as `JSON.stringify` does.
+    /// Writes the value. JSON text is the same as from `JSON.stringify`.
     package func write(to writer: inout ValueWriter) {
         switch self {
         case .null: writer.writeNull()
@@ -105,7 +106,7 @@ public enum JSONValue: Sendable, Hashable {
         }
     }
 
-    /// The value in a format.
+    /// Encodes the value in the given format.
     package func bytes(as format: _ValueFormat) -> [UInt8] {
         var writer = ValueWriter(format: format)
         write(to: &writer)
@@ -133,7 +134,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
     public init(floatLiteral value: Double) { self = .double(value) }
     /// An array.
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
-    /// An object; the last of duplicate keys wins.
+    /// An object. If a key repeats, the last value wins.
     public init(dictionaryLiteral elements: (String, JSONValue)...) {
         var object = JSONObject()
         for (key, value) in elements { object[key] = value }

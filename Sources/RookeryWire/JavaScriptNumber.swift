@@ -1,4 +1,4 @@
-/// Numbers as ECMAScript writes them (ECMA-262, Number::toString with radix 10).
+/// Writes numbers as ECMAScript does (ECMA-262, Number::toString with radix 10).
 enum JavaScriptNumber {
     static func write(_ value: Double, into writer: inout ValueWriter) {
         guard value.isFinite else { return writer.writeNull() }
@@ -12,8 +12,10 @@ enum JavaScriptNumber {
         writeShortest(magnitude, into: &writer)
     }
 
-    /// Prices and the like: few decimals. When `n / 10^k` gives the value back for the smallest such `k`, its digits are
-    /// the shortest ones: the division of two exact numbers rounds correctly, and fewer decimals were tried before.
+    /// Writes a value with at most four decimals, such as a price. Returns false for any other value.
+    ///
+    /// `k` is the smallest number of decimals for which `n / 10^k` equals the value. Both operands are exact, so the
+    /// division rounds correctly. Fewer decimals have failed before, so the digits of `n` are the shortest ones.
     private static func writeFewDecimals(_ value: Double, into writer: inout ValueWriter) -> Bool {
         var power = 1.0
         for decimals in 1...4 {
@@ -37,7 +39,7 @@ enum JavaScriptNumber {
     }
 
     private static func writeShortest(_ value: Double, into writer: inout ValueWriter) {
-        // The standard library finds the shortest digits; only their layout differs from JavaScript's.
+        // The standard library computes the shortest digits. Only their layout differs from JavaScript's.
         var digits: [UInt8] = []
         var pointAt: Int?
         var exponent = 0

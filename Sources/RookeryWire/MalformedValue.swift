@@ -1,16 +1,16 @@
-/// Why bytes are not a value of their format.
+/// The reason why bytes are not a valid value of their format.
 public struct MalformedValue: Error, Hashable, CustomStringConvertible {
-    /// What was wrong, without any of the bytes themselves.
+    /// The problem, in words, without any of the bytes.
     package let reason: String
-    /// Where, in bytes from the start.
+    /// The position of the problem, in bytes from the start.
     package let offset: Int
 
-    /// Names a fault, for serializers of one's own.
+    /// Creates the error.
     package init(reason: String, offset: Int) {
         self.reason = reason
         self.offset = offset
     }
 
-    /// Says what was wrong and where.
+    /// The problem and its position.
     public var description: String { "\(reason) at byte \(offset)" }
 }

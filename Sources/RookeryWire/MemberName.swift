@@ -1,11 +1,11 @@
-/// A member's name, still in the text it was read from.
+/// A member's name, not yet copied from the text.
 public struct _MemberName {
     private let text: JSONText
 
     @inline(__always)
     init(_ text: JSONText) { self.text = text }
 
-    /// Whether this is `name`, which holds no escape.
+    /// Whether this name equals `name`. JSON must not need to escape `name`.
     @inline(__always)
     public func matches(_ name: StaticString) -> Bool {
         if text.isEscaped { return text.string == name.description }

@@ -1,8 +1,8 @@
-/// Where a reader is in an object or array.
+/// The position of a reader inside an object or an array.
 public struct _Members {
-    /// Members still to come, in MessagePack, which says how many there are.
+    /// MessagePack only: the number of members still to read. MessagePack states the count up front.
     @usableFromInline var remaining: Int
-    /// Whether none was read yet, in JSON.
+    /// JSON only: whether the reader has not read a member yet.
     @usableFromInline var isFirst = true
 
     @usableFromInline

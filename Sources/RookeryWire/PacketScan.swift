@@ -1,14 +1,14 @@
 package import NIOCore
 
-/// A packet's parts, found in one pass over its frame's body and not yet read. Of duplicate keys the last one counts.
+/// The positions of a packet's members, found in one pass over the frame's body. If a key repeats, the last one counts.
 package struct PacketScan: Sendable {
-    /// Whether the body is an object at all; other JSON values carry nothing.
+    /// Whether the body is an object. Any other JSON value has no members.
     package private(set) var isObject = false
     /// `pattern`
     package private(set) var pattern = ByteRange.absent
     /// `data`
     package private(set) var data = ByteRange.absent
-    /// `id`; a packet that has one is a request, whatever its value.
+    /// `id`. A packet with an id is a request, whatever its value.
     package private(set) var id = ByteRange.absent
     /// `metadata`
     package private(set) var metadata = ByteRange.absent
@@ -19,7 +19,7 @@ package struct PacketScan: Sendable {
     /// `isDisposed`
     package private(set) var isDisposed = ByteRange.absent
 
-    /// Scans a frame's body; throws when it is not one JSON value.
+    /// Scans a frame's body. Throws ``FramingError/notJSON(_:)`` if it is not exactly one JSON value.
     package init(_ body: ByteBuffer) throws(FramingError) {
         do throws(MalformedValue) {
             self = try body.withUnsafeReadableBytes { (bytes) throws(MalformedValue) in try PacketScan(bytes) }
@@ -28,7 +28,7 @@ package struct PacketScan: Sendable {
         }
     }
 
-    /// Scans a frame's body; throws when it is not one JSON value.
+    /// Scans a frame's body. Throws if it is not exactly one JSON value.
     package init(_ bytes: UnsafeRawBufferPointer) throws(MalformedValue) {
         var reader = ValueReader(bytes)
         guard try reader.peek() == .object else {

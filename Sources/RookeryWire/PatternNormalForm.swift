@@ -1,12 +1,14 @@
-/// The normal form of a pattern, by which Nest finds handlers (`MsvcUtil.transformPatternToRoute`).
+/// The normal form of a pattern, which Nest uses to find handlers (`MsvcUtil.transformPatternToRoute`).
 package enum PatternNormalForm {
     private static let depthLimit = 5
 
-    /// The normal form of a pattern as it is registered or emitted: strings and numbers are their text, an object has its
-    /// members sorted. Nil for `null` and booleans, which Nest never matches.
+    /// Returns the normal form of a registered or emitted pattern. Returns nil for `null` and booleans, which Nest
+    /// never matches.
     ///
-    /// Members are sorted by their UTF-8 bytes. Nest sorts by the process's locale; since the receiver normalises again,
-    /// any fixed order reaches the same handler.
+    /// A string or number becomes its text. An array becomes an object with its indices as keys. Values nested deeper
+    /// than 5 become `[MAX_DEPTH_REACHED]`. The text of an object has its members sorted by their UTF-8 bytes. Nest
+    /// sorts them by the locale of its process. The receiver normalises again, so any fixed order reaches the same
+    /// handler.
     package static func route(of pattern: JSONValue) -> String? {
         switch pattern {
         case .null, .bool: nil
@@ -14,8 +16,8 @@ package enum PatternNormalForm {
         }
     }
 
-    /// The normal form of a pattern as it was received: a string that is JSON is taken for that value first, so that
-    /// `"7"`, `"7.0"` and `7` are one pattern.
+    /// Returns the normal form of a received pattern. A string that is valid JSON counts as that JSON value, so `"7"`,
+    /// `"7.0"` and `7` are one pattern.
     package static func route(ofReceived pattern: JSONValue) -> String? {
         guard case .string(let text) = pattern else { return route(of: pattern) }
         guard let value = try? JSONValue(parsing: text) else { return text }
@@ -54,7 +56,7 @@ package enum PatternNormalForm {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// JavaScript has one kind of number.
+    /// Converts integers to doubles, the only number type of JavaScript.
     private static func javaScript(_ value: JSONValue) -> JSONValue {
         switch value {
         case .int(let value): .double(Double(value))

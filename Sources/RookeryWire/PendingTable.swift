@@ -1,17 +1,18 @@
-/// Calls under way, by the numbers that it gives them.
+/// The calls in flight, keyed by the ids that this table assigns.
 ///
-/// Numbers go up by one, and skip those whose place is still taken: so a number's low bits are its place, and neither
-/// entering nor finding hashes anything. Grows to keep half of its places free; never shrinks.
+/// Ids count up and skip those whose slot is taken. The low bits of an id are the index of its slot, so insert and
+/// lookup need no hash. The table doubles to keep half of its slots free, and never shrinks.
 @frozen
 package struct PendingTable<Call> {
     @usableFromInline var ids: [UInt64]
     @usableFromInline var calls: [Call?]
     @usableFromInline var lastID: UInt64 = 0
-    /// How many are under way.
+    /// The number of calls in flight.
     package var count: Int { entered }
     @usableFromInline var entered = 0
 
-    /// A table with room for half of `capacity` calls, a power of two.
+    /// Creates a table. It rounds `capacity` up to a power of two, at least 16. It grows when more than half would be
+    /// in use.
     @inlinable
     package init(capacity: Int = 64) {
         var size = 16
@@ -22,7 +23,7 @@ package struct PendingTable<Call> {
 
     @inlinable func place(_ id: UInt64) -> Int { Int(truncatingIfNeeded: id) & (ids.count &- 1) }
 
-    /// The number that ``insert(_:)`` will give next. Never 0.
+    /// Returns the id that the next ``insert(_:)`` will assign. Never 0. May grow the table.
     @inlinable
     package mutating func nextID() -> UInt64 {
         if (entered &+ 1) &* 2 > ids.count { grow() }
@@ -31,7 +32,7 @@ package struct PendingTable<Call> {
         return id
     }
 
-    /// Enters a call and gives it a number.
+    /// Inserts a call and returns its id.
     @discardableResult
     @inlinable
     package mutating func insert(_ call: Call) -> UInt64 {
@@ -44,14 +45,14 @@ package struct PendingTable<Call> {
         return id
     }
 
-    /// The call of that number, if it is under way.
+    /// The call with this id. Nil if it is not in flight.
     @inlinable
     package subscript(id: UInt64) -> Call? {
         let place = place(id)
         return ids[place] == id && id != 0 ? calls[place] : nil
     }
 
-    /// Takes a call out; nil when it is not under way.
+    /// Removes a call and returns it. Returns nil if it is not in flight.
     @discardableResult
     @inlinable
     package mutating func remove(_ id: UInt64) -> Call? {
@@ -64,7 +65,7 @@ package struct PendingTable<Call> {
         return call
     }
 
-    /// Takes all calls out.
+    /// Removes all calls and returns them.
     @inlinable
     package mutating func removeAll() -> [Call] {
         let all = calls.compactMap { $0 }
@@ -76,7 +77,7 @@ package struct PendingTable<Call> {
         return all
     }
 
-    /// Every call under way, in no particular order.
+    /// Calls `body` for every call in flight, in no particular order.
     @inlinable
     package func forEach(_ body: (UInt64, Call) -> Void) {
         for place in ids.indices where ids[place] != 0 {
@@ -84,7 +85,7 @@ package struct PendingTable<Call> {
         }
     }
 
-    /// Numbers that differ in their low bits still do so with one bit more.
+    /// Doubles the table. Ids with different low bits still differ when one more bit counts, so slots stay unique.
     @usableFromInline mutating func grow() {
         let (oldIDs, oldCalls) = (ids, calls)
         ids = Array(repeating: 0, count: oldIDs.count * 2)

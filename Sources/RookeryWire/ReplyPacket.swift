@@ -1,17 +1,17 @@
 package import NIOCore
 
-/// A reply as a Nest client understands it.
+/// A reply packet, classified as a Nest client does.
 package enum ReplyPacket: Sendable, Hashable {
-    /// A value, and whether it is the last one; an absent range is JavaScript's `undefined`.
+    /// A value, and whether it is the last one. An absent range stands for JavaScript's `undefined`.
     case value(ByteRange, isLast: Bool)
-    /// The end, without a value.
+    /// The end of the reply, without a value.
     case end
-    /// The call failed with what stands at `err`.
+    /// The call failed. The range is the value of `err`.
     case failure(ByteRange)
-    /// A foreign packet, none of the known keys: it is itself the value, and the last.
+    /// A packet with none of `response`, `err` and `isDisposed`. The packet itself is the value, and the last one.
     case foreign
 
-    /// Sorts a scanned packet that has an id.
+    /// Classifies a scanned packet that has an id.
     package init(_ scan: PacketScan, in body: ByteBuffer) {
         let failed = scan.err.isPresent && body.withBytes(of: scan.err, Self.isTruthy)
         let disposed = scan.isDisposed.isPresent && body.withBytes(of: scan.isDisposed, Self.isTruthy)

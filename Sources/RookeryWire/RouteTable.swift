@@ -6,23 +6,24 @@ import Musl
 import Darwin
 #endif
 
-/// Finds the position of a pattern by its bytes as they came off the wire, without making a string of it.
+/// Maps the bytes of a received pattern to the position of its key, usually without creating a string.
 ///
-/// Keys are normal forms. Received text that *is* a normal form finds its entry with one hash; any other text is
-/// normalised first. Open addressing; made once, never grown by what peers send. Gives positions, not values, because a
-/// generic table would look up its types at run time on every message.
+/// Keys are normal forms. One hash lookup finds a received text that is already a normal form. The table normalises any
+/// other text first. It is an open-addressing hash table that never grows after init. It returns positions and not
+/// values, because a generic table would look up its types at run time for every message.
 package struct RouteTable: Sendable {
-    /// Of a key at each place; 0 where there is none.
+    /// The hash of the key in each slot. 0 marks a free slot.
     private var hashes: [UInt64]
     private var positions: [Int]
     private let keys: [[UInt8]]
     private let mask: Int
-    /// Longer patterns than this are none of the keys. JSON may write a byte as six (`\u0061`), and add white space.
+    /// The maximum length of a received pattern, in bytes: 8 times the longest key, at least `alwaysRead`. JSON can
+    /// write one byte as six (`\u0061`) and add white space.
     private let longest: Int
-    /// What a pattern may always be long, in bytes.
+    /// The lower bound of `longest`, in bytes.
     private static let alwaysRead = 4096
 
-    /// Makes a table of different keys.
+    /// Creates a table. `keys` must be distinct.
     package init(_ keys: [String]) {
         var size = 16
         while size < keys.count * 2 { size *= 2 }
@@ -40,11 +41,11 @@ package struct RouteTable: Sendable {
         }
     }
 
-    /// The position of a pattern as it was received: the JSON text of `pattern`, valid UTF-8. Nil when it is not there, and
-    /// when it is longer than any way to write a key, without a look at it.
+    /// Returns the position of a received pattern: the JSON text of `pattern`, in valid UTF-8.
     ///
-    /// A string is looked up as it is before it is taken for JSON: Nest reaches handlers of strings that read as JSON from
-    /// 12.4 on.
+    /// Returns nil if no key matches. Also returns nil, without parsing, if the text is longer than any spelling of a
+    /// key. The table first looks up a string as it is, and only then parses it as JSON. From 12.4 on, Nest finds
+    /// handlers whose string pattern is valid JSON in the same way.
     package func lookUp(received pattern: UnsafeRawBufferPointer) -> Int? {
         guard pattern.count > 0, pattern.count <= longest else { return nil }
         switch pattern[0] {
@@ -68,7 +69,7 @@ package struct RouteTable: Sendable {
         return route.withUTF8 { exact(UnsafeRawBufferPointer($0)) }
     }
 
-    /// Whether a string's content could be JSON text, as far as its first byte tells; white space may come before it.
+    /// Whether a string's content can be JSON, judged by its first byte. A space may come before the JSON text.
     private static func readsAsJSON(_ text: UnsafeRawBufferPointer) -> Bool {
         guard let first = text.first else { return false }
         switch first {
@@ -98,7 +99,7 @@ package struct RouteTable: Sendable {
         }
     }
 
-    /// Eight bytes a step; keys are the server's own patterns, so no peer can crowd the table.
+    /// Hashes eight bytes per step. Keys are the server's own patterns, so a peer cannot force collisions in the table.
     private static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var hash: UInt64 = 0x9E37_79B9_7F4A_7C15 &+ UInt64(bytes.count)
         var at = 0
@@ -112,7 +113,7 @@ package struct RouteTable: Sendable {
             hash ^= hash >> 32
             at += 1
         }
-        // 0 marks a free place.
+        // 0 marks a free slot.
         return hash | 1
     }
 }

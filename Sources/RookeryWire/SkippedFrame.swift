@@ -1,14 +1,14 @@
 package import NIOCore
 
-/// What is known of a frame that was passed over: enough to tell the one call it belongs to.
+/// The known facts of a frame that the decoder skipped. They are enough to fail the one call that the frame belongs to.
 package struct SkippedFrame: Sendable, Hashable {
-    /// The header of a binary frame; nil for one of text.
+    /// The header of a binary frame. Nil for a text frame.
     package let header: BinaryHeader?
-    /// The declared length: UTF-16 units of text, bytes of a binary frame.
+    /// The declared length, in UTF-16 units for a text frame and in bytes for a binary frame.
     package let declared: Int
     /// The last bytes of a text frame.
     private var tail: [UInt8] = []
-    /// Longer than any id that Nest or Rookery makes, its name and the closing brace included.
+    /// The number of bytes to keep. It exceeds any id that Nest or Rookery makes, with the member's name and the brace.
     private static let tailLength = 128
 
     init(declared: Int) {
@@ -21,7 +21,7 @@ package struct SkippedFrame: Sendable, Hashable {
         declared = Int(header.length)
     }
 
-    /// Takes bytes out of the buffer, and keeps the last ones.
+    /// Consumes `count` bytes of the buffer and keeps the last ones.
     mutating func keepTail(of buffer: inout ByteBuffer, _ count: Int) {
         let kept = min(count, Self.tailLength)
         buffer.moveReaderIndex(forwardBy: count - kept)
@@ -29,11 +29,11 @@ package struct SkippedFrame: Sendable, Hashable {
         tail = Array((tail + bytes).suffix(Self.tailLength))
     }
 
-    /// The JSON text of a text frame's `id`, when that is the packet's last member, as Nest and Rookery write it. Nil when
-    /// it is not, and for events, which have none.
+    /// The JSON text of a text frame's `id`, if `id` is the last member, as Nest and Rookery write it. Otherwise nil.
+    /// Events have no id.
     ///
-    /// The brace at the end closes the packet, so the member before it is one of the packet's own; and a quote that
-    /// follows a comma cannot be inside a string, where quotes are escaped.
+    /// The final brace closes the packet, so the member before it belongs to the packet itself. A quote right after a
+    /// comma or brace starts a name, because quotes inside a string are escaped.
     package var id: ByteBuffer? {
         var rest = tail[...]
         while let last = rest.last, Self.isSpace(last) { rest.removeLast() }
@@ -56,7 +56,7 @@ package struct SkippedFrame: Sendable, Hashable {
         byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D
     }
 
-    /// Whether the bytes are one number, or one string without an escape.
+    /// Whether the bytes are exactly one number, or one string without escapes.
     private static func isScalar(_ bytes: [UInt8]) -> Bool {
         guard !bytes.contains(UInt8(ascii: "\\")) else { return false }
         return bytes.withUnsafeBytes { bytes in

@@ -1,13 +1,13 @@
-/// How many UTF-16 code units UTF-8 text has.
+/// Counts the UTF-16 code units of UTF-8 text.
 @usableFromInline package enum UTF16Length {
-    /// The UTF-8 bytes of a scalar beyond its UTF-16 units, by its first byte; 0 for ASCII and continuation bytes.
+    /// UTF-8 bytes minus UTF-16 units of a scalar, from its first byte. 0 for ASCII and for continuation bytes.
     @inlinable
     static func surplus(lead byte: UInt8) -> Int {
         if byte < 0xC0 { return 0 }
         return byte < 0xE0 ? 1 : 2
     }
 
-    /// Bytes beyond one per UTF-16 unit in valid UTF-8 text: bytes − units.
+    /// UTF-8 bytes minus UTF-16 units of valid UTF-8 text.
     @usableFromInline package static func surplus(of text: UnsafeRawBufferPointer) -> Int {
         var surplus = 0
         var at = 0
@@ -23,7 +23,7 @@
         return surplus
     }
 
-    /// UTF-16 code units of valid UTF-8 text.
+    /// The number of UTF-16 code units of valid UTF-8 text.
     package static func units(of text: UnsafeRawBufferPointer) -> Int {
         text.count - surplus(of: text)
     }

@@ -1,11 +1,11 @@
-/// How values are written. The envelope of the Nest wire is always JSON; payloads of negotiated frames may be either.
+/// The encoding of values. Text packets are always JSON; the payload of a negotiated frame may use either format.
 public enum _ValueFormat: UInt8, Sendable, Hashable, CaseIterable {
-    /// JSON text, as JavaScript writes it.
+    /// JSON text, as `JSON.stringify` writes it.
     case json
-    /// MessagePack (github.com/msgpack/msgpack, spec.md), in the shortest form of every value.
+    /// MessagePack (github.com/msgpack/msgpack, spec.md). Writers use the shortest form of each value.
     case messagePack
 
-    /// The name by which peers agree on it.
+    /// The name that peers use to negotiate the format.
     public var name: String {
         switch self {
         case .json: "json"

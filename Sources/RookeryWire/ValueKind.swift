@@ -1,4 +1,4 @@
-/// The kinds of values.
+/// The type of a value.
 public enum _ValueKind: Sendable, Hashable {
     /// `null`.
     case null
@@ -12,6 +12,6 @@ public enum _ValueKind: Sendable, Hashable {
     case array
     /// An object.
     case object
-    /// What only MessagePack has: binary and extension values. No message holds them; they can be passed over.
+    /// A binary or extension value, which only MessagePack has. Readers can skip it, but no message can hold it.
     case other
 }

@@ -1,9 +1,10 @@
-/// A number as it was read: integers stay exact.
+/// A number as read from the input. Integers stay exact.
 public enum _ValueNumber: Sendable, Hashable {
-    /// Fits Int64.
+    /// An integer that fits Int64.
     case int(Int64)
-    /// Above Int64, fits UInt64.
+    /// An integer above `Int64.max` that fits UInt64.
     case uint(UInt64)
-    /// Has a fraction or an exponent, or is beyond 64 bits; infinite when it is beyond Double, as in JavaScript.
+    /// A number with a fraction or exponent, an integer beyond 64 bits, or `-0`. Infinite if beyond Double, as in
+    /// JavaScript.
     case double(Double)
 }

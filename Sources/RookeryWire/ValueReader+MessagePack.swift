@@ -1,4 +1,4 @@
-// MessagePack. Integers and lengths are read in any of their forms, not only the shortest.
+// MessagePack. The reader accepts integers and lengths in every form, not only the shortest.
 extension ValueReader {
     private func code() throws(MalformedValue) -> UInt8 {
         guard index < end else { throw failure("unexpected end of bytes") }
@@ -18,7 +18,7 @@ extension ValueReader {
         }
     }
 
-    /// Reads the code, and an unsigned number of `size` bytes behind it.
+    /// Reads the code byte and the unsigned number of `size` bytes after it.
     private mutating func operand(_ size: Int) throws(MalformedValue) -> UInt64 {
         guard end &- index > size else { throw failure("unexpected end of bytes") }
         var value: UInt64 = 0
@@ -111,7 +111,7 @@ extension ValueReader {
             while try nextElement(&members) { try messagePackSkip() }
         case .object:
             var members = try beginObject()
-            // Foreign maps may have other names than strings; passed over, they do no harm.
+            // Maps of other encoders may have keys that are not strings. Skipping them is safe.
             while members.remaining > 0 {
                 members.remaining &-= 1
                 try messagePackSkip()
@@ -129,12 +129,12 @@ extension ValueReader {
         case 0xC4: count = Int(try operand(1))
         case 0xC5: count = Int(try operand(2))
         case 0xC6: count = Int(try operand(4))
-        // An extension's type is one byte more.
+        // An extension has one more byte: its type.
         case 0xC7: count = Int(try operand(1)) + 1
         case 0xC8: count = Int(try operand(2)) + 1
         case 0xC9: count = Int(try operand(4)) + 1
         default:
-            // 0xD4 to 0xD8: 1, 2, 4, 8 or 16 bytes, and the type.
+            // 0xD4 to 0xD8: 1, 2, 4, 8 or 16 bytes, plus the type byte.
             index &+= 1
             count = (1 << Int(code - 0xD4)) + 1
         }

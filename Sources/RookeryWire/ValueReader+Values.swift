@@ -1,8 +1,10 @@
 extension ValueReader {
     // MARK: Whole values
 
-    /// Passes over a value of any kind, checking that it is well formed. Has no depth limit, because it builds nothing: a
-    /// message that is nested too deeply for its reader is still one whose pattern and id can be found.
+    /// Skips a value of any type and checks its syntax.
+    ///
+    /// In JSON it has no depth limit, because it builds nothing. So a scan still finds the pattern and the id of a
+    /// message that nests too deeply. MessagePack keeps the reader's depth limit.
     public mutating func skipValue() throws(MalformedValue) {
         guard isJSON else { return try messagePackSkip() }
         var nesting = Nesting()
@@ -12,7 +14,7 @@ extension ValueReader {
         }
     }
 
-    /// Passes over a scalar or an empty container, or enters a container; true when a value follows.
+    /// Skips a scalar or an empty container, or enters a container. Returns true if it entered one.
     private mutating func skipScalarOrOpen(_ nesting: inout Nesting) throws(MalformedValue) -> Bool {
         skipWhitespace()
         guard index < end else { throw failure("unexpected end of text") }
@@ -38,7 +40,7 @@ extension ValueReader {
         return false
     }
 
-    /// After a value: leaves the containers that end here; true when the outermost value has ended, false when another
+    /// Leaves the containers that end after a value. Returns true if the outermost value has ended, or false if another
     /// value follows.
     private mutating func closeFinished(_ nesting: inout Nesting) throws(MalformedValue) -> Bool {
         while let container = nesting.innermost {
@@ -91,7 +93,7 @@ extension ValueReader {
         }
     }
 
-    /// Passes over a value and says where it lies, in bytes from the start.
+    /// Skips a value and returns its byte range.
     public mutating func skipRange() throws(MalformedValue) -> Range<Int> {
         if isJSON { skipWhitespace() }
         let start = index
@@ -99,7 +101,7 @@ extension ValueReader {
         return start..<index
     }
 
-    /// Reads a value of any kind.
+    /// Reads a value of any type.
     public mutating func readValue() throws(MalformedValue) -> JSONValue {
         switch try peek() {
         case .other: throw failure("a binary or extension value, which no message holds")
@@ -128,14 +130,14 @@ extension ValueReader {
     }
 }
 
-/// The containers that a scan is inside of, one bit each: the first 64 take no memory beyond the value itself.
+/// The containers around the scanner, one bit each. The first 64 need no heap memory.
 private struct Nesting {
     enum Container { case object, array }
 
     private var depth = 0
-    /// The innermost containers; a set bit is an object.
+    /// The innermost containers. A set bit is an object.
     private var inner: UInt64 = 0
-    /// The containers further out, in words of 64, innermost word last.
+    /// The outer containers, in words of 64 bits, the innermost word last.
     private var outer: [UInt64] = []
 
     var innermost: Container? { depth == 0 ? nil : inner & 1 == 1 ? .object : .array }

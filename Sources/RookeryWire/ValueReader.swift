@@ -1,28 +1,28 @@
-/// Reads strict JSON (RFC 8259, as `JSON.parse` takes it) or MessagePack from borrowed bytes, value by value, building
-/// nothing.
+/// A pull parser for strict JSON (RFC 8259, as `JSON.parse` accepts it) or MessagePack. It builds no tree.
 ///
-/// The bytes must stay valid while the reader is used. Text need not be valid UTF-8: strings repair it.
+/// The bytes must stay valid while the reader is in use. They need not be valid UTF-8: strings replace ill-formed parts
+/// with U+FFFD.
 public struct _ValueReader {
-    /// Nesting that is still read: Nest's own limit is its stack; deeper values are refused here, not crashed on.
+    /// The default limit of nesting: 512. Nest's own limit is its stack. The reader throws instead of overflowing it.
     public static let defaultDepthLimit = 512
 
-    /// What the bytes are.
+    /// The format of the bytes.
     public let format: _ValueFormat
     @usableFromInline var isJSON: Bool { format == .json }
 
     @usableFromInline let base: UnsafePointer<UInt8>
     @usableFromInline let end: Int
-    /// Where the reader stands, in bytes from the start.
+    /// The offset of the next byte to read.
     @usableFromInline var index: Int
     private var depth = 0
     private let depthLimit: Int
 
-    /// Reads `bytes`, up to `depthLimit` arrays and objects within each other.
+    /// Creates a reader of `bytes`. It throws at arrays and objects nested deeper than `depthLimit` (default 512).
     public init(
         _ bytes: UnsafeRawBufferPointer, format: _ValueFormat = .json, depthLimit: Int = _ValueReader.defaultDepthLimit
     ) {
         self.format = format
-        // An empty buffer may have no address; the reader never dereferences it then.
+        // An empty buffer may have no address. The reader never dereferences the pointer then.
         self.base = bytes.bindMemory(to: UInt8.self).baseAddress ?? UnsafePointer(bitPattern: 1).unsafelyUnwrapped
         self.end = bytes.count
         self.index = 0
@@ -42,7 +42,7 @@ public struct _ValueReader {
         }
     }
 
-    /// What kind of value comes next; does not consume it.
+    /// Returns the type of the next value, without consuming it.
     public mutating func peek() throws(MalformedValue) -> _ValueKind {
         guard isJSON else { return try messagePackKind() }
         skipWhitespace()
@@ -58,13 +58,13 @@ public struct _ValueReader {
         }
     }
 
-    /// Nothing may follow but, in JSON, white space.
+    /// Throws if anything follows. JSON may end with white space.
     public mutating func finish() throws(MalformedValue) {
         if isJSON { skipWhitespace() }
         guard index == end else { throw failure("more after the value") }
     }
 
-    /// Enters an object; then ``nextKey(_:)`` until it gives nil.
+    /// Enters an object. Then call ``nextKey(_:)`` until it returns nil.
     public mutating func beginObject() throws(MalformedValue) -> _Members {
         var members = Members(remaining: 0)
         if isJSON { try expect(UInt8(ascii: "{")) } else { members.remaining = try messagePackMapCount() }
@@ -72,7 +72,7 @@ public struct _ValueReader {
         return members
     }
 
-    /// Enters an array; then ``nextElement(_:)`` until it gives false.
+    /// Enters an array. Then call ``nextElement(_:)`` until it returns false.
     public mutating func beginArray() throws(MalformedValue) -> _Members {
         var members = Members(remaining: 0)
         if isJSON { try expect(UInt8(ascii: "[")) } else { members.remaining = try messagePackArrayCount() }
@@ -97,7 +97,7 @@ public struct _ValueReader {
         index &+= 1
     }
 
-    /// The next member's name, its value still to be read; nil at the end of the object.
+    /// Reads the name of the next member; the caller then reads its value. Returns nil at the end of the object.
     public mutating func nextKey(_ members: inout _Members) throws(MalformedValue) -> _MemberName? {
         guard isJSON else {
             if members.remaining == 0 {
@@ -126,7 +126,7 @@ public struct _ValueReader {
         return MemberName(text)
     }
 
-    /// Whether another element follows, still to be read; false at the end of the array.
+    /// Returns whether another element follows; the caller then reads it. Returns false at the end of the array.
     public mutating func nextElement(_ members: inout _Members) throws(MalformedValue) -> Bool {
         guard isJSON else {
             if members.remaining == 0 {
@@ -153,7 +153,7 @@ public struct _ValueReader {
 
     // MARK: Scalars
 
-    /// Reads `null`, or consumes nothing and says false.
+    /// Reads `null` and returns true. Returns false, without consuming anything, if the next value is not `null`.
     public mutating func readNull() throws(MalformedValue) -> Bool {
         guard isJSON else {
             guard index < end, base[index] == 0xC0 else { return false }
@@ -187,7 +187,7 @@ public struct _ValueReader {
         index &+= length
     }
 
-    /// Reads a number, whichever Swift type holds it best.
+    /// Reads a number. Integers stay exact up to 64 bits.
     public mutating func readNumber() throws(MalformedValue) -> _ValueNumber {
         guard isJSON else { return try messagePackNumber() }
         skipWhitespace()
@@ -240,7 +240,7 @@ public struct _ValueReader {
         if index == start { throw failure("expected a digit") }
     }
 
-    /// The number between `start` and here, correctly rounded.
+    /// Parses the number between `start` and `index`, correctly rounded.
     private func double(_ start: Int) -> Double {
         var at = start
         var mantissa: UInt64 = 0
@@ -248,7 +248,7 @@ public struct _ValueReader {
         var seenPoint = false
         let negative = base[at] == UInt8(ascii: "-")
         if negative { at &+= 1 }
-        // Clinger's fast path: both numbers exact, so one rounding, the right one.
+        // Clinger's fast path: mantissa and power of ten are both exact, so the division rounds once, and correctly.
         while at < index, mantissa < 900_719_925_474_099 {
             let byte = base[at]
             if byte == UInt8(ascii: ".") {
@@ -275,14 +275,14 @@ public struct _ValueReader {
 
     // MARK: Strings
 
-    /// Reads a string. An escaped lone surrogate, and text that is no UTF-8, become U+FFFD.
+    /// Reads a string. An escaped lone surrogate and ill-formed UTF-8 become U+FFFD.
     public mutating func readString() throws(MalformedValue) -> String {
         guard isJSON else { return try messagePackText("a string").string }
         skipWhitespace()
         return try scanString().string
     }
 
-    /// Passes over a string and says where its content lies.
+    /// Skips a string and returns the position of its content.
     mutating func scanString() throws(MalformedValue) -> JSONText {
         guard index < end, base[index] == UInt8(ascii: "\"") else { throw failure("expected a string") }
         index &+= 1
@@ -291,7 +291,7 @@ public struct _ValueReader {
         while true {
             if index &+ 8 <= end {
                 let word = UnsafeRawPointer(base + index).loadUnaligned(as: UInt64.self)
-                // Bytes beyond ASCII need no care here.
+                // Masks the high bits, because the scan may skip bytes outside ASCII.
                 if Words.needsCareInString(word & ~Words.high) == 0 {
                     index &+= 8
                     continue

@@ -1,4 +1,4 @@
-// MessagePack, each value in its shortest form.
+// MessagePack. The writer uses the shortest form of each value.
 extension ValueWriter {
     @usableFromInline
     mutating func messagePackMap(_ count: Int) {
@@ -10,7 +10,7 @@ extension ValueWriter {
         messagePackHeader(count, fix: 0x90, fixLimit: 16, sixteen: 0xDC)
     }
 
-    /// The code for 32 bits follows the one for 16.
+    /// Writes a length of at most 32 bits. The code for 32-bit lengths is `sixteen + 1`.
     private mutating func messagePackHeader(_ count: Int, fix: UInt8, fixLimit: Int, sixteen: UInt8) {
         if count < fixLimit {
             byte(fix | UInt8(truncatingIfNeeded: count))

@@ -1,21 +1,20 @@
-/// Writes values into memory it owns and reuses: as JSON, exactly as `JSON.stringify` would, or as MessagePack.
+/// Writes values as JSON, exactly as `JSON.stringify` does, or as MessagePack. It owns and reuses its memory.
 ///
-/// One writer for both formats, with a branch at each scalar, because then a message has one codec however it travels.
-/// While writing JSON it keeps count of the UTF-16 code units, because that is what a frame of the Nest wire declares as
-/// its length; no second pass over the text is needed. It separates members by looking at the byte before: after `{` or
-/// `[` no comma is due, after anything else one is.
+/// One writer serves both formats with a branch at each scalar, so a message needs one codec. While it writes JSON, it
+/// counts UTF-16 code units, because a text frame declares its length in them. So the text needs no second pass. To
+/// place commas, the writer checks the byte before: after `{` or `[` it writes none.
 ///
-/// Calls must describe one well-formed value; the writer does not check nesting, nor the counts it is told.
+/// Calls must describe one well-formed value. The writer checks neither nesting nor the counts that callers pass.
 public struct _ValueWriter: ~Copyable {
-    /// How values are written from here on. Default JSON.
+    /// The format of the values written from here on. Default JSON.
     public var format = _ValueFormat.json
     @usableFromInline var base: UnsafeMutablePointer<UInt8>
     @usableFromInline var capacity: Int
     @usableFromInline var written: Int
-    /// Bytes written beyond one per UTF-16 unit, so that units are `count - surplus`.
+    /// Bytes minus UTF-16 units written: `utf16Count` is `count - surplus`.
     @usableFromInline var surplus: Int
 
-    /// Makes a writer with room for `capacity` bytes; it grows by doubling.
+    /// Creates a writer with room for `capacity` bytes, default 512, at least 64. The room doubles when needed.
     public init(capacity: Int = 512, format: _ValueFormat = .json) {
         self.format = format
         self.capacity = max(64, capacity)
@@ -28,23 +27,23 @@ public struct _ValueWriter: ~Copyable {
         base.deallocate()
     }
 
-    /// Bytes written so far.
+    /// The number of bytes written so far.
     @inlinable public var count: Int { written }
 
-    /// UTF-16 code units written so far.
+    /// The number of UTF-16 code units written so far.
     @inlinable public var utf16Count: Int { written - surplus }
 
-    /// The bytes written so far; valid until the next write.
+    /// Calls `body` with the bytes written so far. They are valid until the next write.
     @inlinable
     public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try body(UnsafeRawBufferPointer(start: base, count: written))
     }
 
-    /// A copy of the bytes written so far.
+    /// Copies the bytes written so far.
     public var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
 
-    /// Forgets what was written. Memory above `keeping` bytes is given back, so that one large message does not keep
-    /// its room for ever.
+    /// Drops everything written. Shrinks the memory to 512 bytes if it is larger than `keeping` bytes (default 64 KiB),
+    /// so that one large message does not keep its memory.
     public mutating func reset(keeping: Int = 64 * 1024) {
         written = 0
         surplus = 0
@@ -96,7 +95,7 @@ public struct _ValueWriter: ~Copyable {
         if format == .json { byte(UInt8(ascii: "]")) }
     }
 
-    /// Call before each element of an array: writes the comma when one is due.
+    /// Writes a comma in JSON, except before the first element. Call it before each element of an array.
     @inlinable
     public mutating func element() {
         guard format == .json else { return }
@@ -107,7 +106,7 @@ public struct _ValueWriter: ~Copyable {
         }
     }
 
-    /// Writes a member's name, which holds nothing that JSON escapes, with a comma when one is due.
+    /// Writes a member's name, with a comma except before the first one. JSON must not need to escape the name.
     @inlinable
     public mutating func key(_ name: StaticString) {
         guard format == .json else { return messagePackKey(name) }
@@ -128,7 +127,7 @@ public struct _ValueWriter: ~Copyable {
         written &+= length &+ 3
     }
 
-    /// Writes a member's name, whatever it holds, with a comma when one is due.
+    /// Writes a member's name and escapes it as needed, with a comma except before the first one.
     public mutating func key(dynamic name: String) {
         guard format == .json else { return write(name) }
         reserve(1)
@@ -155,7 +154,7 @@ public struct _ValueWriter: ~Copyable {
         if value { verbatim("true") } else { verbatim("false") }
     }
 
-    /// Writes an integer.
+    /// Writes a signed integer.
     @inlinable
     public mutating func write(_ value: some FixedWidthInteger & SignedInteger) {
         guard format == .json else { return messagePackInteger(Int64(value)) }
@@ -163,7 +162,7 @@ public struct _ValueWriter: ~Copyable {
         digits(UInt64(value.magnitude))
     }
 
-    /// Writes an integer.
+    /// Writes an unsigned integer.
     @inlinable
     public mutating func write(_ value: some FixedWidthInteger & UnsignedInteger) {
         guard format == .json else { return messagePackUnsigned(UInt64(value)) }
@@ -191,27 +190,29 @@ public struct _ValueWriter: ~Copyable {
         written &+= length
     }
 
-    /// Writes a number as JavaScript's `Number::toString` does: shortest digits that read back to the same value, `-0`
-    /// as `0`, exponents from 1e21 up and below 1e-6; NaN and the infinities become `null`, in MessagePack too, so that a
-    /// value means the same in either. MessagePack has integers for doubles that are whole, as JavaScript's encoders do.
+    /// Writes a number. NaN and the infinities become `null` in both formats, so that a value means the same in either.
+    ///
+    /// JSON: as JavaScript's `Number::toString`, with the shortest digits that read back to the same value. `-0`
+    /// becomes `0`; values from 1e21 up and below 1e-6 get an exponent. MessagePack: whole numbers below 2^53 in
+    /// magnitude, except `-0`, become integers, as JavaScript's encoders write them.
     public mutating func write(_ value: Double) {
         if format == .json { JavaScriptNumber.write(value, into: &self) } else { messagePackDouble(value) }
     }
 
-    /// Writes a string, in JSON quoted, with JavaScript's escapes and nothing else escaped.
+    /// Writes a string. JSON text is quoted, with the same escapes as `JSON.stringify`.
     @inlinable
     public mutating func write(_ value: String) {
         var value = value
         value.withUTF8 { write(string: UnsafeRawBufferPointer($0)) }
     }
 
-    /// Writes valid UTF-8 bytes as a string.
+    /// Writes a string from valid UTF-8 bytes.
     @inlinable
     public mutating func write(string text: UnsafeRawBufferPointer) {
         if format == .json { quoted(text) } else { messagePackString(text) }
     }
 
-    /// Writes ASCII bytes that need no escape as a string.
+    /// Writes a string from ASCII bytes that need no escape.
     @inlinable
     public mutating func write(plain text: UnsafeRawBufferPointer) {
         guard format == .json else { return messagePackString(text) }
@@ -220,7 +221,7 @@ public struct _ValueWriter: ~Copyable {
         byte(UInt8(ascii: "\""))
     }
 
-    /// Appends bytes that no UTF-16 length counts for more than one unit each: ASCII, or what is no text.
+    /// Appends raw bytes and counts each as one UTF-16 unit. Use it for ASCII, or for bytes that are not text.
     @inlinable
     public mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress else { return }
@@ -229,7 +230,7 @@ public struct _ValueWriter: ~Copyable {
         written &+= bytes.count
     }
 
-    /// Writes text that is JSON already; only while the format is JSON.
+    /// Appends JSON text as it is. Valid only while the format is JSON.
     @inlinable
     public mutating func verbatim(_ text: StaticString) {
         let length = text.utf8CodeUnitCount
@@ -241,7 +242,7 @@ public struct _ValueWriter: ~Copyable {
         }
     }
 
-    /// Writes bytes that are JSON already, in valid UTF-8; only while the format is JSON.
+    /// Appends JSON text as it is, in valid UTF-8. Valid only while the format is JSON.
     public mutating func verbatim(_ bytes: UnsafeRawBufferPointer) {
         append(bytes)
         surplus &+= UTF16Length.surplus(of: bytes)
@@ -254,7 +255,7 @@ public struct _ValueWriter: ~Copyable {
         written &+= 1
     }
 
-    /// Writes valid UTF-8 bytes as a JSON string.
+    /// Writes a JSON string from valid UTF-8 bytes.
     @usableFromInline
     mutating func quoted(_ text: UnsafeRawBufferPointer) {
         let length = text.count
@@ -267,7 +268,7 @@ public struct _ValueWriter: ~Copyable {
         var runStart = 0
         var at = 0
         while at < length {
-            // Eight plain bytes at a time: nothing to escape, nothing beyond ASCII.
+            // Skip eight plain bytes at a time: ASCII that needs no escape.
             if at &+ 8 <= length {
                 let word = UnsafeRawPointer(source + at).loadUnaligned(as: UInt64.self)
                 if Words.needsCareInString(word) == 0 {
@@ -317,16 +318,16 @@ public struct _ValueWriter: ~Copyable {
 
     // MARK: Frames
 
-    /// Begins a frame of the Nest wire: leaves room for its length. Pass the result to ``endFrame(_:)``.
+    /// Begins a text frame and leaves room for its length. Pass the result to ``endFrame(_:)``.
     package mutating func beginFrame() -> FrameMark {
-        // "123#": bodies of 100 to 999 units, the common size, need no shift at the end.
+        // Room for "123#": bodies of 100 to 999 units, the common size, need no shift at the end.
         let mark = FrameMark(start: written, surplus: surplus)
         reserve(FrameMark.room)
         written &+= FrameMark.room
         return mark
     }
 
-    /// Ends a frame: writes its length before its body.
+    /// Ends a frame and writes its length before its body.
     package mutating func endFrame(_ mark: FrameMark) {
         let bodyStart = mark.start &+ FrameMark.room
         let units = written &- bodyStart &- (surplus &- mark.surplus)
@@ -339,7 +340,7 @@ public struct _ValueWriter: ~Copyable {
         let prefix = digitCount &+ 1
         if prefix != FrameMark.room {
             reserve(max(0, prefix &- FrameMark.room))
-            // Regions may overlap, which `update(from:)` allows.
+            // `update(from:)` allows the regions to overlap.
             (base + mark.start + prefix).update(from: base + bodyStart, count: written &- bodyStart)
             written &+= prefix &- FrameMark.room
         }
@@ -353,24 +354,24 @@ public struct _ValueWriter: ~Copyable {
         } while at > mark.start
     }
 
-    /// Takes back everything written since the frame began.
+    /// Drops everything written since the frame began.
     package mutating func abandonFrame(_ mark: FrameMark) {
         written = mark.start
         surplus = mark.surplus
     }
 
-    /// Puts the compressed form of a payload in its place: all that was written from `start` on.
+    /// Replaces the payload, which starts at byte `start`, with its compressed form.
     public mutating func replacePayload(from start: Int, with bytes: [UInt8]) {
         bytes.withUnsafeBytes { replace(from: start, with: $0) }
     }
 
-    /// Puts other bytes in the place of all that was written from `start` on.
+    /// Replaces everything from byte `start` on. Does not correct ``utf16Count``, which binary frames do not use.
     mutating func replace(from start: Int, with bytes: UnsafeRawBufferPointer) {
         written = start
         append(bytes)
     }
 
-    /// The bytes written from `start` on; valid until the next write.
+    /// Calls `body` with the bytes from `start` on. They are valid until the next write.
     @inlinable
     public func withUnsafeBytes<R>(from start: Int, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try body(UnsafeRawBufferPointer(start: base + start, count: written - start))

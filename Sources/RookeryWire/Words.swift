@@ -1,13 +1,13 @@
-/// Tests on eight bytes at once.
+/// Bit tricks that test eight bytes at once.
 @usableFromInline
 enum Words {
     @usableFromInline static let high: UInt64 = 0x8080_8080_8080_8080
     @usableFromInline static let ones: UInt64 = 0x0101_0101_0101_0101
 
-    /// Not zero when a byte is a control character, `"`, `\` or beyond ASCII.
+    /// Returns nonzero if a byte is a control character, `"`, `\` or outside ASCII.
     ///
-    /// A borrow between bytes can set a bit too many, above a byte that really matched; never one too few. Callers look
-    /// at the bytes one by one then.
+    /// A borrow between bytes can set an extra bit above a byte that matched, but it never misses a match. So callers
+    /// check the bytes one by one when the result is nonzero.
     @inlinable
     static func needsCareInString(_ word: UInt64) -> UInt64 {
         let control = word &- (ones &* 0x20)

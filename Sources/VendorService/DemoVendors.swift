@@ -51,7 +51,7 @@ extension VendorController {
             services: [("First Lesson", 60, 6000, [.dog])]),
     ]
 
-    /// Enters the demo vendors, if there are no vendors yet.
+    /// Inserts the demo vendors, if there are no vendors yet.
     public func enterDemoVendors() async throws {
         guard try await database.isEmpty("vendors") else { return }
         try await database.write { transaction in

@@ -4,13 +4,13 @@ public import PetProRuntime
 public import PetProStorage
 import Rookery
 
-/// The Vendor service's commands.
+/// Handles the commands and events of the Vendor service.
 public struct VendorController: VendorAPI {
     let database: Database
     let environment: ServiceEnvironment
     private let initialStatus: VendorStatus
 
-    /// The schema of the service's database.
+    /// The migrations of the service's database.
     public static var migrations: [Migration] { VendorSchema.migrations }
 
     /// Makes the service. With `needsApproval`, new vendors wait for an admin before they can be booked.
@@ -22,7 +22,9 @@ public struct VendorController: VendorAPI {
         initialStatus = needsApproval ? .pendingApproval : .active
     }
 
-    /// Makes a vendor; the same user's again is the same vendor.
+    /// Creates a user's vendor. A repetition of the same registration returns the same vendor.
+    ///
+    /// Throws `VENDOR_EXISTS` when the user has another vendor, and `USER_NOT_FOUND` when the account was deleted.
     public func createVendor(_ request: CreateVendor) async throws -> Vendor {
         let now = environment.now()
         let eventId = environment.uniqueID()
@@ -32,7 +34,7 @@ public struct VendorController: VendorAPI {
             let isGone = try transaction.isGone(account: request.userId)
             switch VendorRegistration.decide(request, existing, isGone: isGone) {
             case .exists: throw RemoteError(.vendorExists, "This user has a vendor already.")
-            case .accountGone: throw RemoteError(.userNotFound, "This account was taken back.")
+            case .accountGone: throw RemoteError(.userNotFound, "This account was deleted.")
             case .same: break
             case .make:
                 let id = try transaction.insertVendor(request, status: status)
@@ -47,12 +49,12 @@ public struct VendorController: VendorAPI {
         }
     }
 
-    /// A vendor.
+    /// Returns a vendor. Throws `VENDOR_NOT_FOUND`.
     public func getVendorById(_ request: GetVendorById) async throws -> Vendor {
         try await database.read { try $0.vendor(id: request.id) }
     }
 
-    /// A user's vendor.
+    /// Returns a user's vendor. Throws `VENDOR_NOT_FOUND`.
     public func getVendorByUser(_ request: GetVendorByUser) async throws -> Vendor {
         try await database.read { transaction in
             guard let vendor = try transaction.vendor(userId: request.userId) else {
@@ -62,13 +64,15 @@ public struct VendorController: VendorAPI {
         }
     }
 
-    /// Vendors by id.
+    /// Lists vendors by id.
     public func listVendors(_ request: ListVendors) async throws -> VendorPage {
         let items = try await database.read { try $0.vendors(request) }
         return VendorPage(items: items, next: items.count == request.limit ? items.last?.id : nil)
     }
 
-    /// Everything a booking on one day is decided on.
+    /// Returns everything that decides about a booking on one day.
+    ///
+    /// Throws `VENDOR_NOT_FOUND`, and `INVALID_PAYLOAD` when the request has neither `date` nor `at`.
     public func getVendorAvailability(_ request: GetVendorAvailability) async throws -> VendorAvailability {
         let today = environment.now()
         return try await database.read { transaction in
@@ -95,7 +99,8 @@ public struct VendorController: VendorAPI {
         }
     }
 
-    /// Changes a vendor's particulars.
+    /// Changes a vendor's details. Absent members keep their values. Throws `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE` and
+    /// `STALE_VERSION`.
     public func updateVendor(_ request: UpdateVendor) async throws -> Vendor {
         try await changeSchedule(ofVendor: request.id) { transaction in
             let vendor = try transaction.vendor(id: request.id)
@@ -115,7 +120,10 @@ public struct VendorController: VendorAPI {
         }
     }
 
-    /// Replaces the opening hours.
+    /// Replaces the opening hours, and the special days if the request has `specialDays`.
+    ///
+    /// Throws `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE`, and `INVALID_PAYLOAD` for hours that overlap or are out of
+    /// order.
     public func setVendorHours(_ request: SetVendorHours) async throws -> Vendor {
         let violations = Schedule.violations(request.hours, request.specialDays ?? [])
         guard violations.isEmpty else { throw RemoteError(InvalidPayload(violations: violations)) }
@@ -142,7 +150,10 @@ public struct VendorController: VendorAPI {
         }
     }
 
-    /// Adds something to book.
+    /// Adds a service.
+    ///
+    /// Throws `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE`, `LIMIT_REACHED`, and `INVALID_PAYLOAD` for a price in another
+    /// currency than the vendor's.
     public func addService(_ request: AddService) async throws -> OfferedService {
         try await database.write { transaction in
             let vendor = try transaction.vendor(id: request.vendorId)
@@ -164,7 +175,10 @@ public struct VendorController: VendorAPI {
         if !violations.isEmpty { throw RemoteError(InvalidPayload(violations: violations)) }
     }
 
-    /// Changes something to book; bookings keep what they were made with.
+    /// Changes a service. Absent members keep their values. Existing bookings keep the old name, price and duration.
+    ///
+    /// Throws `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE`, `SERVICE_NOT_FOUND`, and `INVALID_PAYLOAD` for a price in
+    /// another currency than the vendor's.
     public func updateService(_ request: UpdateService) async throws -> OfferedService {
         try await database.write { transaction in
             let vendor = try transaction.vendor(id: request.vendorId)
@@ -185,7 +199,7 @@ public struct VendorController: VendorAPI {
         }
     }
 
-    /// Moves a vendor to another state.
+    /// Sets the status of a vendor. Throws `VENDOR_NOT_FOUND` and `INVALID_TRANSITION`.
     public func setVendorStatus(_ request: SetVendorStatus) async throws -> Vendor {
         let now = environment.now()
         let eventId = environment.uniqueID()
@@ -201,7 +215,7 @@ public struct VendorController: VendorAPI {
         }
     }
 
-    /// Enters a booking in the agenda.
+    /// Adds a booking to the agenda.
     public func bookingCreated(_ event: BookingCreatedEvent) async throws {
         let now = environment.now()
         try await database.write { transaction in
@@ -210,7 +224,7 @@ public struct VendorController: VendorAPI {
         }
     }
 
-    /// Keeps the agenda up to date.
+    /// Updates the status of a booking in the agenda.
     public func bookingStatusChanged(_ event: BookingStatusChangedEvent) async throws {
         let now = environment.now()
         try await database.write { transaction in
@@ -219,7 +233,8 @@ public struct VendorController: VendorAPI {
         }
     }
 
-    /// Ends the vendor of an account that is gone, and makes none for it any more.
+    /// Sets the vendor of a deleted account to `inactive`, unless it is rejected. For at least 24 hours, the service
+    /// creates no vendor for that account.
     public func userDeleted(_ event: UserDeletedEvent) async throws {
         let now = environment.now()
         let eventId = environment.uniqueID()
@@ -235,7 +250,7 @@ public struct VendorController: VendorAPI {
 }
 
 extension Transaction {
-    /// Sets a vendor's status, and publishes that.
+    /// Sets the status of a vendor, and publishes the change.
     fileprivate func move(_ vendor: Vendor, to status: VendorStatus, at now: Instant, eventId: String) throws {
         try execute(
             "UPDATE vendors SET status = ?, version = version + 1 WHERE id = ?", status.rawValue, vendor.id)

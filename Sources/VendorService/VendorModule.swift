@@ -3,18 +3,18 @@ public import PetProContracts
 public import PetProStorage
 public import Rookery
 
-/// The Vendor service, as the program that runs it sees it.
+/// The module of the Vendor service, from which a program assembles its instances.
 public enum VendorModule: ServiceModule {
-    /// Its name.
+    /// The name of the service.
     public static let name = ServiceName.vendor
-    /// What it declares.
+    /// The contract of the service.
     public static let contract = VendorAPIContract.descriptor
-    /// Its database, from the first version on.
+    /// The migrations of the service's database, oldest first.
     public static var migrations: [Migration] { VendorController.migrations }
-    /// The services that it calls.
+    /// The services that this service calls.
     public static let needs: [ServiceName] = []
 
-    /// Vendors, their services and hours.
+    /// Assembles an instance. It has no background work.
     public static func assemble(_ resources: ServiceResources) async throws -> Assembled {
         let vendors = VendorController(
             database: resources.database, needsApproval: resources.options.vendorsNeedApproval)

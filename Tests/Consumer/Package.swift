@@ -1,7 +1,7 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// A package that depends on Rookery as its users do: what is not public is not visible here.
+// A package that depends on Rookery as its users do, and so sees only its public declarations.
 let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("ExistentialAny"),
@@ -23,7 +23,7 @@ let package = Package(
         // A library with public messages and contracts, as a team shares them between its services.
         .target(
             name: "Contracts", dependencies: [.product(name: "Rookery", package: "rookery")], swiftSettings: settings),
-        // The snippet, without our settings: it is what a newcomer pastes.
+        // The snippet, without these settings, because a newcomer pastes it as it is.
         .executableTarget(
             name: "Bookings",
             dependencies: [

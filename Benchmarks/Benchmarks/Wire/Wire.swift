@@ -6,7 +6,8 @@ import Rookery
 import RookeryCore
 import RookeryWire
 
-// Each benchmark does its work `factor` times an iteration and reports for one. Allocations are counted by ourselves.
+// An iteration repeats the work of its benchmark by the scaling factor. The reported figures are per repetition.
+// `CAllocationCount` counts the allocations.
 
 @Message
 struct Booking: Codable {
@@ -42,7 +43,7 @@ func counted(_ benchmark: Benchmark, _ body: () throws -> Void) rethrows {
 
 func frame(_ body: String) -> [UInt8] { Array("\(body.utf16.count)#\(body)".utf8) }
 
-/// A frame of an array of numbers, of about that many bytes.
+/// Returns a frame with an array of numbers, of about `size` bytes.
 func largeFrame(_ size: Int) -> [UInt8] {
     frame(
         #"{"pattern":"p","data":["# + Array(repeating: "1234567", count: size / 8).joined(separator: ",")
@@ -96,7 +97,7 @@ let benchmarks: @Sendable () -> Void = {
     let pattern = Array(#"{"cmd":"get-booking"}"#.utf8)
 
     Benchmark("decode, scan and route a request", configuration: settings(.kilo)) { benchmark in
-        // A thousand requests in one buffer, as a burst brings them.
+        // 1000 requests in one buffer, as after a burst.
         var decoder = FrameDecoder()
         decoder.append(burst)
         try counted(benchmark) {
@@ -116,7 +117,7 @@ let benchmarks: @Sendable () -> Void = {
         }
     }
 
-    // Per byte: the same number of bytes in frames of 8 KiB, and in one of 8 MiB, whole and in slices.
+    // Cost per byte: 8 MiB in frames of 8 KiB or in one frame, each whole or in slices.
     let small = ByteBuffer(bytes: largeFrame(8 * 1024))
     let large = ByteBuffer(bytes: largeFrame(8 * 1024 * 1024 - 64))
     Benchmark("8 MiB in frames of 8 KiB", configuration: settings(.one)) { benchmark in

@@ -8,7 +8,7 @@ static atomic_ulong count;
 unsigned long allocation_count(void) { return atomic_load_explicit(&count, memory_order_relaxed); }
 
 #ifdef __GLIBC__
-// Stand in for the C library's own, which remain reachable by these names.
+// The functions below replace the C library's allocation functions. These names still reach the originals.
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);

@@ -1,7 +1,7 @@
 import NIOCore
 import Rookery
 
-/// Lets requests in, or refuses them, on one event loop. Confined to it.
+/// Admits or refuses the requests of one event loop. Confined to that loop.
 final class HTTPAdmission: @unchecked Sendable {
     private let eventLoop: any EventLoop
     private var control = OverloadControl()
@@ -9,20 +9,20 @@ final class HTTPAdmission: @unchecked Sendable {
 
     init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
-    /// Whether a request of that client address would be refused now.
+    /// Returns whether a request of the client address `peer` would be refused now.
     func isFull(for peer: String) -> Bool { control.isFull(for: peer) }
 
-    /// A request came; false when it is to be refused. One that is not ends with ``answered(_:)``.
+    /// Counts a request. Returns false when it must be refused. Call ``answered(_:)`` when an admitted request ends.
     func came(from peer: String) -> Bool {
         let isAdmitted = control.came(from: peer)
         if !isCounting { count() }
         return isAdmitted
     }
 
-    /// A request that was let in is answered, or its client has left.
+    /// Notes that an admitted request was answered, or that its client disconnected.
     func answered(_ peer: String) { control.answered(peer) }
 
-    /// Ends each window while there is something to do.
+    /// Ends each window, as long as requests are in flight or a limit is set.
     private func count() {
         isCounting = true
         let due = NIODeadline.now() + TimeAmount(OverloadControl.window)

@@ -1,8 +1,10 @@
 import NIOCore
 import Rookery
 
-/// Notes that bytes came, before the parser makes anything of them, and has everything that they cause done on this loop
-/// before it looks at its sockets again.
+/// The first handler of a connection, which sees bytes before the HTTP parser.
+///
+/// It begins a burst of the loop's executor for each read. The jobs that the bytes cause run at the end of the burst,
+/// before the loop reads its sockets again.
 final class HTTPArrival: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -21,7 +23,7 @@ final class HTTPArrival: ChannelInboundHandler {
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
-    /// Writes bytes past the encoder, and flushes.
+    /// Writes bytes without the HTTP encoder, and flushes.
     func write(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>) {
         guard let context else { return promise.fail(ChannelError.alreadyClosed) }
         context.writeAndFlush(NIOAny(bytes), promise: promise)

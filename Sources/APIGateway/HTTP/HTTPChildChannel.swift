@@ -5,11 +5,11 @@ import NIOCore
 import NIOHTTP1
 import Rookery
 
-/// An HTTP/1.1 connection whose every part is bounded, in bytes and in time. Its requests are handled on its event loop.
+/// Sets up HTTP/1.1 connections with bounds on bytes and time. A connection's requests are handled on its event loop.
 ///
-/// Hummingbird's own connection is not bounded so, and handles requests on the global pool.
+/// Hummingbird's own child channel lacks these bounds, and handles requests on the global pool.
 struct HTTPChildChannel: ServerChildChannel {
-    /// A connection, and the loop that it is confined to.
+    /// A connection, and the executor of its event loop.
     struct Value: ServerChildChannelValue {
         let channel: any Channel
         let connection: HTTPConnection
@@ -19,7 +19,7 @@ struct HTTPChildChannel: ServerChildChannel {
     let listener: HTTPListener
     /// Answers a request.
     let respond: @Sendable (Request, HTTPConnection) async -> Response
-    /// The response to a request that is not understood.
+    /// Returns the response to a request that the connection refused.
     let refuse: @Sendable (Problem) -> Response
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
@@ -67,7 +67,7 @@ struct HTTPChildChannel: ServerChildChannel {
         do {
             try await response.body.write(HTTPBodyWriter(connection: connection))
         } catch {
-            // The client is gone, or took too long to read.
+            // The client disconnected or read too slowly, or the handler failed in the middle of the body.
             listener.logger.trace("a connection ended", metadata: ["error": "\(error)"])
             connection.breakOff()
         }

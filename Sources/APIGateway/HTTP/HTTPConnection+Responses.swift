@@ -5,14 +5,16 @@ import NIOHTTP1
 import NIOHTTPTypesHTTP1
 import Rookery
 
-// What is answered: by the task that took the request, on the connection's event loop. The next request is not read before the
-// network has taken the response.
+// Responses. The task that took the request writes them, on the connection's event loop. The connection takes the next
+// request only after the network has taken the response.
 extension HTTPConnection {
-    /// The client is gone, or the connection was closed because it took too long.
+    /// The connection is closed: the client disconnected, or a timeout or the memory limit closed it.
     struct Gone: Error {}
 
-    /// Writes the head of a response; its body follows by ``write(_:)`` and ``finish(_:)``. False when it does not, because the
-    /// client is gone or there is no room for it.
+    /// Writes the head of a response. Write its body with ``write(_:)`` and ``finish(_:)``.
+    ///
+    /// Returns false when the body must not follow, because the connection is closed or the memory budget has no room
+    /// for it. For lack of room the connection responds 503 instead.
     func begin(_ head: HTTPResponse, length: Int?) -> Bool {
         guard let context, exchange.phase == .responding else { return false }
         if let length, !hasRoom(for: length) {
@@ -20,16 +22,18 @@ extension HTTPConnection {
             return false
         }
         isStreaming = length == nil
-        // A stream is under way for as long as its client likes, and costs little.
+        // A stream may last long and costs little, so it no longer counts as in flight.
         if isStreaming { endAdmission() }
         writeHead(head, context)
-        // A body that is all there goes with its head.
+        // A complete body is flushed together with its head.
         if isStreaming { context.flush() }
         watchTime(context)
         return true
     }
 
-    /// Writes a part of a body; returns when the network may take more, unless the whole body is there. Throws ``Gone``.
+    /// Writes a part of a body. A part of a stream waits until the channel is writable again.
+    ///
+    /// Throws ``Gone`` when the connection is closed, or when the memory budget has no room for a part of a stream.
     func write(_ body: ByteBuffer) async throws {
         guard let context, exchange.phase == .responding else { throw Gone() }
         if !isStreaming { return write(.body(.byteBuffer(body)), bytes: body.readableBytes, context) }
@@ -41,12 +45,12 @@ extension HTTPConnection {
         context.flush()
         watchTime(context)
         if context.channel.isWritable { return }
-        // Unsafe: it is resumed in one place, which takes it out first, and always at the connection's end.
+        // Unsafe: only `writable()` resumes it, after it has cleared `writer`. `ended()` calls `writable()` as well.
         await withUnsafeContinuation { writer = $0 }
         if self.context == nil { throw Gone() }
     }
 
-    /// Ends a body.
+    /// Ends the body and flushes it.
     func finish(_ trailers: HTTPFields?) {
         endAdmission()
         guard let context else { return }
@@ -55,7 +59,7 @@ extension HTTPConnection {
         watchTime(context)
     }
 
-    /// The handler failed in the middle of a body: there is no other way to say so.
+    /// Closes the connection after a failure in the middle of a body, which cannot be reported in any other way.
     func breakOff() {
         endAdmission()
         if let context { close(context) }
@@ -79,7 +83,7 @@ extension HTTPConnection {
     }
 
     func wrote(_ bytes: Int) {
-        // A connection that is gone has given everything back.
+        // A closed connection has already returned its bytes to the memory budget.
         guard exchange.phase != .closed, let context else { return }
         account(-bytes)
         exchange.wrote(bytes, at: listener.now())
@@ -92,7 +96,7 @@ extension HTTPConnection {
         context.write(wrapOutboundOut(.end(trailers)), promise: promise)
     }
 
-    /// Instead of a response to a request that cannot be taken on: bytes that are made once, because this must cost little.
+    /// Writes the refusal for overload, a 503, as prepared bytes, because a refusal must cost little.
     func respondOverloaded(hasBody: Bool, _ context: ChannelHandlerContext) {
         let bytes = Overloaded.bytes(hasBody: hasBody, isLast: !exchange.keepsAlive)
         let count = bytes.readableBytes
@@ -104,12 +108,12 @@ extension HTTPConnection {
             self.wrote(count)
             if case .success = outcome { self.responseEnded() }
         }
-        // Past the encoder: there is nothing left to encode.
+        // Without the encoder, because the bytes are already encoded.
         writeRaw(bytes, promise)
         watchTime(context)
     }
 
-    /// Instead of a response that there is no room for.
+    /// Writes a 503 without a body, in place of a response that the memory budget has no room for.
     private func respondOutOfMemory(_ context: ChannelHandlerContext) {
         _ = exchange.stop()
         endAdmission()
@@ -121,7 +125,7 @@ extension HTTPConnection {
     }
 }
 
-/// Writes the body of a response that is made while it is sent.
+/// Passes the parts of a response body to its connection.
 struct HTTPBodyWriter: ResponseBodyWriter {
     let connection: HTTPConnection
 

@@ -5,25 +5,27 @@ import NIOHTTP1
 import NIOHTTPTypesHTTP1
 import Rookery
 
-/// The gateway's side of one HTTP connection: collects requests, one at a time, has them answered by the task that asks for
-/// them with ``next()``, and keeps its time and its memory.
+/// The gateway's side of one HTTP connection: collects requests one at a time, and enforces the limits on time and
+/// memory.
 ///
-/// Everything runs on the connection's event loop, that task too. What may come next is ``HTTPExchange``'s to decide.
+/// One task takes the requests with ``next()`` and writes the responses. This handler and that task run on the
+/// connection's event loop. ``HTTPExchange`` decides what may come next.
 final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = Never
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Parts of further requests that are kept while one is answered: as many as one read brings.
+    /// The most parts of pipelined requests that are kept while one request is answered: about as many as one read
+    /// brings.
     private static let waitingLimit = 4096
 
     let listener: HTTPListener
     let entry: ConnectionTable.Entry
     private let channel: any Channel
     private let admission: HTTPAdmission
-    /// Where the connection's bytes come in and go out.
+    /// The handler through which the connection's bytes come in and go out.
     weak var arrival: HTTPArrival?
-    /// Whether the request that is answered counts as one under way.
+    /// Whether `admission` counts the current request as in flight.
     private var isAdmitted = false
     var exchange: HTTPExchange
     var context: ChannelHandlerContext?
@@ -31,23 +33,24 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     private var head: HTTPRequestHead?
     private var body = ByteBuffer()
-    /// Further requests, which came while one is answered.
+    /// Parts of pipelined requests, which came while another request is answered.
     private var waiting: CircularBuffer<HTTPServerRequestPart> = []
     private var isReadDue = false
-    /// Bytes that are accounted for: of the request, of those that wait, and of what was not written.
+    /// Bytes that this connection counts in the memory budget: the request's, the waiting parts', and unwritten bytes.
     private var held = 0
-    /// Of those, the ones of the request.
+    /// The bytes of the current request among them.
     private var heldByRequest = 0
     private(set) var version = HTTPVersion.http1_1
-    /// Whether the response has no end that is known beforehand.
+    /// Whether the length of the response is not known in advance.
     var isStreaming = false
     private var isInputClosed = false
-    /// Whether something was thrown away that the client still sends.
+    /// Whether the connection has discarded bytes of the client.
     private var leavesUnread = false
-    /// What the task that answers has not asked for yet, or the task that waits for it.
+    /// An item that the task has not taken yet.
     private var inbox: HTTPInbound?
+    /// The task that waits in ``next()``.
     private var reader: UnsafeContinuation<HTTPInbound?, Never>?
-    /// A stream that waits until the network takes more.
+    /// A stream that waits until the channel is writable again.
     var writer: UnsafeContinuation<Void, Never>?
 
     init(_ listener: HTTPListener, entry: ConnectionTable.Entry, on channel: any Channel) {
@@ -58,7 +61,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         exchange = HTTPExchange(listener.limits, at: listener.now())
     }
 
-    /// Where its requests come from.
+    /// The source of the connection's requests.
     var source: GatewayContext.Source {
         GatewayContext.Source(logger: listener.logger, channel: channel, peer: entry.peer.address)
     }
@@ -75,7 +78,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         context.fireChannelInactive()
     }
 
-    /// A channel that closes before it was active, such as one that gave way at once, is never said to be inactive.
+    /// Ends the connection as well, because NIO does not report `channelInactive` for a channel that was never active.
     func handlerRemoved(context: ChannelHandlerContext) { ended() }
 
     private func ended() {
@@ -94,14 +97,15 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         writable()
     }
 
-    /// The next request, when it is complete; nil when the connection is gone. For one task, on the loop.
+    /// Returns the next request, once it is complete or refused, or nil when the connection is closed. Only one task
+    /// may call it, on the event loop.
     func next() async -> HTTPInbound? {
         if let item = inbox {
             inbox = nil
             return item
         }
         if context == nil { return nil }
-        // Unsafe: it is resumed in one place, which takes it out first, and always at the connection's end.
+        // Unsafe: only `give(_:)` resumes it, after it has cleared `reader`. `ended()` calls `give(nil)`.
         return await withUnsafeContinuation { reader = $0 }
     }
 
@@ -111,7 +115,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         reader.resume(returning: item)
     }
 
-    /// Writes bytes that are HTTP already, and flushes.
+    /// Writes bytes that are already encoded, and flushes.
     func writeRaw(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>) {
         guard let arrival else { return promise.fail(Gone()) }
         arrival.write(bytes, promise)
@@ -139,7 +143,8 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         if let context { watchTime(context) }
     }
 
-    /// Refuses bytes that have come, when they are a whole request and there is too much to do; false when they are to be parsed.
+    /// Refuses bytes without parsing them when they are one whole request and the loop is overloaded. Returns false
+    /// when the bytes must be parsed.
     func sheds(_ bytes: ByteBuffer) -> Bool {
         guard exchange.phase == .idle, exchange.keepsAlive, let context, admission.isFull(for: entry.peer.address),
             WholeRequest.isWhole(bytes)
@@ -160,7 +165,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         watchTime(context)
     }
 
-    /// Keeps what came too early; what there is no room for ends the connection after the response.
+    /// Keeps a part of a pipelined request. Without room for it, the connection closes after the current response.
     private func keep(_ part: HTTPServerRequestPart) {
         if leavesUnread { return }
         let bytes = Self.size(part)
@@ -173,7 +178,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         waiting.append(part)
     }
 
-    /// What a part takes up here, roughly.
+    /// Estimates the memory of a part, in bytes.
     private static func size(_ part: HTTPServerRequestPart) -> Int {
         switch part {
         case .head(let head):
@@ -217,7 +222,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         let body = self.body
         self.head = nil
         self.body = ByteBuffer()
-        // From here on the request is its handler's, also when the client leaves.
+        // From here on the request belongs to its handler, even if the client disconnects.
         let hold = RequestHold(bytes: heldByRequest, listener.memory, entry.peer)
         held -= heldByRequest
         heldByRequest = 0
@@ -230,7 +235,8 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         entry.setBusy(true)
     }
 
-    /// Refuses a request because there is too much to do, at as little cost as can be; the connection lives on.
+    /// Refuses a request for overload, at low cost. The connection stays open, unless it was to close after this
+    /// request.
     private func shed(_ context: ChannelHandlerContext) {
         requestEnded()
         let hasBody = head?.method != .HEAD
@@ -239,7 +245,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         respondOverloaded(hasBody: hasBody, context)
     }
 
-    /// The request has been answered, or no one is there any more to answer.
+    /// Notes that the current request was answered, or that its client disconnected.
     func endAdmission() {
         guard isAdmitted else { return }
         isAdmitted = false
@@ -266,8 +272,8 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     func read(context: ChannelHandlerContext) {
-        // A client that sends more before it is answered has the rest wait in the network. One that does not is not looked at
-        // differently while it is answered, because each change costs a system call.
+        // With pipelined parts waiting, the connection stops reading, and further bytes wait in the network. Otherwise
+        // it keeps reading during the response, because each change of interest costs a system call.
         if exchange.phase == .responding, !waiting.isEmpty {
             isReadDue = true
         } else {
@@ -312,7 +318,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
             if exchange.stop() { close(context) }
         case ChannelEvent.inputClosed:
             isInputClosed = true
-            // A response that has begun is finished; a stream has no end to wait for.
+            // A response under way is finished first. A stream has no end to wait for.
             if exchange.inputEnded() || isStreaming { return close(context) }
             context.fireUserInboundEventTriggered(event)
         default: context.fireUserInboundEventTriggered(event)
@@ -330,7 +336,7 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         if exchange.responseEnded(at: listener.now()) {
             takeWaiting(context)
         } else if leavesUnread, !isInputClosed {
-            // A reset, which closing would cause now, might reach the client before the response does.
+            // Closing now would cause a reset, which could reach the client before the response does.
             waiting = []
             context.close(mode: .output, promise: nil)
         } else {
@@ -352,8 +358,8 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     // MARK: Time
 
-    /// Sees to it that the connection's deadline is looked at when it has come. A timer that runs is left to run: mostly
-    /// the deadline has moved on by then.
+    /// Schedules a check of the connection's deadline. An earlier timer is kept, because usually the deadline has moved
+    /// by the time it fires.
     func watchTime(_ context: ChannelHandlerContext) {
         guard let deadline = exchange.deadline else { return }
         if let timer, timer.at <= deadline { return }

@@ -7,7 +7,7 @@ import Darwin
 #endif
 import Synchronization
 
-/// The date as responses have it (RFC 9110, 5.6.7), made once a second.
+/// The `Date` of responses (RFC 9110, 5.6.7), formatted once a second.
 final class HTTPDate: Sendable {
     private let made = Mutex<(second: time_t, text: String)>((0, ""))
 

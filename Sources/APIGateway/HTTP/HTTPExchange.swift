@@ -2,45 +2,46 @@ import NIOCore
 import NIOHTTP1
 import Rookery
 
-/// One connection's course through its requests: what may come next, and until when. Meaning only; what it decides is done
-/// by ``HTTPConnection``.
+/// The state machine of one connection: decides what may come next, and by when. It does no I/O; ``HTTPConnection``
+/// carries out its decisions.
 struct HTTPExchange: Sendable {
     enum Phase: Sendable, Hashable {
-        /// Without a request.
+        /// Between requests.
         case idle
-        /// A head has begun.
+        /// The first bytes of a head have come.
         case head
-        /// A body has begun.
+        /// The head is complete, and the request is not.
         case body
-        /// The request is complete, or refused, and its response is being made or written.
+        /// The request is complete or refused, and its response is under way.
         case responding
-        /// Nothing more will be said; what still comes is thrown away, so that the client gets to read what was said.
+        /// The last response is written. The connection discards further bytes, so that the client can read the
+        /// response.
         case lingering
         case closed
     }
 
-    /// What to do with a request's head.
+    /// The decision about a request's head.
     enum HeadDecision: Sendable {
-        /// Take its body; with `tellContinue` the client waits to be told so (RFC 9110, 10.1.1).
+        /// Take the body. With `tellContinue`, the client waits for 100 Continue (RFC 9110, 10.1.1).
         case take(tellContinue: Bool)
         case refuse(Problem)
     }
 
-    /// What to do when the time is over.
+    /// The action after a deadline has passed.
     enum Lateness: Sendable {
-        /// Close, without a word.
+        /// Close without a response.
         case close
         case refuse(Problem)
     }
 
-    /// How long a connection that is done listens on, so that no reset overtakes the response. 1 s.
+    /// How long a connection stays open after its last response, so that no reset overtakes the response. 1 s.
     static let lingerTimeout: Duration = .seconds(1)
 
     private let limits: HTTPLimits
     private(set) var phase = Phase.idle
-    /// When something must have happened; nil when nothing is waited for.
+    /// When to call ``late()``, or nil when no timeout runs.
     private(set) var deadline: NIODeadline?
-    /// Whether the connection lives on after the response.
+    /// Whether the connection stays open after the response.
     private(set) var keepsAlive = true
     private var bodyBytes = 0
     private var unwritten = 0
@@ -56,13 +57,13 @@ struct HTTPExchange: Sendable {
         deadline = timeout.map { now + TimeAmount($0) }
     }
 
-    // MARK: What the client does
+    // MARK: Requests
 
-    /// Bytes came: outside of a request they begin one.
+    /// Notes that bytes came. Between requests, they begin one.
     mutating func bytesCame(at now: NIODeadline) {
         guard phase == .idle else { return }
         phase = .head
-        // A new connection's time runs from its first moment.
+        // For the first request, the time runs from the start of the connection.
         if hasServed { deadline = now + TimeAmount(limits.headTimeout) }
     }
 
@@ -74,46 +75,46 @@ struct HTTPExchange: Sendable {
         return .take(tellContinue: HeadCheck.wantsContinue(head))
     }
 
-    /// Part of a body came; gives why it is refused, if it is.
+    /// Counts a part of a body. Returns the error when the body is over its limit.
     mutating func bodyCame(_ bytes: Int) -> Problem? {
         bodyBytes += bytes
         return bodyBytes > limits.body ? .tooLarge(limit: limits.body) : nil
     }
 
-    /// The request is complete.
+    /// Notes that the request is complete.
     mutating func requestEnded(at now: NIODeadline) {
         enter(.responding, nil, at: now)
         hasServed = true
     }
 
-    /// The request is answered without being looked at further; nothing after it is understood.
+    /// Notes that the request is refused. The connection takes no further request.
     mutating func refused(at now: NIODeadline) {
         keepsAlive = false
         enter(.responding, nil, at: now)
     }
 
-    /// The client will send no more; gives whether the connection is closed for that at once.
+    /// Notes that the client will send no more. Returns whether to close the connection at once.
     mutating func inputEnded() -> Bool {
         keepsAlive = false
         return phase != .responding
     }
 
-    // MARK: What is answered
+    // MARK: Responses
 
-    /// Part of a response is to be written.
+    /// Notes that a part of a response is to be written.
     mutating func writes(_ bytes: Int, at now: NIODeadline) {
         unwritten += bytes
         if unwritten == bytes, phase == .responding { deadline = now + TimeAmount(limits.writeTimeout) }
     }
 
-    /// The network took part of a response.
+    /// Notes that the network took a part of a response.
     mutating func wrote(_ bytes: Int, at now: NIODeadline) {
         unwritten -= bytes
         guard phase == .responding else { return }
         deadline = unwritten > 0 ? now + TimeAmount(limits.writeTimeout) : nil
     }
 
-    /// The network took the end of a response; gives whether another request may come.
+    /// Notes that the network took the end of a response. Returns whether another request may come.
     mutating func responseEnded(at now: NIODeadline) -> Bool {
         guard phase == .responding else { return false }
         if keepsAlive {
@@ -131,7 +132,7 @@ struct HTTPExchange: Sendable {
 
     // MARK: Time
 
-    /// What is to be done now that the deadline has passed.
+    /// Returns the action for a deadline that has passed.
     mutating func late() -> Lateness {
         switch phase {
         case .head, .body: .refuse(.requestTimeout)
@@ -139,7 +140,8 @@ struct HTTPExchange: Sendable {
         }
     }
 
-    /// The gateway stops; gives whether the connection is closed for that at once, because it is not being answered.
+    /// Allows no request after the current one, for example because the gateway stops. Returns whether to close at
+    /// once, because no response is under way.
     mutating func stop() -> Bool {
         keepsAlive = false
         return phase != .responding && phase != .lingering

@@ -1,9 +1,9 @@
 import Hummingbird
 
-/// What a connection hands on: requests that are complete, and nothing else.
+/// What a connection delivers: complete requests, and refusals.
 enum HTTPInbound: Sendable {
-    /// `hold` is what the request takes up, and is let go of when it has been answered.
+    /// A complete request. `hold` counts its memory; release it when the request has been answered.
     case request(Request, hold: RequestHold)
-    /// It is answered so, and nothing after it is understood.
+    /// The error of a refused request. The connection takes no further request.
     case refused(Problem)
 }

@@ -3,17 +3,17 @@ import Logging
 import NIOCore
 import Rookery
 
-/// What all connections of the gateway share.
+/// The state that all connections of the gateway share.
 struct HTTPListener: Sendable {
     let limits: HTTPLimits
     let table: ConnectionTable
     let memory: MemoryBudget
     let now: @Sendable () -> NIODeadline
     let date = HTTPDate()
-    /// By the positions of the event loops.
+    /// One for each event loop, by the loop's position.
     private let admissions = EventLoops.shared.executors.map { HTTPAdmission($0.eventLoop) }
     let logger: Logger
-    /// Whose lines in the log are about connections that were not let in.
+    /// Limits the log to one line a second about refused connections.
     private let refusals = PeerAccount(address: "any")
 
     init(
@@ -30,10 +30,10 @@ struct HTTPListener: Sendable {
         self.now = now
     }
 
-    /// What lets requests in on the loop that this code runs on.
+    /// The admission of the current event loop.
     var admission: HTTPAdmission { admissions[EventLoops.shared.currentPosition ?? 0] }
 
-    /// Lets a connection in, or throws why not; then the channel is closed.
+    /// Admits a connection. If the table refuses it, closes the channel and throws the reason.
     func admit(_ channel: any Channel) throws -> ConnectionTable.Entry {
         do throws(ConnectionTable.Refusal) {
             return try table.admit(from: channel.remoteAddress, at: now()) { channel.close(promise: nil) }

@@ -1,22 +1,27 @@
-/// Decides how many requests one event loop answers at once when more come than can be answered.
+/// Limits the requests in flight on one event loop while the loop is overloaded.
 ///
-/// While the loop keeps up there is no limit: requests that wait for a service that stands still are no overload, and neither
-/// is a burst that is soon worked off. Overload is when, for ``patience``, the loop is behind with its work, what is under way
-/// would take long, and no fewer requests come than are answered. Then as many are under way as are answered within
-/// ``target`` (Little's law), and the others are refused at once, before anybody is called for them. A client address that
-/// has less under way than its share is not refused. Pure: time comes in windows of ``window``.
+/// Without overload there is no limit. Requests that wait for a stalled service are not overload, nor is a short burst.
+/// The loop is overloaded when all of this holds for ``patience``:
+///
+/// - The loop's timers fire late, by at least ``lateness``.
+/// - The requests in flight would take more than ``long`` at the current rate.
+/// - Requests come at 90 % or more of the rate at which they are answered.
+///
+/// Then the limit is the number of requests that are answered within ``target`` (Little's law). Further requests are
+/// refused at once, before any call. A client address with less than its share in flight is not refused. The type has
+/// no clock: its owner reports the end of each ``window``.
 struct OverloadControl: Sendable {
-    /// How often requests are counted: 20 ms.
+    /// The interval over which requests are counted: 20 ms.
     static let window: Duration = .milliseconds(20)
-    /// Counts that are looked at together.
+    /// How many windows a rate covers.
     private static let windows = 5
-    /// How long what is answered may take once others are refused: 20 ms.
+    /// How long the admitted requests may take during overload: 20 ms.
     static let target: Duration = .milliseconds(20)
-    /// What would take longer than this to work off is a queue: 40 ms.
+    /// Requests in flight that would take longer than this are a queue: 40 ms.
     private static let long: Duration = .milliseconds(40)
-    /// How late a loop's timers come that is behind with its work: 1 ms.
+    /// How late the timers of a loop fire that is behind with its work: 1 ms.
     private static let lateness: Duration = .milliseconds(1)
-    /// How long that must go on, less the time in between when it did not: 200 ms.
+    /// How long overload must last before the limit applies: 200 ms. A window without overload subtracts its length.
     private static let patience: Duration = .milliseconds(200)
     /// The lowest limit.
     private static let minimum = 16
@@ -31,15 +36,16 @@ struct OverloadControl: Sendable {
     private var recent: [Counts] = []
     private var behindFor: Duration = .zero
     private var byPeer: [String: Int] = [:]
-    /// Requests under way.
+    /// Requests in flight.
     private(set) var inFlight = 0
-    /// How many may be under way; nil when there is no limit.
+    /// How many requests may be in flight, or nil without a limit.
     private(set) var limit: Int?
 
-    /// Nothing yet.
+    /// Makes a control without requests and without a limit.
     init() {}
 
-    /// A request of a client address came; false when it is to be refused. One that is not ends with ``answered(_:)``.
+    /// Counts a request of the client address `peer`. Returns false when it must be refused. Call ``answered(_:)`` when
+    /// an admitted request ends.
     mutating func came(from peer: String) -> Bool {
         current.came += 1
         if isFull(for: peer) {
@@ -51,20 +57,20 @@ struct OverloadControl: Sendable {
         return true
     }
 
-    /// Whether a request of a client address is to be refused now.
+    /// Returns whether a request of `peer` would be refused now.
     func isFull(for peer: String) -> Bool {
         guard let limit, inFlight >= limit else { return false }
         return byPeer[peer] ?? 0 >= max(1, limit / max(1, byPeer.count))
     }
 
-    /// A request that was let in is answered, or its client has left.
+    /// Notes that an admitted request was answered, or that its client disconnected.
     mutating func answered(_ peer: String) {
         current.answered += 1
         inFlight -= 1
         byPeer[peer] = byPeer[peer].flatMap { $0 > 1 ? $0 - 1 : nil }
     }
 
-    /// A ``window`` is over, and the timer that says so came so late.
+    /// Ends a ``window`` and updates the limit. `late` is the delay of the timer that reported the end.
     mutating func windowEnded(late: Duration) {
         recent.append(current)
         if recent.count > Self.windows { recent.removeFirst() }
@@ -77,7 +83,7 @@ struct OverloadControl: Sendable {
         let perSecond = Double(total.answered) / (Double(recent.count) * (Self.window / .seconds(1)))
         let fitting = max(Self.minimum, Int(perSecond * (Self.target / .seconds(1))))
         if let limit {
-            // Over, as soon as no request is refused any more.
+            // Overload ends when no request was refused in the last windows.
             self.limit = total.refused == 0 ? nil : (limit + fitting + 1) / 2
             behindFor = .zero
             return

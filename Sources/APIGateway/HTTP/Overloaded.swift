@@ -1,11 +1,12 @@
 import NIOCore
 
-/// The response to a request that cannot be taken on, as bytes: the problem that an `OVERLOADED` of a service becomes, without a
-/// trace, because there is none, and without a date, which a 503 need not have (RFC 9110, 6.6.1).
+/// The refusal of a request for overload, as prepared bytes: a 503 with the code `OVERLOADED`.
+///
+/// It has no `traceId`, because the request has no trace. It has no `Date`, which a 503 may omit (RFC 9110, 6.6.1).
 enum Overloaded {
     private static let problem =
         #"{"type":"about:blank","title":"Service Unavailable","status":503,"code":"OVERLOADED","#
-        + #""detail":"There is too much to do; come again."}"#
+        + #""detail":"The gateway is overloaded. Retry later."}"#
 
     private static func make(hasBody: Bool, isLast: Bool) -> ByteBuffer {
         ByteBuffer(

@@ -1,13 +1,13 @@
 import Rookery
 
-/// The memory that a request takes up: accounted for until its handler lets go of the request, even when the connection is
-/// gone by then.
+/// Counts the memory of a request in the budget until its handler releases the request, even after the connection has
+/// closed.
 final class RequestHold: Sendable {
     private let bytes: Int
     private let memory: MemoryBudget
     private let peer: PeerAccount
 
-    /// Takes over the account of so many bytes.
+    /// Takes over `bytes` that the connection has already counted.
     init(bytes: Int, _ memory: MemoryBudget, _ peer: PeerAccount) {
         self.bytes = bytes
         self.memory = memory

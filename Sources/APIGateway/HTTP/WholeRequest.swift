@@ -1,13 +1,14 @@
 import NIOCore
 
-/// Tells bytes that are one whole request, and nothing else, from all others: what is refused for overload need not be parsed,
-/// which costs as much as the rest of the refusal. When in doubt it says no, and the parser looks.
+/// Recognizes bytes that are exactly one whole request, so that a refusal for overload needs no parsing.
+///
+/// Parsing costs as much as the rest of the refusal. A request that is not recognized goes to the parser.
 enum WholeRequest {
-    /// Longer ones are for the parser.
+    /// The longest request that is recognized, in bytes.
     private static let longest = 16 * 1024
 
-    /// Whether the bytes are exactly one HTTP/1.1 request that keeps its connection: a head of plain lines and, if it says so, a
-    /// body of that length.
+    /// Returns whether the bytes are exactly one HTTP/1.1 `GET` or `POST` that keeps its connection. Its head has plain
+    /// lines only, and its body has the length in `Content-Length`.
     static func isWhole(_ bytes: ByteBuffer) -> Bool {
         guard (16...longest).contains(bytes.readableBytes) else { return false }
         return bytes.withUnsafeReadableBytes { bytes in
@@ -34,7 +35,8 @@ enum WholeRequest {
             return false
         }
 
-        /// Where the line that begins here ends; nil when it does not, or has a control character in it.
+        /// Returns the end of the line that begins at `at`. Returns nil when the line is incomplete or has a control
+        /// character.
         private func lineEnd() -> Int? {
             var position = at
             while position < bytes.count {
@@ -60,13 +62,14 @@ enum WholeRequest {
             let version: StaticString = " HTTP/1.1"
             let start = line.upperBound - version.utf8CodeUnitCount
             guard start > 0, starts(version, at: start) else { return false }
-            // A response to HEAD has no body, and other methods are rare.
+            // Not `HEAD`, whose response has no body. Other methods are rare.
             return starts("GET /", at: 0) || starts("POST /", at: 0)
         }
 
-        /// Fields that say how the rest is to be read are for the parser, but for one plain length.
+        /// Returns whether a field is plain. Fields that change how the request is read are not, except one
+        /// `Content-Length`.
         private mutating func isPlainField(_ line: Range<Int>) -> Bool {
-            // A line that goes on with the one before.
+            // The line continues the one before.
             if bytes[line.lowerBound] == 0x20 { return false }
             for name: StaticString in ["transfer-encoding:", "connection:", "expect:", "upgrade:", "trailer:"]
             where isNamed(name, line) { return false }

@@ -5,20 +5,23 @@ import NIOCore
 import Rookery
 import Tracing
 
-/// Finds out which trace a request belongs to, lets it travel with the calls that the request causes, answers errors, and logs
-/// what failed or took long. A path that does not exist gets a problem too; one that exists says which methods it has.
+/// Gives each request a trace, turns errors into responses, and logs failed and slow requests.
 ///
-/// The trace is the one of the span around it, or that of the request's `traceparent`, or a new one.
+/// The trace is that of the surrounding span, else that of the request's `traceparent`, else a new one. The calls that
+/// the request causes carry it.
+///
+/// An unknown path is answered 404. A known path with another method is answered 405, or 204 for `OPTIONS`, both with
+/// `Allow`.
 struct TraceMiddleware: RouterMiddleware {
-    /// Where the calls are looked up that are shown in `X-PetPro-Calls`; nil to show none.
+    /// The tracer that supplies the calls for `X-PetPro-Calls`. Nil omits the header field.
     let calls: BoundedTracer?
-    /// What there is, for requests that find none of it.
+    /// All operations, to find the methods of a path when no route matches.
     let endpoints: [Endpoint]
-    /// Names the trace of a request that brings none.
+    /// Makes the trace of a request that has none.
     let newTrace: @Sendable () -> Traceparent
     let logger: Logger
 
-    /// Requests that took longer are logged, with all that was decided about their calls. 1 s.
+    /// Slower requests are logged with the decisions about their calls. 1 s.
     private static let slow = TimeAmount.seconds(1)
 
     @concurrent
@@ -61,7 +64,7 @@ struct TraceMiddleware: RouterMiddleware {
         return request.headers[.traceparent].flatMap { Traceparent($0) } ?? newTrace()
     }
 
-    /// The response to `OPTIONS` of a path that exists; nil for any other failure.
+    /// Returns the response to `OPTIONS` for a known path, or nil for any other error.
     private func notRouted(_ error: any Error, _ request: Request) -> Response? {
         guard (error as? HTTPError)?.status == .notFound, request.method == .options,
             let methods = endpoints.methods(at: request.uri.path)

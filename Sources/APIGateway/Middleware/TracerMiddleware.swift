@@ -1,7 +1,7 @@
 import Hummingbird
 import Tracing
 
-/// Has what is inside use a tracer of its own, in place of the one that is bootstrapped for the process.
+/// Makes the inner middleware and handlers use `tracer`, instead of the tracer that the process has bootstrapped.
 struct TracerMiddleware: RouterMiddleware {
     let tracer: any Tracer
 

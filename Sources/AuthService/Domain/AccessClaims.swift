@@ -2,7 +2,7 @@ import JWTKit
 import PetProContracts
 import Rookery
 
-/// What an access token says.
+/// The claims of an access token.
 struct AccessClaims: JWTPayload {
     var iss: IssuerClaim
     var aud: AudienceClaim
@@ -11,6 +11,6 @@ struct AccessClaims: JWTPayload {
     var exp: ExpirationClaim
     var role: String
 
-    /// Time is checked by ``AccessTokens``, against its own clock.
+    /// Checks nothing: ``AccessTokens`` checks the time against the service's clock.
     func verify(using algorithm: some JWTAlgorithm) throws {}
 }

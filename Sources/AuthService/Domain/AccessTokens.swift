@@ -3,14 +3,14 @@ import JWTKit
 import PetProContracts
 import Rookery
 
-/// Makes and checks access tokens: JWTs signed with EdDSA, by keys that all instances of the service share.
+/// Issues and checks access tokens: JWTs signed with EdDSA. All instances of the service share the keys.
 struct AccessTokens: Sendable {
     static let issuer = "petpro-auth"
     static let audience = "petpro"
-    /// 10 minutes.
+    /// How long an access token is valid: 10 minutes.
     static let lifetime: Duration = .seconds(600)
 
-    /// Why a token is not good.
+    /// Why a token is not valid.
     enum Rejection: String, Error {
         case malformed, expired
     }
@@ -23,7 +23,7 @@ struct AccessTokens: Sendable {
     init(_ signing: SigningKeys) async throws {
         newest = JWKIdentifier(string: signing.newest.id)
         for key in signing.keys {
-            // The collection knows no other key and no other algorithm: nothing else verifies.
+            // The collection has no other key and no other algorithm, so it verifies no other tokens.
             await keys.add(
                 eddsa: try EdDSA.PrivateKey(d: Data(key.seed).base64EncodedString(), curve: .ed25519),
                 kid: JWKIdentifier(string: key.id))
@@ -38,7 +38,7 @@ struct AccessTokens: Sendable {
         return (try await keys.sign(claims, kid: newest), expiresAt)
     }
 
-    /// The user a token speaks for, and until when. Throws ``Rejection``.
+    /// Returns the user of a token, and when the token expires. Throws ``Rejection``.
     func check(_ token: String, at now: Instant) async throws(Rejection) -> (userId: Int, expiresAt: Instant) {
         let digest = VerifiedTokens.digest(token)
         if let known = verified[digest] {

@@ -2,18 +2,19 @@ import NIOCore
 import Rookery
 import Synchronization
 
-/// Decides whether one more hash can be made in time, from how many are ahead of it and how long they take.
+/// Decides whether another hash can finish in time, from the number of hashes ahead of it and the average time of a
+/// hash.
 final class HashAdmission: Sendable {
     private struct State {
-        /// Hashes that are being made, or wait for a thread.
+        /// Hashes that run or wait for a thread.
         var waiting = 0
-        /// What a hash takes, in nanoseconds: an average in which the latest count most.
+        /// The time of a hash in nanoseconds: an exponentially weighted average.
         var expected: Double
     }
 
     private let threads: Int
     private let state: Mutex<State>
-    /// More never wait, whatever their callers say: 64.
+    /// The most hashes that run or wait, whatever their deadlines: 64.
     private static let limit = 64
 
     init(threads: Int, expected: TimeAmount) {
@@ -21,8 +22,10 @@ final class HashAdmission: Sendable {
         state = Mutex(State(expected: Double(expected.nanoseconds)))
     }
 
-    /// Takes a place, to be given back with ``leave()``. Throws `OVERLOADED`, with how long to stay away, when the hash
-    /// would not be made within half of the time that is left until `deadline`.
+    /// Takes a place; give it back with ``leave()``.
+    ///
+    /// Throws `OVERLOADED` with `retryAfterMs` when the hash would need more than half of the time left until
+    /// `deadline`, or when all places are taken.
     func enter(deadline: NIODeadline?, at now: NIODeadline) throws(RemoteError) {
         let wait = state.withLock { state -> Double? in
             let needed = state.expected * Double(state.waiting / threads + 1)

@@ -7,16 +7,18 @@ import Musl
 import Darwin
 #endif
 
-/// How much of the processors one hash gets: the time that all other threads leave, and a share of its own when that was too
-/// little for too long. Where the system knows no such thing, it hashes like all other work.
+/// The scheduling priority of the thread that runs one hash.
+///
+/// A hash begins in `SCHED_IDLE`, which gives it the time that all other threads leave. ``raise()`` gives it a share of
+/// its own. On systems other than Linux, a hash has the priority of all other work.
 final class HashPriority: Sendable {
     #if os(Linux)
-    /// The thread that hashes, while it does.
+    /// The thread that runs the hash, while it runs.
     private let thread = Mutex<pthread_t?>(nil)
 
-    /// `SCHED_IDLE`, sched(7): every other thread that has something to do goes first.
+    /// `SCHED_IDLE`, sched(7): every other runnable thread comes first.
     private static let idle: Int32 = 5
-    /// The share of a thread that is to yield, but not to stand still.
+    /// The nice value of a raised hash, which yields to other threads but does not starve.
     private static let niceness: Int32 = 10
 
     private static func set(_ policy: Int32, of thread: pthread_t) {
@@ -25,15 +27,15 @@ final class HashPriority: Sendable {
         _ = pthread_setschedparam(thread, policy, &parameters)
     }
 
-    /// This thread begins to hash.
+    /// Lowers the priority of the current thread, which begins to hash.
     func begin() {
-        // On Linux 0 means the thread itself.
+        // On Linux, 0 means the current thread, not the process.
         _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
         Self.set(Self.idle, of: pthread_self())
         thread.withLock { $0 = pthread_self() }
     }
 
-    /// The hash has waited for long enough. False when it has not begun.
+    /// Gives the hash a share of its own. Returns false when the hash has not begun.
     func raise() -> Bool {
         thread.withLock { thread in
             guard let thread else { return false }
@@ -42,7 +44,7 @@ final class HashPriority: Sendable {
         }
     }
 
-    /// The thread is done.
+    /// Notes that the hash has ended.
     func end() { thread.withLock { $0 = nil } }
     #else
     func begin() {}

@@ -2,11 +2,11 @@ import Crypto
 import CryptoExtras
 import Foundation
 
-/// A password, hashed with scrypt (RFC 7914) and kept as a PHC string: `$scrypt$ln=17,r=8,p=1$<salt>$<hash>`.
+/// A password that is hashed with scrypt (RFC 7914) and stored as a PHC string: `$scrypt$ln=17,r=8,p=1$<salt>$<hash>`.
 struct PasswordHash: Sendable, Hashable {
-    /// What one hash costs.
+    /// The parameters of scrypt, which determine the cost of a hash.
     struct Cost: Sendable, Hashable {
-        /// The logarithm of N to base 2; memory is `128 · r · N` bytes.
+        /// The base-2 logarithm of N. A hash uses `128 · r · N` bytes of memory.
         var logRounds: Int
         var blockSize = 8
         var parallelism = 1
@@ -21,7 +21,7 @@ struct PasswordHash: Sendable, Hashable {
     private let salt: Data
     private let hash: Data
 
-    /// Hashes a password. Takes tens to hundreds of milliseconds: never on an event loop.
+    /// Hashes a password. Never call it on an event loop, because it takes tens to hundreds of milliseconds.
     init(_ password: String, cost: Cost, salt: Data) throws {
         self.cost = cost
         self.salt = salt
@@ -33,7 +33,7 @@ struct PasswordHash: Sendable, Hashable {
         try self.init(password, cost: cost, salt: SymmetricKey(size: .bits128).withUnsafeBytes { Data($0) })
     }
 
-    /// Reads a PHC string.
+    /// Reads a PHC string. Throws ``Malformed``.
     init(phc: String) throws {
         let parts = phc.split(separator: "$", omittingEmptySubsequences: true)
         guard parts.count == 4, parts[0] == "scrypt", let salt = Self.base64(parts[2]), let hash = Self.base64(parts[3])
@@ -57,7 +57,7 @@ struct PasswordHash: Sendable, Hashable {
         return "$scrypt$ln=\(cost.logRounds),r=\(cost.blockSize),p=\(cost.parallelism)$\(salt)$\(hash)"
     }
 
-    /// Whether this is the password. As slow as hashing; the comparison's time does not depend on where they differ.
+    /// Returns whether `password` has this hash. It is as slow as hashing, and compares in constant time.
     func matches(_ password: String) throws -> Bool {
         let other = try Self.derive(password, cost, salt)
         guard other.count == hash.count else { return false }
@@ -71,7 +71,7 @@ struct PasswordHash: Sendable, Hashable {
         return key.withUnsafeBytes { Data($0) }
     }
 
-    // PHC strings have no padding.
+    // PHC strings use base64 without padding.
     private static func text(_ data: Data) -> String { data.base64EncodedString().filter { $0 != "=" } }
 
     private static func base64(_ text: Substring) -> Data? {

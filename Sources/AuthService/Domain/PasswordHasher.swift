@@ -3,22 +3,24 @@ import NIOCore
 import NIOPosix
 import Rookery
 
-/// Hashes passwords on threads of its own: each hash takes 128 MiB and a good part of a second.
+/// Hashes passwords on its own threads, because a hash takes 128 MiB and a large part of a second.
 ///
-/// There are as many threads as cores, four at most. A hash takes the time that all other threads leave, and after a second a
-/// share of its own. What could not be done within half of the time that its caller waits is refused at once: a flood of sign-ins
-/// is told to come again, instead of waiting for an answer that comes too late.
+/// There are as many threads as cores, at most four. A hash takes the time that all other threads leave, and after 1 s
+/// a share of its own. The hasher refuses a hash at once that would need more than half of its caller's remaining time.
+/// So a flood of sign-ins gets early refusals instead of late answers.
 final class PasswordHasher: Sendable {
     private let pool: NIOThreadPool
     private let threads: Int
     private let cost: PasswordHash.Cost
     private let admission: HashAdmission
     private let now: @Sendable () -> NIODeadline
-    /// Hashed when there is no account, so that an unknown email takes as long as a wrong password.
+    /// The hash that is verified without an account, so that an unknown email takes as long as a wrong password.
     private let decoy: PasswordHash
 
-    /// `threads` is how many hashes are made at once; default: as many as there are cores that the process may use, and at
-    /// most four, for the memory they take.
+    /// Makes a hasher, and computes one hash to measure its time.
+    ///
+    /// `threads` is how many hashes run at once. Default: the number of cores that the process may use, at most four
+    /// because of their memory.
     init(
         cost: PasswordHash.Cost = .standard, threads: Int = min(4, EventLoops.shared.executors.count),
         now: @escaping @Sendable () -> NIODeadline = { .now() }
@@ -34,24 +36,25 @@ final class PasswordHasher: Sendable {
     }
 
     deinit {
-        // A pool that is not stopped must not go away.
+        // NIO does not allow a running pool to be released.
         pool.shutdownGracefully { _ in }
     }
 
-    /// Throws `OVERLOADED` when it cannot be done in time.
+    /// Hashes a password. Throws `OVERLOADED` when the hash cannot finish in time, and `DEADLINE_EXCEEDED` when the
+    /// deadline passes before it begins.
     func hash(_ password: String) async throws -> PasswordHash {
         let cost = self.cost
         return try await limited { try PasswordHash(password, cost: cost) }
     }
 
-    /// Whether it is the account's password; false, after as long, when there is no account. Throws `OVERLOADED` when it
-    /// cannot be done in time.
+    /// Returns whether a password has this hash. Without a hash, it returns false after the same time. Throws the same
+    /// errors as ``hash(_:)``.
     func verify(_ password: String, against hash: PasswordHash?) async throws -> Bool {
         let decoy = self.decoy
         return try await limited { try (hash ?? decoy).matches(password) && hash != nil }
     }
 
-    /// Whether a hash was made with less than is asked today.
+    /// Returns whether a hash has a lower cost than new hashes.
     func isOutdated(_ hash: PasswordHash) -> Bool { hash.cost.logRounds < cost.logRounds }
 
     private func limited<Result: Sendable>(
@@ -66,7 +69,7 @@ final class PasswordHasher: Sendable {
         return try await withThrowingTaskGroup(of: Result?.self) { group in
             group.addTask {
                 try await self.pool.runIfActive {
-                    // The caller's time may have passed while others were hashed.
+                    // The deadline may have passed while the hash waited for a thread.
                     try context?.checkDeadline()
                     priority.begin()
                     defer { priority.end() }
@@ -88,6 +91,6 @@ final class PasswordHasher: Sendable {
         }
     }
 
-    /// How long a hash yields to everything else. 1 s.
+    /// How long a hash leaves the cores to all other work, counted from its admission. 1 s.
     private static let yielding: Duration = .seconds(1)
 }

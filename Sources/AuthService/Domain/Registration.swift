@@ -1,7 +1,7 @@
 import PetProContracts
 import Rookery
 
-/// What becomes of a wish to register: pure, from what is known of the email address.
+/// Decides about a registration, from the account that has its email address. It does no I/O.
 enum Registration {
     /// The account that has the email address.
     struct Existing: Sendable, Hashable {
@@ -10,24 +10,24 @@ enum Registration {
         var name: String
         var key: String?
         var digest: String?
-        /// The sweeper is about to take it back, since then.
+        /// When the sweeper claimed the account, or nil.
         var claimedAt: Instant?
     }
 
     enum Decision: Sendable, Hashable {
-        /// There is no such account: make one.
+        /// No account has the address: create one.
         case make
-        /// It is the same person's registration, if the password is the same: go on with its account.
+        /// If the password matches, the registration is the same person's: continue with the existing account.
         case resumeIfSamePassword
-        /// It was the same registration by its key, and something else in it differs.
+        /// The key is that of the existing registration, but another part differs.
         case keyReused
         /// Another account has this address.
         case taken
-        /// The account is being taken back: come again.
+        /// The sweeper has claimed the account: refuse the registration for now.
         case busy
     }
 
-    /// How long a claim of the sweeper holds: one that was not carried out is no obstacle any more after that time.
+    /// How long a claim of the sweeper holds, if the sweeper does not carry it out. 60 s.
     static let claimLifetime: Duration = .seconds(60)
 
     static func decide(_ request: CreateUser, _ existing: Existing?, at now: Instant) -> Decision {
@@ -41,8 +41,8 @@ enum Registration {
         case .active:
             return hasKey ? .resumeIfSamePassword : .taken
         case .pendingVendor:
-            // Who knows its password goes on with it, with another vendor if need be: it has none yet, and would otherwise
-            // be in the way until it has been taken back.
+            // An attempt with the right password continues, even for another vendor. The account has no vendor yet, and
+            // would otherwise block its address until the sweeper deletes it.
             guard existing.role == request.role else { return .taken }
             return isClaimed(existing.claimedAt, at: now) ? .busy : .resumeIfSamePassword
         case .disabled, .deleted:
@@ -54,15 +54,16 @@ enum Registration {
         claimedAt.map { now < $0 + claimLifetime } ?? false
     }
 
-    /// Whether an attempt may take an account back: it made it, and no other attempt has gone on with it.
+    /// Returns whether an attempt may delete a pending account: it created the account, and no other attempt has
+    /// continued it.
     static func mayTakeBack(_ attempt: String, state: UserState, madeBy: String?, touchedBy: String?) -> Bool {
         state == .pendingVendor && madeBy == attempt && touchedBy == attempt
     }
 
-    /// How long an account may wait for its vendor, since an attempt last went on with it.
+    /// How long an account may wait for its vendor after the last attempt that continued it. 15 minutes.
     static let patience: Duration = .seconds(15 * 60)
 
-    /// Whether the sweeper may claim an account.
+    /// Returns whether the sweeper may claim an account.
     static func mayClaim(state: UserState, touchedAt: Instant, claimedAt: Instant?, at now: Instant) -> Bool {
         state == .pendingVendor && touchedAt + patience <= now && !isClaimed(claimedAt, at: now)
     }

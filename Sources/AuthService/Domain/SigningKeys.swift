@@ -3,9 +3,9 @@ import Foundation
 import PetProStorage
 import Rookery
 
-/// The keys that sign access tokens, in a file of their own: a copy of the database gives no token.
+/// The keys that sign access tokens. They are in a separate file, so that a copy of the database cannot make tokens.
 ///
-/// Every key in the file verifies; the last one signs. All instances of the service share the file.
+/// Every key in the file verifies tokens, and the last one signs them. All instances of the service share the file.
 struct SigningKeys: Sendable {
     struct Key: Sendable, Hashable {
         let id: String
@@ -13,19 +13,20 @@ struct SigningKeys: Sendable {
         let seed: [UInt8]
     }
 
-    /// A file that holds no keys, or that cannot be read.
+    /// The file cannot be read, or does not hold valid keys.
     struct Unusable: Error, CustomStringConvertible {
         let description: String
     }
 
-    /// In the order of the file, at least one.
+    /// The keys in the order of the file, at least one.
     let keys: [Key]
     var newest: Key { keys[keys.count - 1] }
 
-    /// Keys that are known already, for tests.
+    /// Uses keys without a file.
     init(_ keys: [Key]) { self.keys = keys }
 
-    /// Reads the file; makes it, with one key, when there is none: `inherited`, if there is one from before.
+    /// Reads the file. If it does not exist, creates it with one key: `inherited`, or a random one. Throws
+    /// ``Unusable``, or the error of creating the file.
     static func load(_ path: String, inherited: Key? = nil) throws -> SigningKeys {
         if !FileManager.default.fileExists(atPath: path) {
             let key =
@@ -36,7 +37,7 @@ struct SigningKeys: Sendable {
             let object: JSONValue = [
                 "keys": [["id": .string(key.id), "seed": .string(Data(key.seed).base64EncodedString())]]
             ]
-            // Another instance may make it at the same moment: both use the first one's.
+            // Another instance may create the file at the same moment. Then both use the first file.
             _ = try PrivateFiles.writeIfAbsent(Data((object.jsonText + "\n").utf8), to: path)
         }
         try PrivateFiles.prepare(file: path)

@@ -3,16 +3,16 @@ import PetProContracts
 import Rookery
 import Synchronization
 
-/// Tokens whose signatures were found good, so that each is verified once and not for each request. They are known by their
-/// digests; what is kept is no session.
+/// A cache of verified tokens, so that a token's signature is verified once and not for each request. It stores
+/// digests, so the cache gives no session.
 final class VerifiedTokens: Sendable {
-    /// What a good token says.
+    /// The claims of a valid token.
     struct Claims: Sendable {
         var userId: Int
         var expiresAt: Instant
     }
 
-    /// Tokens in a generation; there are two, so that those in use stay.
+    /// The most tokens of a generation. There are two generations, so that tokens in use stay in the cache.
     private static let generation = 4096
 
     private struct State {

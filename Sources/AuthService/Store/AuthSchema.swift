@@ -32,10 +32,10 @@ enum AuthSchema {
                 seed BLOB NOT NULL
             );
             """),
-        // registration_hash was a digest of the whole registration, password included: what is there is overwritten. Keys
-        // of registrations are an account's own, so that strangers do not share them. Accounts that are pending now can be
-        // resumed by their keys no more; they are taken back like any that got no vendor. Names that are longer than they
-        // may be now are shortened.
+        // registration_hash was a digest of the whole registration with its password, so its values are overwritten.
+        // Registration keys need no longer be unique, so that strangers do not share them. Old keys are dropped, so
+        // they no longer resume pending accounts. The sweeper settles these accounts. Names over 100 characters are
+        // shortened.
         Migration(
             "auth-2",
             """
@@ -72,7 +72,7 @@ enum AuthSchema {
                     THEN 'demo' ELSE 'live' END
                 WHERE EXISTS (SELECT 1 FROM users);
             """),
-        // An account that is deleted takes its tokens along, which are found by this.
+        // Deleting an account deletes its tokens. This index finds them.
         Migration("auth-3", "CREATE INDEX refresh_tokens_user ON refresh_tokens (user_id)"),
     ]
 }

@@ -2,11 +2,11 @@ import PetProContracts
 import PetProStorage
 import Rookery
 
-/// Refresh tokens are kept as digests: reading the database gives no session.
+/// Stores refresh tokens as digests, so that a copy of the database gives no session.
 extension Transaction {
-    /// 14 days.
+    /// How long a refresh token is valid: 14 days.
     static let refreshLifetime: Duration = .seconds(14 * 24 * 3600)
-    /// How long a token that was just used is good for once more: the reply with its successor may have been lost.
+    /// How long a used token can be exchanged once more, because the reply with its successor may have been lost. 10 s.
     static let rotationGrace: Duration = .seconds(10)
 
     func insertRefreshToken(_ token: String, user: Int, family: String, at now: Instant) throws {
@@ -39,18 +39,20 @@ extension Transaction {
         }
     }
 
-    /// What became of a refresh token that was presented.
+    /// The result of an exchange of a refresh token.
     enum Rotation {
-        /// Its successor has been entered, in the same family.
+        /// The successor was inserted, in the same family.
         case rotated(userId: Int)
-        /// It is not, or no longer, good.
+        /// The token is unknown, expired or revoked.
         case refused
-        /// It had been used before: one of its two users is a thief, and its whole family is revoked now.
+        /// The token was used before, so it may be stolen. Its whole family is now revoked.
         case reused(userId: Int)
     }
 
-    /// Trades a token for its successor. One that was used within the last seconds is traded once more if its successor
-    /// was never used, which is revoked then: of a family one token is good at any time.
+    /// Exchanges a token for its successor.
+    ///
+    /// A token that was used within ``rotationGrace`` can be exchanged once more, if its first successor was never
+    /// used. That successor is then revoked, so that a family has only one unused token.
     func rotateRefreshToken(_ token: String, successor: String, at now: Instant) throws -> Rotation {
         let hash = IdempotencyKey.digest(token)
         guard let record = try refreshToken(hash: hash), record.revokedAt == nil, now < record.expiresAt else {

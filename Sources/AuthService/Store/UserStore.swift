@@ -9,8 +9,9 @@ struct UserRecord: Sendable {
     var password: String
     var registrationKey: String?
     var registrationDigest: String?
-    /// The attempts that made it, and that last went on with it.
+    /// The attempt that created the account.
     var madeBy: String?
+    /// The attempt that last continued the account.
     var touchedBy: String?
     var touchedAt: Instant
     var claimedAt: Instant?
@@ -23,7 +24,7 @@ struct UserRecord: Sendable {
 }
 
 extension Transaction {
-    /// The form of an address by which accounts are found: trimmed, composed, in lower case.
+    /// Returns the form of an address by which accounts are found: trimmed, composed (NFKC), in lower case.
     static func emailKey(_ email: String) -> String {
         email.trimmingCharacters(in: .whitespaces).precomposedStringWithCompatibilityMapping.lowercased()
     }
@@ -47,7 +48,7 @@ extension Transaction {
         try row("SELECT \(Self.recordColumns) FROM users WHERE id = ?", id, read: Self.record)
     }
 
-    /// What a token says of an account, and no more: read for each request.
+    /// Returns the role and the state of an account. It reads nothing else, because it runs for each request.
     func standing(ofUser id: Int) throws -> (role: Role, state: UserState)? {
         try row("SELECT role, state FROM users WHERE id = ?", id) { (try $0.value(), try $0.value()) }
     }
@@ -57,7 +58,7 @@ extension Transaction {
             "SELECT \(Self.recordColumns) FROM users WHERE email_key = ?", Self.emailKey(email), read: Self.record)
     }
 
-    /// Inserts an account. Throws `EMAIL_TAKEN`: the unique index decides, whatever was read before.
+    /// Inserts an account. Throws `EMAIL_TAKEN` when the unique index refuses the address.
     func insertUser(_ request: CreateUser, state: UserState, password: String, at now: Instant) throws -> User {
         do {
             let id = try insert(
@@ -76,7 +77,8 @@ extension Transaction {
         }
     }
 
-    /// An attempt goes on with an account, which is this registration's from now on: the sweeper leaves it alone for a while.
+    /// Notes that an attempt continues an account, and assigns the account to its registration. The account's time to
+    /// get a vendor starts again.
     func touch(_ id: Int, by request: CreateUser, at now: Instant) throws {
         try execute(
             """
@@ -91,9 +93,9 @@ extension Transaction {
         try execute("UPDATE users SET state = ?, claim = NULL, claimed_at = NULL WHERE id = ?", state.rawValue, id)
     }
 
-    // MARK: Accounts that never got their vendors
+    // MARK: Pending accounts without a vendor
 
-    /// The ids of accounts that may be taken back, the oldest first, at most so many.
+    /// Returns the ids of accounts that have been pending for too long, oldest first, at most `limit`.
     func forsakenUsers(at now: Instant, limit: Int) throws -> [Int] {
         try rows(
             "SELECT id FROM users WHERE state = 'pending_vendor' AND touched_at <= ? ORDER BY touched_at LIMIT ?",
@@ -101,7 +103,7 @@ extension Transaction {
         ) { try $0.int() }
     }
 
-    /// Claims an account for the sweeper; false when it may not be, or no longer.
+    /// Claims an account for the sweeper. Returns false when the sweeper may not, or may no longer, claim it.
     func claim(_ id: Int, as token: String, at now: Instant) throws -> Bool {
         guard let record = try user(id: id),
             Registration.mayClaim(
@@ -110,7 +112,7 @@ extension Transaction {
         return try execute("UPDATE users SET claim = ?, claimed_at = ? WHERE id = ?", token, now, id) == 1
     }
 
-    /// Carries a claim out: activates the account of a vendor that exists, or deletes one without. False when the claim no
+    /// Carries out a claim: activates an account with a vendor, or deletes one without. Returns false when the claim no
     /// longer holds.
     func settle(_ id: Int, claim token: String, hasVendor: Bool) throws -> Bool {
         let sql =
@@ -126,6 +128,6 @@ extension Transaction {
         try row("SELECT seed FROM signing_key WHERE id = 1") { try $0.blob() }
     }
 
-    /// Overwrites it: it is in a file of its own now.
+    /// Deletes the key, which is now in a separate file. SQLite overwrites its bytes (`secure_delete`).
     func forgetFormerSigningSeed() throws { try execute("DELETE FROM signing_key WHERE id = 1") }
 }

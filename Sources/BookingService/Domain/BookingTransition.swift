@@ -5,9 +5,9 @@ extension UInt64 {
     var asInt64: Int64 { Int64(clamping: self) }
 }
 
-/// Who may move a booking where, and when.
+/// The rules of a booking's status: which actor may set which status, and when.
 enum BookingTransition {
-    /// Throws the reason for which `actor` may not move a booking now.
+    /// Throws the reason why `actor` may not set a booking to `next` now.
     static func check(_ booking: Booking, to next: BookingStatus, by actor: BookingActor, at now: Instant)
         throws(RemoteError)
     {

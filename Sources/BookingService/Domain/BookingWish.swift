@@ -1,9 +1,9 @@
 import PetProContracts
 import Rookery
 
-/// A wish for a booking, and the vendor's answer about the day.
+/// A requested booking, with the vendor's rules for the day.
 struct BookingWish: Sendable {
-    /// Starts offered on the quarter hours of a window.
+    /// The interval between offered start times, counted from the start of a window. 15 minutes.
     static let slotStep: Duration = .seconds(15 * 60)
 
     let availability: VendorAvailability
@@ -12,14 +12,14 @@ struct BookingWish: Sendable {
 
     var end: Instant { start + .seconds(service.durationMinutes * 60) }
 
-    /// What the booking takes up: the time needed after it included.
+    /// The time that the booking occupies, including the buffer after it.
     var occupied: Interval { Self.occupied(start, service) }
 
     static func occupied(_ start: Instant, _ service: OfferedService) -> Interval {
         Interval(start: start, end: start + .seconds((service.durationMinutes + service.bufferMinutes) * 60))
     }
 
-    /// Why the vendor's rules do not allow it; nil when they do. Occupancy is another question.
+    /// Returns why the vendor's rules do not allow the booking, or nil. It does not check occupancy.
     func refusal(at now: Instant) -> Unavailability? {
         if !availability.status.allows(.takeBookings) { return .notActive }
         if availability.windows.isEmpty { return .closed }
@@ -28,7 +28,7 @@ struct BookingWish: Sendable {
         return nil
     }
 
-    /// The starts of the day at which the service fits, with the places left.
+    /// Returns the start times of the day at which the service fits, with the places left.
     static func slots(_ availability: VendorAvailability, _ service: OfferedService, taken: [Interval], at now: Instant)
         -> [Slot]
     {
@@ -50,7 +50,7 @@ struct BookingWish: Sendable {
         return slots
     }
 
-    /// Up to three free starts of the day, the nearest to the one that was wished first.
+    /// Returns up to three free start times of the day, nearest to the requested one first.
     func alternatives(taken: [Interval], at now: Instant) -> [Slot] {
         func distance(_ slot: Slot) -> Int64 { (slot.start.milliseconds - start.milliseconds).magnitude.asInt64 }
         let slots = Self.slots(availability, service, taken: taken, at: now).filter { $0.start != start }

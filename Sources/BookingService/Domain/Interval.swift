@@ -1,7 +1,7 @@
 import PetProContracts
 import Rookery
 
-/// A span of time that takes up one place: from `start` up to, not including, `end`.
+/// A span of time that occupies one place: from `start` up to, not including, `end`.
 struct Interval: Sendable, Hashable {
     var start: Instant
     var end: Instant

@@ -1,18 +1,19 @@
 import PetProContracts
 import Rookery
 
-/// How many places are taken.
+/// Computes how many places are taken.
 enum Occupancy {
-    /// The most places that are taken at any one moment within `span`.
+    /// Returns the most places that are taken at any moment within `span`.
     ///
-    /// Not the number of overlaps: with 10:00–10:30 and 10:30–11:00 taken, one place is taken all through 10:00–11:00.
+    /// This is not the number of overlaps. The intervals 10:00–10:30 and 10:30–11:00 take one place throughout
+    /// 10:00–11:00.
     static func maximumConcurrency(of taken: [Interval], within span: Interval) -> Int {
         var changes: [(at: Instant, by: Int)] = []
         for interval in taken where interval.overlaps(span) {
             changes.append((interval.start, 1))
             changes.append((interval.end, -1))
         }
-        // At one moment the ones that end make room first: the spans are half-open.
+        // At one moment, ends come before starts, because the intervals are half-open.
         changes.sort { ($0.at, $0.by) < ($1.at, $1.by) }
         var count = 0
         var most = 0

@@ -44,8 +44,8 @@ enum BookingSchema {
                 WHERE status IN ('pending', 'confirmed', 'in_progress');
             CREATE INDEX bookings_pending ON bookings (start_at) WHERE status = 'pending';
             """),
-        // Texts that are longer than they may be now are shortened. Everything else stays as it was made: bookings off the
-        // grid, owners with more pets than fit today.
+        // Texts over today's limits are shortened. Other old data stays, such as bookings off the grid and owners with
+        // more pets than today's limit.
         Migration(
             "booking-2",
             """
@@ -63,7 +63,7 @@ enum BookingSchema {
                     THEN 'demo' ELSE 'live' END
                 WHERE EXISTS (SELECT 1 FROM pets);
             """),
-        // What is taken of a vendor's places is read from the index alone, and no further back than its longest booking lasts.
+        // Occupancy is read from the index alone, and no further back than the vendor's longest booking.
         Migration(
             "booking-3",
             """

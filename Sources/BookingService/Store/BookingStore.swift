@@ -54,7 +54,7 @@ extension Transaction {
             createdAt: try row.instant())
     }
 
-    /// Throws `BOOKING_NOT_FOUND`.
+    /// Returns a booking. Throws `BOOKING_NOT_FOUND`.
     func booking(id: Int) throws -> Booking {
         let found = try row("SELECT \(Self.bookingColumns) FROM bookings WHERE id = ?", id, read: Self.booking)
         guard let found else { throw RemoteError(.bookingNotFound, "There is no such booking.") }
@@ -78,7 +78,7 @@ extension Transaction {
         )
     }
 
-    /// No booking takes up its place for longer: the longest service and the time needed after it.
+    /// The longest time that a booking can occupy a place: the longest service and the longest buffer.
     static let longestOccupation: Duration = .seconds((720 + 240) * 60)
 
     static let longest = """
@@ -93,7 +93,7 @@ extension Transaction {
             AND start_at > ? AND start_at < ? AND occupied_until > ?
         """
 
-    /// What is taken of a vendor's places within a span.
+    /// Returns the intervals that bookings of a vendor occupy within a span.
     func occupied(ofVendor id: Int, within span: Interval) throws -> [Interval] {
         guard let longest = try row(Self.longest, id, read: { try $0.int() }) else { return [] }
         return try rows(Self.occupied, id, span.start - .milliseconds(longest), span.end, span.start) {
@@ -101,7 +101,7 @@ extension Transaction {
         }
     }
 
-    /// How many bookings of a customer's are not over yet.
+    /// Returns how many open bookings a customer has.
     func openBookings(ofCustomer id: Int) throws -> Int {
         try row(
             """
@@ -121,7 +121,7 @@ extension Transaction {
         try exists(Self.petBusy, id, span.start - Self.longestOccupation, span.end, span.start)
     }
 
-    /// Inserts a booking under the first of the references that no other has.
+    /// Inserts a booking under the first reference that is free. Throws `OVERLOADED` when none is.
     func insertBooking(_ wish: BookingWish, _ request: CreateBooking, references: [String], at now: Instant) throws
         -> Booking
     {
@@ -150,7 +150,7 @@ extension Transaction {
         throw RemoteError(.overloaded, "No reference is free.", details: ["retryAfterMs": 100])
     }
 
-    /// Moves a booking on and notes it in its history; gives the booking as it is now.
+    /// Sets the status of a booking and adds a step to its history. Returns the changed booking.
     func move(_ booking: Booking, to status: BookingStatus, by actor: String, cancel: Cancellation?, at now: Instant)
         throws
         -> Booking

@@ -1,7 +1,7 @@
 import PetProContracts
 import Rookery
 
-/// How much of a product there is: `0 ≤ reserved ≤ quantity`, always.
+/// The stock of a product. `0 ≤ reserved ≤ quantity` always holds.
 struct Stock: Sendable, Hashable {
     private(set) var quantity: Int
     private(set) var reserved: Int
@@ -19,7 +19,7 @@ struct Stock: Sendable, Hashable {
         StockLevel(quantity: quantity, reserved: reserved, available: available, status: status)
     }
 
-    /// More, or less, on the shelf. Throws `BELOW_RESERVED` when promised pieces would go.
+    /// Adds `delta` to the quantity. Throws `BELOW_RESERVED` when the quantity would fall below the reserved pieces.
     mutating func adjust(by delta: Int) throws(RemoteError) {
         guard quantity + delta >= reserved else {
             throw RemoteError(
@@ -29,7 +29,7 @@ struct Stock: Sendable, Hashable {
         quantity += delta
     }
 
-    /// What is wrong with a change that a vendor wants to make.
+    /// Returns the violations in a vendor's change.
     static func violations(_ delta: Int, _ reason: InventoryReason) -> [Violation] {
         switch reason {
         case .adjustment:
@@ -47,7 +47,7 @@ struct Stock: Sendable, Hashable {
         }
     }
 
-    /// Promises pieces. Throws `INSUFFICIENT_STOCK`.
+    /// Reserves pieces. Throws `INSUFFICIENT_STOCK`.
     mutating func hold(_ count: Int) throws(RemoteError) {
         guard count <= available else {
             throw RemoteError(
@@ -57,15 +57,15 @@ struct Stock: Sendable, Hashable {
         reserved += count
     }
 
-    /// Takes a promise back.
+    /// Releases reserved pieces.
     mutating func release(_ count: Int) { reserved = max(0, reserved - count) }
 
-    /// Hands promised pieces out.
+    /// Takes reserved pieces out of the stock.
     mutating func commit(_ count: Int) {
         reserved = max(0, reserved - count)
         quantity = max(reserved, quantity - count)
     }
 
-    /// Whether a change made the product scarce that was not scarce before.
+    /// Returns whether a change took the product from in stock to low or out of stock.
     func fellLow(from before: Stock) -> Bool { before.status == .inStock && status != .inStock }
 }

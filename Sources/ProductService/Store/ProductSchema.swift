@@ -47,9 +47,8 @@ enum ProductSchema {
                 epoch TEXT NOT NULL
             );
             """),
-        // A product whose price could not be entered today, because it is negative or over the limit, leaves the shop for
-        // good. Whether a price is in its vendor's currency cannot be told here: such products stay. Texts that are longer
-        // than they may be now are shortened.
+        // A product with a negative price, or one over the limit, is discontinued. A price in another currency than the
+        // vendor's cannot be recognized here, so such products stay. Texts over today's limits are shortened.
         Migration(
             "product-2",
             """

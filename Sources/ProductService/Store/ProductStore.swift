@@ -24,14 +24,14 @@ extension Transaction {
             price: try row.json(), species: try row.json(), status: try row.value())
     }
 
-    /// Throws `PRODUCT_NOT_FOUND`.
+    /// Returns a product. Throws `PRODUCT_NOT_FOUND`.
     func product(id: Int) throws -> Product {
         let found = try row("SELECT \(Self.productColumns) FROM products WHERE id = ?", id, read: Self.product)
         guard let found else { throw RemoteError(.productNotFound, "There is no such product.") }
         return found
     }
 
-    /// Products in the shop, by id.
+    /// Returns products in the shop by id.
     func products(_ request: ListProducts) throws -> [Product] {
         let (sql, values) = Self.listing(request)
         return try rows(sql, values, read: Self.product)
@@ -53,7 +53,7 @@ extension Transaction {
         try row("SELECT COUNT(*) FROM products WHERE vendor_id = ?", id) { try $0.int() } ?? 0
     }
 
-    /// Throws `SKU_TAKEN`.
+    /// Inserts a product and its stock record. Throws `SKU_TAKEN`.
     func insertProduct(_ request: CreateProduct, at now: Instant) throws -> Product {
         do {
             let id = try insert(
@@ -83,14 +83,15 @@ extension Transaction {
             version: try row.int())
     }
 
-    /// Throws `PRODUCT_NOT_FOUND`.
+    /// Returns the stock record of a product. Throws `PRODUCT_NOT_FOUND`.
     func inventory(ofProduct id: Int) throws -> InventoryRecord {
         let found = try row("SELECT \(Self.recordColumns) FROM inventory WHERE product_id = ?", id, read: Self.record)
-        guard let found else { throw RemoteError(.productNotFound, "Nothing is tracked for this product.") }
+        guard let found else { throw RemoteError(.productNotFound, "This product has no stock record.") }
         return found
     }
 
-    /// Changes a product's stock: row, log and events, all or nothing.
+    /// Changes a product's stock: the row, the log and the events, in this transaction. Throws `PRODUCT_NOT_FOUND`, and
+    /// what `body` throws.
     func change(
         _ productId: Int, _ reason: InventoryReason, by actor: String, at now: Instant, eventIds: [String],
         _ body: (inout Stock) throws -> Void
@@ -132,7 +133,8 @@ extension Transaction {
             status: try row.value(), expiresAt: try row.instant())
     }
 
-    /// A reservation, of that customer if one is given. Throws `RESERVATION_NOT_FOUND`.
+    /// Returns a reservation. Throws `RESERVATION_NOT_FOUND` when it does not exist, or belongs to another customer
+    /// than `customerId`.
     func reservation(id: Int, customerId: Int?) throws -> Reservation {
         let found = try row(
             "SELECT \(Self.reservationColumns) FROM reservations WHERE id = ?", id, read: Self.reservation)
@@ -150,7 +152,7 @@ extension Transaction {
             """, now, read: Self.reservation)
     }
 
-    /// How many reservations a customer holds.
+    /// Returns how many reservations a customer holds.
     func heldReservations(ofCustomer id: Int) throws -> Int {
         try row("SELECT COUNT(*) FROM reservations WHERE customer_id = ? AND status = 'held'", id) { try $0.int() } ?? 0
     }
@@ -172,18 +174,19 @@ extension Transaction {
 
     // MARK: Log
 
-    /// The name of this store, which its cursors carry: a number of another store's log means nothing here.
+    /// Returns the name of this store, and sets it to `name` if it has none. Cursors carry it, because the numbers of
+    /// another store's log have no meaning here.
     func epoch(orMake name: String) throws -> String {
         try execute("INSERT OR IGNORE INTO store (id, epoch) VALUES (1, ?)", name)
         return try row("SELECT epoch FROM store WHERE id = 1") { try $0.text() } ?? name
     }
 
-    /// The number of the last change that was committed.
+    /// Returns the number of the last committed change, or 0.
     func lastSeq() throws -> Int {
         try row("SELECT MAX(seq) FROM inventory_changes") { try $0.optionalInt() ?? 0 } ?? 0
     }
 
-    /// The stock of what a watcher asked for.
+    /// Returns the stock of the watched products. Throws `PRODUCT_NOT_FOUND` when one of `productIds` does not exist.
     func watched(_ request: WatchInventoryChanges) throws -> [InventoryRecord] {
         if let ids = request.productIds {
             return try ids.map { id in
@@ -198,7 +201,7 @@ extension Transaction {
             """, request.vendorId, read: Self.record)
     }
 
-    /// The changes after a number, at most `limit` of them.
+    /// Returns the changes after `seq`, at most `limit`.
     func changes(after seq: Int, limit: Int) throws -> [InventoryTail.Entry] {
         try rows(
             """

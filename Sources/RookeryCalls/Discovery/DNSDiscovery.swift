@@ -4,15 +4,15 @@ import NIOPosix
 package import RookeryPolicies
 import Synchronization
 
-/// The instances behind a host name: all its addresses, each at the same port.
+/// The instances behind a host name: all its addresses, at one port.
 ///
-/// The name is resolved again every few seconds, and soon after a connection was lost. An answer that cannot be had changes
-/// nothing.
+/// The discovery resolves the name again in every interval, and sooner after a connection was lost. If the name cannot
+/// be resolved, the last list stays in use.
 package final class DNSDiscovery: Discovery {
-    /// Gives a name's addresses. Throws when there are none.
+    /// Returns the addresses of a name. Throws if there are none.
     package typealias Resolve = @Sendable (String) async throws -> [String]
 
-    /// Nothing: a name is resolved when ``watch(_:)`` begins, not while a program starts.
+    /// Empty: ``watch(_:)`` resolves the name first, so that the start of a program does not wait for DNS.
     package let initial: [Instance] = []
     private let host: String
     private let port: Int
@@ -22,7 +22,7 @@ package final class DNSDiscovery: Discovery {
     private let logger: Logger
     private let isSuspected = Atomic<Bool>(false)
 
-    /// Resolves `host` every `interval`, by default 5 s.
+    /// Makes a discovery that resolves `host` every `interval`, by default 5 s.
     package init(
         host: String, port: Int, interval: Duration = .seconds(5),
         environment: CallEnvironment = CallEnvironment(), logger: Logger,
@@ -36,10 +36,12 @@ package final class DNSDiscovery: Discovery {
         self.logger = logger
     }
 
-    /// Has the name resolved within a fifth of the interval.
+    /// Makes ``watch(_:)`` resolve the name again within a fifth of the interval.
     package func suspect() { isSuspected.store(true, ordering: .relaxed) }
 
-    /// Tells every list that differs from the one before.
+    /// Calls `changed` with every list that differs from the one before.
+    ///
+    /// Throws `CancellationError` when the task is cancelled.
     package func watch(_ changed: ([Instance]) async -> Void) async throws {
         var last: [Instance] = []
         while true {
@@ -54,7 +56,7 @@ package final class DNSDiscovery: Discovery {
                 throw error
             } catch {
                 logger.warning(
-                    "a name cannot be resolved; the last answer stays",
+                    "cannot resolve a host name; the last list stays in use",
                     metadata: ["host": "\(host)", "error": "\(error)"])
             }
             for _ in 0..<5 {
@@ -66,14 +68,14 @@ package final class DNSDiscovery: Discovery {
 
     /// Why a name has no addresses.
     package struct Unresolved: Error, CustomStringConvertible {
-        /// What the system says.
+        /// The resolver's error text.
         package let description: String
 
-        /// Says why.
+        /// Makes an error with the resolver's text.
         package init(description: String) { self.description = description }
     }
 
-    /// Asks the system's resolver, on a thread that may wait.
+    /// Asks the system's resolver, on a thread of NIO's pool because the call blocks. Throws ``Unresolved``.
     package static func system(_ host: String) async throws -> [String] {
         try await NIOThreadPool.singleton.runIfActive {
             var hints = addrinfo()

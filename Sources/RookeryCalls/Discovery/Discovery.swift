@@ -1,15 +1,18 @@
 package import RookeryPolicies
 
-/// Says which instances a destination has, whenever that changes.
+/// Finds the instances of a destination, and reports every change.
 package protocol Discovery: Sendable {
-    /// What is known from the start; may be empty.
+    /// The instances known at the start. May be empty.
     var initial: [Instance] { get }
 
-    /// Tells every list there is from now on, until it is cancelled. What cannot be found out is not told: the last list
-    /// stays.
+    /// Calls `changed` with every new list of instances until the task is cancelled.
+    ///
+    /// A lookup that fails reports nothing: the last list stays in use. Returns early if the list can never change.
     func watch(_ changed: ([Instance]) async -> Void) async throws
 
-    /// A connection to an instance was lost or refused: perhaps the list is old. Does nothing unless implemented.
+    /// Reports to the discovery that a connection was lost or refused, so the list may be outdated.
+    ///
+    /// By default does nothing.
     func suspect()
 }
 

@@ -2,26 +2,28 @@ import Foundation
 package import Logging
 package import RookeryPolicies
 
-/// The instances that a file lists, one `HOST:PORT` a line; empty lines, and what follows a `#`, are passed over.
+/// The instances that a file lists, one `HOST:PORT` a line. Empty lines and text after a `#` are ignored.
 ///
-/// The file is looked at again and again. One that is gone, or that has a line that cannot be read, is logged and changes
-/// nothing: half a list could be no list at all.
+/// The discovery reads the file again in every interval. If the file is missing, lists no instance, or has a line that
+/// cannot be parsed, the discovery logs a warning and keeps the last list. A file that is being written may be
+/// incomplete.
 package struct FileDiscovery: Discovery {
-    /// Why a file is no list of instances.
+    /// The file is not a list of instances.
     package struct Malformed: Error, CustomStringConvertible {
-        /// Names file and line.
+        /// Names the file and, if one line is wrong, the line.
         package let description: String
     }
 
-    /// The instances of the file as it was when this was made.
+    /// The instances that the file listed when the discovery was made.
     package let initial: [Instance]
     private let path: String
     private let interval: Duration
     private let environment: CallEnvironment
     private let logger: Logger
 
-    /// Reads the file a first time, and then each `interval`, by default every second. Throws ``Malformed``, or what reading
-    /// a file throws.
+    /// Makes a discovery and reads the file a first time. ``watch(_:)`` reads it every `interval`, by default 1 s.
+    ///
+    /// Throws ``Malformed``, or the error of reading the file.
     package init(
         path: String, interval: Duration = .seconds(1), environment: CallEnvironment = CallEnvironment(),
         logger: Logger
@@ -33,7 +35,7 @@ package struct FileDiscovery: Discovery {
         initial = try Self.read(path)
     }
 
-    /// Reads a list. Throws ``Malformed`` with the line that is wrong.
+    /// Parses a list. Throws ``Malformed`` for the first wrong line, and for a list without instances.
     package static func parse(_ text: String, path: String = "") throws(Malformed) -> [Instance] {
         var instances: [Instance] = []
         for (at, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
@@ -44,7 +46,7 @@ package struct FileDiscovery: Discovery {
             }
             instances.append(instance)
         }
-        // More likely the file is being written just now than that no instance is left.
+        // An empty list more likely means that the file is being written than that no instance is left.
         if instances.isEmpty { throw Malformed(description: "\(path): names no instance") }
         return instances
     }
@@ -53,7 +55,9 @@ package struct FileDiscovery: Discovery {
         try parse(String(contentsOfFile: path, encoding: .utf8), path: path)
     }
 
-    /// Tells every list that differs from the one before.
+    /// Calls `changed` with every list that differs from the one before.
+    ///
+    /// Throws `CancellationError` when the task is cancelled.
     package func watch(_ changed: ([Instance]) async -> Void) async throws {
         var last = initial
         var lastFailure = ""
@@ -70,7 +74,7 @@ package struct FileDiscovery: Discovery {
                 let failure = "\(error)"
                 if failure != lastFailure {
                     logger.warning(
-                        "a list of instances cannot be read; the last one stays",
+                        "cannot read a list of instances; the last list stays in use",
                         metadata: ["path": "\(path)", "error": "\(failure)"])
                 }
                 lastFailure = failure

@@ -2,7 +2,7 @@ package import Logging
 package import RookeryPolicies
 
 extension InstanceSource {
-    /// What finds them. Throws when a file cannot be read.
+    /// Makes the discovery of this source. Throws if a file of instances cannot be read or parsed.
     package func discovery(logger: Logger) throws -> any Discovery {
         switch self {
         case .list(let instances): StaticDiscovery(instances)

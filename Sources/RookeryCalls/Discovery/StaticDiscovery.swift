@@ -1,13 +1,13 @@
 package import RookeryPolicies
 
-/// Always the same instances.
+/// A fixed list of instances.
 package struct StaticDiscovery: Discovery {
     /// The instances.
     package let initial: [Instance]
 
-    /// Names them.
+    /// Makes a discovery of these instances.
     package init(_ instances: [Instance]) { initial = instances }
 
-    /// Has nothing to tell.
+    /// Returns at once, because the list never changes.
     package func watch(_ changed: ([Instance]) async -> Void) async throws {}
 }

@@ -1,16 +1,18 @@
 package import NIOCore
 
-/// A call on its way: what an ``Interceptor`` sees, the same at a client and at a server.
+/// A call, as an ``Interceptor`` sees it. Clients and servers use the same type.
 public struct Call: Sendable {
-    /// What is called.
+    /// The command that is called.
     public let command: Command
-    /// The message.
+    /// The message of the call.
     public var message: MessageBody
-    /// What travels along, by name. A client sends it to Rookery servers always, to plain ones where it is set to.
+    /// The metadata of the call, by name. A client sends it in every negotiated frame, and in text packets if
+    /// `sendsMetadata` is set.
     public var metadata: [String: String]
-    /// When the caller stops waiting; nil at a server whose caller did not say, and for streams there.
+    /// The moment when the caller stops waiting. At a server, nil if the caller sent none. Rookery clients send none
+    /// for streams.
     public var deadline: Deadline?
-    /// How long a stream may be silent, before its first value and between values. Of no interest to a server.
+    /// The longest silence of a stream, before its first value and between values. Default 5 s. Servers do not use it.
     package var silenceLimit: Duration
 
     package init(
@@ -26,7 +28,7 @@ public struct Call: Sendable {
 }
 
 extension Call {
-    /// When the caller stops waiting, on the clock of timers; the distant future when it did not say.
+    /// The deadline on the clock of NIO's timers. The distant future if there is none.
     package var deadlineInstant: NIODeadline {
         get { deadline?.instant ?? .distantFuture }
         set { deadline = Deadline(newValue) }

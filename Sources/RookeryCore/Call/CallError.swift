@@ -1,54 +1,55 @@
-/// Why a call has no answer: the outcome of one call, seen from its caller.
+/// The reason why a call has no reply, as its caller sees it.
 public struct CallError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The reasons. New ones may come, so a `switch` needs a default.
+    /// The reasons. Later versions may add some, so a `switch` needs a default.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Value: String, Sendable, CaseIterable {
             case timeout, cannotConnect, connectionLost, noHandler, invalidReply, invalidCall, tooManyCalls, closed
             case streamTimeout, breakerOpen, noInstance
         }
         private let value: Value
-        /// No answer came in time. Whether the command ran is unknown.
+        /// No reply came before the deadline. The command may have run, unless ``CallError/wasWritten`` is false.
         public static let timeout = Code(value: .timeout)
-        /// A stream's next value did not come in time.
+        /// The next value of a stream did not come within the timeout.
         public static let streamTimeout = Code(value: .streamTimeout)
-        /// No connection could be made. The command did not run.
+        /// The client could not connect. The command did not run.
         public static let cannotConnect = Code(value: .cannotConnect)
-        /// The connection ended before the answer; ``CallError/wasWritten`` says whether the command may have run.
+        /// The connection ended before the reply came. ``CallError/wasWritten`` says whether the command may have run.
         public static let connectionLost = Code(value: .connectionLost)
         /// The peer has no handler for the pattern.
         public static let noHandler = Code(value: .noHandler)
-        /// An answer came that does not fit the declared type.
+        /// The reply does not fit the declared type.
         public static let invalidReply = Code(value: .invalidReply)
-        /// The call cannot be sent as it is, for example because it is over the frame limit.
+        /// The client cannot send the call, for example because its message is over the frame limit.
         public static let invalidCall = Code(value: .invalidCall)
-        /// As many calls as allowed are under way already. The command did not run.
+        /// The number of calls in flight has reached its limit. The command did not run.
         public static let tooManyCalls = Code(value: .tooManyCalls)
-        /// A circuit breaker lets no call through. The command did not run.
+        /// An open circuit breaker refused the call. The command did not run.
         public static let breakerOpen = Code(value: .breakerOpen)
-        /// No instance serves the destination. The command did not run.
+        /// The destination has no instances. The command did not run.
         public static let noInstance = Code(value: .noInstance)
         /// The client was closed.
         public static let closed = Code(value: .closed)
-        /// Every reason's name.
+        /// The names of all reasons.
         package static let names = Set(Value.allCases.map(\.rawValue))
-        /// The reason's name.
+        /// The name of the reason.
         public var description: String { value.rawValue }
     }
 
     /// The reason.
     public let code: Code
-    /// What happened, fit to be shown to the operator of the caller.
+    /// A description, in words for the operator of the caller.
     public let message: String
-    /// Whether the request had been handed to the connection, so that the command may have run.
+    /// Whether the client handed the request to the connection. If true, the command may have run.
     public let wasWritten: Bool
-    /// The error below, for logs.
+    /// The underlying error, for logs.
     package let cause: String?
-    /// After what time it may be worth trying again; nil when that is unknown.
+    /// The time after which a retry may succeed. Nil if it is unknown.
     public let retryAfter: Duration?
-    /// Whether a keyed command was sent without its key, because its peer takes no metadata: then it cannot be repeated.
+    /// Whether the client sent a keyed command without its key, because it sends no metadata to this peer. A retry is
+    /// then not safe.
     package let isWithoutKey: Bool
 
-    /// Makes an error.
+    /// Creates an error.
     public init(
         _ code: Code, _ message: String, wasWritten: Bool = false, cause: String? = nil, retryAfter: Duration? = nil
     ) {
@@ -68,6 +69,6 @@ public struct CallError: Error, Sendable, Hashable, CustomStringConvertible {
         self.cause = cause
     }
 
-    /// Reason and message.
+    /// The message.
     public var description: String { message }
 }

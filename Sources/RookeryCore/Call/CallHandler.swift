@@ -1,12 +1,13 @@
-/// What stands behind an ``Interceptor``: the next one, or what answers the call. Call it like a function: `next(call)`.
+/// The rest of the chain behind an ``Interceptor``: the next interceptor, or the code that answers the call. Call it
+/// like a function: `next(call)`.
 ///
-/// A type of its own, because a function type means one thing in modules that turn `NonisolatedNonsendingByDefault` on, and
-/// another in those that do not.
+/// It is a struct and not a function type. The meaning of an async function type depends on whether a module enables
+/// `NonisolatedNonsendingByDefault`.
 public struct CallHandler {
     private let interceptors: ArraySlice<any Interceptor>
     private let last: (Call) async throws -> Reply
 
-    /// Goes through all interceptors, and at the end through `last`.
+    /// Creates a chain of all interceptors, with `last` at its end.
     package init(_ interceptors: [any Interceptor], last: @escaping (Call) async throws -> Reply) {
         self.init(interceptors[...], last)
     }
@@ -16,7 +17,7 @@ public struct CallHandler {
         self.last = last
     }
 
-    /// Goes on with a call. Throws what the rest of the way throws.
+    /// Passes a call on. Throws what the rest of the chain throws.
     public func callAsFunction(_ call: Call) async throws -> Reply {
         guard let first = interceptors.first else { return try await last(call) }
         return try await first.intercept(call, next: CallHandler(interceptors.dropFirst(), last))

@@ -6,8 +6,10 @@ private enum CallMetadataKey: ServiceContextKey {
 }
 
 extension ServiceContext {
-    /// What travels with calls, by name: a server puts here what came with a message, and a client sends it with every call
-    /// made in this context. So a trace, a request id or a tenant passes through services that do not know it.
+    /// The metadata that travels with calls, by name.
+    ///
+    /// A server stores the metadata of a message here. A client sends it with every call made in this context. So a
+    /// trace, a request id or a tenant passes through services that do not know it.
     ///
     /// ```swift
     /// var context = ServiceContext.current ?? .topLevel
@@ -19,18 +21,18 @@ extension ServiceContext {
         set { self[CallMetadataKey.self] = newValue.isEmpty ? nil : newValue }
     }
 
-    /// The context in force, with what came with a message in place of what it carried before; what is about that message
-    /// alone stays behind.
+    /// Returns the current context with `metadata` as its call metadata. Drops the entries that belong to one call
+    /// only.
     package static func carrying(_ metadata: [String: String]) -> ServiceContext {
         var context = ServiceContext.current ?? .topLevel
-        // Mostly there is none of those, and then nothing is copied.
+        // Usually there is nothing to drop, and then nothing is copied.
         let isCarried = metadata.keys.allSatisfy { !MetadataName.ofOneCall.contains($0) }
         context.callMetadata = isCarried ? metadata : metadata.filter { !MetadataName.ofOneCall.contains($0.key) }
         return context
     }
 
-    /// The trace that work in this context belongs to: the trace id of `traceparent` when that is valid, or else
-    /// `x-request-id`; nil without both.
+    /// The id of the trace that this context belongs to: the trace id of a valid `traceparent`, or else `x-request-id`.
+    /// Nil without both.
     public var traceID: String? {
         let metadata = callMetadata
         return metadata[MetadataName.traceparent].flatMap { Traceparent($0) }?.traceID

@@ -1,16 +1,16 @@
-/// How much a message matters when a service has too much to do.
+/// The importance of a message when a service sheds load.
 public enum Criticality: Sendable, Hashable, CaseIterable {
     /// Refused last.
     case critical
-    /// Most messages.
+    /// The criticality of most messages.
     case `default`
     /// Refused first.
     case sheddable
 
-    /// As it travels: `critical`, `default`, `sheddable`.
+    /// The name on the wire: `critical`, `default` or `sheddable`.
     package var name: String { "\(self)" }
 
-    /// The one that travels under a name.
+    /// The criticality with this name on the wire. Nil if there is none.
     package init?(name: String) {
         guard let value = Self.allCases.first(where: { $0.name == name }) else { return nil }
         self = value

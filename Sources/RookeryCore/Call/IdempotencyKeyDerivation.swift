@@ -1,10 +1,10 @@
 import Crypto
 
-/// Makes the key of a call inside a handler from the key of the message that is handled.
+/// Derives the idempotency key of a call inside a handler from the key of the handled message.
 enum IdempotencyKeyDerivation {
-    /// 128 bits of a SHA-256 in hexadecimal: as long at the tenth tier as at the first.
+    /// Returns 128 bits of a SHA-256 in hexadecimal. The key has 32 characters, however many services the call passes.
     static func key(inbound: String, route: String, number: Int) -> String {
-        // Lengths come first, so that no two triples have the same text.
+        // Length prefixes make sure that no two triples have the same text.
         let text = "\(inbound.utf8.count):\(inbound)\(route.utf8.count):\(route)\(number)"
         return SHA256.hash(data: Array(text.utf8)).prefix(16).map { byte in
             let hex = String(byte, radix: 16)

@@ -1,8 +1,10 @@
-/// Stands around calls: at a client around every call, at a server around every handler. The first one is outermost.
+/// Code around calls: around every call of a client, and around every handler of a server. The first interceptor is the
+/// outermost one.
 ///
-/// On the way in it sees the message and its metadata, on the way out the reply, each value of a stream, or the error. It may
-/// replace each of them, and what ``Tracing/ServiceContext`` says inside. Attach it with `intercepted(by:)` to a server, a client, a
-/// contract or single commands. A command without interceptors takes the direct way and pays nothing.
+/// On the way in, an interceptor sees the message and its metadata. On the way out, it sees the reply, each value of a
+/// stream, or the error. It may replace each of them, and the ``Tracing/ServiceContext`` of the code inside. Attach it
+/// with `intercepted(by:)` to a server, a client, a contract or single commands. A command without interceptors takes
+/// the direct path at no cost.
 ///
 /// ```swift
 /// struct Timed: Interceptor {
@@ -14,9 +16,12 @@
 /// }
 /// ```
 public protocol Interceptor: Sendable {
-    /// Calls `next`, perhaps with a changed call, to go on; a client's interceptor may do so more than once. What it throws
-    /// is what the caller gets: at a server a ``RemoteError`` as it is, anything else as an internal error.
+    /// Handles a call. Call `next` to continue, perhaps with a changed call. A client's interceptor may call it several
+    /// times.
     ///
-    /// The reply of a stream is there before its values are: ``Reply/mapMessages(_:)`` sees them pass.
+    /// The caller receives the error that this method throws. A server sends a ``RemoteError`` unchanged and an
+    /// ``InvalidPayload`` with its violations. It sends any other error as an internal error.
+    ///
+    /// The reply of a stream comes before its values. Use ``Reply/mapMessages(_:)`` to see the values.
     func intercept(_ call: Call, next: CallHandler) async throws -> Reply
 }

@@ -1,8 +1,8 @@
-/// Interceptors in their order, each for all commands or for some.
+/// An ordered list of interceptors, each for all commands or for some.
 package struct InterceptorList: Sendable {
     private struct Entry {
         let interceptor: any Interceptor
-        /// Nil for all.
+        /// Nil for all commands.
         let commands: Set<Command>?
     }
 
@@ -22,7 +22,7 @@ package struct InterceptorList: Sendable {
 
     package var isEmpty: Bool { entries.isEmpty }
 
-    /// Those that stand around a command, outermost first.
+    /// Returns the interceptors of a command, outermost first.
     package func interceptors(of command: Command) -> [any Interceptor] {
         if entries.isEmpty { return [] }
         return entries.compactMap { $0.commands.map { $0.contains(command) } ?? true ? $0.interceptor : nil }

@@ -1,7 +1,7 @@
 import NIOCore
 public import RookeryWire
 
-/// A message, a reply or a stream's value on its way: bytes that came, or a value that is to be sent.
+/// The body of a message, a reply or a stream's value: received bytes, or a value to send.
 public struct MessageBody: Sendable {
     package enum Content: Sendable {
         case value(any MessageValue)
@@ -10,12 +10,14 @@ public struct MessageBody: Sendable {
 
     package let content: Content
 
-    /// A value that is to be sent.
+    /// Creates a body from a value to send.
     public init(_ value: some MessageValue) { content = .value(value) }
 
     package init(_ payload: Payload) { content = .encoded(payload) }
 
-    /// Reads the message as a type. Throws ``InvalidPayload`` with every violation.
+    /// Decodes the message as a type. Throws ``InvalidPayload`` with the violations.
+    ///
+    /// If the body holds a value of this type, returns that value without checks.
     public func decode<Value: MessageValue>(_: Value.Type = Value.self) throws -> Value {
         try decode(Value.self, rules: .all)
     }
@@ -28,11 +30,12 @@ public struct MessageBody: Sendable {
         }
     }
 
-    /// Reads the message as JSON; nil when there is none, which is JavaScript's `undefined`. Throws
-    /// ``RookeryWire/MalformedValue`` when the bytes are no JSON.
+    /// Decodes the message as JSON. Returns nil for an absent message, which is JavaScript's `undefined`.
+    ///
+    /// Throws ``RookeryWire/MalformedValue`` if the bytes are malformed.
     public func jsonValue() throws -> JSONValue? { try payload.value() }
 
-    /// The bytes that came, or those of the value, as JSON.
+    /// The received bytes, or the value encoded as JSON.
     package var payload: Payload {
         switch content {
         case .encoded(let payload): return payload
@@ -42,16 +45,16 @@ public struct MessageBody: Sendable {
         }
     }
 
-    /// Whether it may be compressed on the way.
+    /// Whether the message may be compressed in transit.
     package var allowsCompression: Bool {
         switch content {
         case .value(let value): type(of: value)._allowsCompression
-        // What it came as is not known any more.
+        // The type of received bytes is unknown here.
         case .encoded: false
         }
     }
 
-    /// Writes the message, in the writer's format.
+    /// Writes the message in the writer's format.
     package func encode(to writer: inout ValueWriter) {
         switch content {
         case .value(let value): value._encode(to: &writer)
@@ -62,7 +65,7 @@ public struct MessageBody: Sendable {
                     if writer.format == .json { writer.verbatim(bytes) } else { writer.append(bytes) }
                 }
             } else {
-                // Bytes that are no value of their format were never read by anything.
+                // Nothing has checked these bytes yet. Malformed bytes become null.
                 ((try? payload.value()) ?? .null).write(to: &writer)
             }
         }
@@ -70,13 +73,13 @@ public struct MessageBody: Sendable {
 }
 
 extension MessageBody: MessageValue {
-    /// Anything.
+    /// Any value.
     public static var _schema: Schema { Schema(.any) }
 
-    /// Not allowed: what it came as is not known any more.
+    /// False, because the type of received bytes is unknown.
     public static var _allowsCompression: Bool { false }
 
-    /// Keeps any value.
+    /// Reads any value.
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> MessageBody? {
         MessageBody(try decoder.reader.readValue())
     }

@@ -1,17 +1,19 @@
 import Synchronization
 import Tracing
 
-/// What is about the message being handled, and about no other. Calls made while handling it are answered before its
-/// deadline. What travels on with them is in ``Tracing/ServiceContext``, under ``callMetadata``.
+/// The context of the message that the current task handles.
 ///
-/// A task that outlives its handler still has the context, because task-locals are copied into every `Task`. From the
-/// moment the handler returns the context has neither deadline nor idempotency key: both belong to the message, and a call
-/// that such a task makes has only its own.
+/// Calls made in the handler get a slightly earlier deadline than the message. The metadata that travels with them is
+/// in ``Tracing/ServiceContext``, under ``callMetadata``.
+///
+/// A task that outlives its handler keeps the context, because Swift copies task-locals into every `Task`. The context
+/// loses its deadline and its idempotency key when the handler returns, because both belong to the message. After that,
+/// the calls of such a task have only their own.
 public final class MessageContext: MessageContextSource {
-    /// Where the context of the message this task handles is known. Transports bind it around each handler.
+    /// The source of the current message's context. Transports bind it around each handler.
     @TaskLocal package static var source: (any MessageContextSource)?
 
-    /// The context of the message this task handles, if it handles one.
+    /// The context of the message that this task handles. Nil outside a handler.
     public static var current: MessageContext? { source?.messageContext }
 
     /// Itself.
@@ -19,7 +21,7 @@ public final class MessageContext: MessageContextSource {
 
     /// The command's pattern, as registered.
     public let pattern: Pattern
-    /// What the caller sent along with the message.
+    /// The metadata that the caller sent with the message.
     package let metadata: [String: String]
     /// The caller's address, for logs.
     public let peer: String
@@ -28,7 +30,7 @@ public final class MessageContext: MessageContextSource {
 
     private struct State {
         var isEnded: Bool
-        /// How often the handler has called each keyed command.
+        /// The number of calls of each keyed command that the handler has made.
         var keyedCalls: [String: Int] = [:]
     }
 
@@ -40,26 +42,28 @@ public final class MessageContext: MessageContextSource {
         state = Mutex(State(isEnded: false))
     }
 
-    /// The handler has returned.
+    /// Ends the context when the handler has returned: clears the deadline and the idempotency key.
     package func end() { state.withLock { $0.isEnded = true } }
 
     private var isEnded: Bool { state.withLock { $0.isEnded } }
 
-    /// When the caller stops waiting; nil when it did not say, and when the handler has returned.
+    /// The moment when the caller stops waiting. Nil if the caller sent none, and after the handler has returned.
     public var deadline: Deadline? { messageDeadline == nil || isEnded ? nil : messageDeadline }
 
-    /// The key by which repetitions of this command are known: two messages with one key are one. Nil when the caller sent
-    /// none, and when the handler has returned.
+    /// The key that identifies repetitions of this command: two messages with the same key are the same command.
+    ///
+    /// Nil if the caller sent none, and after the handler has returned.
     public var idempotencyKey: String? { metadata[MetadataName.idempotencyKey].flatMap { isEnded ? nil : $0 } }
 
-    /// Which attempt of its call this is; 1 when the caller does not say.
+    /// The number of this attempt of its call, from 1. It is 1 if the caller sends no number.
     public var attempt: Int { metadata[MetadataName.attempt].flatMap(Int.init) ?? 1 }
 
-    /// The key of a keyed call that the handler makes: the same one when the handler runs again for the same message, so
-    /// that its effect downstream is not repeated. Nil when the message came without a key.
+    /// Returns the idempotency key of a keyed call that the handler makes. Returns nil if the message has no key.
     ///
-    /// It is made of the message's key, the command, and how often the handler has called that command before. A handler
-    /// that calls one command several times at once should give each message a key of its own.
+    /// The key is derived from the message's key, the command, and the number of earlier calls of that command in this
+    /// handler. So a handler that runs again for the same message sends the same keys, and its effects downstream are
+    /// not repeated. A handler that makes several calls of one command concurrently should give each message its own
+    /// key.
     func key(for command: Command) -> String? {
         guard let own = idempotencyKey else { return nil }
         let number = state.withLock { state in
@@ -69,7 +73,7 @@ public final class MessageContext: MessageContextSource {
         return IdempotencyKeyDerivation.key(inbound: own, route: command.pattern.route, number: number)
     }
 
-    /// Runs `body` as the handler of a message does: with what surrounds it, and with what travels with it.
+    /// Runs `body` as the handler of a message: binds the message's context and its metadata.
     package static func with<Result>(
         _ source: any MessageContextSource, _ metadata: [String: String], _ body: () async throws -> Result
     ) async rethrows -> Result {
@@ -79,7 +83,8 @@ public final class MessageContext: MessageContextSource {
         }
     }
 
-    /// Throws `DEADLINE_EXCEEDED` when the caller has stopped waiting: call it before an effect that would come too late.
+    /// Throws `DEADLINE_EXCEEDED` if the caller has stopped waiting. Call it before an effect that must not come too
+    /// late.
     public func checkDeadline() throws(RemoteError) {
         if let deadline, deadline.isOver {
             throw RemoteError(.deadlineExceeded, "The time for this call is over.")

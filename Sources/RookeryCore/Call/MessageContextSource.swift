@@ -1,7 +1,7 @@
 import Tracing
 
-/// Knows what surrounds a message, and says so only when it is asked: most handlers never do.
+/// Provides the context of a message on demand, because most handlers never read it.
 package protocol MessageContextSource: AnyObject, Sendable {
-    /// What surrounds the message.
+    /// The context of the message.
     var messageContext: MessageContext { get }
 }

@@ -1,6 +1,6 @@
 import Tracing
 
-/// Takes trace ids out of metadata, for tracers.
+/// Reads trace ids from metadata, for tracers.
 package struct MetadataExtractor: Extractor {
     package init() {}
 

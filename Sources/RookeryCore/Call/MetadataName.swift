@@ -1,20 +1,20 @@
 import Tracing
 
-/// The names of the metadata that the toolkit itself reads and writes.
+/// The names of the metadata that the toolkit reads and writes.
 package enum MetadataName {
-    /// How many milliseconds the caller will still wait.
+    /// The remaining time of the caller, in milliseconds.
     package static let timeout = "rookery-timeout-ms"
-    /// The key by which a keyed command's repetitions are known.
+    /// The key that identifies repetitions of a keyed command.
     package static let idempotencyKey = "rookery-idempotency-key"
-    /// Which attempt of a call this is, from the second on.
+    /// The number of the attempt, which a client sends from the second attempt on.
     package static let attempt = "rookery-attempt"
-    /// How much a message matters when there is too much to do.
+    /// The criticality of the message.
     package static let criticality = "rookery-criticality"
-    /// The request that a message belongs to, as Nest 12 sends it.
+    /// The id of the request that the message belongs to, as Nest 12 sends it.
     package static let requestID = "x-request-id"
-    /// The trace that a message belongs to (W3C Trace Context), as Nest 12 sends it with OpenTelemetry.
+    /// The trace that the message belongs to (W3C Trace Context), as Nest 12 sends it with OpenTelemetry.
     package static let traceparent = "traceparent"
 
-    /// What is about one call, and is not handed on with the calls made while handling it.
+    /// The metadata of one call only. A handler does not pass it on with its own calls.
     static let ofOneCall: Set<String> = [timeout, idempotencyKey, attempt]
 }

@@ -1,51 +1,54 @@
 public import RookeryWire
 
-/// A command's own answer that it failed: what stands at `err` on the wire.
+/// An error that a command returns: the value of `err` on the wire.
 ///
-/// A handler throws it to refuse; a caller receives it, in whatever JSON shape the peer sent. Everything in it is meant
-/// for the peer: an error of any other type is sent as "Internal server error", its text only logged.
+/// A handler throws it to refuse a message. A caller receives it in the JSON shape that the peer sent. The peer sees
+/// everything in it. A server sends an ``InvalidPayload`` with its violations. For an error of any other type it sends
+/// "Internal server error", and only logs the text.
 public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible {
     /// A machine-readable reason, such as `BOOKING_NOT_FOUND`.
     public struct Code: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
         /// The code's text.
         public let rawValue: String
-        /// Names a code.
+        /// Creates a code.
         package init(_ rawValue: String) { self.rawValue = rawValue }
-        /// Names a code.
+        /// Creates a code.
         public init(stringLiteral value: String) { rawValue = value }
         /// The code's text.
         public var description: String { rawValue }
 
-        /// The message does not fit its type; `details` lists the violations.
+        /// The message does not fit its type. `details` lists the violations.
         public static let invalidPayload: Code = "INVALID_PAYLOAD"
-        /// The server has as much to do as it allows; nothing was run.
+        /// The server refused the message because it is overloaded. The handler did not run.
         public static let overloaded: Code = "OVERLOADED"
-        /// The time for the call was over before its effect.
+        /// The deadline passed before the command took effect.
         public static let deadlineExceeded: Code = "DEADLINE_EXCEEDED"
-        /// A service this one needs could not be reached; nothing was done.
+        /// The service could not reach another service that it needs. The command had no effect.
         public static let dependencyUnavailable: Code = "DEPENDENCY_UNAVAILABLE"
-        /// The server stops; the command was cancelled, and may have had its effect or not.
+        /// The server is stopping and cancelled the command. The command may or may not have taken effect.
         public static let shuttingDown: Code = "SHUTTING_DOWN"
-        /// The reply is over the limit of its receiver, or of its sender where the receiver tells none. The command ran, and
-        /// would have the same reply again: it is not retried, and counts as answered.
+        /// The reply is over the receiver's limit, or over the sender's limit if the receiver states none.
+        ///
+        /// The command ran. A retry would have the same reply, so clients do not retry the call and count it as
+        /// answered.
         public static let replyTooLarge: Code = "REPLY_TOO_LARGE"
-        /// A bug, or a failure that was not foreseen.
+        /// A bug, or an unexpected failure.
         public static let `internal`: Code = "INTERNAL"
 
-        /// The codes with which the toolkit itself answers: no command declares them.
+        /// The codes that the toolkit itself sends. Commands do not declare them.
         package static let ofToolkit: Set<Code> = [
             .invalidPayload, .overloaded, .deadlineExceeded, .dependencyUnavailable, .shuttingDown, .replyTooLarge,
             .internal,
         ]
     }
 
-    /// What stands at `err`, unchanged.
+    /// The value of `err`, unchanged.
     public let payload: JSONValue
 
-    /// An error as it came, or is to be sent, in any JSON shape.
+    /// Creates an error with any JSON payload.
     public init(payload: JSONValue) { self.payload = payload }
 
-    /// An error in Rookery's shape: `{status: "error", code, message, details?}`.
+    /// Creates an error in Rookery's shape: `{status: "error", code, message, details?}`.
     public init(_ code: Code, _ message: String, details: JSONValue? = nil) {
         var object = JSONObject()
         object["status"] = "error"
@@ -55,38 +58,38 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible {
         payload = .object(object)
     }
 
-    /// An error as Nest's `new RpcException(text)` sends it: `{status: "error", message}`.
+    /// Creates the error that Nest's `new RpcException(text)` sends: `{status: "error", message}`.
     package init(message: JSONValue) {
         payload = ["status": "error", "message": message]
     }
 
-    /// What a failure that was not declared becomes on the wire; byte for byte Nest's answer, so without a code.
+    /// The error that a server sends for an undeclared failure. It is Nest's error byte for byte, so it has no code.
     package static let internalServerError = RemoteError(message: "Internal server error")
 
-    /// What stands at `err` when no handler is for a pattern; Nest's text.
+    /// The value of `err` if no handler has the pattern. The text is Nest's.
     package static let noHandlerText = "There is no matching message handler defined in the remote service."
 
-    /// In place of a reply of more than `limit` bytes.
+    /// Returns the error that replaces a reply of more than `limit` bytes.
     package static func replyTooLarge(limit: Int) -> RemoteError {
         RemoteError(
             .replyTooLarge, "The reply is over the limit of \(limit) bytes.", details: ["limit": .int(Int64(limit))])
     }
 
-    /// The refusal of a message that does not fit.
+    /// Creates the refusal of a message that does not fit its type.
     package init(_ invalid: InvalidPayload) {
         self.init(
             .invalidPayload, "The message does not fit its type.",
             details: .array(invalid.violations.map(\.jsonValue)))
     }
 
-    /// The code, when the peer sent one.
+    /// The code. Nil if the peer sent none.
     public var code: Code? { payload["code"]?.stringValue.map { Code($0) } }
-    /// The message, when the peer sent one; the payload itself when that is a string.
+    /// The message, or the payload itself if that is a string. Nil if the peer sent neither.
     public var message: String? { payload["message"]?.stringValue ?? payload.stringValue }
-    /// Further particulars, when the peer sent any.
+    /// Further details. Nil if the peer sent none.
     public var details: JSONValue? { payload["details"] }
 
-    /// Code and message.
+    /// The code and the message.
     public var description: String {
         switch (code, message) {
         case (let code?, let message?): "\(code): \(message)"
@@ -99,7 +102,10 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 extension RemoteError {
-    /// What a failed handler's caller is told: its own error as it is, violations listed, anything else hidden.
+    /// Creates the error that the caller of a failed handler receives.
+    ///
+    /// A ``RemoteError`` stays as it is, and an ``InvalidPayload`` lists its violations. Any other error becomes
+    /// ``internalServerError``.
     package init(answering error: any Error) {
         switch error {
         case let error as RemoteError: self = error

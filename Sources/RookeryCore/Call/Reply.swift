@@ -1,4 +1,4 @@
-/// What a call is answered with: nothing, a message, or a stream.
+/// The answer to a call: nothing, a message, or a stream.
 public struct Reply: Sendable {
     private enum Content {
         case none
@@ -10,24 +10,24 @@ public struct Reply: Sendable {
 
     private init(_ content: Content) { self.content = content }
 
-    /// Nothing: of an event, and of a command that returns nothing.
+    /// An answer without a message: for an event, or for a command that returns nothing.
     public static let none = Reply(.none)
 
-    /// A message.
+    /// Creates an answer with one message.
     public init(_ message: MessageBody) { self.init(.message(message)) }
 
     package init(_ value: some MessageValue) { self.init(.message(MessageBody(value))) }
 
-    /// Values over time.
+    /// Creates an answer with a stream of values.
     package init(stream: MessageStream<MessageBody>) { self.init(.stream(stream)) }
 
-    /// The message; nil when the answer is nothing, or a stream.
+    /// The message. Nil if the answer is empty or a stream.
     public var message: MessageBody? { if case .message(let message) = content { message } else { nil } }
 
-    /// The stream; nil when the answer is none.
+    /// The stream. Nil if the answer is not a stream.
     package var stream: MessageStream<MessageBody>? { if case .stream(let stream) = content { stream } else { nil } }
 
-    /// The same answer with its message, or each value of its stream, replaced as it passes.
+    /// Returns the same answer with `transform` applied to its message, or to each value of its stream as it passes.
     public func mapMessages(
         _ transform: @escaping @Sendable (MessageBody) async throws -> MessageBody
     ) async throws -> Reply {

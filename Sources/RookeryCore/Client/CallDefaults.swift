@@ -1,8 +1,8 @@
-/// How long calls may take when their callers say nothing.
+/// The default timeouts of a client's calls.
 package struct CallDefaults: Sendable, Hashable {
-    /// For the whole call; for streams, how long they may be silent. Default 5000 ms.
+    /// The timeout of a call, all attempts included. For a stream, the longest silence. Default 5000 ms.
     package var timeout: Duration
-    /// For some commands, by their names on the wire; they go before what the contract declares.
+    /// The timeouts of single commands, by their wire names. They take precedence over the timeouts in the contract.
     package var commandTimeouts: [String: Duration]
 
     package init(timeout: Duration = .milliseconds(5000), commandTimeouts: [String: Duration] = [:]) {

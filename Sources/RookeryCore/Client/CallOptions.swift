@@ -1,15 +1,15 @@
-/// What differs for some calls from what the client and the contract say.
+/// Options of single calls, which override those of the client and the contract.
 public struct CallOptions: Sendable {
-    /// How long a call may take, all attempts included; for a stream, how long it may be silent. Nil for what the client's
-    /// settings or the command say.
+    /// The timeout of a call, all attempts included. For a stream, the longest silence.
+    ///
+    /// Nil: the client's timeout for the command, or else the contract's timeout, or else the client's default.
     public var timeout: Duration?
-    /// How much the calls matter when the service has too much to do. Nil: as much as the message being handled, or else
-    /// `.default`.
+    /// The criticality of the calls. Nil: that of the message being handled, or else `.default`.
     public var criticality: Criticality?
-    /// The key by which the service knows a `.keyed` call again. Nil: derived from the key of the message being handled, or
-    /// else random for each call.
+    /// The idempotency key of a `.keyed` call. Nil: derived from the key of the message being handled, or else random
+    /// for each call.
     public var idempotencyKey: String?
-    /// What travels along, beside what is in ``Tracing/ServiceContext``.
+    /// Additional metadata. It overrides the metadata in ``Tracing/ServiceContext``.
     public var metadata: [String: String] = [:]
 
     package init() {}

@@ -1,25 +1,27 @@
-/// Carries calls to a service. Transports know bytes and connections, not types.
+/// Sends calls to a service. A transport handles bytes and connections, not types.
 package protocol ClientTransport: Sendable {
-    /// Sends a request and waits for its last reply. Throws ``RemoteError`` when the command failed, ``CallError`` when
-    /// there is no answer, `CancellationError` when the task is cancelled: the call is then forgotten, and a late reply
-    /// ignored.
+    /// Sends a request and returns its last reply.
+    ///
+    /// Throws ``RemoteError`` if the command failed, and ``CallError`` if there is no reply. Throws `CancellationError`
+    /// if the task is cancelled. The transport then drops the call and ignores a late reply.
     func request(_ call: Call) async throws -> Payload
 
-    /// Sends an event; returns when it has been handed to the connection. Nothing acknowledges it.
+    /// Sends an event. Returns after the transport has handed it to the connection. The peer does not acknowledge it.
     func emit(_ call: Call) async throws
 
-    /// Opens a stream; the request is sent at once, and few values come before something reads them. Ending the iteration,
-    /// or cancelling its task, ends it at the peer.
+    /// Opens a stream. Sends the request at once, and receives only a few values before the caller reads them.
+    ///
+    /// If the caller ends the iteration or cancels its task, the transport ends the stream at the peer.
     func stream(_ call: Call) async throws -> MessageStream<Payload>
 
-    /// Does what has to be done while calls are made, until the task is cancelled.
+    /// Runs the background work of the transport until the task is cancelled.
     func run() async throws
 
-    /// Ends every call under way with ``CallError/Code/closed`` and closes the connections.
+    /// Ends every call in flight with ``CallError/Code/closed`` and closes the connections.
     func close() async
 }
 
 extension ClientTransport {
-    /// Nothing has to be done.
+    /// Returns at once, for transports without background work.
     package func run() async throws {}
 }

@@ -2,12 +2,12 @@ import NIOCore
 public import RookeryWire
 package import Tracing
 
-/// Calls a service: typed, through the client that `@Contract` writes, or raw, with any pattern and any JSON.
+/// A client of a service: typed, through the client that `@Contract` generates, or raw, with any pattern and any JSON.
 ///
-/// Cheap to copy; copies share connections, breakers and budgets.
+/// It is cheap to copy. Copies share connections, breakers and budgets.
 public struct RookeryClient: Sendable {
     package let transport: any ClientTransport
-    /// What it calls the service, in traces.
+    /// The client's name for the service, in traces.
     private let name: String?
     private let defaults: CallDefaults
     private var interceptors = InterceptorList()
@@ -26,27 +26,29 @@ public struct RookeryClient: Sendable {
         metrics = CallMetrics("rpc.client.call.duration", [])
     }
 
-    /// The same client with an interceptor around the calls of some commands, or all when none are named, inside those that it
-    /// has already.
+    /// Returns a copy with an interceptor around the calls of some commands, inside the interceptors that it already
+    /// has. Without `commands`, the interceptor applies to all commands.
     public func intercepted(by interceptor: any Interceptor, on commands: Command...) -> RookeryClient {
         var client = self
         client.interceptors.append([interceptor], commands: commands.isEmpty ? nil : commands)
         return client
     }
 
-    /// The same client with other options for its calls: `client.with { $0.timeout = .seconds(1) }`.
+    /// Returns a copy with other options for its calls: `client.with { $0.timeout = .seconds(1) }`.
     public func with(_ change: (inout CallOptions) -> Void) -> RookeryClient {
         var client = self
         change(&client.options)
         return client
     }
 
-    /// Ends every call under way with ``CallError/Code/closed`` and closes the connections.
+    /// Ends every call in flight with ``CallError/Code/closed`` and closes the connections.
     public func close() async { await transport.close() }
 
     // MARK: Typed
 
-    /// Sends a command and reads its reply. What `@Contract` writes calls it.
+    /// Sends a command and decodes its reply. Code that `@Contract` generates calls it.
+    ///
+    /// Throws ``CallError/Code/invalidReply`` if the reply does not fit the type.
     public func _request<Reply: MessageValue>(
         _ command: Command, _ message: some MessageValue, as: Reply.Type = Reply.self
     ) async throws -> Reply {
@@ -58,17 +60,17 @@ public struct RookeryClient: Sendable {
         }
     }
 
-    /// Sends a command whose reply carries nothing.
+    /// Sends a command whose reply has no value.
     public func _request(_ command: Command, _ message: some MessageValue) async throws {
         _ = try await perform(call(command, message))
     }
 
-    /// Sends an event. Nothing acknowledges it: it is lost when the peer is.
+    /// Sends an event. The peer does not acknowledge it, so the event is lost if the peer fails.
     public func _emit(_ command: Command, _ message: some MessageValue) async throws {
         _ = try await perform(call(command, message))
     }
 
-    /// Opens a stream.
+    /// Opens a stream. The iteration throws ``CallError/Code/invalidReply`` at a value that does not fit the type.
     public func _stream<Value: MessageValue>(
         _ command: Command, _ message: some MessageValue, as: Value.Type = Value.self
     ) async throws -> MessageStream<Value> {
@@ -87,7 +89,7 @@ public struct RookeryClient: Sendable {
 
     // MARK: Raw
 
-    /// Sends any JSON to any pattern; nil when the reply has no value.
+    /// Sends any JSON to any pattern and returns the reply. Returns nil if the reply has no value.
     public func send(
         _ pattern: Pattern, _ data: JSONValue, idempotency: Idempotency = .unsafe
     ) async throws -> JSONValue? {
@@ -95,17 +97,17 @@ public struct RookeryClient: Sendable {
         return try await perform(call(command, data)).message?.jsonValue()
     }
 
-    /// Emits any JSON to any pattern.
+    /// Sends an event with any JSON to any pattern.
     public func emit(_ pattern: Pattern, _ data: JSONValue) async throws {
         try await _emit(Command(pattern.route, pattern: pattern, kind: .event), data)
     }
 
-    /// Opens a stream with any JSON; nil stands for a value that was `undefined`.
+    /// Opens a stream with any JSON. A nil value stands for JavaScript's `undefined`.
     public func stream(_ pattern: Pattern, _ data: JSONValue) async throws -> MessageStream<JSONValue?> {
         try await open(Command(pattern.route, pattern: pattern, kind: .stream), data).mapped { try $0.jsonValue() }
     }
 
-    // MARK: The way through
+    // MARK: Dispatch
 
     private func call(_ command: Command, _ message: some MessageValue) -> Call {
         let configured = defaults.commandTimeouts.isEmpty ? nil : defaults.commandTimeouts[command.wireName]
@@ -118,7 +120,7 @@ public struct RookeryClient: Sendable {
         if !options.metadata.isEmpty { metadata.merge(options.metadata) { _, own in own } }
         if let criticality = options.criticality { metadata[MetadataName.criticality] = criticality.name }
         if command.idempotency == .keyed {
-            // Every attempt sends the same key, and so does the handler when it runs again for the same message.
+            // All attempts send the same key. So does the handler when it runs again for the same message.
             metadata[MetadataName.idempotencyKey] =
                 options.idempotencyKey ?? context?.key(for: command) ?? Self.newKey()
         }
@@ -127,7 +129,7 @@ public struct RookeryClient: Sendable {
             silenceLimit: allowed)
     }
 
-    /// 128 random bits.
+    /// Returns 128 random bits, in base 36.
     private static func newKey() -> String {
         String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
     }
@@ -165,7 +167,7 @@ public struct RookeryClient: Sendable {
         return .none
     }
 
-    // MARK: Observed
+    // MARK: Tracing and metrics
 
     private func observed(_ call: Call) async throws -> Reply {
         let start = NIODeadline.now()

@@ -1,10 +1,10 @@
 import RookeryWire
 
-/// One command of a contract: what a server registers, what a client sends, and what both say about it.
+/// One command of a contract, which servers register and clients send.
 ///
-/// `@Contract` makes the commands: `BookingAPIContract.getBooking`.
+/// `@Contract` generates the commands: `BookingAPIContract.getBooking`.
 public struct Command: Sendable, Hashable {
-    /// One reference: commands are handed along with every call.
+    /// A class, because every call carries a command, and a reference is cheap to copy.
     private final class Storage: Sendable, Hashable {
         let name: String
         let pattern: Pattern
@@ -23,7 +23,7 @@ public struct Command: Sendable, Hashable {
             self.reply = reply
         }
 
-        /// Equal when the declarations are, doc comments included; what the messages are is not compared.
+        /// Equal if name, pattern and options are equal, doc comments included. Ignores the types of the messages.
         static func == (left: Storage, right: Storage) -> Bool {
             left === right
                 || left.name == right.name && left.pattern == right.pattern && left.options == right.options
@@ -35,7 +35,7 @@ public struct Command: Sendable, Hashable {
         }
     }
 
-    /// What a declaration may leave out.
+    /// The optional parts of a declaration.
     private struct Options: Hashable {
         var kind = CommandKind.request
         var idempotency = Idempotency.unsafe
@@ -52,35 +52,38 @@ public struct Command: Sendable, Hashable {
 
     /// The name of the contract's method, for logs and traces.
     public var name: String { storage.name }
-    /// What it is addressed to.
+    /// The pattern of its messages.
     public var pattern: Pattern { storage.pattern }
-    /// Further patterns at which a server answers it.
+    /// Further patterns at which a server accepts it.
     package var alternatives: [Pattern] { storage.options.alternatives }
-    /// Its name on the wire: what stands at `cmd`, or else the pattern's normal form.
+    /// Its name on the wire: the value of `cmd`, or else the pattern's normal form.
     package var wireName: String { pattern.value["cmd"]?.stringValue ?? pattern.route }
-    /// How many messages answer it.
+    /// The number of messages that answer it. Default `.request`.
     package var kind: CommandKind { storage.options.kind }
-    /// Whether it may be sent twice. Default `.unsafe`.
+    /// Whether a client may send it twice for one call. Default `.unsafe`.
     package var idempotency: Idempotency { storage.options.idempotency }
-    /// How long a call may take when the caller says nothing; nil for the client's own default.
+    /// The timeout of a call, if the caller sets none. Nil for the client's own default.
     package var timeout: Duration? { storage.options.timeout }
-    /// The bulkhead the command is behind: commands of one group share a circuit breaker and a limit of calls, those of
-    /// different groups cannot harm each other. Default `default`.
+    /// The bulkhead of the command. Default `default`.
+    ///
+    /// Commands of one group share a circuit breaker and a limit of calls. A failing group does not affect other
+    /// groups.
     package var group: String { storage.options.group }
-    /// The codes with which it refuses; nil when none are declared. The toolkit's own codes are not among them.
+    /// The codes that its refusals may have, without the toolkit's own codes. Nil if it declares none.
     package var errors: [RemoteError.Code]? { storage.options.errors }
     /// Where its handler runs. Default `.eventLoop`.
     package var execution: HandlerExecution { storage.options.execution }
-    /// The name of the contract that declares it.
+    /// The name of the contract that declares it. Nil without a contract.
     package var contract: String? { storage.options.contract }
-    /// The doc comment of its declaration.
+    /// The doc comment of its declaration. Nil without one.
     package var documentation: String? { storage.options.documentation }
-    /// What its messages are; anything where no contract says so.
+    /// The schema of its messages. Any value if no contract declares the command.
     package var request: Schema { storage.request() }
-    /// What its replies, or a stream's values, are; nil when it has none.
+    /// The schema of its replies, or of a stream's values. Nil if it has none.
     package var reply: Schema? { storage.reply() }
 
-    /// Whether an error is one that the command did not say it refuses with.
+    /// Whether an error has a code that is neither declared by the command nor one of the toolkit's. False if the
+    /// command declares no codes.
     package func isUndeclared(_ error: any Error) -> Bool {
         guard let errors, let code = (error as? RemoteError)?.code else { return false }
         return !errors.contains(code) && !RemoteError.Code.ofToolkit.contains(code)
@@ -89,7 +92,7 @@ public struct Command: Sendable, Hashable {
     /// The group of commands that declare none.
     package static let defaultGroup = "default"
 
-    /// A command that no contract declares: its messages and replies may be anything.
+    /// Creates a command without a contract. Its messages and replies may be any value.
     package init(
         _ name: String, pattern: Pattern, kind: CommandKind = .request, idempotency: Idempotency = .unsafe,
         timeout: Duration? = nil, group: String = "default"
@@ -99,7 +102,7 @@ public struct Command: Sendable, Hashable {
             name, pattern, options, request: { Schema(.any) }, reply: { kind == .event ? nil : Schema(.any) })
     }
 
-    /// What `@Contract` writes.
+    /// Creates a command of a contract. Code that `@Contract` generates calls it.
     public init(
         _contract contract: String, _ name: String, patterns: [Pattern], kind: _CommandKind, idempotency: Idempotency,
         timeout: Duration?, group: String?, errors: [RemoteError.Code]?, execution: HandlerExecution,

@@ -1,11 +1,11 @@
 /// See ``_CommandKind``.
 package typealias CommandKind = _CommandKind
 
-/// How many messages answer a command.
+/// The number of messages that answer a command.
 public enum _CommandKind: Sendable, Hashable {
     /// One reply.
     case request
-    /// None.
+    /// No reply.
     case event
     /// Any number of values over time.
     case stream

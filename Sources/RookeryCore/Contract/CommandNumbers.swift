@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Numbers for commands' names, so that a thread can tell another one which command it runs without a lock.
+/// Assigns numbers to the names of commands. A thread can publish a number without a lock, to show its current command.
 ///
-/// There are as many as commands have been served in this process.
+/// The table has one entry for each command that this process has served.
 package enum CommandNumbers {
     private struct Names {
         var numbers: [String: Int] = [:]
@@ -10,7 +10,7 @@ package enum CommandNumbers {
     }
     private static let names = Mutex(Names())
 
-    /// The number of a name, which is given one if it has none.
+    /// Returns the number of a name. A new name gets the next free number.
     package static func number(of name: String) -> Int {
         names.withLock { names in
             if let number = names.numbers[name] { return number }
@@ -20,7 +20,7 @@ package enum CommandNumbers {
         }
     }
 
-    /// The name with that number.
+    /// Returns the name with this number, or `none` if there is none.
     package static func name(_ number: Int) -> String {
         names.withLock { number < $0.names.count ? $0.names[number] : "none" }
     }

@@ -1,4 +1,4 @@
-/// What a contract declares, as a value.
+/// The declarations of a contract, as a value.
 public struct ContractDescriptor: Sendable {
     /// The name of the protocol.
     package let name: String
@@ -7,7 +7,7 @@ public struct ContractDescriptor: Sendable {
     /// Its commands, in the order of their declaration.
     package let commands: [Command]
 
-    /// What `@Contract` writes.
+    /// Creates a descriptor. Code that `@Contract` generates calls it.
     public init(_name name: String, documentation: String?, commands: [Command]) {
         self.name = name
         self.documentation = documentation

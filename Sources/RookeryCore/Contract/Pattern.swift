@@ -1,8 +1,8 @@
 public import RookeryWire
 
-/// What a message is addressed to: a string, a number or an object, as the caller wrote it.
+/// The address of a message: a string, a number or an object, as the caller wrote it.
 public struct Pattern: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
-    /// One reference: patterns are handed along with every call.
+    /// A class, because every call carries a pattern, and a reference is cheap to copy.
     private final class Storage: Sendable, Hashable {
         let value: JSONValue
         let route: String
@@ -18,7 +18,7 @@ public struct Pattern: Sendable, Hashable, CustomStringConvertible, ExpressibleB
             eventBytes = JSONValue.string(route).bytes(as: .json)
         }
 
-        /// Equal when the normal forms are.
+        /// Equal if the normal forms are equal.
         static func == (left: Storage, right: Storage) -> Bool { left.route == right.route }
 
         func hash(into hasher: inout Hasher) { hasher.combine(route) }
@@ -26,35 +26,35 @@ public struct Pattern: Sendable, Hashable, CustomStringConvertible, ExpressibleB
 
     private let storage: Storage
 
-    /// The pattern as the caller wrote it; a request carries it unchanged.
+    /// The pattern as the caller wrote it. Requests carry it unchanged.
     package var value: JSONValue { storage.value }
-    /// The normal form: two patterns are the same when theirs are equal. Events carry it, as a string.
+    /// The normal form. Two patterns are equal if their normal forms are. Events carry it, as a string.
     package var route: String { storage.route }
 
-    /// A pattern from any JSON value that Nest can match; nil for `null` and booleans.
+    /// Creates a pattern from any JSON value that Nest can match. Nil for `null` and booleans.
     package init?(_ value: JSONValue) {
         guard let route = PatternNormalForm.route(of: value) else { return nil }
         self.init(value: value, route: route)
     }
 
-    /// The pattern `{"cmd": <command>}`, the habit of Nest services.
+    /// Creates the pattern `{"cmd": <command>}`, the convention of Nest services.
     public init(cmd command: String) {
         let value: JSONValue = ["cmd": .string(command)]
         self.init(value: value, route: PatternNormalForm.route(of: value) ?? command)
     }
 
-    /// An object pattern.
+    /// Creates an object pattern.
     public init(object: JSONObject) {
         let value = JSONValue.object(object)
         self.init(value: value, route: PatternNormalForm.route(of: value) ?? "{}")
     }
 
-    /// A string pattern, the habit for events.
+    /// Creates a string pattern, the convention for events.
     public init(stringLiteral text: String) {
         self.init(value: .string(text), route: text)
     }
 
-    /// A string pattern.
+    /// Creates a string pattern.
     public init(_ text: String) {
         self.init(stringLiteral: text)
     }
@@ -63,7 +63,8 @@ public struct Pattern: Sendable, Hashable, CustomStringConvertible, ExpressibleB
         storage = Storage(value: value, route: route)
     }
 
-    /// The pattern's JSON text: as the caller wrote it for a request, the normal form in a string for an event.
+    /// Calls `body` with the pattern's JSON text. A request has it as the caller wrote it, an event its normal form as
+    /// a string.
     package func withBytes<R>(isEvent: Bool, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try (isEvent ? storage.eventBytes : storage.requestBytes).withUnsafeBytes(body)
     }

@@ -1,4 +1,4 @@
-/// Days and dates (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// Converts between dates and days since 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 struct CivilDate: Sendable, Hashable {
     let year: Int
     let month: Int

@@ -1,11 +1,15 @@
-/// The rules that the attributes on a message's properties state. Code written by `@Message` calls them once the property
-/// has been read. An optional is checked when it has a value, an array element by element.
+/// Checks the constraints that the attributes of a message's properties declare.
 ///
-/// A character is a Unicode code point: JSON Schema's `maxLength` and class-validator's `@Length` count the same way. A
-/// grapheme cluster, Swift's `Character`, has no bound in bytes.
+/// Code that `@Message` generates calls the checks after it has read a property. A check skips nil, and checks an array
+/// element by element.
+///
+/// A character is a Unicode code point, as in JSON Schema's `maxLength` and class-validator's `@Length`. A grapheme
+/// cluster, Swift's `Character`, has no bound in bytes.
 public enum _Constraint {
-    /// The text has so many characters, and at most `bytes` bytes of UTF-8. Default `bytes`: four for each character, which
-    /// is the most that they can have. Bytes are counted first, so that a long text costs nothing.
+    /// Checks the number of characters, and the number of UTF-8 bytes against `bytes`.
+    ///
+    /// If `bytes` is nil (the default), only the range limits the size: a character has at most four bytes. The check
+    /// counts bytes first, so a text that is too long costs little.
     @inlinable
     public static func length<Value: _ConstrainedValue>(
         _ value: Value, _ range: ClosedRange<Int>, bytes: Int? = nil, _ path: String, _ decoder: inout _MessageDecoder
@@ -20,15 +24,15 @@ public enum _Constraint {
         if let bytes, text.utf8.count > bytes {
             return decoder.violated("bytes", "must have at most \(bytes) bytes", at: path)
         }
-        // No character takes more than four bytes.
+        // No character has more than four bytes.
         let isTooLong = text.utf8.count / 4 > range.upperBound
         if isTooLong || !range.contains(text.unicodeScalars.count) {
             decoder.violated("length", "must have \(range.lowerBound) to \(range.upperBound) characters", at: path)
         }
     }
 
-    /// One line of text: so many characters and bytes, as for `length`, none of them a control character, and not only
-    /// white space.
+    /// Checks one line of text: characters and bytes as in `length`, no control characters, and not blank. A range that
+    /// starts at 0 allows blank text.
     @inlinable
     public static func line<Value: _ConstrainedValue>(
         _ value: Value, _ range: ClosedRange<Int>, bytes: Int? = nil, _ path: String, _ decoder: inout _MessageDecoder
@@ -36,7 +40,7 @@ public enum _Constraint {
         value._forEachLeaf(path) { text, path in
             let mark = decoder.violationCount
             checkLength(text, range, bytes, path, &decoder)
-            // What is too long is not looked at.
+            // Check the content only if the length is valid.
             if decoder.violationCount == mark { checkLine(text, range, path, &decoder) }
         }
     }
@@ -52,8 +56,8 @@ public enum _Constraint {
         }
     }
 
-    /// Text of several lines: so many characters and bytes, as for `length`, of the control characters only line breaks and
-    /// tabs.
+    /// Checks text of several lines: characters and bytes as in `length`, and no control characters except line breaks
+    /// and tabs.
     @inlinable
     public static func text<Value: _ConstrainedValue>(
         _ value: Value, _ range: ClosedRange<Int>, bytes: Int? = nil, _ path: String, _ decoder: inout _MessageDecoder
@@ -75,7 +79,7 @@ public enum _Constraint {
         }
     }
 
-    /// C0, DEL and C1, and the two separators that end a line.
+    /// Whether the scalar is in C0, DEL or C1, or is one of the two separators that end a line (U+2028, U+2029).
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x00..<0x20, 0x7F...0x9F, 0x2028, 0x2029: true
@@ -83,7 +87,7 @@ public enum _Constraint {
         }
     }
 
-    /// The text has a character that is not white space.
+    /// Checks that the text has a character that is not white space.
     @inlinable
     public static func notBlank<Value: _ConstrainedValue>(
         _ value: Value, _ path: String, _ decoder: inout _MessageDecoder
@@ -98,7 +102,7 @@ public enum _Constraint {
         }
     }
 
-    /// The value lies in the range.
+    /// Checks that the value is in the range.
     @inlinable
     public static func inRange<Value: _ConstrainedValue>(
         _ value: Value, _ range: some RangeExpression<Value._Leaf> & Sendable, _ path: String,
@@ -109,7 +113,7 @@ public enum _Constraint {
         }
     }
 
-    /// The number is a multiple of `divisor`, which is above 0.
+    /// Checks that the number is a multiple of `divisor`, which must be above 0.
     @inlinable
     public static func multiple<Value: _ConstrainedValue>(
         _ value: Value, _ divisor: Value._Leaf, _ path: String, _ decoder: inout _MessageDecoder
@@ -121,7 +125,7 @@ public enum _Constraint {
         }
     }
 
-    /// The instant lies on a grid of `minutes`, counted from 1970-01-01T00:00:00Z.
+    /// Checks that the instant is a multiple of `minutes` from 1970-01-01T00:00:00Z.
     @inlinable
     public static func wholeMinutes<Value: _ConstrainedValue>(
         _ value: Value, _ minutes: Int, _ path: String, _ decoder: inout _MessageDecoder
@@ -133,7 +137,7 @@ public enum _Constraint {
         }
     }
 
-    /// The array has so many elements.
+    /// Checks the number of elements of the array.
     @inlinable
     public static func items<Element>(
         _ value: [Element]?, _ range: ClosedRange<Int>, _ path: String, _ decoder: inout _MessageDecoder
@@ -142,7 +146,7 @@ public enum _Constraint {
         decoder.violated("items", "must have \(range.lowerBound) to \(range.upperBound) elements", at: path)
     }
 
-    /// No two elements of the array are equal.
+    /// Checks that no two elements of the array are equal.
     @inlinable
     public static func distinct<Element: Hashable>(
         _ value: [Element]?, _ path: String, _ decoder: inout _MessageDecoder
@@ -151,8 +155,11 @@ public enum _Constraint {
         decoder.violated("distinct", "must have no element twice", at: path)
     }
 
-    /// The text is an email address as forms take it: one `@`, a local part up to 64 bytes, a domain with a dot whose
-    /// labels are letters, digits and inner hyphens; 254 bytes in all (RFC 5321, 4.5.3.1).
+    /// Checks that the text is an email address, as forms accept it: at most 254 bytes (RFC 5321, 4.5.3.1), with one
+    /// `@`.
+    ///
+    /// The local part has 1 to 64 bytes. The domain has two labels or more, of 1 to 63 bytes each. Labels consist of
+    /// letters, digits and inner hyphens. Characters outside ASCII count as letters.
     @inlinable
     public static func email<Value: _ConstrainedValue>(
         _ value: Value, _ path: String, _ decoder: inout _MessageDecoder
@@ -162,8 +169,9 @@ public enum _Constraint {
         }
     }
 
-    /// The whole text matches a regular expression, and has at most `bytes` bytes of UTF-8. Longer text is not matched,
-    /// because an expression may take long. Default `bytes`: 1024.
+    /// Checks that the whole text matches a regular expression, and has at most `bytes` bytes of UTF-8 (default 1024).
+    ///
+    /// Does not match a longer text, because an expression may take long.
     @inlinable
     public static func matches<Value: _ConstrainedValue>(
         _ value: Value, _ expression: @autoclosure () -> Regex<some Any>, bytes: Int = 1024, _ path: String,

@@ -1,12 +1,12 @@
 /// See ``_DecodingRules``.
 @usableFromInline package typealias DecodingRules = _DecodingRules
 
-/// What is checked while a message is read. Types always are.
+/// The checks that a decoder makes. It always checks types.
 public struct _DecodingRules: Sendable, Hashable {
-    /// Whether values must keep the constraints of their members: yes where a message enters a service. A client does not
-    /// check its service's replies again.
+    /// Whether to check the constraints of members. Default true, for messages that enter a service. A client does not
+    /// check the replies of its service again.
     package var checksConstraints: Bool
-    /// Whether members that no property is for are violations; else they are passed over.
+    /// Whether members without a property are violations. Default false: the decoder skips them.
     package var forbidsUnknown: Bool
 
     package init(checksConstraints: Bool = true, forbidsUnknown: Bool = false) {
@@ -14,8 +14,8 @@ public struct _DecodingRules: Sendable, Hashable {
         self.forbidsUnknown = forbidsUnknown
     }
 
-    /// Types and constraints.
+    /// Checks types and constraints.
     public static let all = _DecodingRules()
-    /// Types only: for what was checked where it was made, such as a reply, or a row of one's own database.
+    /// Checks only types, for data that its writer has checked: a reply, or a row of the service's own database.
     public static let types = _DecodingRules(checksConstraints: false)
 }

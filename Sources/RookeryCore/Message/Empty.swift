@@ -3,14 +3,14 @@ public import RookeryWire
 /// See ``_Empty``.
 package typealias Empty = _Empty
 
-/// A message without members: `{}` is written; anything, or nothing, is read.
+/// A message without members. It writes `{}`, and reads any value or none.
 public struct _Empty: Message, Hashable {
     /// An object without members.
     public static var _schema: Schema { ._message("Empty", nil) { [] } }
 
-    /// Makes one.
+    /// Creates an empty message.
     public init() {}
-    /// Passes over whatever came.
+    /// Skips any value.
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> _Empty? {
         try decoder.reader.skipValue()
         return _Empty()
@@ -20,6 +20,6 @@ public struct _Empty: Message, Hashable {
         writer.beginObject(0)
         writer.endObject()
     }
-    /// Absent is as good.
+    /// An empty message, because an absent value is valid.
     public static var _whenAbsent: _Empty? { _Empty() }
 }

@@ -5,10 +5,10 @@ public struct Instant: MessageValue, Hashable, Comparable, CustomStringConvertib
     /// Milliseconds since 1970-01-01T00:00:00Z; JavaScript's dates reach ±8.64e15.
     public let milliseconds: Int64
 
-    /// The instant that many milliseconds after 1970-01-01T00:00:00Z.
+    /// Creates the instant at this number of milliseconds after 1970-01-01T00:00:00Z.
     public init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
-    /// Reads RFC 3339 text, with any offset, and any number of decimals cut to milliseconds; nil when it is not.
+    /// Parses RFC 3339 text with any offset. Truncates decimals to milliseconds. Nil if the text is not valid.
     public init?(_ text: String) {
         var text = text
         guard let value = text.withUTF8({ Self.parse($0) }) else { return nil }
@@ -18,17 +18,17 @@ public struct Instant: MessageValue, Hashable, Comparable, CustomStringConvertib
     /// Earlier comes first.
     public static func < (left: Instant, right: Instant) -> Bool { left.milliseconds < right.milliseconds }
 
-    /// This instant, moved.
+    /// Returns the instant later by a duration, which is truncated to milliseconds.
     package static func + (left: Instant, right: Duration) -> Instant {
         Instant(milliseconds: left.milliseconds + right.milliseconds)
     }
 
-    /// This instant, moved back.
+    /// Returns the instant earlier by a duration, which is truncated to milliseconds.
     package static func - (left: Instant, right: Duration) -> Instant {
         Instant(milliseconds: left.milliseconds - right.milliseconds)
     }
 
-    /// `2026-01-01T10:00:00.000Z`
+    /// The text in UTC: `2026-01-01T10:00:00.000Z`.
     public var description: String {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.textCapacity) { text in
             String(decoding: text[..<write(to: text)], as: UTF8.self)
@@ -54,10 +54,11 @@ public struct Instant: MessageValue, Hashable, Comparable, CustomStringConvertib
         }
     }
 
-    /// `+275760-09-13T00:00:00.000Z`, JavaScript's last, has 27 characters; ours reach a little further.
+    /// The last date of JavaScript, `+275760-09-13T00:00:00.000Z`, has 27 characters. An `Instant` can be a little
+    /// longer.
     private static let textCapacity = 40
 
-    /// Writes the text and says how many bytes it has.
+    /// Writes the text and returns its length in bytes.
     private func write(to text: UnsafeMutableBufferPointer<UInt8>) -> Int {
         let (day, time) = milliseconds.dividedFloor(by: 86_400_000)
         let date = CivilDate(daysSinceEpoch: Int(day))

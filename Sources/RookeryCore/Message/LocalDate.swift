@@ -15,16 +15,16 @@ public struct LocalDate: MessageValue, Hashable, Comparable, CustomStringConvert
     /// 1 for Monday to 7 for Sunday (ISO 8601).
     package var weekday: Int { ((daysSinceEpoch + 3) % 7 + 7) % 7 + 1 }
 
-    /// A day that exists; nil for others.
+    /// Creates a date. Nil if the day does not exist, or if the year is not in 0 to 9999.
     public init?(year: Int, month: Int, day: Int) {
         guard (0...9999).contains(year), let date = CivilDate(year: year, month: month, day: day) else { return nil }
         self.date = date
     }
 
-    /// The day that many days after 1970-01-01.
+    /// Creates the date at this number of days after 1970-01-01.
     package init(daysSinceEpoch: Int) { date = CivilDate(daysSinceEpoch: daysSinceEpoch) }
 
-    /// Reads `yyyy-MM-dd`; nil when it is not.
+    /// Parses `yyyy-MM-dd`. Nil if the text is not a valid date.
     public init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 3, parts.map(\.utf8.count) == [4, 2, 2],

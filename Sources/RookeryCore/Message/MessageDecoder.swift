@@ -3,51 +3,51 @@ public import RookeryWire
 /// See ``_MessageDecoder``.
 @usableFromInline package typealias MessageDecoder = _MessageDecoder
 
-/// Reads messages and gathers what is wrong with them instead of stopping at the first thing.
+/// Decodes messages, and collects violations instead of stopping at the first one.
 public struct _MessageDecoder {
-    /// Where the next value stands.
+    /// The reader, at the next value.
     public var reader: _ValueReader
-    /// What was wrong so far.
+    /// The violations so far, at most 100.
     public private(set) var violations: [Violation] = []
     let rules: _DecodingRules
-    /// Whether values must keep the constraints of their members.
+    /// Whether to check the constraints of members.
     public let checksConstraints: Bool
-    /// What the receiver gives at this level; nil, which is usual, for nothing.
+    /// The members that the receiver sets at this level. Usually nil, for none.
     @usableFromInline var given: GivenMembers?
     private static let violationLimit = 100
 
-    /// Reads `bytes`, which must outlive the decoder.
+    /// Creates a decoder of `bytes`, which must outlive it. By default, it reads JSON and checks constraints.
     public init(_ bytes: UnsafeRawBufferPointer, format: _ValueFormat = .json, rules: _DecodingRules = .all) {
         reader = ValueReader(bytes, format: format)
         self.rules = rules
         checksConstraints = rules.checksConstraints
     }
 
-    /// Whether anything was wrong so far.
+    /// Whether the decoder has found a violation.
     public var hasViolations: Bool { !violations.isEmpty }
 
-    /// Nothing may follow but, in JSON, white space.
+    /// Throws if anything follows. JSON may end with white space.
     public mutating func finish() throws(MalformedValue) { try reader.finish() }
 
-    /// Notes a violation at the value in hand; paths grow on the way out.
+    /// Records a violation at the current value. The decoder adds the outer parts of its path later.
     public mutating func violated(_ constraint: String, _ message: String, at path: String = "") {
         guard violations.count < Self.violationLimit else { return }
         violations.append(Violation(path: path, constraint: constraint, message: message))
     }
 
-    /// Notes that the value has the wrong type, and passes over it.
+    /// Records that the value has the wrong type, and skips it.
     public mutating func mismatch(_ expected: String) throws(MalformedValue) {
         violated("type", "must be \(expected)")
         try reader.skipValue()
     }
 
-    /// Puts `parent` before the paths of all violations since `mark`.
+    /// Puts `parent` before the paths of all violations from index `mark` on.
     @usableFromInline
     mutating func prefix(since mark: Int, with parent: String) {
         for at in mark..<violations.count { violations[at] = violations[at].inside(parent) }
     }
 
-    /// Enters an object, or notes a mismatch and gives nil.
+    /// Enters an object. If the value is not an object, records a violation and returns nil.
     public mutating func beginMessage() throws(MalformedValue) -> _Members? {
         guard try reader.peek() == .object else {
             try mismatch("an object")
@@ -56,7 +56,7 @@ public struct _MessageDecoder {
         return try reader.beginObject()
     }
 
-    /// Reads the member `name`; nil when it does not fit.
+    /// Reads the member `name`. Returns nil if it is not valid.
     @inlinable
     public mutating func field<Value: MessageValue>(_ name: StaticString, _: Value.Type) throws(MalformedValue)
         -> Value?
@@ -92,13 +92,13 @@ public struct _MessageDecoder {
 
     @usableFromInline var violationCount: Int { violations.count }
 
-    /// Passes over a member that no property is for.
+    /// Skips a member that has no property. Records a violation if the rules forbid such members.
     public mutating func unknown(_ key: _MemberName) throws(MalformedValue) {
         if rules.forbidsUnknown { violated("unknown", "is not a known field", at: key.string) }
         try reader.skipValue()
     }
 
-    /// Fills in a member that did not come, or notes that it is required.
+    /// Sets an absent member to its given value or its value for absence. Without either, records that it is required.
     @inlinable
     public mutating func resolve<Value: MessageValue>(_ value: inout Value?, _ name: StaticString, seen: Bool) {
         if seen || value != nil { return }
@@ -106,8 +106,9 @@ public struct _MessageDecoder {
         if value == nil { violated("required", "is required", at: name.description) }
     }
 
-    /// The tag of a tagged object, wherever among the members it stands; nil, with the value passed over, when there is
-    /// none. Does not consume the object otherwise.
+    /// Returns the tag of a tagged object, at any position among its members. Does not consume the object.
+    ///
+    /// Without a tag, records a violation, skips the value and returns nil.
     public mutating func tag(_ name: StaticString = "type") throws(MalformedValue) -> String? {
         guard try reader.peek() == .object else {
             try mismatch("an object")
@@ -126,8 +127,10 @@ public struct _MessageDecoder {
 }
 
 extension _MessageDecoder {
-    /// Reads a string that stands for something else: `expected` names it for values of other types, `violation` and
-    /// `message` say what is wrong with a string that `make` makes nothing of.
+    /// Reads a string and converts it with `make`.
+    ///
+    /// For a value that is not a string, records a type violation with `expected`. If `make` returns nil, records
+    /// `violation` with `message`.
     package mutating func text<Value>(
         _ expected: String, violation: String, _ message: String, _ make: (String) -> Value?
     ) throws(MalformedValue) -> Value? {

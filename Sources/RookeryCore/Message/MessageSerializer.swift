@@ -1,18 +1,18 @@
 public import RookeryWire
 
-/// A serializer of one's own for negotiated frames, beside JSON and MessagePack, which are built in.
+/// A custom serializer for negotiated frames, in addition to the built-in JSON and MessagePack.
 ///
-/// It sees messages as values of JSON's kinds, so that every message type works with it without further code; that costs a
-/// tree for each message, which the built-in ones do without. Peers agree on it by its name: give one name to one format
-/// for ever. `docs/serializers.md` has an example.
+/// It handles messages as JSON values, so every message type works without further code. That costs a tree for each
+/// message, which the built-in serializers do not need. Peers negotiate a serializer by its name, so a name must always
+/// mean the same format. `docs/serializers.md` has an example.
 public protocol MessageSerializer: Sendable {
-    /// The name by which peers agree on it, such as `cbor`.
+    /// The name that peers use to negotiate it, such as `cbor`.
     var name: String { get }
 
-    /// Writes a value. What it throws fails the call, as `Internal server error` at a server.
+    /// Encodes a value. If it throws, the call fails. A server then sends `Internal server error`.
     func encode(_ value: JSONValue) throws -> [UInt8]
 
-    /// Reads what ``encode(_:)`` wrote, at whatever peer. Throws when the bytes are nothing of the kind; must take any
-    /// bytes at all.
+    /// Decodes bytes that ``encode(_:)`` wrote at any peer. Throws if the bytes are not valid. Must handle arbitrary
+    /// bytes.
     func decode(_ bytes: UnsafeRawBufferPointer) throws -> JSONValue
 }

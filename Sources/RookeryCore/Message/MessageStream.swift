@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Values over time, produced only as fast as they are consumed. Iterate it once.
+/// An asynchronous sequence of values with backpressure: the producer waits for the consumer. Iterate it once.
 public struct MessageStream<Element: Sendable>: AsyncSequence, Sendable {
     /// Reads the values.
     public struct AsyncIterator: AsyncIteratorProtocol {
@@ -8,13 +8,13 @@ public struct MessageStream<Element: Sendable>: AsyncSequence, Sendable {
 
         init(_ pull: @escaping () async throws -> Element?) { self.pull = pull }
 
-        /// The next value; nil at the end. Cancelling the task ends the stream.
+        /// Returns the next value, or nil at the end. Cancelling the task ends the stream.
         public mutating func next() async throws -> Element? { try await pull() }
     }
 
     private let start: @Sendable () -> AsyncIterator
 
-    /// A stream of what a sequence gives.
+    /// Creates a stream of the elements of a sequence.
     public init<Source: AsyncSequence & Sendable>(_ source: Source) where Source.Element == Element {
         start = {
             let state = IteratorBox(source.makeAsyncIterator())
@@ -22,7 +22,7 @@ public struct MessageStream<Element: Sendable>: AsyncSequence, Sendable {
         }
     }
 
-    /// A stream of known values.
+    /// Creates a stream of known values.
     public init(_ values: [Element]) {
         start = {
             var rest = values[...]
@@ -30,16 +30,16 @@ public struct MessageStream<Element: Sendable>: AsyncSequence, Sendable {
         }
     }
 
-    /// A stream whose values are asked for one after another, until nil.
+    /// Creates a stream that calls `next` for each value, until it returns nil.
     public init(unfolding next: @escaping @Sendable () async throws -> Element?) {
         start = { AsyncIterator { try await next() } }
     }
 
-    /// Begins to read.
+    /// Starts to read.
     public func makeAsyncIterator() -> AsyncIterator { start() }
 }
 
-/// Lets a closure keep an iterator between calls; only one task ever iterates.
+/// Keeps an iterator between the calls of a closure. Only one task iterates.
 private final class IteratorBox<Base: AsyncIteratorProtocol> {
     private var base: Base
     init(_ base: Base) { self.base = base }
@@ -47,15 +47,17 @@ private final class IteratorBox<Base: AsyncIteratorProtocol> {
 }
 
 extension MessageStream {
-    /// A stream with every value changed. `AsyncMapSequence` is not Sendable for every closure it takes.
+    /// Returns a stream with every value transformed. `AsyncMapSequence` is not Sendable for every closure.
     package func mapped<Output: Sendable>(
         _ transform: @escaping @Sendable (Element) async throws -> Output
     ) -> MessageStream<Output> {
         MessageStream<Output>(Mapped(source: self, transform: transform))
     }
 
-    /// A stream that tells how it ended: with nil after its last value, with an error, or with `CancellationError` when its
-    /// reader left.
+    /// Returns a stream that reports its end once.
+    ///
+    /// `body` receives nil after the last value, or the stream's error. It receives `CancellationError` if the reader
+    /// stops before the end.
     package func onEnd(_ body: @escaping @Sendable ((any Error)?) -> Void) -> MessageStream {
         MessageStream(Observed(source: self, end: Observed.End(body)))
     }
@@ -84,7 +86,7 @@ private struct Observed<Element: Sendable>: AsyncSequence, Sendable {
     let source: MessageStream<Element>
     let end: End
 
-    /// Ends once: at the end of the values, or when nothing can read them any more.
+    /// Reports the end once: after the last value, at an error, or when no reader is left.
     final class End: Sendable {
         private let body: @Sendable ((any Error)?) -> Void
         private let isOver = Atomic(false)

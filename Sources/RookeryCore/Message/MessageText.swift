@@ -1,7 +1,7 @@
-/// How members look in a message's description.
+/// Formats members for the description of a message.
 public enum _MessageText {
-    /// A value's own description.
+    /// The description of a value.
     public static func of(_ value: some Any) -> String { String(describing: value) }
-    /// A value's own description, or `nil`.
+    /// The description of a value, or `nil`.
     public static func of(_ value: (some Any)?) -> String { value.map { String(describing: $0) } ?? "nil" }
 }

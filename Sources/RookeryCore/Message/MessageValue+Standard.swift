@@ -38,7 +38,7 @@ extension Double: MessageValue {
     /// A number.
     public static var _schema: Schema { Schema(.number) }
 
-    /// Reads a number; one beyond Double does not fit.
+    /// Reads a number. A number beyond `Double` is a violation.
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> Double? {
         guard try decoder.reader.peek() == .number else {
             try decoder.mismatch("a number")
@@ -54,7 +54,7 @@ extension Double: MessageValue {
         }
     }
 
-    /// Writes a number as JavaScript does; NaN and infinities as `null`.
+    /// Writes a number as JavaScript does. NaN and the infinities become `null`.
     @inlinable public func _encode(to writer: inout _ValueWriter) { writer.write(self) }
 }
 
@@ -62,7 +62,7 @@ extension Float: MessageValue {
     /// A number.
     public static var _schema: Schema { Schema(.number) }
 
-    /// Reads a number and rounds it to a `Float`; one beyond `Float` does not fit.
+    /// Reads a number and rounds it to a `Float`. A number beyond `Float` is a violation.
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> Float? {
         guard let value = try Double._decode(&decoder) else { return nil }
         let float = Float(value)
@@ -71,21 +71,21 @@ extension Float: MessageValue {
         return nil
     }
 
-    /// Writes the shortest decimal number that reads back as this value; NaN and infinities as `null`.
+    /// Writes the shortest decimal number that reads back as this value. NaN and the infinities become `null`.
     public func _encode(to writer: inout _ValueWriter) {
-        // `0.1` and not `0.10000000149011612`, which is what the nearest Double would be written as.
+        // Writes `0.1`. The `Double` of the same value would print as `0.10000000149011612`.
         writer.write(isFinite ? Double(description) ?? Double(self) : .nan)
     }
 }
 
 extension MessageValue where Self: FixedWidthInteger {
-    /// A whole number within the type's bounds.
+    /// An integer within the bounds of the type.
     public static var _schema: Schema {
         func bound(_ value: Self) -> JSONValue { Int64(exactly: value).map { .int($0) } ?? .uint(UInt64(value)) }
         return Schema(.integer(minimum: bound(.min), maximum: bound(.max)))
     }
 
-    /// Reads an integer; `1.0` and `1e3` are integers, as in JavaScript. One too large for the type does not fit.
+    /// Reads an integer. `1.0` and `1e3` are integers, as in JavaScript. An integer beyond the type is a violation.
     @inlinable
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> Self? {
         guard try decoder.reader.peek() == .number else {
@@ -131,7 +131,7 @@ extension UInt32: MessageValue {}
 extension UInt64: MessageValue {}
 
 extension Optional: MessageValue where Wrapped: MessageValue {
-    /// The value, or nothing.
+    /// The schema of the wrapped type, as optional.
     public static var _schema: Schema { Schema(.optional(Wrapped._schema)) }
 
     /// Reads `null` as nil.
@@ -142,24 +142,24 @@ extension Optional: MessageValue where Wrapped: MessageValue {
         return .some(value)
     }
 
-    /// Writes nil as `null`. `@Message` leaves an absent member out instead.
+    /// Writes nil as `null`. `@Message` omits an absent member instead.
     @inlinable
     public func _encode(to writer: inout _ValueWriter) {
         if let self { self._encode(to: &writer) } else { writer.writeNull() }
     }
 
-    /// Absent is nil.
+    /// Nil, because an absent value is valid.
     @inlinable public static var _whenAbsent: Wrapped?? { .some(nil) }
 
-    /// As the wrapped type.
+    /// The same as for the wrapped type.
     @inlinable public static var _allowsCompression: Bool { Wrapped._allowsCompression }
 }
 
 extension Array: MessageValue where Element: MessageValue {
-    /// A list.
+    /// A list of elements.
     public static var _schema: Schema { Schema(.array(Element._schema)) }
 
-    /// Reads an array; violations name the index.
+    /// Reads an array. The paths of violations have the index.
     @inlinable
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> [Element]? {
         guard try decoder.reader.peek() == .array else {
@@ -179,7 +179,7 @@ extension Array: MessageValue where Element: MessageValue {
         return complete ? values : nil
     }
 
-    /// As the elements.
+    /// The same as for the elements.
     @inlinable public static var _allowsCompression: Bool { Element._allowsCompression }
 
     /// Writes an array.
@@ -195,10 +195,10 @@ extension Array: MessageValue where Element: MessageValue {
 }
 
 extension Dictionary: MessageValue where Key == String, Value: MessageValue {
-    /// An object of like values.
+    /// An object whose values have one type.
     public static var _schema: Schema { Schema(.dictionary(Value._schema)) }
 
-    /// Reads an object of like values.
+    /// Reads an object whose values have one type.
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> [String: Value]? {
         guard var members = try decoder.beginMessage() else { return nil }
         var values: [String: Value] = [:]
@@ -212,10 +212,10 @@ extension Dictionary: MessageValue where Key == String, Value: MessageValue {
         return complete ? values : nil
     }
 
-    /// As the values.
+    /// The same as for the values.
     @inlinable public static var _allowsCompression: Bool { Value._allowsCompression }
 
-    /// Writes an object, its members sorted, so that equal dictionaries give equal text.
+    /// Writes an object with sorted members, so that equal dictionaries give equal text.
     public func _encode(to writer: inout _ValueWriter) {
         writer.beginObject(count)
         for (key, value) in sorted(by: { $0.key < $1.key }) {
@@ -227,7 +227,7 @@ extension Dictionary: MessageValue where Key == String, Value: MessageValue {
 }
 
 extension MessageValue where Self: RawRepresentable, RawValue: MessageValue {
-    /// The raw values of the cases, where they are known; else what the raw type says.
+    /// An enumeration of the raw values if the type is `CaseIterable`, or else the schema of the raw type.
     public static var _schema: Schema {
         guard let type = Self.self as? any CaseIterable.Type else { return RawValue._schema }
         return Schema._enumeration(Self.self, nil, allCases(of: type))
@@ -237,7 +237,7 @@ extension MessageValue where Self: RawRepresentable, RawValue: MessageValue {
         type.allCases.compactMap { $0 as? Self }
     }
 
-    /// Reads a raw value that a case has.
+    /// Reads a raw value. A raw value that `init(rawValue:)` rejects is a violation.
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> Self? {
         guard let raw = try RawValue._decode(&decoder) else { return nil }
         if let value = Self(rawValue: raw) { return value }
@@ -255,7 +255,7 @@ extension MessageValue where Self: RawRepresentable, RawValue: MessageValue {
 }
 
 extension JSONValue: MessageValue {
-    /// Anything.
+    /// Any value.
     public static var _schema: Schema { Schema(.any) }
 
     /// Reads any value.

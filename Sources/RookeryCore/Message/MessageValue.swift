@@ -1,10 +1,10 @@
 public import RookeryWire
 
-/// A value that can stand in a message: it writes itself and reads itself back, in every format.
+/// A value that a message can contain. It encodes and decodes itself in every format.
 ///
-/// `@Message` makes structs and enums messages. Standard types, `Instant` and its kin, Foundation's `UUID`,
-/// `Date`, `Data` and `URL`, and optionals, arrays and string-keyed dictionaries of all these are values too. A type with
-/// a raw value becomes one by stating the conformance:
+/// `@Message` makes structs and enums messages. The standard types, `Instant`, `LocalDate`, and Foundation's `UUID`,
+/// `Date`, `Data` and `URL` are values too. So are optionals, arrays and string-keyed dictionaries of values. A type
+/// with a raw value only has to declare the conformance:
 ///
 /// ```swift
 /// struct Sku: RawRepresentable, MessageValue { … }   // written as its raw value, read by init(rawValue:)
@@ -12,37 +12,39 @@ public import RookeryWire
 ///
 /// Requirements that begin with an underscore are for the macro and the standard types.
 public protocol MessageValue: Sendable, _ConstrainedValue {
-    /// What the declaration says about the value.
+    /// The schema of the type.
     static var _schema: Schema { get }
 
-    /// Whether a message of this type may be compressed on the way to a peer that agreed on that. A message with a secret,
-    /// or with a member that has one, is not: the compressed length would tell about the secret where it stands next to
-    /// text that an attacker can choose (CRIME, BREACH).
+    /// Whether messages of this type may be compressed in transit, to a peer that negotiated compression. Default true.
+    ///
+    /// It is false for a type with a secret, or with a member that contains one. The compressed length would reveal
+    /// something about a secret next to text that an attacker can choose (CRIME, BREACH).
     static var _allowsCompression: Bool { get }
 
-    /// Reads the value at which the decoder stands. Nil when it does not fit the type or its constraints: every reason is
-    /// then among the decoder's violations, and the value has been passed over. Throws only when the bytes are no value of
-    /// their format.
+    /// Decodes the value at the decoder's position.
+    ///
+    /// Returns nil if the value does not fit the type or its constraints. The decoder has then recorded the violations
+    /// and skipped the value. Throws only if the bytes are malformed.
     static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> Self?
 
     /// Writes the value.
     func _encode(to writer: inout _ValueWriter)
 
-    /// What a member that is absent stands for; nil when it is required.
+    /// The value of an absent member. Nil if the member is required, which is the default.
     static var _whenAbsent: Self? { get }
 
-    /// Reads a whole value. A requirement so that each type has its own specialised copy.
+    /// Decodes a whole value. It is a requirement so that each type has its own specialised copy.
     static func _decode(_ bytes: UnsafeRawBufferPointer, format: _ValueFormat, rules: _DecodingRules) throws -> Self
 }
 
 extension MessageValue {
-    /// Required.
+    /// Nil: the member is required.
     @inlinable public static var _whenAbsent: Self? { nil }
 
-    /// Allowed.
+    /// True: compression is allowed.
     @inlinable public static var _allowsCompression: Bool { true }
 
-    /// Reads a whole value.
+    /// Decodes a whole value. Throws ``InvalidPayload`` with the violations, or ``RookeryWire/MalformedValue``.
     @inlinable
     public static func _decode(
         _ bytes: UnsafeRawBufferPointer, format: _ValueFormat, rules: _DecodingRules
@@ -54,17 +56,19 @@ extension MessageValue {
         return value
     }
 
-    /// Reads a value from JSON text and checks its constraints. Throws ``InvalidPayload`` with every violation, or
-    /// ``RookeryWire/MalformedValue`` when the text is not JSON.
+    /// Decodes a value from JSON text and checks its constraints.
+    ///
+    /// Throws ``InvalidPayload`` with the violations, or ``RookeryWire/MalformedValue`` if the text is not JSON.
     public static func decode(json text: String) throws -> Self { try decode(Array(text.utf8), format: .json) }
 
-    /// Reads a value. Throws ``InvalidPayload`` with every violation, or ``RookeryWire/MalformedValue``.
+    /// Decodes a value. Throws ``InvalidPayload`` with the violations, or ``RookeryWire/MalformedValue``.
     package static func decode(_ bytes: [UInt8], format: ValueFormat, rules: DecodingRules = .all) throws -> Self {
         try bytes.withUnsafeBytes { try _decode($0, format: format, rules: rules) }
     }
 
-    /// Reads a value beside members that are given, and checks its constraints. Throws ``InvalidPayload`` with every violation,
-    /// or ``RookeryWire/MalformedValue``.
+    /// Decodes a value together with given members, and checks its constraints.
+    ///
+    /// Throws ``InvalidPayload`` with the violations, or ``RookeryWire/MalformedValue``.
     package static func decode(
         _ bytes: UnsafeRawBufferPointer, format: ValueFormat, given: GivenMembers
     ) throws -> Self {
@@ -77,7 +81,7 @@ extension MessageValue {
         return value
     }
 
-    /// The value in a format.
+    /// Encodes the value in the given format.
     package func bytes(as format: ValueFormat) -> [UInt8] {
         var writer = ValueWriter(format: format)
         _encode(to: &writer)

@@ -8,6 +8,6 @@ public enum PersonalData: Sendable {
     case phone
     /// Postal addresses.
     case address
-    /// Free text, which may hold anything.
+    /// Free text, which may contain anything.
     case notes
 }

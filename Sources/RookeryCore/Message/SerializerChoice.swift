@@ -1,15 +1,15 @@
 import RookeryWire
 
-/// Which serializers a client or server has, and which a client uses.
+/// The serializers that a client or server supports, and those that a client prefers.
 public struct SerializerChoice: Sendable {
-    /// Serializers beside the built-in ones.
+    /// Custom serializers, in addition to the built-in ones.
     package var custom: [any MessageSerializer]
-    /// The one that a client uses, if the server has it too; JSON if not. Default `json`.
+    /// The serializer that a client uses if the server supports it. Otherwise the client uses JSON. Default `json`.
     package var preferred: String
-    /// Other choices for some patterns, by the pattern's normal form.
+    /// The preferred serializers of single patterns, by the pattern's normal form.
     package var byPattern: [String: String]
 
-    /// JSON, unless said otherwise.
+    /// Creates a choice. By default, it prefers JSON for all patterns.
     public init(
         preferred: String = "json", byPattern: [Pattern: String] = [:],
         custom: [any MessageSerializer] = []
@@ -19,7 +19,7 @@ public struct SerializerChoice: Sendable {
         self.byPattern = Dictionary(uniqueKeysWithValues: byPattern.map { ($0.key.route, $0.value) })
     }
 
-    /// All names, the preferred one first.
+    /// The names of all serializers, the preferred one first.
     package var names: [String] {
         let all = ValueFormat.allCases.map(\.name) + custom.map(\.name)
         return all.filter { $0 == preferred } + all.filter { $0 != preferred }

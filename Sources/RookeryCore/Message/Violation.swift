@@ -1,15 +1,15 @@
 package import RookeryWire
 
-/// Something wrong with one member of a message.
+/// A violation of the type or a constraint of one member of a message.
 public struct Violation: Sendable, Hashable {
-    /// Where: `owner.pets[2].name`; empty for the message itself.
+    /// The path of the member: `owner.pets[2].name`. Empty for the message itself.
     public let path: String
-    /// Which rule: `required`, `type`, `length`, `range`, …
+    /// The violated rule: `required`, `type`, `length`, `range`, …
     public let constraint: String
-    /// What is expected, without the offending value.
+    /// The expectation in words, without the received value.
     public let message: String
 
-    /// Names a violation.
+    /// Creates a violation.
     public init(path: String, constraint: String, message: String) {
         self.path = path
         self.constraint = constraint

@@ -6,28 +6,28 @@ package typealias FieldSchema = _FieldSchema
 public struct _FieldSchema: Sendable {
     /// The name in the message.
     package let name: String
-    /// What its values are.
+    /// The schema of its values.
     package let schema: Schema
-    /// What stands for it when it is absent; nil when that is nothing, or when it must be there.
+    /// The value of an absent member. Nil if the member has no default, or if its default is nil.
     package let defaultValue: JSONValue?
-    /// The rules that its attributes state.
+    /// The constraints that its attributes declare.
     package let constraints: [SchemaConstraint]
-    /// The kind of personal data it is; nil for none.
+    /// The kind of personal data that it contains. Nil for none.
     package let personalData: PersonalData?
     /// Whether it is a secret.
     package let isSensitive: Bool
-    /// Whether nil is written as `null`, instead of left out.
+    /// Whether the message writes nil as `null` instead of omitting the member.
     package let writesNull: Bool
     /// The doc comment; nil without one.
     package let documentation: String?
 
-    /// Whether a message without it is refused.
+    /// Whether a message without it is invalid.
     package var isRequired: Bool {
         if case .optional = schema.kind { return false }
         return defaultValue == nil
     }
 
-    /// Describes a member.
+    /// Creates the schema of a member without a default.
     public init<Value: MessageValue>(
         _ name: String, _ type: Value.Type, constraints: [_SchemaConstraint] = [], personalData: PersonalData? = nil,
         isSensitive: Bool = false, writesNull: Bool = false, documentation: String? = nil
@@ -35,7 +35,7 @@ public struct _FieldSchema: Sendable {
         self.init(name, type, .null, constraints, personalData, isSensitive, writesNull, documentation)
     }
 
-    /// Describes a member that has a default.
+    /// Creates the schema of a member with a default.
     public init<Value: MessageValue>(
         _ name: String, _ type: Value.Type, default value: Value, constraints: [_SchemaConstraint] = [],
         personalData: PersonalData? = nil, isSensitive: Bool = false, writesNull: Bool = false,
@@ -51,7 +51,7 @@ public struct _FieldSchema: Sendable {
     ) {
         self.name = name
         schema = Value._schema
-        // A default of nil is the same as none. Not `nil`, which would be JSON's null here.
+        // A default of nil is the same as no default. A plain `nil` would be JSON's null here.
         defaultValue = value == .null ? Optional.none : value
         self.constraints = constraints
         self.personalData = personalData

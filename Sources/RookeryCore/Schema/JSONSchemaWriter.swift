@@ -1,26 +1,26 @@
 package import RookeryWire
 
-/// Writes schemas as JSON Schema (draft 2020-12), which OpenAPI 3.1 and AsyncAPI 3 take too. Messages and enums are
-/// defined once, by name, and referred to.
+/// Writes schemas as JSON Schema (draft 2020-12), which OpenAPI 3.1 and AsyncAPI 3 accept too.
 ///
-/// Lengths count Unicode code points, as the constraints do. What JSON Schema has no keyword for stands under `x-`.
+/// It defines each message and enum once, by name, and refers to the definition. Lengths count Unicode code points, as
+/// the constraints do. A constraint that has no JSON Schema keyword gets one that begins with `x-`.
 package struct JSONSchemaWriter {
-    /// What a reference begins with: `#/$defs/`, `#/components/schemas/`.
+    /// The beginning of a reference: `#/$defs/`, `#/components/schemas/`.
     private let references: String
-    /// The messages and enums met so far, by their names.
+    /// The definitions of the messages and enums so far, by name.
     package private(set) var definitions = JSONObject()
-    /// Names that are taken, and by which types: two types may have one name.
+    /// Not in use. Two types with one name share the definition of the first one.
     private var names: [String: String] = [:]
 
     package init(references: String) { self.references = references }
 
-    /// The schema of a value.
+    /// Returns the schema of a value, and adds the definitions that it needs.
     package mutating func schema(of schema: Schema) -> JSONValue {
         switch schema.kind {
         case .any: return [:]
         case .boolean: return ["type": "boolean"]
         case .integer(let minimum, let maximum):
-            // Of 64 bits every JSON integer that a client can write exactly is one.
+            // Omit 64-bit bounds: every integer that a JSON client can write exactly is within them.
             if case .int(.min) = minimum { return ["type": "integer"] }
             if case .uint = maximum { return ["type": "integer", "minimum": 0] }
             return ["type": "integer", "minimum": minimum, "maximum": maximum]
@@ -53,7 +53,7 @@ package struct JSONSchemaWriter {
         }
     }
 
-    /// The schema of a member, with its rules.
+    /// Returns the schema of a member, with its constraints.
     package mutating func schema(of field: FieldSchema) -> JSONValue {
         var isNullable = false
         var schema = field.schema
@@ -72,7 +72,8 @@ package struct JSONSchemaWriter {
         return .object(object)
     }
 
-    /// The schema of a message without the members that its receiver gives; a definition of its own where there are some.
+    /// Returns the schema of a message without the members that its receiver sets. If there are such members, the
+    /// schema has a definition of its own, `<name>Body`.
     package mutating func schema(of schema: Schema, without given: GivenMembers) -> JSONValue {
         guard !given.isEmpty, case .object(let message) = schema.kind else { return self.schema(of: schema) }
         return define("\(message.name)Body") { writer in
@@ -95,14 +96,14 @@ package struct JSONSchemaWriter {
     ) -> JSONValue {
         let name = Self.definitionName(type)
         if definitions[name] == nil {
-            // Known before its members are: one of them may be of the same type.
+            // Reserve the name first, because a member may have the same type.
             definitions[name] = [:]
             definitions[name] = .object(make(&self))
         }
         return ["$ref": .string(references + name)]
     }
 
-    /// `Page<Booking>` is `Page_Booking`: names of definitions stand in addresses.
+    /// Returns the name of a type's definition, which is part of addresses: `Page<Booking>` becomes `Page_Booking`.
     package static func definitionName(_ type: String) -> String {
         type.split { !$0.isLetter && !$0.isNumber }.joined(separator: "_")
     }
@@ -145,7 +146,7 @@ package struct JSONSchemaWriter {
             return .object(object)
         default: break
         }
-        // Any other rule about an array is about its elements.
+        // Any other constraint of an array applies to its elements.
         if let items = object["items"] {
             object["items"] = constrained(items, constraint)
             return .object(object)
@@ -171,7 +172,7 @@ package struct JSONSchemaWriter {
             object["pattern"] = .string(TextPattern.text)
         case .notBlank: object["pattern"] = .string(TextPattern.notBlank)
         case .range(let minimum, let maximum):
-            // Of values that are written as text, such as dates, JSON Schema knows no order.
+            // JSON Schema has no order for values that are written as text, such as dates.
             let isNumber = (minimum ?? maximum)?.stringValue == nil
             object[isNumber ? "minimum" : "x-minimum"] = minimum
             object[isNumber ? "maximum" : "x-maximum"] = maximum

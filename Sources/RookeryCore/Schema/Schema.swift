@@ -1,16 +1,15 @@
 public import RookeryWire
 
-/// What a declaration says about a value, at run time: descriptions, OpenAPI documents and the checks before a call are
-/// made of it.
+/// The description of a type at run time. Descriptions, OpenAPI documents and the checks before a call use it.
 public struct Schema: Sendable {
     package let kind: SchemaKind
 
     package init(_ kind: SchemaKind) { self.kind = kind }
 
-    /// The schema of a type: its members, rules and doc comments.
+    /// Creates the schema of a type: its members, constraints and doc comments.
     public init<Value: MessageValue>(of _: Value.Type) { self = Value._schema }
 
-    /// The schema as JSON Schema (draft 2020-12); messages inside it are at `$defs`.
+    /// The schema as JSON Schema (draft 2020-12). `$defs` has the messages and enums inside it.
     public var jsonSchema: JSONValue {
         var writer = JSONSchemaWriter(references: "#/$defs/")
         let root = writer.schema(of: self)
@@ -20,16 +19,16 @@ public struct Schema: Sendable {
     }
 }
 
-// What `@Message` writes.
+// For code that `@Message` generates.
 extension Schema {
-    /// A message.
+    /// Creates the schema of a message.
     public static func _message(
         _ name: String, _ documentation: String?, _ fields: @escaping @Sendable () -> [_FieldSchema]
     ) -> Schema {
         Schema(.object(ObjectSchema(name: name, documentation: documentation, fields: fields)))
     }
 
-    /// An enum with payloads: the names of its cases on the wire, with their payloads.
+    /// Creates the schema of an enum with payloads. `cases` returns the wire names of the cases, with their payloads.
     public static func _union(
         _ name: String, _ documentation: String?,
         _ cases: @escaping @Sendable () -> [(name: String, documentation: String?, fields: [_FieldSchema])]
@@ -43,7 +42,7 @@ extension Schema {
                 }))
     }
 
-    /// An enum with raw values.
+    /// Creates the schema of an enum with raw values.
     public static func _enumeration<Value: MessageValue & RawRepresentable>(
         _: Value.Type, _ documentation: String?, _ values: [Value]
     ) -> Schema where Value.RawValue: MessageValue {
@@ -56,12 +55,12 @@ extension Schema {
 }
 
 extension Schema {
-    /// The members of a message; none for another value.
+    /// The members of a message. Empty for any other value.
     package var fields: [FieldSchema] { if case .object(let message) = kind { message.fields } else { [] } }
 }
 
 extension _FieldSchema {
-    /// Whether it is written as text.
+    /// Whether the message writes it as text.
     package var isText: Bool {
         var kind = schema.kind
         while case .optional(let wrapped) = kind { kind = wrapped.kind }

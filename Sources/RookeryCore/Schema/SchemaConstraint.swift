@@ -2,31 +2,32 @@ public import RookeryWire
 
 package typealias SchemaConstraint = _SchemaConstraint
 
-/// A rule that an attribute of a property states, as a value: what ``_Constraint`` checks.
+/// A constraint that an attribute of a property declares, as a value. ``_Constraint`` checks it.
 ///
-/// Of an array, a rule about strings or numbers is about each element.
+/// For an array, a constraint of strings or numbers applies to each element.
 public enum _SchemaConstraint: Sendable, Hashable {
-    /// Characters (Unicode code points) and bytes of UTF-8.
+    /// The number of characters (Unicode code points), and the maximum of UTF-8 bytes.
     case length(ClosedRange<Int>, bytes: Int? = nil)
-    /// One line of so many characters, not blank unless none are required.
+    /// One line with this number of characters. It must not be blank, unless the range starts at 0.
     case line(ClosedRange<Int>, bytes: Int? = nil)
-    /// Several lines of so many characters.
+    /// Text of several lines with this number of characters.
     case text(ClosedRange<Int>, bytes: Int? = nil)
-    /// Not only white space.
+    /// Text that is not only white space.
     case notBlank
-    /// From `minimum` to `maximum`; nil is without a bound.
+    /// From `minimum` to `maximum`, both included. Nil means no bound.
     case range(minimum: JSONValue?, maximum: JSONValue?)
     /// A multiple of a number.
     case multiple(Int)
-    /// An instant on a grid of minutes.
+    /// An instant at a multiple of this number of minutes from 1970-01-01T00:00:00Z.
     case wholeMinutes(Int)
-    /// Elements of an array.
+    /// The number of elements of an array.
     case items(ClosedRange<Int>)
     /// No two elements of an array are equal.
     case distinct
     /// An email address.
     case email
-    /// The whole of the text matches a regular expression; nil when that is no literal.
+    /// The whole text matches a regular expression, and has at most `bytes` bytes of UTF-8. Nil if the expression is
+    /// not a literal.
     case matches(String?, bytes: Int = 1024)
 
     /// A closed range.
@@ -46,9 +47,9 @@ public enum _SchemaConstraint: Sendable, Hashable {
 }
 
 extension JSONValue {
-    /// The value that a message value writes.
+    /// Converts a value to JSON, as it encodes itself.
     package init(of value: some MessageValue) {
-        // What a value writes is JSON: this fails for a ``RawJSON`` that is none.
+        // Values encode themselves as JSON, so this fails only for a ``RawJSON`` that is not JSON.
         self = (try? JSONValue(value.bytes(as: .json), format: .json)) ?? .null
     }
 }

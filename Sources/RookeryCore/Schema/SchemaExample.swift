@@ -1,13 +1,13 @@
 package import RookeryWire
 
-/// A value that fits a schema: what documents show, and tests send.
+/// Creates values that fit a schema, for documents and tests.
 package enum SchemaExample {
-    /// An example of a value; of a message, without the members that are given.
+    /// Returns an example of a value. For a message, omits the given members.
     package static func value(of schema: Schema, without given: GivenMembers? = nil) -> JSONValue {
         value(of: schema, name: "", [], given, depth: 0)
     }
 
-    /// An example of a member, such as a parameter of a query.
+    /// Returns an example of a member, such as a query parameter.
     package static func value(of field: FieldSchema) -> JSONValue {
         value(of: field.schema, name: field.name, field.constraints, nil, depth: 0)
     }
@@ -29,7 +29,7 @@ package enum SchemaExample {
             for (key, value) in self.object(first, nil, depth) { object[key] = value }
             return .object(object)
         case .array(let element):
-            // A list in a list in a list shows nothing more.
+            // Stop here, because more nested lists would show nothing new.
             if depth > 3 { return [] }
             return [value(of: element, name: name, constraints, nil, depth: depth + 1)]
         case .dictionary(let element): return ["name": value(of: element, name: name, [], nil, depth: depth + 1)]

@@ -1,32 +1,32 @@
 package import RookeryWire
 
-/// The kinds of values that messages are made of.
+/// The kinds of values in messages.
 package indirect enum SchemaKind: Sendable {
     /// Any JSON value.
     case any
     /// `true` or `false`.
     case boolean
-    /// A whole number, within the bounds of its Swift type.
+    /// An integer within the bounds of its Swift type.
     case integer(minimum: JSONValue, maximum: JSONValue)
     /// A number.
     case number
-    /// Text; `format` says what it must be, by the names of JSON Schema where it has one: `date-time`, `uuid`.
+    /// Text. `format` names its form, as JSON Schema does where it has a name: `date-time`, `uuid`.
     case string(format: String? = nil, pattern: String? = nil)
-    /// One of some raw values.
+    /// One of several raw values.
     case enumeration(EnumerationSchema)
     /// An object with known members.
     case object(ObjectSchema)
-    /// An object whose member `type` says which of several it is.
+    /// An object whose member `type` names one of several cases.
     case union(UnionSchema)
     /// A list.
     case array(Schema)
-    /// An object with any members, whose values are alike.
+    /// An object with any names, whose values have one type.
     case dictionary(Schema)
-    /// The value, or `null`, or absent.
+    /// A value, `null`, or absent.
     case optional(Schema)
 }
 
-/// The members of a message. They are made when they are asked for, so that a message may hold messages of its own type.
+/// The members of a message. The schema computes them on demand, so a message may contain messages of its own type.
 package struct ObjectSchema: Sendable {
     /// The name of the Swift type: `Booking`, `Page<Booking>`.
     package let name: String
@@ -62,7 +62,7 @@ package struct UnionSchema: Sendable {
     package let documentation: String?
     private let makeCases: @Sendable () -> [ObjectSchema]
 
-    /// The cases: the name of each stands at `type`, its payload beside it.
+    /// The cases. The member `type` has the name of the case. The members of the payload are beside it.
     package var cases: [ObjectSchema] { makeCases() }
 
     init(name: String, documentation: String?, cases: @escaping @Sendable () -> [ObjectSchema]) {

@@ -1,16 +1,17 @@
 package import RookeryWire
 
-/// What a server tells about itself at ``pattern``, as gRPC's reflection does: its commands, with their patterns, kinds,
-/// schemas, errors and doc comments.
+/// A server's description of itself: the reply to ``pattern``, similar to gRPC's server reflection.
+///
+/// It lists the commands with their patterns, kinds, schemas, errors and doc comments.
 package struct Description: Sendable {
-    /// The pattern at which it is asked.
+    /// The pattern of the request.
     package static let pattern: Pattern = "$rookery.describe"
-    /// The version of the answer's form.
+    /// The version of the reply's format.
     package static let version = 1
 
     /// The service's name.
     package let service: String
-    /// What it serves, besides what every Rookery server does.
+    /// The commands that the service declares, without those that every Rookery server has.
     package let commands: [Command]
 
     package init(service: String, commands: [Command]) {
@@ -18,7 +19,8 @@ package struct Description: Sendable {
         self.commands = commands
     }
 
-    /// `{rookery: 1, service, commands: […], schemas: {…}}`; schemas are JSON Schema, and refer to `#/schemas/`.
+    /// The reply: `{rookery: 1, service, commands: […], schemas: {…}}`. Schemas are JSON Schema, with references to
+    /// `#/schemas/`.
     package var jsonValue: JSONValue {
         var writer = JSONSchemaWriter(references: "#/schemas/")
         let described = commands.map { JSONValue.object(Self.describe($0, &writer)) }
@@ -44,7 +46,7 @@ package struct Description: Sendable {
         return object
     }
 
-    /// Answers ``pattern``. The text is made once.
+    /// The route that answers ``pattern``. It encodes the reply only once.
     package var route: Route {
         let command = Command("describe", pattern: Self.pattern, idempotency: .safe, group: Health.command.group)
         let text = RawJSON(jsonValue.jsonText)

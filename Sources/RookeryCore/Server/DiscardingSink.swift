@@ -1,6 +1,6 @@
-/// Takes answers that are of no interest.
+/// Discards all replies.
 package final class DiscardingSink: ReplySink {
-    /// One is enough.
+    /// The shared sink. The class has no state.
     package static let shared = DiscardingSink()
     /// Does nothing.
     package func reply(_ value: some MessageValue) {}

@@ -1,4 +1,4 @@
-/// Two commands that are no events have one pattern.
+/// Several commands share a pattern, and not all of them are events.
 public struct DuplicatePattern: Error, CustomStringConvertible {
     /// The pattern.
     package let pattern: Pattern
@@ -10,7 +10,7 @@ public struct DuplicatePattern: Error, CustomStringConvertible {
         self.commands = commands
     }
 
-    /// Names pattern and commands.
+    /// Names the pattern and the commands.
     public var description: String {
         "the pattern \(pattern) is registered by \(commands.joined(separator: " and ")); only events may share one"
     }

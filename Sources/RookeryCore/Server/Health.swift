@@ -1,17 +1,17 @@
-/// What every server answers about itself, at one pattern.
+/// The health report that every server sends in reply to ``pattern``.
 package enum Health {
-    /// The pattern at which it is asked.
+    /// The pattern of the request.
     package static let pattern: Pattern = "$rookery.health"
-    /// A group of its own: an overloaded service still answers that it is there.
+    /// Has a group of its own, so that an overloaded service still reports its health.
     static let command = Command("health", pattern: pattern, idempotency: .safe, group: "health")
 
-    /// What a service is good for now.
+    /// The state of a service.
     package enum Status: String, Sendable, Hashable {
-        /// All it needs is there.
+        /// All checks passed.
         case ready
-        /// Something it can do without, for some of its work, is not there.
+        /// A check that is not required failed.
         case degraded
-        /// Something it needs is not there, or it is stopping.
+        /// A required check failed, or the service is stopping.
         case notReady = "not_ready"
     }
 }

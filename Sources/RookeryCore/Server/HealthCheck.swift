@@ -1,26 +1,28 @@
-/// Something that a service needs to work: its database, another service.
+/// A check of something that a service depends on, such as its database or another service.
 public struct HealthCheck: Sendable {
-    /// What it is called in the answer.
+    /// The name of the check in the report.
     package let name: String
-    /// Whether the service is of no use without it. What it can do some of its work without only degrades it.
+    /// Whether a failure makes the service not ready. If false, a failure only degrades the service.
     package let isRequired: Bool
-    /// Finds out; throws when it is not there. A check that takes over 1 s counts as failed. Its task is cancelled when the
-    /// server stops.
+    /// Runs the check. Throws if the dependency is not available.
+    ///
+    /// A report waits at most 1 s for the check, and then shows it as down. The server cancels the check's task when it
+    /// stops.
     package let check: @Sendable () async throws -> Void
 
-    /// Names a need.
+    /// Creates a check. Default: required.
     public init(_ name: String, isRequired: Bool = true, _ check: @escaping @Sendable () async throws -> Void) {
         self.name = name
         self.isRequired = isRequired
         self.check = check
     }
 
-    /// A need is not met. Only logs show the text.
+    /// The error of a check that failed. Only logs show its text.
     package struct Failed: Error, CustomStringConvertible {
-        /// In words, fit for the operator of the service.
+        /// The reason, in words for the operator of the service.
         package let description: String
 
-        /// Says why.
+        /// Creates the error.
         package init(_ description: String) { self.description = description }
     }
 }

@@ -3,18 +3,20 @@ package import NIOCore
 package import RookeryWire
 import Synchronization
 
-/// Finds out how a server is, and answers that to its peers: alive, because it answers; ready, when what it needs is there.
+/// Runs the health checks of a server and reports the results to its peers.
 ///
-/// However many peers ask, each check runs once at a time, and a result is good for a second: asking costs a service
-/// nothing. Checks run under ``run()``.
+/// A server that answers is alive. It is ready if its required checks pass. Each check has at most one run at a time,
+/// and its result stays valid for ``lifetime``. So the cost does not depend on the number of peers that ask. Checks run
+/// inside ``run()``.
 package final class HealthReporter: Sendable {
-    /// How long a check may take; one that takes longer has failed for now, and is not started again before it has ended.
+    /// How long a report waits for checks: 1 s. A report shows a slower check as down. The reporter does not start a
+    /// check again before its last run has ended.
     package static let checkTimeout: Duration = .seconds(1)
-    /// How long a result is good for.
+    /// How long a result stays valid: 1 s.
     package static let lifetime: Duration = .seconds(1)
 
     private struct State {
-        /// What the last run of a check said: nil for good.
+        /// The last result of each check. A nil failure means that the check passed.
         var results: [String: (failure: String?, at: NIODeadline)] = [:]
         var running: Set<String> = []
         var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
@@ -32,7 +34,7 @@ package final class HealthReporter: Sendable {
     private let requests: AsyncStream<Void>
     private let request: AsyncStream<Void>.Continuation
 
-    /// The health of a service; `instance` tells this run of it from others.
+    /// Creates a reporter. `instance` identifies this run of the service.
     package init(
         service: String, instance: String, checks: [HealthCheck], logger: Logger,
         now: @escaping @Sendable () -> NIODeadline = { .now() },
@@ -46,11 +48,11 @@ package final class HealthReporter: Sendable {
         self.now = now
         self.sleep = sleep
         self.logger = logger
-        // One request that was not seen yet is as good as many.
+        // One pending request is enough, because it starts every check that is due.
         (requests, request) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Runs checks when they are asked for, until the task is cancelled.
+    /// Runs checks on demand, until the task is cancelled. Cancellation also cancels the running checks.
     package func run() async {
         await withDiscardingTaskGroup { group in
             for await _ in requests {
@@ -60,7 +62,7 @@ package final class HealthReporter: Sendable {
         }
     }
 
-    /// The checks whose results are too old, and which are not running: they are now.
+    /// Returns the checks that have no valid result and are not running, and marks them as running.
     private func due() -> [HealthCheck] {
         let now = self.now()
         let (due, waiting) = state.withLock { state in
@@ -74,7 +76,7 @@ package final class HealthReporter: Sendable {
         return due
     }
 
-    /// Those who wait, when there is nothing to wait for.
+    /// Removes and returns the waiting continuations, if no check is running.
     private static func takeWaiting(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
         guard state.running.isEmpty else { return [] }
         defer { state.waiting = [:] }
@@ -103,13 +105,15 @@ package final class HealthReporter: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    /// What is known, at most ``lifetime`` old: `{service, instance, status, checks: {name: {status: "up" | "down"}}}`. Why
-    /// a check failed is in the service's log, not here: a peer need not know.
+    /// Returns the report: `{service, instance, status, checks: {name: {status: "up" | "down"}}}`.
+    ///
+    /// Results are at most ``lifetime`` old. If one is older, the method waits up to ``checkTimeout`` for the checks.
+    /// Only the service's log has the reason of a failure, because peers do not need it.
     package func report() async -> JSONValue {
         if !isKnown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.results() }
-                // Ended early only by cancellation, which ends the wait as well.
+                // The sleep ends early only if the task is cancelled. Cancellation also ends the wait for results.
                 group.addTask { try? await self.sleep(Self.checkTimeout) }
                 await group.next()
                 group.cancelAll()
@@ -125,7 +129,7 @@ package final class HealthReporter: Sendable {
         }
     }
 
-    /// Returns when no check is running any more, or when the task is cancelled.
+    /// Requests the checks that are due. Returns when no check is running, or when the task is cancelled.
     private func results() async {
         let id = state.withLock { state in
             state.nextID += 1
@@ -152,7 +156,7 @@ package final class HealthReporter: Sendable {
             Set(
                 checks.map(\.name).filter { name in
                     guard let result = state.results[name] else { return true }
-                    // An old result of a check that hangs says nothing about now.
+                    // The old result of a check that hangs does not describe the present state.
                     return result.failure != nil || !Self.isFresh(result.at, at: now)
                 })
         }
@@ -166,7 +170,7 @@ package final class HealthReporter: Sendable {
         ]
     }
 
-    /// Answers ``Health/pattern``.
+    /// The route that answers ``Health/pattern``.
     package var route: Route {
         Route(Health.command) { _, sink in sink.reply(await self.report()) }
     }

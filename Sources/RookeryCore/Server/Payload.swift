@@ -4,27 +4,29 @@ package import RookeryWire
 /// See ``_Payload``.
 @usableFromInline package typealias Payload = _Payload
 
-/// The payload of a message as it came: the bytes of `data`, not yet read.
+/// The payload of a received message: the bytes of `data`, not yet decoded.
 public struct _Payload: Sendable {
     /// The whole packet.
     package let body: ByteBuffer
-    /// Where `data` lies in it; absent is JavaScript's `undefined`.
+    /// The position of `data` in the packet. An absent range stands for JavaScript's `undefined`.
     package let range: ByteRange
-    /// How it is written.
+    /// The format of the payload.
     package let format: ValueFormat
 
-    /// Points at a part of a packet.
+    /// Creates a payload from a part of a packet.
     package init(body: ByteBuffer, range: ByteRange, format: ValueFormat = .json) {
         self.body = body
         self.range = range
         self.format = format
     }
 
-    /// No payload.
+    /// An absent payload.
     package static let absent = Payload(body: ByteBuffer(), range: .absent)
 
-    /// Reads the payload as a message. Throws ``InvalidPayload`` with every violation, also when the bytes are no value of
-    /// their format or are nested too deeply.
+    /// Decodes the payload as a message. By default, checks types and constraints.
+    ///
+    /// Throws ``InvalidPayload`` with the violations. Malformed bytes, and bytes that nest too deeply, are a violation
+    /// too.
     public func decode<Value: MessageValue>(_: Value.Type = Value.self, rules: _DecodingRules = .all) throws -> Value {
         guard range.isPresent else {
             if let value = Value._whenAbsent { return value }
@@ -39,6 +41,6 @@ public struct _Payload: Sendable {
         }
     }
 
-    /// Reads the payload as any value; nil when it is absent.
+    /// Decodes the payload as any value. Returns nil if it is absent.
     package func value() throws(MalformedValue) -> JSONValue? { try body.value(of: range, format: format) }
 }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Keeps the one answer of a command.
+/// Keeps the only reply of a command.
 final class ReplyKeeper: ReplySink {
     private let kept = Mutex(Reply.none)
 

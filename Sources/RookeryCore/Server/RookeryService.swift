@@ -1,14 +1,17 @@
-/// What a server serves: the commands of a contract and what answers them, with the interceptors around them.
+/// The commands that a server serves, with their handlers and interceptors.
 ///
-/// `@Contract` makes it: `BookingAPIContract.service(Bookings())`. For patterns without a contract, make it of routes.
+/// `@Contract` generates a factory: `BookingAPIContract.service(Bookings())`. For patterns without a contract, create
+/// the service from routes.
 public struct RookeryService: Sendable {
     package private(set) var routes: [Route]
 
-    /// Serves routes.
+    /// Creates a service from routes.
     public init(_ routes: [Route]) { self.routes = routes }
 
-    /// The same with an interceptor around some of its commands, or all when none are named, inside those that it has already:
-    /// `.intercepted(by: Audit(), on: API.cancel, API.refund)`.
+    /// Returns a copy with an interceptor around some of its commands, inside the interceptors that it already has.
+    ///
+    /// Example: `.intercepted(by: Audit(), on: API.cancel, API.refund)`. Without `commands`, the interceptor applies to
+    /// all commands.
     public func intercepted(by interceptor: any Interceptor, on commands: Command...) -> RookeryService {
         var service = self
         for at in service.routes.indices {

@@ -1,22 +1,22 @@
 public import RookeryWire
 
-/// What a server does with the messages of one command.
+/// A command and its handler at a server.
 public struct Route: Sendable {
-    /// Runs the handler: reads the payload, and answers through the sink.
+    /// Runs the handler: decodes the payload, and replies through the sink.
     public typealias _Body = @Sendable (_Payload, any _ReplySink) async throws -> Void
     /// Runs the handler of a stream.
     package typealias Values = @Sendable (Payload) async throws -> MessageStream<MessageBody>
 
-    /// What is served.
+    /// The command that the route serves.
     package let command: Command
-    /// How, straight to the connection.
+    /// Runs the handler and sends its replies straight to the connection.
     package let body: _Body
-    /// How, when interceptors see each value; nil for what is no stream.
+    /// Runs the handler of a stream if interceptors see each value. Nil for a command that is not a stream.
     package let values: Values?
-    /// What stands around it.
+    /// The interceptors of this route.
     package var interceptors: InterceptorList
 
-    /// What `@Contract` writes for a command with one reply, or none.
+    /// Creates the route of a command with one reply or none. Code that `@Contract` generates calls it.
     public init(_ command: Command, _body body: @escaping _Body) {
         self.command = command
         self.body = body
@@ -24,7 +24,7 @@ public struct Route: Sendable {
         interceptors = InterceptorList()
     }
 
-    /// What `@Contract` writes for a stream.
+    /// Creates the route of a stream. Code that `@Contract` generates calls it.
     public init<Value: MessageValue>(
         _ command: Command, _stream handler: @escaping @Sendable (_Payload) async throws -> MessageStream<Value>
     ) {
@@ -37,7 +37,7 @@ public struct Route: Sendable {
         interceptors = InterceptorList()
     }
 
-    /// A command that takes and gives any JSON; nil is JavaScript's `undefined`, on both sides.
+    /// Creates a route that accepts and returns any JSON. On both sides, nil stands for JavaScript's `undefined`.
     public static func raw(
         _ pattern: Pattern, isEvent: Bool = false,
         _ handler: @escaping @Sendable (JSONValue?) async throws -> (any MessageValue)?
@@ -55,16 +55,16 @@ public struct Route: Sendable {
     }
 }
 
-// Routes made without a macro, in tests and tools.
+// Routes without a macro, for tests and tools.
 extension Route {
-    /// A command with one reply.
+    /// Creates the route of a command with one reply.
     package static func request<Request: MessageValue, Reply: MessageValue>(
         _ command: Command, _ handler: @escaping @Sendable (Request) async throws -> Reply
     ) -> Route {
         Route(command) { payload, sink in sink.reply(try await handler(try payload.decode(Request.self))) }
     }
 
-    /// A command whose reply carries nothing.
+    /// Creates the route of a command whose reply has no value.
     package static func request<Request: MessageValue>(
         _ command: Command, _ handler: @escaping @Sendable (Request) async throws -> Void
     ) -> Route {
@@ -74,7 +74,7 @@ extension Route {
         }
     }
 
-    /// A command answered by a stream.
+    /// Creates the route of a command whose reply is a stream.
     package static func stream<Request: MessageValue, Value: MessageValue>(
         _ command: Command, _ handler: @escaping @Sendable (Request) async throws -> MessageStream<Value>
     ) -> Route {

@@ -1,15 +1,15 @@
 import RookeryWire
 import Tracing
 
-/// Finds the routes of a pattern.
+/// Finds the routes of a pattern and runs their handlers.
 package struct Router: Sendable {
-    /// A route with everything that stands around it.
+    /// A route with all the interceptors around it.
     struct Resolved: Sendable {
         let body: Route._Body
         let values: Route.Values?
         let interceptors: [any Interceptor]
 
-        /// What every server answers about itself.
+        /// Whether the command is one that every server has: health or description.
         private static func isOwn(_ command: Command) -> Bool {
             command.pattern == Health.pattern || command.pattern == Description.pattern
         }
@@ -30,15 +30,18 @@ package struct Router: Sendable {
             return { payload in try await Self.elsewhere { try await values(payload) } }
         }
 
-        /// Runs on the global pool what would run on the caller's executor.
+        /// Runs `body` on the global concurrent executor instead of the caller's executor.
         private static func elsewhere<Result: Sendable>(
             _ body: @Sendable () async throws -> Result
         ) async throws -> Result {
             try await withTaskExecutorPreference(globalConcurrentExecutor) { try await onPreferred(body) }
         }
 
-        /// `@concurrent` goes to the task's preferred executor. A task that was begun on a loop's thread, and not by its
-        /// executor, is taken to be there already (Swift 6.3); yielding has it enqueued there.
+        /// Runs `body` on the task's preferred executor.
+        ///
+        /// `@concurrent` switches to that executor, with one exception: Swift 6.3 takes a task that started on a loop's
+        /// thread, outside the loop's executor, to be there already. `Task.yield()` enqueues such a task on the
+        /// preferred executor.
         @concurrent private static func onPreferred<Result: Sendable>(
             _ body: @Sendable () async throws -> Result
         ) async throws -> Result {
@@ -47,22 +50,22 @@ package struct Router: Sendable {
         }
     }
 
-    /// The routes of one pattern. The first one's answer is sent; events may have several, and all run.
+    /// The routes of one pattern. The first one sends the reply. An event may have several routes, and all of them run.
     ///
-    /// A class, because one is handed along with each message, and a reference is all that costs.
+    /// A class, because each message carries one, and a reference is cheap to copy.
     package final class Entry: Sendable {
-        /// What is served.
+        /// The command of the first route.
         package let command: Command
-        /// At which of its patterns.
+        /// The pattern of this entry, which is one of the command's patterns.
         package let pattern: Pattern
-        /// Its place among the router's entries.
+        /// The index of this entry in the router.
         package let position: Int
-        /// Tells commands apart in this process, by their patterns.
+        /// A number that identifies the pattern in this process. See ``CommandNumbers``.
         package let number: Int
-        /// The handler whose answer is sent.
+        /// The handler that sends the reply.
         package let body: Route._Body
         let routes: [Resolved]
-        /// Whether it has one handler, and nothing stands around it: then `body` is all there is to run.
+        /// Whether the entry has one handler, no interceptors and no tracing. Then only `body` has to run.
         package let isBare: Bool
 
         init(_ command: Command, _ pattern: Pattern, _ routes: [Resolved], position: Int, isTraced: Bool) {
@@ -82,16 +85,18 @@ package struct Router: Sendable {
     private let table: RouteTable
     private let entries: [Entry]
     private let interceptors: InterceptorList
-    /// The service's name, in traces.
+    /// The name of the service in traces.
     private let service: String?
     private let tracer: CallTracer?
-    /// The patterns served, in order of registration. A negotiated frame names one by its position.
+    /// The served patterns, in order of registration. A negotiated frame refers to a pattern by its index here.
     package var patterns: [Pattern] { entries.map(\.pattern) }
-    /// The commands at these patterns.
+    /// The commands of ``patterns``, in the same order.
     package var commands: [Command] { entries.map(\.command) }
 
-    /// Makes a router with `interceptors` around every route, outside the routes' own. Throws ``DuplicatePattern`` when two
-    /// commands that are no events share a pattern.
+    /// Creates a router with `interceptors` around every route, outside the routes' own. Health and description have
+    /// none.
+    ///
+    /// Throws ``DuplicatePattern`` if several routes share a pattern and not all of them are events.
     package init(
         _ routes: [Route], interceptors: InterceptorList = InterceptorList(), service: String? = nil,
         tracer: CallTracer? = nil
@@ -129,24 +134,26 @@ package struct Router: Sendable {
         table = RouteTable(entries.map(\.pattern.route))
     }
 
-    /// The same router with further interceptors around every declared command, inside those that it has. What the toolkit
-    /// itself serves has none.
+    /// Returns a copy with more interceptors around every declared command. They are inside the router's existing
+    /// interceptors and outside those of the routes. Health and description have none.
     package func intercepted(by interceptors: [any Interceptor]) -> Router {
         var list = self.interceptors
         list.append(interceptors)
         return Router(places, list, service, tracer)
     }
 
-    /// The routes of the pattern at a position of ``patterns``.
+    /// Returns the routes of the pattern at an index of ``patterns``. Returns nil if there is no such index.
     package func entry(at position: Int) -> Entry? { position < entries.count ? entries[position] : nil }
 
-    /// The routes for a pattern as it was received, as JSON text.
+    /// Returns the routes of a received pattern, given as JSON text. Returns nil if the router does not serve it.
     package func lookUp(received pattern: UnsafeRawBufferPointer) -> Entry? {
         table.lookUp(received: pattern).map { entries[$0] }
     }
 
-    /// Runs the handlers of an entry, which is one of this router's: the first one answers, the others of an event only run.
-    /// Call it where ``MessageContext`` and the service context are those of the message.
+    /// Runs the handlers of one of this router's entries. The first handler replies. The others of an event only run.
+    ///
+    /// The caller must bind ``MessageContext`` and the service context of the message. Throws the first error of a
+    /// handler, after all handlers have run.
     package func run(
         _ entry: Entry, _ payload: Payload, _ sink: any ReplySink, context: any MessageContextSource
     ) async throws {
@@ -191,7 +198,7 @@ extension Router.Resolved {
             deadline: surroundings.deadline)
         let handler = CallHandler(interceptors) { inner in
             guard inner.metadata != call.metadata else { return try await handle(inner) }
-            // What an interceptor lets travel on is the context's from here.
+            // From here on, the service context carries the metadata that the interceptors passed on.
             return try await ServiceContext.withValue(.carrying(inner.metadata)) { try await handle(inner) }
         }
         let reply = try await handler(call)
@@ -199,7 +206,7 @@ extension Router.Resolved {
             for try await value in stream { try await sink.value(value) }
             sink.endStream()
         } else if let message = reply.message {
-            // The value itself knows whether it may be compressed.
+            // Send the value itself, because its type decides whether compression is allowed.
             if case .value(let value) = message.content { sink.reply(value) } else { sink.reply(message) }
         } else {
             sink.end()

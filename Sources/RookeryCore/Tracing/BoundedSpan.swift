@@ -1,7 +1,7 @@
 import Synchronization
 package import Tracing
 
-/// A span of ``BoundedTracer``. It keeps attributes and whether it failed; events and links are dropped.
+/// A span of ``BoundedTracer``. It keeps attributes and whether it failed. It drops events and links.
 package final class BoundedSpan: Span {
     private struct State {
         var name: String
@@ -57,7 +57,7 @@ package final class BoundedSpan: Span {
 
     package func addLink(_ link: SpanLink) {}
 
-    /// Hands the span to its tracer, once.
+    /// Passes the span to its tracer. Only the first call has an effect.
     package func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
         let end = instant().nanosecondsSinceEpoch
         let ended = state.withLock { state -> State? in

@@ -2,14 +2,16 @@ import DequeModule
 import Synchronization
 package import Tracing
 
-/// Keeps the spans of the last traces in memory, and continues traces by W3C `traceparent`: for demonstrations, and for
-/// tools that look at a running process. Nothing that a peer does makes it grow.
+/// Keeps the spans of the last traces in memory, and continues traces by W3C `traceparent`.
+///
+/// It is meant for demonstrations, and for tools that inspect a running process. Peers cannot make it keep more traces
+/// or spans than its limits allow.
 package final class BoundedTracer: Tracer {
     package typealias Span = BoundedSpan
 
     private struct State {
         var traces: [String: [RecordedSpan]] = [:]
-        /// In the order in which they were first heard of.
+        /// The trace ids, in the order of their first recorded span.
         var order: Deque<String> = []
     }
 
@@ -17,18 +19,19 @@ package final class BoundedTracer: Tracer {
     private let spanLimit: Int
     private let state = Mutex(State())
 
-    /// Keeps the last `traces` traces, by default 1000, and of each the first `spans` spans, by default 128.
+    /// Creates a tracer that keeps the last `traces` traces (default 1000), and the first `spans` spans of each
+    /// (default 128).
     package init(traces: Int = 1000, spans: Int = 128) {
         traceLimit = max(1, traces)
         spanLimit = max(1, spans)
     }
 
-    /// The spans of a trace that have ended, in the order in which they began.
+    /// Returns the ended spans of a trace, in the order in which they started.
     package func spans(of traceID: String) -> [RecordedSpan] {
         state.withLock { $0.traces[traceID] ?? [] }.sorted { $0.start < $1.start }
     }
 
-    /// How many spans are kept.
+    /// The number of spans that the tracer keeps.
     package var count: Int { state.withLock { $0.traces.values.reduce(0) { $0 + $1.count } } }
 
     func record(_ span: RecordedSpan) {

@@ -2,11 +2,11 @@ import CoreMetrics
 import NIOCore
 import Synchronization
 
-/// How long calls take, by command and outcome: `rpc.client.call.duration` and `rpc.server.call.duration`. Made only where a
-/// metrics backend is bootstrapped, so that calls cost nothing without.
+/// Records the duration of calls by command and outcome: `rpc.client.call.duration` and `rpc.server.call.duration`.
 ///
-/// Labels are patterns of declared commands, and codes that they declare or that the toolkit has; anything else, which a
-/// peer could choose, is `_OTHER`.
+/// It exists only if a metrics backend is bootstrapped, so calls cost nothing without one. Labels are the patterns of
+/// declared commands, and codes of the command or of the toolkit. Any other value becomes `_OTHER`, because a peer
+/// could choose it.
 package final class CallMetrics: Sendable {
     private struct Key: Hashable {
         let method: String
@@ -18,14 +18,14 @@ package final class CallMetrics: Sendable {
     private let dimensions: [(String, String)]
     private let timers = Mutex<[Key: Timer]>([:])
 
-    /// Nil when there is no backend.
+    /// Creates the metrics. Nil if there is no backend.
     package init?(_ label: String, _ dimensions: [(String, String)]) {
         if MetricsSystem.factory is NOOPMetricsHandler { return nil }
         self.label = label
         self.dimensions = [("rpc.system.name", "nestjs")] + dimensions
     }
 
-    /// Counts a call that is over.
+    /// Records a call that has ended.
     package func record(_ command: Command, _ outcome: CallOutcome, took time: Duration) {
         let key = Key(
             method: command.contract == nil ? Self.other : command.pattern.route,

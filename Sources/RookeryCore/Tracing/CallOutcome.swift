@@ -1,13 +1,13 @@
 import Tracing
 
-/// How a call ended, as spans and metrics say it.
+/// The outcome of a call, for spans and metrics.
 package struct CallOutcome: Sendable, Hashable {
-    /// The code on the wire, or why there is no answer; nil when all went well.
+    /// The code on the wire, or the reason why there is no reply. Nil for success.
     package let code: String?
-    /// Whether that is a failure. A refusal with a code of the service's own is an answer like any other.
+    /// Whether the outcome is a failure. A refusal with one of the service's own codes is not.
     package let isFailure: Bool
 
-    /// All went well.
+    /// The outcome of a call without an error.
     package static let success = CallOutcome(code: nil, isFailure: false)
 
     private init(code: String?, isFailure: Bool) {
@@ -15,7 +15,7 @@ package struct CallOutcome: Sendable, Hashable {
         self.isFailure = isFailure
     }
 
-    /// Ended with an error.
+    /// Classifies an error.
     package init(_ error: any Error) {
         switch error {
         case let error as RemoteError:

@@ -1,26 +1,26 @@
 package import Tracing
 
-/// The spans of calls, by whatever tracer there is. Made only where there is one, so that calls cost nothing without.
+/// Starts the spans of calls. It exists only if there is a tracer, so calls cost nothing without one.
 ///
-/// Names and attributes are those of OpenTelemetry's semantic conventions 1.44 for RPC.
+/// Names and attributes follow OpenTelemetry's semantic conventions 1.44 for RPC.
 package struct CallTracer: Sendable {
     private let tracer: any Tracer
 
-    /// The tracer that is given, or else the one that is bootstrapped; nil when there is none.
+    /// Uses the given tracer, or else the bootstrapped one. Nil if there is none.
     package init?(_ given: (any Tracer)?) {
         let tracer = given ?? InstrumentationSystem.tracer
         if tracer is NoOpTracer { return nil }
         self.tracer = tracer
     }
 
-    /// Begins the span of a call at its client; `service` is what the client calls the service.
+    /// Starts the span of a call at its client. `service` is the client's name for the service.
     package func startCall(_ command: Command, to service: String?) -> any Span {
         start(command.wireName, .client, .current ?? .topLevel, command) { attributes in
             if let service { attributes["rookery.destination"] = service }
         }
     }
 
-    /// Begins the span of one attempt of a call, inside that of the call.
+    /// Starts the span of one attempt, inside the span of its call.
     package func startAttempt(_ command: Command, _ attempt: Int, at host: String, _ port: Int) -> any Span {
         start("attempt", .client, .current ?? .topLevel, command) { attributes in
             attributes["rookery.attempt"] = attempt
@@ -29,7 +29,7 @@ package struct CallTracer: Sendable {
         }
     }
 
-    /// Begins the span of a message at its server: the caller's trace goes on when the message tells of one.
+    /// Starts the span of a message at its server. It continues the caller's trace if the message carries one.
     package func startHandling(
         _ command: Command, _ context: inout ServiceContext, service: String?, peer: String
     ) -> any Span {
@@ -48,7 +48,7 @@ package struct CallTracer: Sendable {
         _ more: (inout SpanAttributes) -> Void
     ) -> any Span {
         let span: any Span = tracer.startSpan(name, context: context, ofKind: kind)
-        // At once: each access to a span's attributes is a lock.
+        // Set all attributes in one assignment, because each access to a span's attributes takes a lock.
         var attributes = SpanAttributes()
         attributes["rpc.system.name"] = "nestjs"
         attributes["rpc.method"] = command.pattern.route
@@ -58,14 +58,14 @@ package struct CallTracer: Sendable {
         return span
     }
 
-    /// Writes the identity of a span's context into metadata that travels.
+    /// Writes the identity of a context's span into metadata.
     package func inject(_ context: ServiceContext, into metadata: inout [String: String]) {
         tracer.inject(context, into: &metadata, using: MetadataInjector())
     }
 }
 
 extension Span {
-    /// Notes how the call ended, and ends.
+    /// Records the outcome of the call and ends the span.
     package func end(_ outcome: CallOutcome) {
         if let code = outcome.code { attributes["rpc.status_code"] = code }
         if outcome.isFailure {

@@ -1,27 +1,27 @@
 package import Tracing
 
-/// A span that has ended, as ``BoundedTracer`` keeps it.
+/// An ended span, as ``BoundedTracer`` keeps it.
 package struct RecordedSpan: Sendable {
-    /// The operation: `create-booking`.
+    /// The name of the operation, such as `create-booking`.
     package let name: String
-    /// Which side it is.
+    /// The side of the call: client or server.
     package let kind: SpanKind
-    /// Its trace: 32 hexadecimal digits.
+    /// The trace id: 32 hexadecimal digits.
     package let traceID: String
-    /// Its own id: 16 hexadecimal digits.
+    /// The span id: 16 hexadecimal digits.
     package let spanID: String
-    /// The span that caused it, maybe in another process; nil for the first one of a trace.
+    /// The id of the parent span, perhaps in another process. Nil for the first span of a trace.
     package let parentID: String?
-    /// Nanoseconds since 1970 at its beginning.
+    /// The start, in nanoseconds since 1970.
     package let start: UInt64
-    /// Nanoseconds since 1970 at its end.
+    /// The end, in nanoseconds since 1970.
     package let end: UInt64
-    /// What is known about it.
+    /// The attributes of the span.
     package let attributes: SpanAttributes
-    /// Whether it failed.
+    /// Whether the span failed.
     package let isFailure: Bool
 
-    /// The text of an attribute.
+    /// Returns the value of an attribute. Returns nil if the attribute is absent or not text.
     package func text(_ name: String) -> String? {
         switch attributes.get(name) {
         case .string(let text): text

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The identity of a span as it travels between processes: `00-<trace id>-<span id>-<flags>` (W3C Trace Context, 3.2).
+/// The identity of a span, as processes exchange it: `00-<trace id>-<span id>-<flags>` (W3C Trace Context, 3.2).
 package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
     /// 32 lower-case hexadecimal digits, not all zero.
     package let traceID: String
@@ -15,18 +15,20 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
         self.flags = flags
     }
 
-    /// A new trace, whose ids are random.
+    /// Returns the identity of a new trace, with random ids.
     package static func random() -> Traceparent {
         Traceparent(
             traceID: hex(Self.bits() | 1, 16) + hex(Self.bits(), 16),
             spanID: newSpanID(), flags: 0x03)
     }
 
-    /// Random, not zero.
+    /// Returns a random span id that is not zero.
     package static func newSpanID() -> String { hex(Self.bits() | 1, 16) }
 
-    /// Reads the text. Nil for what the recommendation says to ignore: other lengths, upper case, ids of zeros, version
-    /// `ff`, and version `00` with more than four parts. A later version may have more after the flags.
+    /// Parses the text. Later versions may have more fields after the flags.
+    ///
+    /// Nil for text that the recommendation says to ignore: other lengths, upper case, ids of zeros, version `ff`, and
+    /// version `00` with more than four parts.
     package init?(_ text: String) {
         let bytes = Array(text.utf8)
         guard bytes.count >= 55, bytes[2] == dash, bytes[35] == dash, bytes[52] == dash,
@@ -37,10 +39,11 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
         self.init(traceID: trace, spanID: span, flags: flags)
     }
 
-    /// As version `00`, the only one there is; of the flags those that it knows.
+    /// The text in version `00`, the only version so far, with only the flags that it defines.
     package var description: String { "00-\(traceID)-\(spanID)-\(Self.hex(UInt64(flags & 0x03), 2))" }
 
-    /// splitmix64 (Steele, Lea and Flood 2014), seeded by the system: ids are no secrets, and cost no system call.
+    /// splitmix64 (Steele, Lea and Flood 2014) with a seed from the system. Ids are not secret, so they need no system
+    /// call.
     private static func bits() -> UInt64 {
         var mixed = state.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9

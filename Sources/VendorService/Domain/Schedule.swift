@@ -2,16 +2,16 @@ import Foundation
 import PetProContracts
 import Rookery
 
-/// A vendor's opening hours: weekly, with dates that differ.
+/// A vendor's opening hours: weekly hours, and special days that replace them.
 struct Schedule: Sendable {
-    /// One opening, in minutes of the vendor's day.
+    /// One opening, in minutes since midnight in the vendor's time zone.
     struct Opening: Sendable, Hashable, Comparable {
         var open: Int
         var close: Int
 
         static func < (left: Opening, right: Opening) -> Bool { (left.open, left.close) < (right.open, right.close) }
 
-        /// Nil unless `open` comes before `close`.
+        /// Makes an opening. Returns nil unless `open` is before `close`.
         init?(open: LocalTime, close: LocalTime) {
             guard open < close else { return nil }
             self.open = open.minutes
@@ -19,12 +19,13 @@ struct Schedule: Sendable {
         }
     }
 
+    /// The openings by weekday, 1 for Monday to 7 for Sunday.
     var weekly: [Int: [Opening]]
-    /// No openings: closed.
+    /// The openings of special days. A day with an empty array is closed.
     var special: [LocalDate: [Opening]]
 
-    /// The openings of a day as instants. Across a clock change a window is as long as it is on the clock face: it starts
-    /// and ends at the local times given.
+    /// Returns the openings of a day as instants. Each window starts and ends at its local times, so a clock change
+    /// makes it shorter or longer.
     func windows(on date: LocalDate, in zone: TimeZone) -> [TimeWindow] {
         (special[date] ?? weekly[date.weekday] ?? []).sorted().compactMap { opening in
             guard let start = zone.instant(date, minutes: opening.open),
@@ -34,7 +35,7 @@ struct Schedule: Sendable {
         }
     }
 
-    /// What is wrong with hours that are to be set.
+    /// Returns the violations in new opening hours.
     static func violations(_ hours: [OpeningHours], _ specialDays: [SpecialDay]) -> [Violation] {
         var violations: [Violation] = []
         var byDay: [Int: [Opening]] = [:]
@@ -72,8 +73,10 @@ struct Schedule: Sendable {
 }
 
 extension TimeZone {
-    /// The instant of a local time. One that the clocks skip becomes the time they jump to; of one that comes twice, the
-    /// first.
+    /// Returns the instant of a local time.
+    ///
+    /// A time that a clock change skips moves forward by the length of the change: 02:30 becomes 03:30. For a time that
+    /// comes twice, it is the first.
     func instant(_ date: LocalDate, minutes: Int) -> Instant? {
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = self
@@ -86,10 +89,10 @@ extension TimeZone {
         }
     }
 
-    /// The local day of an instant, as far as dates reach: the last one is 9999-12-31.
+    /// Returns the local date of an instant, at most 9999-12-31.
     func localDate(of instant: Instant) -> LocalDate {
         let last = LocalDate(daysSinceEpoch: 2_932_896)
-        // A day more than that is beyond it in every zone, and its text would be none.
+        // Two days later, every zone is past the last date. Later dates have no valid text.
         let seconds = min(Int(instant.milliseconds / 1000), (last.daysSinceEpoch + 2) * 86_400)
         let offset = secondsFromGMT(for: Date(timeIntervalSince1970: Double(seconds)))
         let days = Double(seconds + offset) / 86_400

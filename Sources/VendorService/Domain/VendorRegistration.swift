@@ -2,22 +2,22 @@ import PetProContracts
 import PetProStorage
 import Rookery
 
-/// What becomes of a wish for a vendor: pure, from what is known of its account.
+/// Decides about a new vendor, from what is known about its account. It does no I/O.
 enum VendorRegistration {
     /// The vendor that the account has.
     struct Existing: Sendable, Hashable {
-        /// Of the registration that made it; nil for vendors from before it was kept.
+        /// The digest of the registration that created the vendor. Nil for vendors older than this field.
         var digest: String?
         var businessName: String
     }
 
     enum Decision: Sendable, Hashable {
         case make
-        /// It is there already, by the same registration.
+        /// The same registration has already created the vendor.
         case same
         /// The account has another vendor.
         case exists
-        /// The account was taken back: a vendor without an account must not come to be.
+        /// The account was deleted. A vendor must not exist without an account.
         case accountGone
     }
 

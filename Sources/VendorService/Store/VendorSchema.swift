@@ -58,10 +58,10 @@ enum VendorSchema {
             );
             CREATE INDEX agenda_vendor ON agenda (vendor_id, start_at);
             """),
-        // email was the account's address when none was given, and nothing tells which: no address from before is shown any
-        // more, until its vendor sets one. Durations and buffers become multiples of five minutes, rounded up; bookings keep
-        // what they were made with. A service whose price is over the limit is no longer offered. Texts that are longer than
-        // they may be now are shortened.
+        // email was a copy of the account's address when the vendor gave none, and a copy cannot be recognized. So no
+        // old address is shown until its vendor sets one. Durations and buffers are rounded up to multiples of five
+        // minutes. Bookings keep their durations. A service with a price over the limit is no longer offered. Texts
+        // over today's limits are shortened.
         Migration(
             "vendor-2",
             """
@@ -111,7 +111,7 @@ enum VendorSchema {
             );
             CREATE INDEX gone_accounts_age ON gone_accounts (deleted_at);
             """),
-        // Hours are read in their order.
+        // The index returns the hours in the order in which they are read.
         Migration(
             "vendor-3",
             """

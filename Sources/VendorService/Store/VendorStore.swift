@@ -8,7 +8,7 @@ extension Transaction {
         horizon_days, status, version
         """
 
-    /// Without its services and hours.
+    /// Reads a vendor without its services and hours.
     private static func vendor(_ row: inout Row) throws -> Vendor {
         Vendor(
             id: try row.int(), userId: try row.int(), businessName: try row.text(), type: try row.value(),
@@ -34,7 +34,7 @@ extension Transaction {
             currency: try row.value(), status: try row.value())
     }
 
-    /// Throws `VENDOR_NOT_FOUND`.
+    /// Returns a vendor with its services and hours. Throws `VENDOR_NOT_FOUND`.
     func vendor(id: Int) throws -> Vendor {
         let found = try row("SELECT \(Self.vendorColumns) FROM vendors WHERE id = ?", id, read: Self.vendor)
         guard let found else { throw RemoteError(.vendorNotFound, "There is no such vendor.") }
@@ -62,7 +62,7 @@ extension Transaction {
         )
     }
 
-    /// The registration that made a user's vendor, if there is one.
+    /// Returns the registration that created a user's vendor, or nil without a vendor.
     func registration(ofUser id: Int) throws -> VendorRegistration.Existing? {
         try row("SELECT registration, business_name FROM vendors WHERE user_id = ?", id) { row in
             VendorRegistration.Existing(digest: try row.optionalText(), businessName: try row.text())
@@ -81,10 +81,10 @@ extension Transaction {
             request.capacity, request.leadTimeMinutes, request.horizonDays, status.rawValue)
     }
 
-    // MARK: Accounts that are gone
+    // MARK: Deleted accounts
 
-    /// How long it is remembered that an account is gone. Every call that could still make a vendor for it ends within
-    /// seconds. 24 hours.
+    /// How long the service remembers a deleted account: 24 hours. Every call that could still create a vendor for it
+    /// ends within seconds.
     private static let memoryOfGoneAccounts: Duration = .seconds(24 * 3600)
 
     func isGone(account id: Int) throws -> Bool {
@@ -96,7 +96,7 @@ extension Transaction {
         try execute("INSERT OR REPLACE INTO gone_accounts (user_id, deleted_at) VALUES (?, ?)", id, now)
     }
 
-    /// Notes that the vendor differs from what callers saw.
+    /// Raises the version of a vendor, so that callers notice the change.
     func raiseVersion(ofVendor id: Int) throws {
         try execute("UPDATE vendors SET version = version + 1 WHERE id = ?", id)
     }
@@ -109,7 +109,8 @@ extension Transaction {
             price: try row.json(), species: try row.json(), bufferMinutes: try row.int(), active: try row.bool())
     }
 
-    /// Vendors from before ``Holdings/services`` may have more than that. Of more than so many the rest is not shown.
+    /// The most services that are shown of one vendor. Vendors older than the limit ``Holdings/services`` may have more
+    /// services than it allows.
     private static let shownServices = 500
 
     func services(ofVendor id: Int) throws -> [OfferedService] {
@@ -177,7 +178,7 @@ extension Transaction {
         }
     }
 
-    /// The hours that decide about one day.
+    /// Returns the schedule that decides about one day.
     func schedule(of vendor: Vendor, on date: LocalDate) throws -> Schedule {
         var schedule = Schedule(weekly: [:], special: [:])
         for hours in vendor.hours {
@@ -197,7 +198,7 @@ extension Transaction {
     // MARK: Agenda
 
     func enterInAgenda(_ booking: BookingCreated) throws {
-        // The change of a booking may have arrived before the booking itself: its state is newer.
+        // A change of a booking may have arrived before the booking itself. Its status is newer, so it stays.
         try execute(
             """
             INSERT INTO agenda (booking_id, vendor_id, service_id, start_at, end_at, status) VALUES (?, ?, ?, ?, ?, ?)

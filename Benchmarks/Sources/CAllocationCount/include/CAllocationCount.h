@@ -1,7 +1,7 @@
 #ifndef CALLOCATIONCOUNT_H
 #define CALLOCATIONCOUNT_H
 
-/// How many times memory has been asked for by this program.
+/// Returns how many allocations the program has made. Counts only with glibc; elsewhere it returns 0.
 unsigned long allocation_count(void);
 
 #endif

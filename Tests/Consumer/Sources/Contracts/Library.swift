@@ -43,7 +43,7 @@ public enum Shape: Equatable {
     @WireName("rect") case rectangle(width: Double, height: Double)
 }
 
-/// A page of whatever there is.
+/// A page of items of any message type.
 @Message
 public struct Page<Item: MessageValue & Equatable>: Equatable {
     public var items: [Item]
@@ -57,14 +57,14 @@ public struct Query {
 }
 
 extension RemoteError.Code {
-    /// There is nothing.
+    /// The library has nothing to list.
     public static let empty: Self = "EMPTY"
 }
 
-/// Everything, by the page.
+/// Lists everything in pages.
 @Contract
 public protocol LibraryAPI: Sendable {
-    /// One page.
+    /// Returns one page.
     @MessagePattern(cmd: "list", .safe, timeout: .seconds(2), errors: [.empty])
     @MessagePattern("library.list")
     func list(_ query: Query) async throws -> Page<Everything>
