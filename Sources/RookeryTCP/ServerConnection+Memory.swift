@@ -83,10 +83,9 @@ extension ServerConnection {
         executor.eventLoop.execute {
             self.isContinuing = false
             self.executor.beginBurst()
-            if self.hasBacklog, self.takesMessages {
-                self.readFrames()
-                self.updateReading()
-            }
+            if self.hasBacklog, self.takesMessages { self.readFrames() }
+            // Always: NIO may have delivered more bytes after reading stopped, and `readFrames` then emptied the backlog.
+            self.updateReading()
             self.writePostponed()
             self.handleQueued()
             self.executor.drain()

@@ -197,6 +197,23 @@ struct ConnectionTests {
         try await loops.shutDown()
     }
 
+    @Test("are read on when more came at once than is decoded in one turn, wherever the reads cut it")
+    func readOn() async throws {
+        let route = Route.raw("echo") { _ in nil }
+        try await withServer([route]) { port, _ in
+            // Some of these counts end the backlog of one read with the next one.
+            for count in stride(from: 260, to: 3000, by: 37) {
+                try await NestSocket.connected(to: port) { socket in
+                    let ids = (0..<count).map { "\(1000 + $0)" }
+                    socket.write(ids.map { ($0, "echo", .string(String(repeating: "x", count: 36))) })
+                    _ = await socket.answers(to: ids)
+                    socket.write([("more", "echo", 1)])
+                    _ = await socket.answers(to: ["more"])
+                }
+            }
+        }
+    }
+
     // MARK: How they end
 
     @Test("of a reader that stands still do not hold up a stop")
