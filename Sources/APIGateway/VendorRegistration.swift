@@ -1,4 +1,5 @@
 import Crypto
+import NIOCore
 import HTTPTypes
 import Logging
 import PetProContracts
@@ -96,9 +97,6 @@ struct VendorRegistration: Sendable {
     static func digest(_ body: VendorRegistrationBody) -> String {
         var body = body
         body.user.password = ""
-        return SHA256.hash(data: Array(body.json.utf8)).map { byte in
-            let hex = String(byte, radix: 16)
-            return hex.count == 1 ? "0" + hex : hex
-        }.joined()
+        return ByteBuffer(bytes: SHA256.hash(data: Array(body.json.utf8))).hexDump(format: .compact)
     }
 }

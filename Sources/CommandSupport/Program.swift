@@ -18,6 +18,8 @@ public enum Program {
     public static func run<Root: AsyncParsableCommand>(
         _ root: Root.Type, name: String, report: (any Error) -> Int32? = { _ in nil }
     ) async -> Never {
+        // A reader that closes a pipe is an error of the write, which ``Terminal`` handles.
+        signal(SIGPIPE, SIG_IGN)
         Processors.fitEventLoops()
         do {
             var command = try root.parseAsRoot()

@@ -1,7 +1,6 @@
 import ArgumentParser
 import PetProContracts
 import Rookery
-import UnixSignals
 
 /// A part of the platform that `petpro serve` can run.
 enum Part: String, ExpressibleByArgument, CaseIterable {

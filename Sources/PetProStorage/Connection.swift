@@ -22,7 +22,6 @@ final class Connection {
     var changes: Int { Int(sqlite3_changes(handle)) }
 
     /// The id of the row that was inserted last.
-    var lastInsertedId: Int { Int(sqlite3_last_insert_rowid(handle)) }
 
     private var handle: OpaquePointer? { database.sqliteConnection }
 

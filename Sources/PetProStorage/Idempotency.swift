@@ -1,4 +1,5 @@
 import Crypto
+import NIOCore
 import PetProContracts
 public import Rookery
 
@@ -20,10 +21,7 @@ public struct IdempotencyKey: Sendable {
 
     /// Returns the SHA-256 of a text, in hexadecimal.
     public static func digest(_ text: String) -> String {
-        SHA256.hash(data: Array(text.utf8)).map { byte in
-            let hex = String(byte, radix: 16)
-            return hex.count == 1 ? "0" + hex : hex
-        }.joined()
+        ByteBuffer(bytes: SHA256.hash(data: Array(text.utf8))).hexDump(format: .compact)
     }
 
     /// Returns the reply stored for this key, or nil. Throws `KEY_REUSED` when the reply belongs to another request.
@@ -57,7 +55,10 @@ public struct IdempotencyKey: Sendable {
     public func keep(_ reply: some MessageValue, in transaction: Transaction, at now: Instant) throws {
         // Replaces the reply of a key that is older than `lifetime`: such a key is free again.
         try transaction.execute(
-            "INSERT OR REPLACE INTO idempotency (scope, key, digest, reply, created_at) VALUES (?, ?, ?, ?, ?)",
-            scope, key, digest, reply.json, now)
+            """
+            INSERT INTO idempotency (scope, key, digest, reply, created_at) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (scope, key) DO UPDATE
+            SET digest = excluded.digest, reply = excluded.reply, created_at = excluded.created_at
+            """, scope, key, digest, reply.json, now)
     }
 }

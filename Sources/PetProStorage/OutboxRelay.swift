@@ -28,7 +28,7 @@ extension Transaction {
     /// Records a received event. Returns false when the event was received before. Call it in the transaction of the
     /// event's effect.
     public func isFirst(eventId: String, at now: Instant) throws -> Bool {
-        try execute("INSERT OR IGNORE INTO inbox (event_id, received_at) VALUES (?, ?)", eventId, now) == 1
+        try execute("INSERT INTO inbox (event_id, received_at) VALUES (?, ?) ON CONFLICT DO NOTHING", eventId, now) == 1
     }
 }
 

@@ -32,7 +32,8 @@ extension Database {
             return
         }
         try await write { transaction in
-            try transaction.execute("INSERT OR IGNORE INTO store_kind (id, kind) VALUES (1, ?)", kind.rawValue)
+            try transaction.execute(
+                "INSERT INTO store_kind (id, kind) VALUES (1, ?) ON CONFLICT DO NOTHING", kind.rawValue)
             if let found = try transaction.storeKind(), found != kind { throw StoreKind.Mismatch(found: found) }
         }
     }

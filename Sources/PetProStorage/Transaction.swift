@@ -32,11 +32,19 @@ public final class Transaction {
         return connection.changes
     }
 
-    /// Inserts a row, and returns its id. Throws ``ConstraintViolated`` when a constraint refuses it.
+    /// Inserts a row by a statement that ends in `RETURNING` and a number, such as the id, and returns that number. Throws
+    /// ``ConstraintViolated`` when a constraint refuses the row.
     public func insert(_ sql: String, _ values: any SQLConvertible...) throws -> Int {
-        try perform(sql, values) { try $0.finish() }
-        return connection.lastInsertedId
+        try perform(sql, values) { statement in
+            guard try statement.step() else { throw InsertWithoutReturning(sql: sql) }
+            var row = statement.row
+            let number = try row.int()
+            try statement.finish()
+            return number
+        }
     }
+
+    private struct InsertWithoutReturning: Error { let sql: String }
 
     /// Returns the results of `read` for each row of a query. Throws what `read` throws.
     public func rows<Value>(

@@ -1,7 +1,11 @@
 import CommandSupport
 public import Foundation
 import Subprocess
+#if canImport(System)
+import System
+#else
 import SystemPackage
+#endif
 
 /// Two cores of this machine, so that a load does not take the platform's processor time.
 public struct Cores: Sendable {

@@ -22,8 +22,14 @@ struct PublicSymbol: Comparable, CustomStringConvertible {
         try FileManager.default.createDirectory(at: output, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: output) }
         let modules = ["RookeryCore", "RookeryWire", "RookeryPolicies", "RookeryCalls", "RookeryTCP"]
+        // macOS finds the tools of Xcode by xcrun.
+        #if canImport(Darwin)
+        let launcher = ["xcrun"]
+        #else
+        let launcher: [String] = []
+        #endif
         let arguments =
-            [
+            launcher + [
                 "swift-symbolgraph-extract", "-module-name", "Rookery", "-output-dir", output.path,
                 "-minimum-access-level", "public", "-skip-synthesized-members",
                 "-experimental-allowed-reexported-modules=" + modules.joined(separator: ","),
@@ -63,7 +69,7 @@ struct PublicSymbol: Comparable, CustomStringConvertible {
             let all = try? JSONDecoder().decode([String].self, from: Data(line[start...].utf8))
         else { throw CannotRead("\(plan.path) has no build of Rookery: run swift build first") }
         return zip(all, all.dropFirst()).flatMap { flag, value in
-            ["-Xcc", "-I", "-target"].contains(flag) ? [flag, value] : []
+            ["-Xcc", "-I", "-F", "-sdk", "-target"].contains(flag) ? [flag, value] : []
         }
     }
 

@@ -170,11 +170,7 @@ package final class ConnectionTable: Sendable {
                 if bytes.prefix(10).allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF {
                     return bytes.suffix(4).map { String($0) }.joined(separator: ".")
                 }
-                let prefix = bytes.prefix(8).map { byte in
-                    let hex = String(byte, radix: 16)
-                    return hex.count == 1 ? "0" + hex : hex
-                }
-                return prefix.joined() + "/64"
+                return ByteBuffer(bytes: bytes.prefix(8)).hexDump(format: .compact) + "/64"
             }
         case .unixDomainSocket: return "unix"
         }

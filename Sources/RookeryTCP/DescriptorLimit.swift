@@ -32,7 +32,12 @@ package struct DescriptorLimit: Sendable, Hashable {
     package static func raise() {
         var limit = rlimit()
         guard getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+        #if canImport(Darwin)
+        // Darwin refuses a limit above OPEN_MAX.
+        limit.rlim_cur = min(limit.rlim_max, rlim_t(OPEN_MAX))
+        #else
         limit.rlim_cur = limit.rlim_max
+        #endif
         // Some systems refuse the limit that they state; then the old one stays.
         _ = setrlimit(resource, &limit)
     }

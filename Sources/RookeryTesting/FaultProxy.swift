@@ -2,6 +2,13 @@ import DequeModule
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
 
 /// A TCP proxy that applies the faults of a bad network to its connections.
 ///

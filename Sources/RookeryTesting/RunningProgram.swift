@@ -1,7 +1,11 @@
 package import Foundation
 import Subprocess
 import Synchronization
+#if canImport(System)
+import System
+#else
 import SystemPackage
+#endif
 
 /// A program that a test has started, as a user would.
 ///

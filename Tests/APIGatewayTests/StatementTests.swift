@@ -98,8 +98,11 @@ struct StatementTests {
                 count += 1
                 // Whether there is a row at all is known after the first one.
                 let isFirst = statement.text.hasSuffix("LIMIT 1") && !statement.text.contains("WHERE")
+                // Of a row that goes in, SQLite lists a scan of the rows that could refer to it. It skips that scan unless a
+                // foreign key is violated (`OP_FkIfZero`).
+                let isRow = statement.text.hasPrefix("INSERT") && !statement.text.contains("SELECT")
                 #expect(
-                    isFirst || !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
+                    isFirst || isRow || !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
                     "\(statement.file): \(statement.text)\n\(plan)")
             }
         }

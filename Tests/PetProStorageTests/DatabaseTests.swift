@@ -122,7 +122,7 @@ struct DatabaseTests {
                 group.addTask(executorPreference: number.isMultiple(of: 3) ? nil : executor) {
                     let id = try await database.write { transaction in
                         if number.isMultiple(of: 7) { throw RemoteError("NO", "no") }
-                        return try transaction.insert("INSERT INTO things (name) VALUES (?)", "\(number)")
+                        return try transaction.insert("INSERT INTO things (name) VALUES (?) RETURNING id", "\(number)")
                     }
                     let name = try await database.read { transaction in
                         try transaction.row("SELECT name FROM things WHERE id = ?", id) { try $0.text() }

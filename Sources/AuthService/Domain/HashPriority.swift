@@ -30,7 +30,11 @@ final class HashPriority: Sendable {
     /// Lowers the priority of the current thread, which begins to hash.
     func begin() {
         // On Linux, 0 means the current thread, not the process.
+        #if canImport(Glibc)
         _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
+        #else
+        _ = setpriority(PRIO_PROCESS, 0, Self.niceness)
+        #endif
         Self.set(Self.idle, of: pthread_self())
         thread.withLock { $0 = pthread_self() }
     }

@@ -25,7 +25,7 @@ struct PasswordHash: Sendable, Hashable {
     init(_ password: String, cost: Cost, salt: Data) throws {
         self.cost = cost
         self.salt = salt
-        hash = try Self.derive(password, cost, salt)
+        hash = try Self.derive(password, cost, salt).withUnsafeBytes { Data($0) }
     }
 
     /// Hashes a password with a random salt.
@@ -59,16 +59,14 @@ struct PasswordHash: Sendable, Hashable {
 
     /// Returns whether `password` has this hash. It is as slow as hashing, and compares in constant time.
     func matches(_ password: String) throws -> Bool {
-        let other = try Self.derive(password, cost, salt)
-        guard other.count == hash.count else { return false }
-        return zip(other, hash).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+        // `SymmetricKey` compares in constant time.
+        try Self.derive(password, cost, salt) == SymmetricKey(data: hash)
     }
 
-    private static func derive(_ password: String, _ cost: Cost, _ salt: Data) throws -> Data {
-        let key = try KDF.Scrypt.deriveKey(
+    private static func derive(_ password: String, _ cost: Cost, _ salt: Data) throws -> SymmetricKey {
+        try KDF.Scrypt.deriveKey(
             from: Data(password.utf8), salt: salt, outputByteCount: 32, rounds: 1 << cost.logRounds,
             blockSize: cost.blockSize, parallelism: cost.parallelism, maxMemory: 512 * 1024 * 1024)
-        return key.withUnsafeBytes { Data($0) }
     }
 
     // PHC strings use base64 without padding.

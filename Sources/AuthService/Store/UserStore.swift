@@ -66,6 +66,7 @@ extension Transaction {
                 INSERT INTO users (email, email_key, password, name, role, state, registration_key,
                     registration_digest, made_by, touched_by, touched_at, created_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                RETURNING id
                 """,
                 request.email, Self.emailKey(request.email), password, request.name, request.role.rawValue,
                 state.rawValue, request.registrationKey, request.registrationDigest, request.attempt, request.attempt,

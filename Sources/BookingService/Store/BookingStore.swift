@@ -30,7 +30,7 @@ extension Transaction {
 
     func insertPet(_ request: CreatePet) throws -> Pet {
         let id = try insert(
-            "INSERT INTO pets (owner_id, name, species, breed, birth_date, notes) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO pets (owner_id, name, species, breed, birth_date, notes) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
             request.ownerId, request.name, request.species.rawValue, request.breed, request.birthDate, request.notes)
         return Pet(
             id: id, ownerId: request.ownerId, name: request.name, species: request.species, breed: request.breed,
@@ -133,6 +133,7 @@ extension Transaction {
                     INSERT INTO bookings (reference, customer_id, vendor_id, service_id, pet_id, start_at, end_at,
                         occupied_until, service_name, price, duration_minutes, notes, status, history, created_at)
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)
+                    RETURNING id
                     """,
                     reference, request.customerId, request.vendorId, request.serviceId, request.petId, wish.start,
                     wish.end, wish.occupied.end, wish.service.name, wish.service.price.json,

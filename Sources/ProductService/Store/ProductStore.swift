@@ -57,7 +57,7 @@ extension Transaction {
     func insertProduct(_ request: CreateProduct, at now: Instant) throws -> Product {
         do {
             let id = try insert(
-                "INSERT INTO products (vendor_id, sku, name, price, species, status) VALUES (?, ?, ?, ?, ?, 'active')",
+                "INSERT INTO products (vendor_id, sku, name, price, species, status) VALUES (?, ?, ?, ?, ?, 'active') RETURNING id",
                 request.vendorId, request.sku, request.name, request.price.json, request.species.json)
             try execute(
                 """
@@ -107,6 +107,7 @@ extension Transaction {
             """
             INSERT INTO inventory_changes (product_id, version, reason, before, after, at, actor)
             VALUES (?, ?, ?, ?, ?, ?, ?)
+            RETURNING seq
             """,
             productId, after.version, reason.rawValue, before.stock.level.json, after.stock.level.json, now, actor)
         try publish(
@@ -162,6 +163,7 @@ extension Transaction {
             """
             INSERT INTO reservations (product_id, customer_id, quantity, status, expires_at)
             VALUES (?, ?, ?, 'held', ?)
+            RETURNING id
             """, request.productId, request.customerId, request.quantity, expiresAt)
         return Reservation(
             id: id, productId: request.productId, customerId: request.customerId, quantity: request.quantity,
@@ -177,7 +179,7 @@ extension Transaction {
     /// Returns the name of this store, and sets it to `name` if it has none. Cursors carry it, because the numbers of
     /// another store's log have no meaning here.
     func epoch(orMake name: String) throws -> String {
-        try execute("INSERT OR IGNORE INTO store (id, epoch) VALUES (1, ?)", name)
+        try execute("INSERT INTO store (id, epoch) VALUES (1, ?) ON CONFLICT DO NOTHING", name)
         return try row("SELECT epoch FROM store WHERE id = 1") { try $0.text() } ?? name
     }
 

@@ -1,4 +1,5 @@
 import Crypto
+import NIOCore
 
 /// Derives the idempotency key of a call inside a handler from the key of the handled message.
 enum IdempotencyKeyDerivation {
@@ -6,9 +7,6 @@ enum IdempotencyKeyDerivation {
     static func key(inbound: String, route: String, number: Int) -> String {
         // Length prefixes make sure that no two triples have the same text.
         let text = "\(inbound.utf8.count):\(inbound)\(route.utf8.count):\(route)\(number)"
-        return SHA256.hash(data: Array(text.utf8)).prefix(16).map { byte in
-            let hex = String(byte, radix: 16)
-            return hex.count == 1 ? "0" + hex : hex
-        }.joined()
+        return ByteBuffer(bytes: SHA256.hash(data: Array(text.utf8)).prefix(16)).hexDump(format: .compact)
     }
 }

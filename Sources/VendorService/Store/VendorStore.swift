@@ -75,6 +75,7 @@ extension Transaction {
             INSERT INTO vendors (user_id, registration, business_name, type, email, phone, address, time_zone, currency,
                 capacity, lead_time_minutes, horizon_days, status)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            RETURNING id
             """,
             request.userId, VendorRegistration.digest(request), request.businessName, request.type.rawValue,
             request.email, request.phone, request.address, request.timeZone.rawValue, request.currency.rawValue,
@@ -93,7 +94,11 @@ extension Transaction {
 
     func rememberGone(account id: Int, at now: Instant) throws {
         try execute("DELETE FROM gone_accounts WHERE deleted_at <= ?", now - Self.memoryOfGoneAccounts)
-        try execute("INSERT OR REPLACE INTO gone_accounts (user_id, deleted_at) VALUES (?, ?)", id, now)
+        try execute(
+            """
+            INSERT INTO gone_accounts (user_id, deleted_at) VALUES (?, ?)
+            ON CONFLICT (user_id) DO UPDATE SET deleted_at = excluded.deleted_at
+            """, id, now)
     }
 
     /// Raises the version of a vendor, so that callers notice the change.
@@ -126,6 +131,7 @@ extension Transaction {
             """
             INSERT INTO services (vendor_id, name, duration_minutes, price, species, buffer_minutes, active)
             VALUES (?, ?, ?, ?, ?, ?, 1)
+            RETURNING id
             """,
             request.vendorId, request.name, request.durationMinutes, request.price.json, request.species.json,
             request.bufferMinutes)
