@@ -39,6 +39,7 @@ extension Gateway.Configuration {
             .integer("limits.streamTopics", \.limits.streamTopics),
             .integer("hashes", \.hashes),
             .duration("drainTimeout", \.drainTimeout),
+            .boolean("showsCalls", \.showsCalls),
         ] + ConfigSetting.shedding(\.shedding)
     }
 }

@@ -28,6 +28,9 @@ public struct Gateway: Service {
         public var hashes = 8
         /// How long graceful shutdown waits for requests under way. Default 15 s.
         public var drainTimeout: Duration = .seconds(15)
+        /// Whether responses list the calls that they caused, in `X-PetPro-Calls`. Only the tracer of demo mode keeps the
+        /// calls. Default true.
+        public var showsCalls = true
 
         /// Makes a configuration for an address, with defaults for everything else.
         public init(host: String = "127.0.0.1", port: Int = 8080) {
@@ -81,8 +84,8 @@ public struct Gateway: Service {
 
     /// Makes a gateway, which ``run()`` starts.
     ///
-    /// If `tracer` is a ``BoundedTracer``, each response lists the calls that it caused in `X-PetPro-Calls`. `newTrace`
-    /// makes the trace of a request that has none. The gateway calls `onRunning` with its port once it listens. Throws
+    /// If `tracer` is a ``BoundedTracer``, responses can list the calls that they caused: ``Configuration/showsCalls``.
+    /// `newTrace` makes the trace of a request that has none. The gateway calls `onRunning` with its port once it listens. Throws
     /// ``Rookery/InvalidSetting`` when a value in `configuration.limits` is out of range.
     package init(
         configuration: Configuration, services: Services, tracer: (any Tracer)? = nil,
@@ -192,18 +195,13 @@ public struct Gateway: Service {
     /// The OpenAPI 3.1 document of the gateway's operations.
     public var openAPI: JSONValue { OpenAPI.document(endpoints) }
 
-    /// Adds the middleware, outermost first: the span, metrics, then ``TraceMiddleware``.
+    /// Adds the middleware, outermost first: metrics, then ``TraceMiddleware``.
     private func addMiddleware(to router: Hummingbird.Router<GatewayContext>) {
-        if let tracer {
-            router.add(middleware: TracerMiddleware(tracer: tracer))
-            router.add(middleware: TracingMiddleware())
-        } else if !(InstrumentationSystem.tracer is NoOpTracer) {
-            router.add(middleware: TracingMiddleware())
-        }
         if !(MetricsSystem.factory is NOOPMetricsHandler) { router.add(middleware: MetricsMiddleware()) }
         router.add(
             middleware: TraceMiddleware(
-                calls: tracer as? BoundedTracer, endpoints: endpoints, newTrace: newTrace, logger: logger))
+                tracer: CallTracer(tracer), calls: configuration.showsCalls ? tracer as? BoundedTracer : nil,
+                endpoints: endpoints, newTrace: newTrace, logger: logger))
     }
 
     private func answer(

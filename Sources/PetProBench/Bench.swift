@@ -11,6 +11,8 @@ struct Bench: Sendable {
     let program: URL
     let seconds: Double
     let cores: Cores?
+    /// Another petpro, to measure in turns with the first.
+    let other: URL?
     let profiles: String?
     let isJSON: Bool
 
@@ -20,6 +22,8 @@ struct Bench: Sendable {
     func measure(_ part: Measurement) async throws -> Table {
         switch part {
         case .availability: try await availability()
+        case .tracing: try await tracing()
+        case .versions: try await versions()
         case .bookings: try await bookings()
         case .overload: try await overload()
         case .hashes: try await hashes()
@@ -32,13 +36,15 @@ struct Bench: Sendable {
     // MARK: Loads
 
     private func with<Result>(
-        isPinned: Bool, bookings: Int = 0, passwordCost: Int = cheap,
+        _ program: URL? = nil, isPinned: Bool, isDemo: Bool = false, environment: [String: String] = [:],
+        bookings: Int = 0,
+        passwordCost: Int = cheap,
         _ body: (PlatformProcess, Flows) async throws -> Result
     ) async throws -> Result {
         if isPinned { try await cores?.keepLoad() } else { try await cores?.release() }
         let platform = try await PlatformProcess.start(
-            program, purpose: "bench", core: isPinned ? cores?.platform : nil, isDemo: false,
-            passwordCost: passwordCost)
+            program ?? self.program, purpose: "bench", core: isPinned ? cores?.platform : nil, isDemo: isDemo,
+            passwordCost: passwordCost, environment: environment)
         do {
             let flows = try await Flows.prepare(platform.http, bookings: bookings)
             let result = try await body(platform, flows)
@@ -54,7 +60,7 @@ struct Bench: Sendable {
 
     private func load(
         _ name: String, _ shape: HTTPLoad.Shape, port: Int, seconds: Double? = nil, warmUp: Double = 0.5,
-        profiled: PlatformProcess? = nil, _ request: @escaping @Sendable (Int) -> ByteBuffer
+        profiled: PlatformProcess? = nil, isQuiet: Bool = false, _ request: @escaping @Sendable (Int) -> ByteBuffer
     ) async throws -> LoadResult {
         let load = HTTPLoad(
             port: port, shape: shape, seconds: seconds ?? self.seconds, warmUp: warmUp,
@@ -66,6 +72,7 @@ struct Bench: Sendable {
         }
         let result = try await load.run()
         try await profile?.finish()
+        if isQuiet { return result }
         if isJSON {
             var object = result.json
             object["load"] = .string(name)
@@ -115,6 +122,85 @@ struct Bench: Sendable {
         await node.stop()
         return table
     }
+
+    /// Measures three platforms in turns, so that other load on the machine affects all of them.
+    private func tracing() async throws -> Table {
+        var table = Table(
+            """
+            What tracing costs: flow 2 over 64 connections, on one core, by platforms that take turns, \(Self.rounds) times each.
+            """,
+            "tracer", "rate", "a request's time on the core", "of it more than without", "standard error")
+        let names = ["none", "in memory, the last 256 traces", "the same, and the calls in each response"]
+        let rates = try await with(isPinned: true) { plain, flows in
+            try await with(isPinned: true, isDemo: true, environment: ["PETPRO_GATEWAY_SHOWS_CALLS": "false"]) {
+                traced, tracedFlows in
+                try await with(isPinned: true, isDemo: true) { shown, shownFlows in
+                    try await inTurns([(plain, flows), (traced, tracedFlows), (shown, shownFlows)], names)
+                }
+            }
+        }
+        add(names, rates, to: &table)
+        return table
+    }
+
+    /// Measures the program and another one in turns.
+    private func versions() async throws -> Table {
+        var table = Table(
+            "Flow 2 on one core, by two versions of the platform that take turns, \(Self.rounds) times each.",
+            "connections, program", "rate", "a request's time on the core", "of it more than the other",
+            "standard error")
+        guard let other else { return table }
+        for connections in [64, 1] {
+            let names = ["\(connections), the other", "\(connections), this"]
+            let rates = try await with(other, isPinned: true) { old, oldFlows in
+                try await with(isPinned: true) { new, newFlows in
+                    try await inTurns([(old, oldFlows), (new, newFlows)], names, connections: connections)
+                }
+            }
+            add(names, rates, to: &table)
+        }
+        return table
+    }
+
+    private func add(_ names: [String], _ rates: [[Double]], to table: inout Table) {
+        for (name, with) in zip(names, rates) {
+            let mean = with.reduce(0, +) / Double(with.count)
+            // The load keeps the core busy, so a time is the inverse of a rate.
+            let costs = zip(rates[0], with).map { 1 - $1 / $0 }
+            let cost = costs.reduce(0, +) / Double(costs.count)
+            let variance = costs.map { ($0 - cost) * ($0 - cost) }.reduce(0, +) / Double(max(1, costs.count - 1))
+            let error = (variance / Double(costs.count)).squareRoot()
+            let isBase = name == names[0]
+            table.add(
+                name, mean.perSecond, String(format: "%.1f µs", 1e6 / mean),
+                isBase ? "" : String(format: "%.1f %%", 100 * cost),
+                isBase ? "" : String(format: "%.1f %%", 100 * error))
+        }
+    }
+
+    /// Measures the rates of several platforms. Each round starts with another platform.
+    private func inTurns(
+        _ platforms: [(PlatformProcess, Flows)], _ names: [String], connections: Int = 64
+    ) async throws -> [[Double]] {
+        var rates: [[Double]] = platforms.map { _ in [] }
+        for round in 0..<(profiles == nil ? Self.rounds : 1) {
+            for turn in platforms.indices {
+                let at = (round + turn) % platforms.count
+                let (platform, flows) = platforms[at]
+                let result = try await load(
+                    "in turns: \(names[at])", .closed(connections: connections), port: platform.port,
+                    seconds: seconds / 4,
+                    warmUp: 0.25, profiled: platform, isQuiet: !isJSON
+                ) { _ in flows.availability() }
+                rates[at].append(result.rate)
+            }
+            Terminal.note(
+                "  round \(round + 1): " + rates.compactMap { $0.last?.perSecond }.joined(separator: ", "))
+        }
+        return rates
+    }
+
+    private static let rounds = 20
 
     private func bookings() async throws -> Table {
         var table = Table(

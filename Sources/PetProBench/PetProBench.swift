@@ -28,13 +28,18 @@ struct PetProBench: AsyncParsableCommand {
     var petpro: String?
     @Option(help: "Also profile the loads of availability, bookings and lists with `perf`, into this folder.")
     var perf: String?
+    @Option(help: "Another petpro program. Measures flow 2 with both in turns, and nothing else without --only.")
+    var beside: String?
     @Option(help: "Also write the tables between the marks in this file, such as docs/performance.md.")
     var write: String?
     @Flag(help: "Print the figures as JSON, one line per load.")
     var json = false
 
     private var parts: [Measurement] {
-        Measurement.allCases.filter { part in only.isEmpty || only.contains { part.rawValue.contains($0) } }
+        Measurement.allCases.filter { part in
+            if part == .versions { return beside != nil }
+            return only.isEmpty ? beside == nil : only.contains { part.rawValue.contains($0) }
+        }
     }
 
     func validate() throws {
@@ -48,7 +53,8 @@ struct PetProBench: AsyncParsableCommand {
     func run() async throws {
         DescriptorLimit.raise()
         let bench = Bench(
-            program: try PetProProgram.url(petpro), seconds: seconds, cores: Cores.two(), profiles: perf,
+            program: try PetProProgram.url(petpro), seconds: seconds, cores: Cores.two(),
+            other: try beside.map { try PetProProgram.url($0) }, profiles: perf,
             isJSON: json)
         if bench.cores == nil { Terminal.note("no second processor: load and platform share the processor time") }
         var tables: [Table] = []

@@ -21,10 +21,11 @@ public struct PlatformProcess: Sendable {
 
     /// Starts a platform, pinned to `core` if given, and waits until it is ready.
     ///
-    /// `purpose` is part of the folder's name. `isDemo` says whether the platform has demo data. Throws
-    /// ``HTTP/Unexpected`` when the platform ends before it is ready.
+    /// `purpose` is part of the folder's name. `isDemo` says whether the platform has demo data. `environment`
+    /// has settings. Throws ``HTTP/Unexpected`` when the platform ends before it is ready.
     public static func start(
-        _ program: URL, purpose: String, core: Int? = nil, isDemo: Bool = true, passwordCost: Int
+        _ program: URL, purpose: String, core: Int? = nil, isDemo: Bool = true, passwordCost: Int,
+        environment: [String: String] = [:]
     ) async throws -> PlatformProcess {
         let data = NSTemporaryDirectory() + "petpro-\(purpose)-" + UUID().uuidString
         let ports = try await FreePorts.first(of: 5)
@@ -36,9 +37,10 @@ public struct PlatformProcess: Sendable {
         let running =
             if let core {
                 try await RunningProgram(
-                    Cores.taskset, ["-c", "\(core)", program.path] + arguments, errorsTo: data + ".log")
+                    Cores.taskset, ["-c", "\(core)", program.path] + arguments, environment: environment,
+                    errorsTo: data + ".log")
             } else {
-                try await RunningProgram(program, arguments, errorsTo: data + ".log")
+                try await RunningProgram(program, arguments, environment: environment, errorsTo: data + ".log")
             }
         guard await running.line("ready ") != nil else {
             running.send(SIGKILL)

@@ -14,7 +14,7 @@ extension Destination {
         private let beganAt: NIODeadline
         /// An answer that takes longer than this is slow.
         private let slow: Duration
-        private let span: (any Span)?
+        private let span: CallSpan?
         /// The call as this attempt sends it.
         let call: Call
         let transport: any InstanceTransport
@@ -22,7 +22,7 @@ extension Destination {
 
         init(
             _ destination: Destination, _ attempt: DestinationMachine.Attempt, at now: NIODeadline, slow: Duration,
-            _ span: (any Span)?, _ call: Call, _ transport: any InstanceTransport
+            _ span: CallSpan?, _ call: Call, _ transport: any InstanceTransport
         ) {
             self.destination = destination
             self.attempt = attempt

@@ -304,12 +304,10 @@ package final class Destination: ClientTransport {
 
     /// Starts the span of an attempt, a child of the call's span. Nil without a tracer.
     ///
-    /// Adds the span's context to the call's metadata, so that the server continues the trace.
-    private func startSpan(_ call: inout Call, _ instance: Instance, _ attempt: Int) -> (any Span)? {
+    /// The call carries the span's identity, so that the server continues the trace.
+    private func startSpan(_ call: inout Call, _ instance: Instance, _ attempt: Int) -> CallSpan? {
         guard let tracer else { return nil }
-        let span = tracer.startAttempt(call.command, attempt, at: instance.host, instance.port)
-        tracer.inject(span.context, into: &call.metadata)
-        return span
+        return tracer.startAttempt(&call, attempt, at: instance.host, instance.port)
     }
 
     func retryPolicy(of command: Command) -> ClientConfiguration.Retry {

@@ -127,7 +127,9 @@ extension ClientLink {
     /// Whether another thread inflates this reply: the compressed last reply of a request, of at least
     /// ``PayloadPool/threshold`` bytes. The loop inflates values of streams itself, which keeps their order.
     private func inflatesElsewhere(_ header: BinaryHeader, _ body: ByteBuffer, _ call: PendingCall) -> Bool {
-        guard case .request = call.kind, header.flags.isSuperset(of: [.compressed, .last]) else { return false }
+        guard case .request = call.kind, header.flags.contains(.compressed), header.flags.contains(.last) else {
+            return false
+        }
         return FramePayload.originalSize(header, body) >= PayloadPool.threshold
     }
 

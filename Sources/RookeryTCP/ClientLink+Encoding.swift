@@ -39,8 +39,9 @@ extension ClientLink {
             of: pending.encoded?.serializer ?? configuration.serializers.name(for: call.command))
         if call.command.kind == .request { header.amount = milliseconds(left: call.deadlineInstant) }
         let start = writer.beginBinaryFrame()
-        if !call.metadata.isEmpty {
-            guard let length = writer.binaryMetadata(call.metadata) else {
+        let own = call.traceparent.map { (MetadataName.traceparent, $0) }
+        if !call.metadata.isEmpty || own != nil {
+            guard let length = writer.binaryMetadata(call.metadata, own: own) else {
                 writer.abandonBinaryFrame(start)
                 throw CallError(.invalidCall, "The metadata of \(pending.name) is over \(UInt16.max) bytes.")
             }
@@ -108,7 +109,7 @@ extension ClientLink {
 
     private func metadata(for call: Call) -> [String: String] {
         guard configuration.sendsMetadata else { return [:] }
-        var metadata = call.metadata
+        var metadata = call.sentMetadata
         metadata[MetadataName.timeout] = String(max(0, (call.deadlineInstant - .now()).nanoseconds / 1_000_000))
         return metadata
     }

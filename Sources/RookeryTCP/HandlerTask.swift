@@ -35,23 +35,27 @@ final class HandlerTask: @unchecked Sendable {
                     request.hasBegun = true
                     connection.executor.handlerBegins(request.entry.number)
                     // Inlined, because each async function in between would cost a check of the task's executor.
+                    var surroundings: ServiceContext? = request.metadata.isEmpty ? nil : .carrying(request.metadata)
+                    let span = connection.shared.router.startHandling(request.entry, &surroundings, request)
                     do {
-                        try await MessageContext.$source.withValue(request) {
-                            if !request.metadata.isEmpty {
-                                try await ServiceContext.$current.withValue(.carrying(request.metadata)) {
-                                    if request.isBare {
+                        try await MessageContext.$source.withValue(request) { [surroundings] in
+                            if let surroundings {
+                                try await ServiceContext.$current.withValue(surroundings) {
+                                    if request.isPlain {
                                         try await request.entry.body(request.payload, request.sink)
                                     } else {
                                         try await request.runPipeline()
                                     }
                                 }
-                            } else if request.isBare {
+                            } else if request.isPlain {
                                 try await request.entry.body(request.payload, request.sink)
                             } else {
                                 try await request.runPipeline()
                             }
                         }
+                        span?.end(.success)
                     } catch {
+                        span?.end(CallOutcome(error))
                         request.failed(error)
                     }
                 }

@@ -19,6 +19,8 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     private var queue: [UnownedJob] = []
     private var running: [UnownedJob] = []
     private var unsettled: [any LoopSettling] = []
+    /// Handler tasks of the loop's connections that wait for a message.
+    var parkedTasks = 0
     private var isRunning = false
     private var isScheduled = false
     private var isInBurst = false

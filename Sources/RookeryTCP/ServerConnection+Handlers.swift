@@ -56,6 +56,7 @@ extension ServerConnection {
     func handleQueued() {
         while firstQueued < queue.count, !isFull {
             if let task = parked.popLast() {
+                executor.parkedTasks -= 1
                 task.wake()
                 // If that task suspends at its first message, another task handles the rest.
                 return settleSoon()
@@ -64,12 +65,15 @@ extension ServerConnection {
         }
     }
 
-    /// How many tasks stay parked at most.
-    private static let parkedLimit = 16
+    /// How many tasks of a connection stay parked at most, and how many of all connections of an event loop.
+    private static let parkedLimit = (connection: 64, loop: 2048)
 
     /// Parks a task that has nothing to do. Returns false if the task should end instead.
     func park(_ task: HandlerTask) -> Bool {
-        guard takesMessages, parked.count < Self.parkedLimit else { return false }
+        guard takesMessages, parked.count < Self.parkedLimit.connection,
+            executor.parkedTasks < Self.parkedLimit.loop
+        else { return false }
+        executor.parkedTasks += 1
         parked.append(task)
         return true
     }
@@ -116,6 +120,7 @@ extension ServerConnection {
         self.postponed = []
         for reply in postponed { finished(reply.request) }
         // Cancelled tasks handle nothing more.
+        executor.parkedTasks -= parked.count
         parked = []
         for task in Array(tasks.values) where !(task.current?.isEvent ?? false) { task.cancel() }
     }

@@ -72,6 +72,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         burst = connection.executor.burst
     }
 
+    var peer: String { connection.peer }
     var isStream: Bool { entry.command.kind == .stream }
     /// Whether the command's gate limits the message: true for requests, with or without an id to answer to.
     var isShed: Bool { entry.command.kind == .request }
@@ -100,8 +101,8 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
 
     /// Where its handler sends answers.
     var sink: any ReplySink { isEvent ? DiscardingSink.shared : self }
-    /// Whether the handler `entry.body` runs alone: no interceptor, no second handler, no trace.
-    var isBare: Bool { entry.isBare }
+    /// Whether the handler `entry.body` runs alone: no interceptor, no second handler.
+    var isPlain: Bool { entry.isPlain }
 
     /// Runs the interceptors and handlers.
     func runPipeline() async throws {

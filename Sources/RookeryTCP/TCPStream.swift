@@ -80,7 +80,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
         let mark = writer.beginFrame()
         var metadata: [String: String] = [:]
         // A stream outlives its caller's deadline, so the metadata carries no timeout.
-        if configuration.sendsMetadata { metadata = call.metadata.filter { $0.key != MetadataName.timeout } }
+        if configuration.sendsMetadata { metadata = call.sentMetadata.filter { $0.key != MetadataName.timeout } }
         writer.write(call, id: 1, metadata: metadata)
         writer.endFrame(mark)
         let bytes = writer.withUnsafeBytes { context.channel.allocator.buffer(bytes: $0) }

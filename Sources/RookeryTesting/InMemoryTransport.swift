@@ -106,7 +106,7 @@ package final class InMemoryTransport: ClientTransport {
         call.command.pattern.withBytes(isEvent: isEvent) { writer.beginPacket(pattern: $0) }
         writer.verbatim(",\"data\":")
         call.message.encode(to: &writer)
-        if sendsMetadata { writer.packetMetadata(call.metadata) }
+        if sendsMetadata { writer.packetMetadata(call.sentMetadata) }
         if isEvent { writer.verbatim("}") } else { writer.endRequest(id: 1) }
         let body = ByteBuffer(bytes: writer.bytes)
         let scan = try PacketScan(body)
@@ -115,12 +115,22 @@ package final class InMemoryTransport: ClientTransport {
             throw CallError(.noHandler, "The service has no handler for \(call.command.name).", wasWritten: true)
         }
         let context = MessageContext(
-            pattern: entry.pattern, metadata: sendsMetadata ? call.metadata : [:], peer: "in-memory",
+            pattern: entry.pattern, metadata: sendsMetadata ? call.sentMetadata : [:], peer: "in-memory",
             deadline: call.command.kind == .stream ? nil : call.deadline)
         defer { context.end() }
         do {
-            try await MessageContext.with(context, context.metadata) {
-                try await router.run(entry, Payload(body: body, range: scan.data), sink, context: context)
+            var surroundings: ServiceContext? = context.metadata.isEmpty ? nil : .carrying(context.metadata)
+            let span = router.startHandling(entry, &surroundings, context)
+            do {
+                try await MessageContext.$source.withValue(context) { [surroundings] in
+                    try await ServiceContext.withValue(surroundings ?? .current) {
+                        try await router.run(entry, Payload(body: body, range: scan.data), sink, context: context)
+                    }
+                }
+                span?.end(.success)
+            } catch {
+                span?.end(CallOutcome(error))
+                throw error
             }
         } catch let error as CancellationError {
             throw error

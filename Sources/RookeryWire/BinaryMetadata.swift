@@ -44,20 +44,38 @@ extension ValueWriter {
         endBinaryFrame(beginBinaryFrame(), header)
     }
 
-    /// Writes metadata sorted by name, and returns its length in bytes. Returns nil if that is over `UInt16.max`; the
-    /// caller must then abandon the frame.
-    package mutating func binaryMetadata(_ metadata: [String: String]) -> UInt16? {
+    /// Writes metadata, and returns its length in bytes. Returns nil if that is over `UInt16.max`; the caller must then
+    /// abandon the frame.
+    ///
+    /// `own` comes first and replaces the entry with its name. The other entries are sorted by name.
+    package mutating func binaryMetadata(
+        _ metadata: [String: String], own: (name: String, value: String)? = nil
+    ) -> UInt16? {
         let start = written
-        for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
-            let room = Int(UInt16.max) - (written - start)
-            guard name.utf8.count + value.utf8.count + 4 <= room else { return nil }
-            for text in [name, value] {
-                append(littleEndian: UInt16(text.utf8.count))
-                var text = text
-                text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
-            }
+        if let own, !appendEntry(own.name, own.value, since: start) { return nil }
+        // Most calls have one entry, which needs no sorting.
+        if metadata.count == 1, let (name, value) = metadata.first {
+            if name != own?.name, !appendEntry(name, value, since: start) { return nil }
+            return UInt16(written - start)
+        }
+        for (name, value) in metadata.sorted(by: { $0.key < $1.key }) where name != own?.name {
+            if !appendEntry(name, value, since: start) { return nil }
         }
         return UInt16(written - start)
+    }
+
+    private mutating func appendEntry(_ name: String, _ value: String, since start: Int) -> Bool {
+        let room = Int(UInt16.max) - (written - start)
+        guard name.utf8.count + value.utf8.count + 4 <= room else { return false }
+        append(lengthAnd: name)
+        append(lengthAnd: value)
+        return true
+    }
+
+    private mutating func append(lengthAnd text: String) {
+        append(littleEndian: UInt16(text.utf8.count))
+        var text = text
+        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
 
     mutating func append<Integer: FixedWidthInteger>(littleEndian value: Integer) {

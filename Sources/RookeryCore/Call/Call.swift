@@ -1,4 +1,5 @@
 package import NIOCore
+import Tracing
 
 /// A call, as an ``Interceptor`` sees it. Clients and servers use the same type.
 public struct Call: Sendable {
@@ -9,6 +10,11 @@ public struct Call: Sendable {
     /// The metadata of the call, by name. A client sends it in every negotiated frame, and in text packets if
     /// `sendsMetadata` is set.
     public var metadata: [String: String]
+    /// The span that the server's span is a child of. Only a ``BoundedTracer`` sets it; it replaces the `traceparent` of
+    /// the metadata. The encoder makes the text of it.
+    var span: BoundedSpan?
+    /// The service context of the call, with its span. Nil without a tracer, and where nothing runs in it.
+    var context: ServiceContext?
     /// The moment when the caller stops waiting. At a server, nil if the caller sent none. Rookery clients send none
     /// for streams.
     public var deadline: Deadline?
@@ -28,6 +34,22 @@ public struct Call: Sendable {
 }
 
 extension Call {
+    /// The identity of ``span`` as text. It replaces the entry of the metadata.
+    package var traceparent: String? { span?.identity.description }
+
+    /// The metadata of a text packet. If it has a trace but no `x-request-id`, the trace id is the request id: Nest logs
+    /// that.
+    package var sentMetadata: [String: String] {
+        var sent = metadata
+        if let traceparent { sent[MetadataName.traceparent] = traceparent }
+        if sent[MetadataName.requestID] == nil,
+            let trace = span?.identity ?? sent[MetadataName.traceparent].flatMap({ Traceparent($0) })
+        {
+            sent[MetadataName.requestID] = trace.traceID
+        }
+        return sent
+    }
+
     /// The deadline on the clock of NIO's timers. The distant future if there is none.
     package var deadlineInstant: NIODeadline {
         get { deadline?.instant ?? .distantFuture }

@@ -1,15 +1,8 @@
 public import Tracing
 
-private enum CallMetadataKey: ServiceContextKey {
-    typealias Value = [String: String]
-    static let nameOverride: String? = "rookery-call-metadata"
-}
-
 extension ServiceContext {
-    /// The metadata that travels with calls, by name.
-    ///
-    /// A server stores the metadata of a message here. A client sends it with every call made in this context. So a
-    /// trace, a request id or a tenant passes through services that do not know it.
+    /// The metadata that calls carry, by name. A server sets it to the metadata of a message; a client sends it with every
+    /// call in this context. So a trace, a request id or a tenant passes through services that do not know it.
     ///
     /// ```swift
     /// var context = ServiceContext.current ?? .topLevel
@@ -17,25 +10,28 @@ extension ServiceContext {
     /// try await ServiceContext.withValue(context) { try await bookings.getBooking(…) }
     /// ```
     public var callMetadata: [String: String] {
-        get { self[CallMetadataKey.self] ?? [:] }
-        set { self[CallMetadataKey.self] = newValue.isEmpty ? nil : newValue }
+        get {
+            let travelling = travelling
+            var metadata = travelling.metadata
+            if let span = travelling.span { metadata[MetadataName.traceparent] = span.identity.description }
+            return metadata
+        }
+        set { travelling.metadata = newValue }
     }
 
-    /// Returns the current context with `metadata` as its call metadata. Drops the entries that belong to one call
-    /// only.
+    /// Returns the current context with the metadata of a message, without the entries that are about that message only.
     package static func carrying(_ metadata: [String: String]) -> ServiceContext {
         var context = ServiceContext.current ?? .topLevel
-        // Usually there is nothing to drop, and then nothing is copied.
+        // Most messages have no such entries, and then nothing is copied.
         let isCarried = metadata.keys.allSatisfy { !MetadataName.ofOneCall.contains($0) }
-        context.callMetadata = isCarried ? metadata : metadata.filter { !MetadataName.ofOneCall.contains($0.key) }
+        context.travelling.metadata =
+            isCarried ? metadata : metadata.filter { !MetadataName.ofOneCall.contains($0.key) }
         return context
     }
 
-    /// The id of the trace that this context belongs to: the trace id of a valid `traceparent`, or else `x-request-id`.
-    /// Nil without both.
-    public var traceID: String? {
-        let metadata = callMetadata
-        return metadata[MetadataName.traceparent].flatMap { Traceparent($0) }?.traceID
-            ?? metadata[MetadataName.requestID]
-    }
+    /// The trace of this context: the trace id of a valid `traceparent`, else `x-request-id`. Nil without both.
+    public var traceID: String? { traceparent?.traceID ?? travelling.metadata[MetadataName.requestID] }
+
+    /// The identity of the current span, from a ``BoundedTracer`` or from ``callMetadata``.
+    package var traceparent: Traceparent? { travelling.traceparent }
 }

@@ -73,16 +73,6 @@ public final class MessageContext: MessageContextSource {
         return IdempotencyKeyDerivation.key(inbound: own, route: command.pattern.route, number: number)
     }
 
-    /// Runs `body` as the handler of a message: binds the message's context and its metadata.
-    package static func with<Result>(
-        _ source: any MessageContextSource, _ metadata: [String: String], _ body: () async throws -> Result
-    ) async rethrows -> Result {
-        try await $source.withValue(source) {
-            if metadata.isEmpty { return try await body() }
-            return try await ServiceContext.withValue(.carrying(metadata)) { try await body() }
-        }
-    }
-
     /// Throws `DEADLINE_EXCEEDED` if the caller has stopped waiting. Call it before an effect that must not come too
     /// late.
     public func checkDeadline() throws(RemoteError) {

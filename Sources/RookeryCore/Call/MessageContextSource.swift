@@ -4,4 +4,8 @@ import Tracing
 package protocol MessageContextSource: AnyObject, Sendable {
     /// The context of the message.
     var messageContext: MessageContext { get }
+    /// The address of the caller.
+    var peer: String { get }
+    /// The metadata that the caller sent.
+    var metadata: [String: String] { get }
 }

@@ -52,7 +52,21 @@ public struct RookeryClient: Sendable {
     public func _request<Reply: MessageValue>(
         _ command: Command, _ message: some MessageValue, as: Reply.Type = Reply.self
     ) async throws -> Reply {
-        let body = try await perform(call(command, message)).message ?? MessageBody(Payload.absent)
+        var call = call(command, message)
+        let body: MessageBody
+        if interceptors.isEmpty {
+            // Inlined, because each async function in between would cost as much as a span.
+            let observation = observe(&call, surrounds: false)
+            do {
+                body = MessageBody(try await transport.request(call))
+            } catch {
+                observation?.end(CallOutcome(error))
+                throw error
+            }
+            observation?.end(.success)
+        } else {
+            body = try await perform(call).message ?? MessageBody(Payload.absent)
+        }
         do {
             return try body.decode(Reply.self, rules: .types)
         } catch {
@@ -116,7 +130,9 @@ public struct RookeryClient: Sendable {
         var deadline = Deadline(now + TimeAmount(allowed))
         let context = MessageContext.current
         if let outer = context?.deadline { deadline = deadline.earlier(outer.ofInnerCall(at: now)) }
-        var metadata = ServiceContext.current?.callMetadata ?? [:]
+        // With a tracer the call has a span of its own, which replaces the current one.
+        var metadata =
+            (tracer == nil ? ServiceContext.current?.callMetadata : ServiceContext.current?.travelling.metadata) ?? [:]
         if !options.metadata.isEmpty { metadata.merge(options.metadata) { _, own in own } }
         if let criticality = options.criticality { metadata[MetadataName.criticality] = criticality.name }
         if command.idempotency == .keyed {
@@ -143,8 +159,21 @@ public struct RookeryClient: Sendable {
     }
 
     private func perform(_ call: Call) async throws -> Reply {
-        if tracer == nil, metrics == nil { return try await intercepted(call) }
-        return try await observed(call)
+        var call = call
+        guard let observation = observe(&call, surrounds: true) else { return try await intercepted(call) }
+        do {
+            let reply = try await ServiceContext.withValue(call.context ?? .current) { [call] in
+                try await intercepted(call)
+            }
+            if let stream = reply.stream {
+                return Reply(stream: stream.onEnd { observation.end($0.map { CallOutcome($0) } ?? .success) })
+            }
+            observation.end(.success)
+            return reply
+        } catch {
+            observation.end(CallOutcome(error))
+            throw error
+        }
     }
 
     private func intercepted(_ call: Call) async throws -> Reply {
@@ -169,31 +198,10 @@ public struct RookeryClient: Sendable {
 
     // MARK: Tracing and metrics
 
-    private func observed(_ call: Call) async throws -> Reply {
-        let start = NIODeadline.now()
-        let span = tracer?.startCall(call.command, to: name)
-        let metrics = self.metrics
-        let end: @Sendable (CallOutcome) -> Void = { outcome in
-            span?.end(outcome)
-            metrics?.record(call.command, outcome, took: .nanoseconds((NIODeadline.now() - start).nanoseconds))
-        }
-        do {
-            let reply = try await traced(call, span)
-            guard let stream = reply.stream else {
-                end(.success)
-                return reply
-            }
-            return Reply(stream: stream.onEnd { end($0.map { CallOutcome($0) } ?? .success) })
-        } catch {
-            end(CallOutcome(error))
-            throw error
-        }
-    }
-
-    private func traced(_ call: Call, _ span: (any Span)?) async throws -> Reply {
-        guard let span, let tracer else { return try await intercepted(call) }
-        var call = call
-        tracer.inject(span.context, into: &call.metadata)
-        return try await ServiceContext.withValue(span.context) { try await intercepted(call) }
+    /// Starts the span and the timing of a call. Nil without a tracer and metrics. If `surrounds` is true, the call carries
+    /// the context of its span.
+    private func observe(_ call: inout Call, surrounds: Bool) -> CallObservation? {
+        if tracer == nil, metrics == nil { return nil }
+        return CallObservation(call.command, span: tracer?.startCall(&call, to: name, surrounds: surrounds), metrics)
     }
 }

@@ -7,6 +7,7 @@ public struct Command: Sendable, Hashable {
     /// A class, because every call carries a command, and a reference is cheap to copy.
     private final class Storage: Sendable, Hashable {
         let name: String
+        let wireName: String
         let pattern: Pattern
         let options: Options
         let request: @Sendable () -> Schema
@@ -17,6 +18,7 @@ public struct Command: Sendable, Hashable {
             reply: @escaping @Sendable () -> Schema?
         ) {
             self.name = name
+            wireName = pattern.value["cmd"]?.stringValue ?? pattern.route
             self.pattern = pattern
             self.options = options
             self.request = request
@@ -57,7 +59,7 @@ public struct Command: Sendable, Hashable {
     /// Further patterns at which a server accepts it.
     package var alternatives: [Pattern] { storage.options.alternatives }
     /// Its name on the wire: the value of `cmd`, or else the pattern's normal form.
-    package var wireName: String { pattern.value["cmd"]?.stringValue ?? pattern.route }
+    package var wireName: String { storage.wireName }
     /// The number of messages that answer it. Default `.request`.
     package var kind: CommandKind { storage.options.kind }
     /// Whether a client may send it twice for one call. Default `.unsafe`.

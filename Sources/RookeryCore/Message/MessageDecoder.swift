@@ -131,6 +131,7 @@ extension _MessageDecoder {
     ///
     /// For a value that is not a string, records a type violation with `expected`. If `make` returns nil, records
     /// `violation` with `message`.
+    @inlinable
     package mutating func text<Value>(
         _ expected: String, violation: String, _ message: String, _ make: (String) -> Value?
     ) throws(MalformedValue) -> Value? {

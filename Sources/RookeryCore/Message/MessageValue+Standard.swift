@@ -238,19 +238,21 @@ extension MessageValue where Self: RawRepresentable, RawValue: MessageValue {
     }
 
     /// Reads a raw value. A raw value that `init(rawValue:)` rejects is a violation.
+    @inlinable
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> Self? {
         guard let raw = try RawValue._decode(&decoder) else { return nil }
         if let value = Self(rawValue: raw) { return value }
-        decoder.violated("enum", "must be \(allowedValues.map { "one of \($0)" } ?? "a known value")")
+        decoder.violated("enum", unknownRawValue)
         return nil
     }
 
     /// Writes the raw value.
     @inlinable public func _encode(to writer: inout _ValueWriter) { rawValue._encode(to: &writer) }
 
-    private static var allowedValues: String? {
-        guard let type = Self.self as? any CaseIterable.Type else { return nil }
-        return allCases(of: type).map { "\($0.rawValue)" }.joined(separator: ", ")
+    @usableFromInline
+    static var unknownRawValue: String {
+        guard let type = Self.self as? any CaseIterable.Type else { return "must be a known value" }
+        return "must be one of \(allCases(of: type).map { "\($0.rawValue)" }.joined(separator: ", "))"
     }
 }
 

@@ -1,8 +1,8 @@
 import RookeryWire
-import Tracing
+package import Tracing
 
 /// Finds the routes of a pattern and runs their handlers.
-package struct Router: Sendable {
+package final class Router: Sendable {
     /// A route with all the interceptors around it.
     struct Resolved: Sendable {
         let body: Route._Body
@@ -65,17 +65,17 @@ package struct Router: Sendable {
         /// The handler that sends the reply.
         package let body: Route._Body
         let routes: [Resolved]
-        /// Whether the entry has one handler, no interceptors and no tracing. Then only `body` has to run.
-        package let isBare: Bool
+        /// Whether the entry has one handler, and no interceptors. Then only `body` has to run.
+        package let isPlain: Bool
 
-        init(_ command: Command, _ pattern: Pattern, _ routes: [Resolved], position: Int, isTraced: Bool) {
+        init(_ command: Command, _ pattern: Pattern, _ routes: [Resolved], position: Int) {
             self.command = command
             self.pattern = pattern
             self.position = position
             self.routes = routes
             number = CommandNumbers.number(of: pattern.route)
             body = routes[0].body
-            isBare = routes.count == 1 && routes[0].interceptors.isEmpty && !isTraced
+            isPlain = routes.count == 1 && routes[0].interceptors.isEmpty
         }
     }
 
@@ -97,7 +97,7 @@ package struct Router: Sendable {
     /// none.
     ///
     /// Throws ``DuplicatePattern`` if several routes share a pattern and not all of them are events.
-    package init(
+    package convenience init(
         _ routes: [Route], interceptors: InterceptorList = InterceptorList(), service: String? = nil,
         tracer: CallTracer? = nil
     ) throws(DuplicatePattern) {
@@ -128,8 +128,7 @@ package struct Router: Sendable {
         self.tracer = tracer
         entries = places.enumerated().map { at, place in
             Entry(
-                place.command, place.pattern, place.routes.map { Resolved($0, around: interceptors) }, position: at,
-                isTraced: tracer != nil)
+                place.command, place.pattern, place.routes.map { Resolved($0, around: interceptors) }, position: at)
         }
         table = RouteTable(entries.map(\.pattern.route))
     }
@@ -150,6 +149,18 @@ package struct Router: Sendable {
         table.lookUp(received: pattern).map { entries[$0] }
     }
 
+    /// Starts the span of a message in the context `surroundings`, and replaces that by the handler's context. Nil without
+    /// a tracer.
+    package func startHandling(
+        _ entry: Entry, _ surroundings: inout ServiceContext?, _ context: any MessageContextSource
+    ) -> CallSpan? {
+        guard let tracer else { return nil }
+        var inner = surroundings ?? ServiceContext.current ?? .topLevel
+        let span = tracer.startHandling(entry.command, &inner, service: service, peer: context.peer)
+        surroundings = inner
+        return span
+    }
+
     /// Runs the handlers of one of this router's entries. The first handler replies. The others of an event only run.
     ///
     /// The caller must bind ``MessageContext`` and the service context of the message. Throws the first error of a
@@ -157,23 +168,7 @@ package struct Router: Sendable {
     package func run(
         _ entry: Entry, _ payload: Payload, _ sink: any ReplySink, context: any MessageContextSource
     ) async throws {
-        if entry.isBare { return try await entry.body(payload, sink) }
-        guard let tracer else { return try await handle(entry, payload, sink, context) }
-        var surroundings = ServiceContext.current ?? .topLevel
-        let span = tracer.startHandling(
-            entry.command, &surroundings, service: service, peer: context.messageContext.peer)
-        do {
-            try await ServiceContext.withValue(surroundings) { try await handle(entry, payload, sink, context) }
-            span.end(.success)
-        } catch {
-            span.end(CallOutcome(error))
-            throw error
-        }
-    }
-
-    private func handle(
-        _ entry: Entry, _ payload: Payload, _ sink: any ReplySink, _ context: any MessageContextSource
-    ) async throws {
+        if entry.isPlain { return try await entry.body(payload, sink) }
         var failure: (any Error)?
         for (at, route) in entry.routes.enumerated() {
             do {

@@ -1,50 +1,135 @@
 import Synchronization
 package import Tracing
 
-/// A span of ``BoundedTracer``. It keeps attributes and whether it failed. It drops events and links.
+/// A span of ``BoundedTracer``, under way or ended. It drops events and links.
 package final class BoundedSpan: Span {
-    private struct State {
-        var name: String
-        var attributes = SpanAttributes()
+    /// The state that only spans of other code have.
+    private struct Extras {
+        var name: String?
+        var kind = SpanKind.internal
+        var attributes: SpanAttributes?
         var isFailure = false
-        var hasEnded = false
+        /// The context that the span started in. Removed at the end, because it has metadata that a peer sent.
+        var surroundings: ServiceContext?
     }
 
-    package let context: ServiceContext
-    private let kind: SpanKind
-    private let identity: Traceparent
-    private let parentID: String?
-    private let start: UInt64
-    private let tracer: BoundedTracer
+    private struct State {
+        /// Nanoseconds since 1970. 0 while the span is under way.
+        var end: UInt64 = 0
+        /// What the toolkit recorded at the end.
+        var conclusion: SpanEnd?
+        var extras: [Extras] = []
+
+        /// Stored in an array of at most one element, so that a span without extras is small.
+        var extra: Extras {
+            get { extras.first ?? Extras() }
+            set { extras = [newValue] }
+        }
+    }
+
+    // Spans are small, because the tracer keeps thousands of them. Spans that do not fit the cache of a core cost more than
+    // the rest of tracing.
+
+    /// What the toolkit recorded at the start. Nil for a span of other code.
+    package let details: SpanDetails?
+    let trace: BoundedTracer.Trace
+    /// The id of the span as a number.
+    package let id: UInt64
+    /// The id of the parent span, perhaps in another process. 0 for the root of a trace.
+    package let parent: UInt64
+    /// The start, in nanoseconds since 1970.
+    package let start: UInt64
     private let state: Mutex<State>
 
-    init(
-        _ name: String, _ kind: SpanKind, _ context: ServiceContext, _ identity: Traceparent, parentID: String?,
-        start: UInt64, _ tracer: BoundedTracer
-    ) {
-        self.kind = kind
-        self.context = context
-        self.identity = identity
-        self.parentID = parentID
+    /// Makes a span of the toolkit.
+    init(_ details: SpanDetails, _ trace: BoundedTracer.Trace, parent: UInt64, start: UInt64) {
+        self.details = details
+        self.trace = trace
+        id = Traceparent.newSpanID()
+        self.parent = parent
         self.start = start
-        self.tracer = tracer
-        state = Mutex(State(name: name))
+        state = Mutex(State())
+    }
+
+    /// Makes a span of other code.
+    init(
+        _ name: String, _ kind: SpanKind, in surroundings: ServiceContext, _ trace: BoundedTracer.Trace, parent: UInt64,
+        start: UInt64
+    ) {
+        details = nil
+        self.trace = trace
+        id = Traceparent.newSpanID()
+        self.parent = parent
+        self.start = start
+        state = Mutex(State(extras: [Extras(name: name, kind: kind, surroundings: surroundings)]))
+    }
+
+    var identity: Traceparent { Traceparent(trace: trace.id, span: id, flags: 0x03) }
+    /// The kind of the span.
+    package var kind: SpanKind { details?.kind ?? state.withLock { $0.extra.kind } }
+    /// The trace id: 32 hexadecimal digits.
+    package var traceID: String { identity.traceID }
+    /// The id of the span: 16 hexadecimal digits.
+    package var spanID: String { identity.spanID }
+    /// The id of the parent span, perhaps in another process. Nil for the root of a trace.
+    package var parentID: String? { parent == 0 ? nil : Traceparent.text(parent) }
+    /// Whether the span failed.
+    package var isFailure: Bool {
+        state.withLock { $0.extra.isFailure || $0.conclusion?.isFailure ?? false }
+    }
+
+    /// Returns the text of an attribute.
+    package func text(_ name: String) -> String? {
+        switch attributes.get(name) {
+        case .string(let text): text
+        default: nil
+        }
+    }
+
+    /// Ends the span. Further calls have no effect.
+    func end(_ conclusion: SpanEnd?, at end: UInt64) {
+        let isFirst = state.withLock { state in
+            if state.end != 0 { return false }
+            state.end = max(1, end)
+            state.conclusion = conclusion
+            if !state.extras.isEmpty {
+                state.extra.surroundings = nil
+                state.extra.attributes = state.extra.attributes?.shortened
+            }
+            return true
+        }
+        if isFirst { trace.record(self) }
+    }
+
+    // MARK: Span
+
+    package var context: ServiceContext {
+        var context = state.withLock { $0.extra.surroundings } ?? .topLevel
+        context.travelling.span = self
+        return context
     }
 
     package var operationName: String {
-        get { state.withLock { $0.name } }
-        set { state.withLock { $0.name = newValue } }
+        get { state.withLock { $0.extra.name ?? $0.conclusion?.name } ?? details?.name ?? "" }
+        set { state.withLock { $0.extra.name = newValue } }
     }
 
     package var attributes: SpanAttributes {
-        get { state.withLock { $0.attributes } }
-        set { state.withLock { $0.attributes = newValue } }
+        get {
+            let (others, conclusion) = state.withLock { ($0.extra.attributes, $0.conclusion) }
+            guard let details else { return others ?? SpanAttributes() }
+            var attributes = details.attributes
+            conclusion?.add(to: &attributes)
+            if let others { attributes.merge(others) }
+            return attributes
+        }
+        set { state.withLock { $0.extra.attributes = newValue } }
     }
 
-    package var isRecording: Bool { state.withLock { !$0.hasEnded } }
+    package var isRecording: Bool { state.withLock { $0.end == 0 } }
 
     package func setStatus(_ status: SpanStatus) {
-        state.withLock { $0.isFailure = status.code == .error }
+        state.withLock { $0.extra.isFailure = status.code == .error }
     }
 
     package func addEvent(_ event: SpanEvent) {}
@@ -52,23 +137,23 @@ package final class BoundedSpan: Span {
     package func recordError<Instant: TracerInstant>(
         _ error: any Error, attributes: SpanAttributes, at instant: @autoclosure () -> Instant
     ) {
-        state.withLock { $0.isFailure = true }
+        state.withLock { $0.extra.isFailure = true }
     }
 
     package func addLink(_ link: SpanLink) {}
 
-    /// Passes the span to its tracer. Only the first call has an effect.
     package func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
-        let end = instant().nanosecondsSinceEpoch
-        let ended = state.withLock { state -> State? in
-            if state.hasEnded { return nil }
-            state.hasEnded = true
-            return state
+        end(nil, at: instant().nanosecondsSinceEpoch)
+    }
+}
+
+extension SpanAttributes {
+    /// The attributes, with texts cut to 256 characters, because the tracer keeps them and clients choose some of them.
+    fileprivate var shortened: SpanAttributes {
+        var short = self
+        forEach { key, value in
+            if case .string(let text) = value, text.utf8.count > 256 { short[key] = "\(text.prefix(256))…" }
         }
-        guard let ended else { return }
-        tracer.record(
-            RecordedSpan(
-                name: ended.name, kind: kind, traceID: identity.traceID, spanID: identity.spanID, parentID: parentID,
-                start: start, end: end, attributes: ended.attributes, isFailure: ended.isFailure))
+        return short
     }
 }

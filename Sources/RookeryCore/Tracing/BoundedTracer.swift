@@ -2,47 +2,119 @@ import DequeModule
 import Synchronization
 package import Tracing
 
-/// Keeps the spans of the last traces in memory, and continues traces by W3C `traceparent`.
-///
-/// It is meant for demonstrations, and for tools that inspect a running process. Peers cannot make it keep more traces
-/// or spans than its limits allow.
+/// A tracer that keeps the spans of the last traces in memory, and continues traces by W3C `traceparent`. For demonstrations
+/// and for tools that inspect a running process. Its memory is bounded, whatever peers send.
 package final class BoundedTracer: Tracer {
     package typealias Span = BoundedSpan
 
+    private struct ID: Hashable {
+        let high: UInt64
+        let low: UInt64
+
+        init(_ trace: (high: UInt64, low: UInt64)) {
+            high = trace.high
+            low = trace.low
+        }
+    }
+
+    /// The ended spans of one trace.
+    final class Trace: Sendable {
+        private struct State {
+            var spans: [BoundedSpan] = []
+            /// How many more spans it keeps. 0 once the tracer has removed the trace.
+            var room: Int
+        }
+
+        let id: (high: UInt64, low: UInt64)
+        private let state: Mutex<State>
+
+        init(_ id: (high: UInt64, low: UInt64), limit: Int) {
+            self.id = id
+            state = Mutex(State(room: limit))
+        }
+
+        func record(_ span: BoundedSpan) {
+            state.withLock { state in
+                if state.room == 0 { return }
+                if state.spans.isEmpty { state.spans.reserveCapacity(min(state.room, 16)) }
+                state.room -= 1
+                state.spans.append(span)
+            }
+        }
+
+        /// Removes the spans, and with them the reference cycle between spans and trace.
+        func forget() {
+            let spans = state.withLock { state in
+                defer { state = State(room: 0) }
+                return state.spans
+            }
+            // Deinitialised outside the lock.
+            _ = spans
+        }
+
+        var spans: [BoundedSpan] { state.withLock { $0.spans } }
+    }
+
     private struct State {
-        var traces: [String: [RecordedSpan]] = [:]
-        /// The trace ids, in the order of their first recorded span.
-        var order: Deque<String> = []
+        var traces: [ID: Trace] = [:]
+        /// The traces, the oldest first.
+        var order: Deque<ID> = []
     }
 
     private let traceLimit: Int
     private let spanLimit: Int
     private let state = Mutex(State())
 
-    /// Creates a tracer that keeps the last `traces` traces (default 1000), and the first `spans` spans of each
-    /// (default 128).
-    package init(traces: Int = 1000, spans: Int = 128) {
+    /// Keeps the last `traces` traces, by default 256, and of each the first `spans` spans, by default 128.
+    package init(traces: Int = 256, spans: Int = 128) {
         traceLimit = max(1, traces)
         spanLimit = max(1, spans)
     }
 
-    /// Returns the ended spans of a trace, in the order in which they started.
-    package func spans(of traceID: String) -> [RecordedSpan] {
-        state.withLock { $0.traces[traceID] ?? [] }.sorted { $0.start < $1.start }
+    deinit { state.withLock { $0.traces.values.forEach { $0.forget() } } }
+
+    /// Returns the ended spans of a trace, sorted by start.
+    package func spans(of traceID: String) -> [BoundedSpan] {
+        (Traceparent.trace(traceID).map(spans) ?? []).sorted { $0.start < $1.start }
     }
 
-    /// The number of spans that the tracer keeps.
-    package var count: Int { state.withLock { $0.traces.values.reduce(0) { $0 + $1.count } } }
+    /// Returns the ended spans of a trace, sorted by end.
+    package func spans(of trace: Traceparent) -> [BoundedSpan] { spans(trace.trace) }
 
-    func record(_ span: RecordedSpan) {
-        state.withLock { state in
-            if state.traces[span.traceID] == nil {
-                state.order.append(span.traceID)
-                if state.order.count > traceLimit { state.traces[state.order.removeFirst()] = nil }
-            }
-            guard state.traces[span.traceID, default: []].count < spanLimit else { return }
-            state.traces[span.traceID, default: []].append(span)
+    private func spans(_ trace: (high: UInt64, low: UInt64)) -> [BoundedSpan] {
+        state.withLock { $0.traces[ID(trace)] }?.spans ?? []
+    }
+
+    /// The number of spans that it keeps.
+    package var count: Int { state.withLock { Array($0.traces.values) }.reduce(0) { $0 + $1.spans.count } }
+
+    private func trace(_ trace: (high: UInt64, low: UInt64)) -> Trace {
+        let id = ID(trace)
+        let (trace, oldest) = state.withLock { state -> (Trace, Trace?) in
+            if let trace = state.traces[id] { return (trace, nil) }
+            let trace = Trace(trace, limit: spanLimit)
+            state.traces[id] = trace
+            state.order.append(id)
+            return (
+                trace,
+                state.order.count > traceLimit ? state.traces.removeValue(forKey: state.order.removeFirst()) : nil
+            )
         }
+        oldest?.forget()
+        return trace
+    }
+
+    // MARK: Spans of calls
+
+    /// Starts a span of the toolkit: a child of `outer`, else of the caller's identity, else the root of a new trace.
+    func start(_ details: SpanDetails, inside outer: BoundedSpan?, _ parent: @autoclosure () -> Traceparent?)
+        -> BoundedSpan
+    {
+        let now = DefaultTracerClock.now.nanosecondsSinceEpoch
+        if let outer { return BoundedSpan(details, outer.trace, parent: outer.id, start: now) }
+        let parent = parent()
+        return BoundedSpan(
+            details, trace((parent ?? .random()).trace), parent: parent?.span ?? 0, start: now)
     }
 
     // MARK: Tracer
@@ -51,14 +123,12 @@ package final class BoundedTracer: Tracer {
         _ operationName: String, context: @autoclosure () -> ServiceContext, ofKind kind: SpanKind,
         at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
     ) -> BoundedSpan {
-        var context = context()
-        let parent = context[SpanIdentityKey.self]
-        let identity = Traceparent(
-            traceID: parent?.traceID ?? Traceparent.random().traceID, spanID: Traceparent.newSpanID(), flags: 0x03)
-        context[SpanIdentityKey.self] = identity
+        let context = context()
+        let (outer, now) = (context.travelling.span, instant().nanosecondsSinceEpoch)
+        if let outer { return BoundedSpan(operationName, kind, in: context, outer.trace, parent: outer.id, start: now) }
+        let parent = context.traceparent
         return BoundedSpan(
-            operationName, kind, context, identity, parentID: parent?.spanID, start: instant().nanosecondsSinceEpoch,
-            self)
+            operationName, kind, in: context, trace((parent ?? .random()).trace), parent: parent?.span ?? 0, start: now)
     }
 
     package func forceFlush() {}
@@ -66,20 +136,16 @@ package final class BoundedTracer: Tracer {
     package func inject<Carrier, Inject: Injector>(
         _ context: ServiceContext, into carrier: inout Carrier, using injector: Inject
     ) where Inject.Carrier == Carrier {
-        guard let identity = context[SpanIdentityKey.self] else { return }
+        guard let identity = context.traceparent else { return }
         injector.inject(identity.description, forKey: MetadataName.traceparent, into: &carrier)
     }
 
     package func extract<Carrier, Extract: Extractor>(
         _ carrier: Carrier, into context: inout ServiceContext, using extractor: Extract
     ) where Extract.Carrier == Carrier {
-        guard let text = extractor.extract(key: MetadataName.traceparent, from: carrier),
-            let identity = Traceparent(text)
+        guard let text = extractor.extract(key: MetadataName.traceparent, from: carrier), Traceparent(text) != nil
         else { return }
-        context[SpanIdentityKey.self] = identity
+        context.travelling.span = nil
+        context.travelling.metadata[MetadataName.traceparent] = text
     }
-}
-
-private enum SpanIdentityKey: ServiceContextKey {
-    typealias Value = Traceparent
 }

@@ -1,77 +1,101 @@
 package import Tracing
 
-/// Starts the spans of calls. It exists only if there is a tracer, so calls cost nothing without one.
-///
-/// Names and attributes follow OpenTelemetry's semantic conventions 1.44 for RPC.
-package struct CallTracer: Sendable {
+/// Starts the toolkit's spans with any tracer. Without a tracer there is no `CallTracer`, and calls cost nothing more.
+package final class CallTracer: Sendable {
     private let tracer: any Tracer
+    /// The tracer, if it is a ``BoundedTracer``. That takes details in place of attributes, and identities in place of
+    /// texts.
+    private let bounded: BoundedTracer?
 
-    /// Uses the given tracer, or else the bootstrapped one. Nil if there is none.
+    /// Uses the given tracer, else the bootstrapped one. Nil when there is none.
     package init?(_ given: (any Tracer)?) {
         let tracer = given ?? InstrumentationSystem.tracer
         if tracer is NoOpTracer { return nil }
         self.tracer = tracer
+        bounded = tracer as? BoundedTracer
     }
 
-    /// Starts the span of a call at its client. `service` is the client's name for the service.
-    package func startCall(_ command: Command, to service: String?) -> any Span {
-        start(command.wireName, .client, .current ?? .topLevel, command) { attributes in
-            if let service { attributes["rookery.destination"] = service }
+    /// Starts the span of a call at its client. The call carries the identity of the span. `service` is the client's name
+    /// of the service. If `surrounds` is true, the call also carries the context of the span.
+    func startCall(_ call: inout Call, to service: String?, surrounds: Bool) -> CallSpan {
+        let details = SpanDetails.call(call.command, to: service)
+        var context = ServiceContext.current ?? .topLevel
+        guard let bounded else {
+            let span = start(details, &context, &call.metadata)
+            call.context = context
+            return span
         }
-    }
-
-    /// Starts the span of one attempt, inside the span of its call.
-    package func startAttempt(_ command: Command, _ attempt: Int, at host: String, _ port: Int) -> any Span {
-        start("attempt", .client, .current ?? .topLevel, command) { attributes in
-            attributes["rookery.attempt"] = attempt
-            attributes["server.address"] = host
-            attributes["server.port"] = port
+        let travelling = context.travelling
+        let span = bounded.start(details, inside: travelling.span, travelling.received)
+        if surrounds {
+            context.travelling.span = span
+            call.context = context
         }
+        call.span = span
+        return .bounded(span)
     }
 
-    /// Starts the span of a message at its server. It continues the caller's trace if the message carries one.
+    /// Starts the span of an attempt, a child of the call's span. The call carries the identity of the new span.
+    package func startAttempt(_ call: inout Call, _ attempt: Int, at host: String, _ port: Int) -> CallSpan {
+        let details = SpanDetails.attempt(call.command, attempt, host: host, port: port)
+        guard let bounded else {
+            var context = call.context ?? ServiceContext.current ?? .topLevel
+            return start(details, &context, &call.metadata)
+        }
+        let span: BoundedSpan
+        if let outer = call.span {
+            span = bounded.start(details, inside: outer, nil)
+        } else {
+            let travelling = (ServiceContext.current ?? .topLevel).travelling
+            span = bounded.start(details, inside: travelling.span, travelling.received)
+        }
+        call.span = span
+        return .bounded(span)
+    }
+
+    /// Starts the span of a message at its server, and continues the trace of the message's `traceparent`. `context` has
+    /// the metadata of the message; it becomes the context of the handler.
     package func startHandling(
         _ command: Command, _ context: inout ServiceContext, service: String?, peer: String
-    ) -> any Span {
-        tracer.extract(context.callMetadata, into: &context, using: MetadataExtractor())
-        let span = start(command.wireName, .server, context, command) { attributes in
-            attributes["network.peer.address"] = peer
-            if let service { attributes["rookery.service"] = service }
+    ) -> CallSpan {
+        startReceived(.handling(command, service: service, peer: peer), &context)
+    }
+
+    /// Starts the span of an HTTP request, and continues the trace in `context`. For tracers other than ``BoundedTracer``,
+    /// `extract` reads the header fields into the context first. `context` becomes the context of the request.
+    package func startRequest(
+        method: String, path: String, _ context: inout ServiceContext,
+        extract: (any Tracer, inout ServiceContext) -> Void
+    ) -> CallSpan {
+        if bounded == nil { extract(tracer, &context) }
+        return startReceived(.request(method: method, path: path), &context)
+    }
+
+    private func startReceived(_ details: SpanDetails, _ context: inout ServiceContext) -> CallSpan {
+        guard let bounded else {
+            var metadata = context.callMetadata
+            tracer.extract(metadata, into: &context, using: MetadataExtractor())
+            let span = start(details, &context, &metadata)
+            context.callMetadata = metadata
+            return span
         }
-        context = span.context
-        inject(span.context, into: &context.callMetadata)
-        return span
+        var travelling = context.travelling
+        let received = travelling.received
+        // The message's own trace has precedence over an inherited span.
+        let span = bounded.start(details, inside: received == nil ? travelling.span : nil, received)
+        travelling.span = span
+        context.travelling = travelling
+        return .bounded(span)
     }
 
     private func start(
-        _ name: String, _ kind: SpanKind, _ context: ServiceContext, _ command: Command,
-        _ more: (inout SpanAttributes) -> Void
-    ) -> any Span {
-        let span: any Span = tracer.startSpan(name, context: context, ofKind: kind)
-        // Set all attributes in one assignment, because each access to a span's attributes takes a lock.
-        var attributes = SpanAttributes()
-        attributes["rpc.system.name"] = "nestjs"
-        attributes["rpc.method"] = command.pattern.route
-        attributes["rookery.command"] = command.name
-        more(&attributes)
-        span.attributes = attributes
-        return span
-    }
-
-    /// Writes the identity of a context's span into metadata.
-    package func inject(_ context: ServiceContext, into metadata: inout [String: String]) {
+        _ details: SpanDetails, _ context: inout ServiceContext, _ metadata: inout [String: String]
+    ) -> CallSpan {
+        let span: any Span = tracer.startSpan(details.name, context: context, ofKind: details.kind)
+        // Set at once, because each access to the attributes of a span takes a lock.
+        span.attributes = details.attributes
+        context = span.context
         tracer.inject(context, into: &metadata, using: MetadataInjector())
-    }
-}
-
-extension Span {
-    /// Records the outcome of the call and ends the span.
-    package func end(_ outcome: CallOutcome) {
-        if let code = outcome.code { attributes["rpc.status_code"] = code }
-        if outcome.isFailure {
-            attributes["error.type"] = outcome.code
-            setStatus(SpanStatus(code: .error))
-        }
-        end()
+        return .other(span)
     }
 }

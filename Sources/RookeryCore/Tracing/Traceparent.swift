@@ -1,49 +1,135 @@
 import Synchronization
 
-/// The identity of a span, as processes exchange it: `00-<trace id>-<span id>-<flags>` (W3C Trace Context, 3.2).
+/// The identity of a span between processes: `00-<trace id>-<span id>-<flags>` (W3C Trace Context, 3.2).
+///
+/// Stores numbers, because each message has an identity and few of them become text.
 package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
-    /// 32 lower-case hexadecimal digits, not all zero.
-    package let traceID: String
-    /// 16 lower-case hexadecimal digits, not all zero.
-    package let spanID: String
+    /// The first and the last 64 bits of the trace id, not both zero.
+    let trace: (high: UInt64, low: UInt64)
+    /// The span id, not zero.
+    let span: UInt64
     /// Bit 0: the caller may have recorded the trace. Bit 1: the trace id is random (level 2).
     package let flags: UInt8
 
-    package init(traceID: String, spanID: String, flags: UInt8) {
-        self.traceID = traceID
-        self.spanID = spanID
+    init(trace: (high: UInt64, low: UInt64), span: UInt64, flags: UInt8) {
+        self.trace = trace
+        self.span = span
         self.flags = flags
     }
 
-    /// Returns the identity of a new trace, with random ids.
+    /// 32 lower-case hexadecimal digits, not all zero.
+    package var traceID: String {
+        String(unsafeUninitializedCapacity: 32) { text in
+            Self.write(trace.high, 16, at: 0, text)
+            Self.write(trace.low, 16, at: 16, text)
+            return 32
+        }
+    }
+
+    /// 16 lower-case hexadecimal digits, not all zero.
+    package var spanID: String { Self.text(span) }
+
+    /// A new trace, whose ids are random.
     package static func random() -> Traceparent {
-        Traceparent(
-            traceID: hex(Self.bits() | 1, 16) + hex(Self.bits(), 16),
-            spanID: newSpanID(), flags: 0x03)
+        Traceparent(trace: (bits() | 1, bits()), span: newSpanID(), flags: 0x03)
     }
 
-    /// Returns a random span id that is not zero.
-    package static func newSpanID() -> String { hex(Self.bits() | 1, 16) }
+    /// Random, not zero.
+    static func newSpanID() -> UInt64 { bits() | 1 }
 
-    /// Parses the text. Later versions may have more fields after the flags.
-    ///
-    /// Nil for text that the recommendation says to ignore: other lengths, upper case, ids of zeros, version `ff`, and
-    /// version `00` with more than four parts.
+    /// Reads the text. Nil for what the recommendation ignores: other lengths, upper case, ids of zeros, version `ff`, and
+    /// version `00` with more than four parts. A later version may have more parts after the flags.
     package init?(_ text: String) {
-        let bytes = Array(text.utf8)
-        guard bytes.count >= 55, bytes[2] == dash, bytes[35] == dash, bytes[52] == dash,
-            let version = Self.byte(bytes[0..<2]), version != 0xFF, let flags = Self.byte(bytes[53..<55])
-        else { return nil }
-        guard bytes.count == 55 || version != 0 && bytes[55] == dash else { return nil }
-        guard let trace = Self.id(bytes[3..<35]), let span = Self.id(bytes[36..<52]) else { return nil }
-        self.init(traceID: trace, spanID: span, flags: flags)
+        var text = text
+        guard let identity = text.withUTF8({ Self.read($0) }) else { return nil }
+        self = identity
     }
 
-    /// The text in version `00`, the only version so far, with only the flags that it defines.
-    package var description: String { "00-\(traceID)-\(spanID)-\(Self.hex(UInt64(flags & 0x03), 2))" }
+    private static func read(_ text: UnsafeBufferPointer<UInt8>) -> Traceparent? {
+        guard text.count >= 55, text[2] == dash, text[35] == dash, text[52] == dash,
+            let version = number(text[0..<2]), version != 0xFF, let flags = number(text[53..<55]),
+            text.count == 55 || version != 0 && text[55] == dash,
+            let high = number(text[3..<19]), let low = number(text[19..<35]), high != 0 || low != 0,
+            let span = number(text[36..<52]), span != 0
+        else { return nil }
+        return Traceparent(trace: (high, low), span: span, flags: UInt8(truncatingIfNeeded: flags))
+    }
 
-    /// splitmix64 (Steele, Lea and Flood 2014) with a seed from the system. Ids are not secret, so they need no system
-    /// call.
+    /// The text in version `00`, with the flags that this version defines.
+    package var description: String {
+        String(unsafeUninitializedCapacity: 55) { text in
+            Self.write(0, 2, at: 0, text)
+            text[2] = Self.dash
+            Self.write(trace.high, 16, at: 3, text)
+            Self.write(trace.low, 16, at: 19, text)
+            text[35] = Self.dash
+            Self.write(span, 16, at: 36, text)
+            text[52] = Self.dash
+            Self.write(UInt64(flags & 0x03), 2, at: 53, text)
+            return 55
+        }
+    }
+
+    /// Compares ids and flags.
+    package static func == (left: Traceparent, right: Traceparent) -> Bool {
+        left.trace == right.trace && left.span == right.span && left.flags == right.flags
+    }
+
+    /// Hashes the ids.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(trace.high)
+        hasher.combine(trace.low)
+        hasher.combine(span)
+    }
+
+    // MARK: Hexadecimal
+
+    /// An id of 64 bits as 16 digits.
+    static func text(_ id: UInt64) -> String {
+        String(unsafeUninitializedCapacity: 16) { text in
+            write(id, 16, at: 0, text)
+            return 16
+        }
+    }
+
+    /// The 64-bit halves of a trace id; nil when that is not 32 lower-case digits.
+    static func trace(_ id: String) -> (high: UInt64, low: UInt64)? {
+        var id = id
+        return id.withUTF8 { text in
+            guard text.count == 32, let high = number(text[0..<16]), let low = number(text[16..<32]) else { return nil }
+            return (high, low)
+        }
+    }
+
+    private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> UInt64? {
+        var number: UInt64 = 0
+        for digit in digits {
+            switch digit {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): number = number << 4 | UInt64(digit - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): number = number << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
+            default: return nil
+            }
+        }
+        return number
+    }
+
+    private static func write(
+        _ number: UInt64, _ digits: Int, at start: Int, _ text: UnsafeMutableBufferPointer<UInt8>
+    ) {
+        var rest = number
+        for index in (start..<(start + digits)).reversed() {
+            let digit = UInt8(truncatingIfNeeded: rest & 0xF)
+            text[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit
+            rest >>= 4
+        }
+    }
+
+    private static var dash: UInt8 { UInt8(ascii: "-") }
+
+    // MARK: Random ids
+
+    /// Returns 64 random bits, by splitmix64 (Steele, Lea and Flood 2014) with a seed of the system. Ids are no secrets, so
+    /// they need no system call.
     private static func bits() -> UInt64 {
         var mixed = state.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -52,22 +138,4 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
     }
 
     private static let state = Atomic(UInt64.random(in: .min ... .max))
-
-    private static func id(_ bytes: ArraySlice<UInt8>) -> String? {
-        guard bytes.allSatisfy(isHex), bytes.contains(where: { $0 != UInt8(ascii: "0") }) else { return nil }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func byte(_ bytes: ArraySlice<UInt8>) -> UInt8? {
-        bytes.allSatisfy(isHex) ? UInt8(String(decoding: bytes, as: UTF8.self), radix: 16) : nil
-    }
-
-    private static func isHex(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...102).contains(byte) }
-
-    private static func hex(_ value: UInt64, _ digits: Int) -> String {
-        let text = String(value, radix: 16)
-        return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
-    }
 }
-
-private let dash = UInt8(ascii: "-")

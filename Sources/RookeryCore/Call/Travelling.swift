@@ -1,0 +1,25 @@
+import Tracing
+
+/// The toolkit's part of a service context. One key for all of it, because each key costs every message an allocation.
+struct Travelling: Sendable {
+    /// The metadata that calls carry, by name.
+    var metadata: [String: String] = [:]
+    /// The current span of a ``BoundedTracer``. It replaces the `traceparent` of the metadata.
+    var span: BoundedSpan?
+
+    /// The identity in the metadata.
+    var received: Traceparent? { metadata[MetadataName.traceparent].flatMap { Traceparent($0) } }
+    var traceparent: Traceparent? { span?.identity ?? received }
+
+    fileprivate enum Key: ServiceContextKey {
+        typealias Value = Travelling
+        static let nameOverride: String? = "rookery"
+    }
+}
+
+extension ServiceContext {
+    var travelling: Travelling {
+        get { self[Travelling.Key.self] ?? Travelling() }
+        set { self[Travelling.Key.self] = newValue.metadata.isEmpty && newValue.span == nil ? nil : newValue }
+    }
+}
