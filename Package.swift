@@ -75,7 +75,7 @@ let package = Package(
     targets: [
         // MARK: Rookery, from the inside out: an import only ever points up this list.
         .systemLibrary(
-            name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+            name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "RookeryWire", dependencies: [nioCore, "CZlib"], swiftSettings: settings),
         .target(
             name: "RookeryCore", dependencies: ["RookeryWire", nioCore, logging, crypto, metrics, tracing, deque],
@@ -274,7 +274,7 @@ let package = Package(
         ),
         .testTarget(
             name: "RookeryCommandTests",
-            dependencies: ["RookeryCommand", "Rookery", "RookeryTesting", nioCore, nioPosix],
+            dependencies: ["RookeryCommand", "APIGateway", "Rookery", "RookeryTesting", nioCore, nioPosix, httpTypes],
             swiftSettings: settings),
         // Reads what was built of Rookery, which must be there first.
         .testTarget(
