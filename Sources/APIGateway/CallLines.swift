@@ -15,8 +15,10 @@ enum CallLines {
         let command: String
     }
 
-    /// Returns the calls of a trace in the order of their start, separated by commas. The spans can have any order.
-    static func text(_ spans: [BoundedSpan]) -> String {
+    /// Returns the calls of one request in the order of their start, separated by commas. `request` is the id of the
+    /// request's span. The spans can have any order; spans of other requests are left out, because a client chooses the
+    /// trace that its request belongs to.
+    static func text(_ spans: [BoundedSpan], of request: UInt64) -> String {
         var lines: [Line] = []
         // Demo mode formats the calls for each response, so it visits the spans once, and then only their ids.
         var places: [(id: UInt64, parent: UInt64, service: String?)] = []
@@ -36,19 +38,18 @@ enum CallLines {
         var text = ""
         text.reserveCapacity(64 * lines.count)
         for line in lines {
-            if !text.isEmpty { text += ", " }
-            var caller = "APIGateway"
+            var caller: String?
             var parent = line.parent
             // Bounded, because a peer can send a loop of parents.
             for _ in places {
+                if parent == request { break }
                 guard let outer = places.first(where: { $0.id == parent }) else { break }
-                if let service = outer.service {
-                    caller = participant(service)
-                    break
-                }
+                if caller == nil, let service = outer.service { caller = participant(service) }
                 parent = outer.parent
             }
-            text += caller
+            if parent != request { continue }
+            if !text.isEmpty { text += ", " }
+            text += caller ?? "APIGateway"
             text += ">"
             text += line.callee
             text += "."

@@ -120,7 +120,7 @@ extension Endpoints {
         let caller = try call.caller
         if caller.role == .admin {
             guard let named else {
-                throw Problem.invalid([
+                throw Problem.ruleBroken([
                     Violation(path: "vendorId", constraint: "required", message: "is required for an admin")
                 ])
             }

@@ -54,7 +54,7 @@ struct GatewayCall: Sendable {
         do {
             return try body.withUnsafeReadableBytes { try Value.decode($0, format: .json, given: given) }
         } catch let error as MalformedValue {
-            throw Problem(.badRequest, "INVALID_JSON", "The body is not JSON: \(error).")
+            throw Problem.invalidJSON("The body is not JSON: \(error).")
         }
     }
 

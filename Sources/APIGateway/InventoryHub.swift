@@ -276,7 +276,7 @@ actor InventoryHub: Service {
         for subscriber in upstream.subscribers.values where subscriber.isCurrent {
             guard case .dropped = subscriber.continuation.yield(item) else { continue }
             subscriber.continuation.finish(
-                throwing: RemoteError("SLOW_CONSUMER", "The stream was not read fast enough."))
+                throwing: RemoteError(.slowConsumer, "The stream was not read fast enough."))
         }
     }
 

@@ -148,7 +148,15 @@ struct OpenAPI {
                 Problem(answering: CallError(.invalidReply, "")), Problem(answering: RemoteError(.overloaded, "")),
             ].compactMap { $0 }
         }
-        if endpoint.body != nil { all += [.invalid([Self.violation]), .tooLarge(limit: 65_536)] }
+        if !endpoint.calls.isEmpty, endpoint.body != nil || !endpoint.query.isEmpty {
+            all.append(.ruleBroken([Self.violation]))
+        }
+        if endpoint.body != nil {
+            all += [
+                .invalid([Self.violation]), .invalidJSON("The body is not JSON: unexpected end of text at byte 0."),
+                .tooLarge(limit: HTTPLimits().body),
+            ]
+        }
         if !endpoint.query.isEmpty || endpoint.isKeyed { all.append(.invalid([Self.violation])) }
         switch endpoint.access {
         case .anyone: break

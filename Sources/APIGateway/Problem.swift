@@ -45,6 +45,13 @@ struct Problem: HTTPResponseError, Sendable {
         Problem(.badRequest, "INVALID_REQUEST", "Some fields are missing or wrong.", violations: violations)
     }
 
+    /// The request fits the document, but breaks a rule that no schema can state.
+    static func ruleBroken(_ violations: [Violation]) -> Problem {
+        Problem(
+            .unprocessableContent, RemoteError.Code.invalidPayload.rawValue, "Some fields break a rule.",
+            violations: violations)
+    }
+
     static func methodNotAllowed(_ allowed: String) -> Problem {
         var problem = Problem(.methodNotAllowed, "METHOD_NOT_ALLOWED", "This path allows only \(allowed).")
         problem.allowed = allowed
@@ -56,6 +63,7 @@ struct Problem: HTTPResponseError, Sendable {
     static let vendorNotActive = Problem(
         .conflict, RemoteError.Code.vendorNotActive.rawValue, "The vendor's state does not allow this.")
 
+    static func invalidJSON(_ detail: String) -> Problem { Problem(.badRequest, "INVALID_JSON", detail) }
     static func badRequest(_ detail: String) -> Problem { Problem(.badRequest, "BAD_REQUEST", detail) }
     static func tooLarge(limit: Int) -> Problem {
         Problem(.contentTooLarge, "TOO_LARGE", "The body is over \(limit) bytes.")
@@ -110,7 +118,8 @@ struct Problem: HTTPResponseError, Sendable {
         let detail = error.message ?? code.rawValue
         switch code {
         case .invalidPayload:
-            self.init(.badRequest, code.rawValue, detail, violations: Self.violations(error.details))
+            // The gateway has checked the message's declaration. What a service refuses beyond that, no schema can state.
+            self = .ruleBroken(Self.violations(error.details))
         case .badCredentials, .tokenRevoked: self.init(.unauthorized, code.rawValue, detail)
         case .forbidden, .accountDisabled: self.init(.forbidden, code.rawValue, detail)
         case .userNotFound, .vendorNotFound, .bookingNotFound, .petNotFound, .serviceNotFound, .productNotFound,
@@ -130,6 +139,7 @@ struct Problem: HTTPResponseError, Sendable {
             let milliseconds = min(60_000, max(1, error.details?["retryAfterMs"]?.intValue ?? 1))
             self.init(
                 .serviceUnavailable, code.rawValue, detail, retryAfterSeconds: Int((milliseconds + 999) / 1000))
+        case .slowConsumer: self.init(.serviceUnavailable, code.rawValue, detail)
         case .deadlineExceeded: self.init(.gatewayTimeout, code.rawValue, detail)
         case .replyTooLarge: self.init(.badGateway, code.rawValue, "A service's answer was too large.")
         default: self.init(.internalServerError, "INTERNAL", "A service failed.")

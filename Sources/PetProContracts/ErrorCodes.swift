@@ -2,6 +2,9 @@ public import Rookery
 
 /// The error codes of PetPro's services.
 extension RemoteError.Code {
+    /// The gateway ends a stream with it, when the browser does not read fast enough.
+    public static let slowConsumer: Self = "SLOW_CONSUMER"
+
     public static let emailTaken: Self = "EMAIL_TAKEN"
     public static let keyReused: Self = "KEY_REUSED"
     public static let userNotPending: Self = "USER_NOT_PENDING"

@@ -12,6 +12,9 @@ public struct TimeZoneName: RawRepresentable, MessageValue, Hashable, CustomStri
         self.rawValue = rawValue
     }
 
+    /// A string in the form `iana-time-zone`.
+    public static var _schema: Schema { Schema(.string(format: "iana-time-zone")) }
+
     /// Reads a name. An unknown name is a violation.
     public static func _decode(_ decoder: inout _MessageDecoder) throws(MalformedValue) -> TimeZoneName? {
         try decoder.text(

@@ -130,7 +130,7 @@ struct SchemaText {
         if schema["uniqueItems"] == true { rules.append("no element twice") }
         if let value = schema["default"] { rules.append("default \(value.jsonText)") }
         if let category = schema["x-personal-data"]?.stringValue { rules.append("personal data: \(category)") }
-        if schema["writeOnly"] == true { rules.append("secret") }
+        if schema["x-sensitive"] == true { rules.append("secret") }
         return rules.joined(separator: ", ")
     }
 }

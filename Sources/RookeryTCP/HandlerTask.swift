@@ -22,7 +22,13 @@ final class HandlerTask: @unchecked Sendable {
     static func start(_ connection: ServerConnection) {
         let handler = HandlerTask(connection)
         connection.began(handler)
-        handler.task = Task.immediate(executorPreference: connection.executor) { await handler.run() }
+        // A task copies the task-locals of the task that makes it. That can be the handler of another connection, whose
+        // write found the socket closed: its context must not reach these messages.
+        MessageContext.$source.withValue(nil) {
+            ServiceContext.$current.withValue(nil) {
+                handler.task = Task.immediate(executorPreference: connection.executor) { await handler.run() }
+            }
+        }
         // The work it ran may have cancelled it before `task` was set.
         if handler.isCancelled { handler.task?.cancel() }
     }

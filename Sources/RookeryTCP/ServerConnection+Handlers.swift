@@ -70,9 +70,9 @@ extension ServerConnection {
 
     /// Parks a task that has nothing to do. Returns false if the task should end instead.
     func park(_ task: HandlerTask) -> Bool {
-        guard takesMessages, parked.count < Self.parkedLimit.connection,
-            executor.parkedTasks < Self.parkedLimit.loop
-        else { return false }
+        // The second half of the loop's places is for connections with few tasks, so that no peer takes them all.
+        let limit = executor.parkedTasks < Self.parkedLimit.loop / 2 ? Self.parkedLimit.connection : 1
+        guard takesMessages, parked.count < limit, executor.parkedTasks < Self.parkedLimit.loop else { return false }
         executor.parkedTasks += 1
         parked.append(task)
         return true

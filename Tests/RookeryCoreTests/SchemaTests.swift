@@ -68,7 +68,7 @@ struct SchemaTests {
         #expect(fields?["day"]?["x-minimum"] == "1970-01-01" && fields?["day"]?["format"] == "date")
         #expect(
             fields?["children"]?["items"] == ["$ref": "#/$defs/Note"] && fields?["children"]?["uniqueItems"] == true)
-        #expect(fields?["secret"]?["writeOnly"] == true)
+        #expect(fields?["secret"]?["x-sensitive"] == true)
         #expect(fields?["slug"]?["pattern"] == "^(?:[a-z]+)$" && fields?["at"]?["x-wholeMinutes"] == 5)
         let note = Schema(of: Note.self).jsonSchema["$defs"]?["Note"]
         #expect(note?["required"] == ["title", "secret", "kind"] && note?["description"] == "A tree of notes.")

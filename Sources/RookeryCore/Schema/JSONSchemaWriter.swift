@@ -68,7 +68,7 @@ package struct JSONSchemaWriter {
         object["description"] = field.documentation.map { .string($0) }
         object["default"] = field.defaultValue
         object["x-personal-data"] = field.personalData.map { .string("\($0)") }
-        if field.isSensitive { object["writeOnly"] = true }
+        if field.isSensitive { object["x-sensitive"] = true }
         return .object(object)
     }
 

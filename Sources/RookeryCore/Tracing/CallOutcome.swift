@@ -11,7 +11,8 @@ package struct CallOutcome: Sendable, Hashable {
     package static let success = CallOutcome(code: nil, isFailure: false)
 
     private init(code: String?, isFailure: Bool) {
-        self.code = code
+        // Tracers and metrics keep the code, and a peer chooses it.
+        self.code = code.map { $0.utf8.count > 64 ? String($0.prefix(64)) : $0 }
         self.isFailure = isFailure
     }
 

@@ -26,6 +26,8 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// The span id as a number.
+    package var id: UInt64 { span }
     /// 16 lower-case hexadecimal digits, not all zero.
     package var spanID: String { Self.text(span) }
 
