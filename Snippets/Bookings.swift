@@ -9,10 +9,13 @@ import ServiceLifecycle
 @Message struct Booking { var id: Int; @Line(1...60) var petName: String }
 @Message struct WatchBookings { @Items(1...100) var ids: [Int] }
 
-extension RemoteError.Code { static let bookingNotFound: Self = "BOOKING_NOT_FOUND" }
+extension RemoteError.Code {
+    static let bookingNotFound: Self = "BOOKING_NOT_FOUND"
+    static let unauthenticated: Self = "UNAUTHENTICATED"
+}
 
 @Contract protocol BookingAPI: Sendable {
-    @MessagePattern(cmd: "get-booking", .safe, errors: [.bookingNotFound])
+    @MessagePattern(cmd: "get-booking", .safe, errors: [.bookingNotFound, .unauthenticated])
     func getBooking(_ request: GetBooking) async throws -> Booking
     @StreamPattern(cmd: "watch-bookings")
     func watchBookings(_ request: WatchBookings) async throws -> MessageStream<Booking>
@@ -33,7 +36,7 @@ struct Bookings: BookingAPI {
 
 struct RequireToken: Interceptor {
     func intercept(_ call: Call, next: CallHandler) async throws -> Reply {
-        guard call.metadata["token"] == "secret" else { throw RemoteError("UNAUTHENTICATED", "A token is needed.") }
+        guard call.metadata["token"] == "secret" else { throw RemoteError(.unauthenticated, "A token is needed.") }
         return try await next(call)
     }
 }
@@ -50,5 +53,5 @@ try await local.bookingSeen(.init(id: 7))
 // The server. On SIGTERM it finishes the calls in flight and stops.
 if CommandLine.arguments.contains("serve") {
     let server = try RookeryServer(.init(port: 4002), services: service)
-    try await ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm], logger: .init(label: "bookings")).run()
+    try await ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: .init(label: "bookings")).run()
 }

@@ -6,9 +6,9 @@ import RookeryWire
 /// Every guard is on by default.
 ///
 /// ```swift
-/// var booking = ClientConfiguration("booking", at: "10.0.0.7:4002,10.0.0.8:4002")
+/// var booking = try ClientConfiguration("booking", at: "10.0.0.7:4002,10.0.0.8:4002")
 /// booking.timeout = .seconds(2)
-/// booking.retry.maximumAttempts = 2
+/// try booking.set("retry.maximumAttempts", to: "2")
 /// ```
 public struct ClientConfiguration: Sendable {
     /// The name of the service in logs, metrics, errors and keys of settings.

@@ -36,6 +36,15 @@ private struct Replacing: Interceptor {
     }
 }
 
+/// Sets the tenant of what is inside.
+private struct Tenant: Interceptor {
+    func intercept(_ call: Call, next: CallHandler) async throws -> Reply {
+        var context = ServiceContext.current ?? .topLevel
+        context.callMetadata["tenant"] = "north"
+        return try await ServiceContext.withValue(context) { try await next(call) }
+    }
+}
+
 @Suite("An interceptor")
 struct InterceptorTests {
     private func client(
@@ -84,6 +93,31 @@ struct InterceptorTests {
         log.withLock { $0 = [] }
         try await echo.ping()
         #expect(log.withLock { $0 } == ["server>ping", "contract>ping"])
+    }
+
+    @Test("sets a context in which a stream's values are made, though they are read later")
+    func streamContext() async throws {
+        let stream = Route.stream(Command("tenants", pattern: "tenants", kind: .stream)) { (_: JSONValue) in
+            let left = Mutex(2)
+            return MessageStream<String>(unfolding: {
+                let isOver = left.withLock { left in
+                    left -= 1
+                    return left < 0
+                }
+                return isOver ? nil : ServiceContext.current?.callMetadata["tenant"] ?? "none"
+            })
+        }
+        let client = try RookeryClient(inMemory: RookeryService([stream]).intercepted(by: Tenant()))
+        var tenants: [JSONValue?] = []
+        for try await value in try await client.stream("tenants", nil) { tenants.append(value) }
+        #expect(tenants == ["north", "north"])
+    }
+
+    @Test("on a command that the service does not have ends the program, and is not lost")
+    func unknownCommand() async {
+        await #expect(processExitsWith: .failure) {
+            _ = EchoAPIContract.service(EchoService()).intercepted(by: Tenant(), on: Command("other", pattern: "other"))
+        }
     }
 
     @Test("may answer itself, call again, or refuse")

@@ -21,7 +21,8 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let invalidPayload: Code = "INVALID_PAYLOAD"
         /// The server refused the message because it is overloaded. The handler did not run.
         public static let overloaded: Code = "OVERLOADED"
-        /// The deadline passed before the command took effect.
+        /// The deadline passed. The command may have taken effect, if its handler was running. Callers over TCP get
+        /// ``CallError/Code/timeout`` in its place.
         public static let deadlineExceeded: Code = "DEADLINE_EXCEEDED"
         /// The service could not reach another service that it needs. The command had no effect.
         public static let dependencyUnavailable: Code = "DEPENDENCY_UNAVAILABLE"

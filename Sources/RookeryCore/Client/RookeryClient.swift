@@ -178,6 +178,9 @@ public struct RookeryClient: Sendable {
 
     private func intercepted(_ call: Call) async throws -> Reply {
         if interceptors.isEmpty { return try await dispatch(call) }
+        var call = call
+        // Interceptors see the identity of the call's span where it travels.
+        if let traceparent = call.traceparent { call.metadata[MetadataName.traceparent] = traceparent }
         let handler = CallHandler(interceptors.interceptors(of: call.command)) { try await dispatch($0) }
         return try await handler(call)
     }

@@ -1,4 +1,5 @@
 import Synchronization
+import Tracing
 
 /// An asynchronous sequence of values with backpressure: the producer waits for the consumer. Iterate it once.
 public struct MessageStream<Element: Sendable>: AsyncSequence, Sendable {
@@ -54,6 +55,11 @@ extension MessageStream {
         MessageStream<Output>(Mapped(source: self, transform: transform))
     }
 
+    /// Returns a stream whose values are produced in a service context.
+    func inContext(_ context: ServiceContext?) -> MessageStream {
+        MessageStream(InContext(source: self, context: context))
+    }
+
     /// Returns a stream that reports its end once.
     ///
     /// `body` receives nil after the last value, or the stream's error. It receives `CancellationError` if the reader
@@ -79,6 +85,24 @@ private struct Mapped<Element: Sendable, Output: Sendable>: AsyncSequence, Senda
 
     func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(base: source.makeAsyncIterator(), transform: transform)
+    }
+}
+
+private struct InContext<Element: Sendable>: AsyncSequence, Sendable {
+    let source: MessageStream<Element>
+    let context: ServiceContext?
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        let base: IteratorBox<MessageStream<Element>.AsyncIterator>
+        let context: ServiceContext?
+
+        mutating func next() async throws -> Element? {
+            try await ServiceContext.$current.withValue(context) { try await base.next() }
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(base: IteratorBox(source.makeAsyncIterator()), context: context)
     }
 }
 

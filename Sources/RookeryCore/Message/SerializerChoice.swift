@@ -4,7 +4,7 @@ import RookeryWire
 public struct SerializerChoice: Sendable {
     /// Custom serializers, in addition to the built-in ones.
     package var custom: [any MessageSerializer]
-    /// The serializer that a client uses if the server supports it. Otherwise the client uses JSON. Default `json`.
+    /// The serializer that a client uses if the server supports it. Otherwise the client uses the first one that both have. Default `json`.
     package var preferred: String
     /// The preferred serializers of single patterns, by the pattern's normal form.
     package var byPattern: [String: String]

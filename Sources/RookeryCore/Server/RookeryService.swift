@@ -12,7 +12,14 @@ public struct RookeryService: Sendable {
     ///
     /// Example: `.intercepted(by: Audit(), on: API.cancel, API.refund)`. Without `commands`, the interceptor applies to
     /// all commands.
+    ///
+    /// - Precondition: The service has all `commands`. An interceptor that checks a token must not be lost.
     public func intercepted(by interceptor: any Interceptor, on commands: Command...) -> RookeryService {
+        for command in commands {
+            precondition(
+                routes.contains { $0.command == command },
+                "intercepted(by:on:): the service has no command \(command.name)")
+        }
         var service = self
         for at in service.routes.indices {
             service.routes[at].interceptors.append([interceptor], commands: commands.isEmpty ? nil : commands)

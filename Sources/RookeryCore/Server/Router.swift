@@ -209,7 +209,11 @@ extension Router.Resolved {
     }
 
     private func handle(_ call: Call) async throws -> Reply {
-        if let values { return Reply(stream: try await values(call.message.payload)) }
+        if let values {
+            // The server reads the values after the interceptors have returned, but the handler makes them in the context that
+            // the interceptors have set.
+            return Reply(stream: try await values(call.message.payload).inContext(.current))
+        }
         let keeper = ReplyKeeper()
         try await body(call.message.payload, keeper)
         return keeper.answer
