@@ -274,7 +274,10 @@ let package = Package(
         ),
         .testTarget(
             name: "RookeryCommandTests",
-            dependencies: ["RookeryCommand", "APIGateway", "Rookery", "RookeryTesting", nioCore, nioPosix, httpTypes],
+            dependencies: [
+                "RookeryCommand", "CommandSupport", "APIGateway", "Rookery", "RookeryTesting", nioCore, nioPosix,
+                httpTypes,
+            ],
             swiftSettings: settings),
         // Reads what was built of Rookery, which must be there first.
         .testTarget(

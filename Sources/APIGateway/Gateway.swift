@@ -264,7 +264,7 @@ public struct Gateway: Service {
             throw Problem.forbidden("The role \(user.role.rawValue) may not do this.")
         }
         if user.state == .pendingVendor, !evenPending {
-            throw Problem(.forbidden, "ACCOUNT_PENDING", "The account is not active yet.")
+            throw Problem.accountPending
         }
         return user
     }

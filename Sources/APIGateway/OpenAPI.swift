@@ -161,8 +161,9 @@ struct OpenAPI {
         switch endpoint.access {
         case .anyone: break
         case .anyoneOrKnown: all.append(.unauthenticated("The token is not valid: expired."))
-        case .roles:
+        case .roles(_, let evenPending):
             all += [.unauthenticated("The token is not valid: expired."), .forbidden("The role may not do this.")]
+            if !evenPending { all.append(.accountPending) }
         }
         all += endpoint.refusals
         return Dictionary(grouping: all, by: { Int($0.status.code) })

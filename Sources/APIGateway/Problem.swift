@@ -34,6 +34,7 @@ struct Problem: HTTPResponseError, Sendable {
 
     static func unauthenticated(_ detail: String) -> Problem { Problem(.unauthorized, "UNAUTHENTICATED", detail) }
     static func forbidden(_ detail: String) -> Problem { Problem(.forbidden, "FORBIDDEN", detail) }
+    static let accountPending = Problem(.forbidden, "ACCOUNT_PENDING", "The account is not active yet.")
     static let notFound = Problem(.notFound, "NOT_FOUND", "There is no such path.")
     static let noVendor = Problem(.notFound, RemoteError.Code.vendorNotFound.rawValue, "There is no such vendor.")
     static let noBooking = Problem(.notFound, RemoteError.Code.bookingNotFound.rawValue, "There is no such booking.")

@@ -10,11 +10,14 @@ public struct HTTP: Sendable {
     /// The URL of the platform, such as `http://127.0.0.1:8080`.
     public let url: String
     private let client: HTTPClient
+    private let answers: AnswerCheck?
 
-    /// Makes a client of the platform at a URL.
-    public init(url: String, client: HTTPClient = .shared) {
+    /// Makes a client of the platform at a URL. With `answers`, an answer that the platform's document does not allow is an
+    /// error, ``Unexpected``.
+    public init(url: String, client: HTTPClient = .shared, answers: AnswerCheck? = nil) {
         self.url = url
         self.client = client
+        self.answers = answers
     }
 
     /// A response that the next step cannot use.
@@ -42,7 +45,13 @@ public struct HTTP: Sendable {
         let value =
             bytes.readableBytes == 0
             ? JSONValue.null : (try? JSONValue(parsing: bytes.readableBytesView)) ?? .string(String(buffer: bytes))
-        return Answer(status: Int(response.status.code), headers: response.headers, body: value)
+        let answer = Answer(status: Int(response.status.code), headers: response.headers, body: value)
+        if let problems = answers?.problems(of: answer, method, path), !problems.isEmpty {
+            throw Unexpected(
+                "\(method) \(path): \(answer.status) \(answer.body.jsonText.prefix(300)): \(problems.joined(separator: "; "))"
+            )
+        }
+        return answer
     }
 
     /// Sends a `POST` with a JSON body.

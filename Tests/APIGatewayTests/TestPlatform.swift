@@ -104,7 +104,10 @@ struct TestPlatform: Sendable {
             }
             var iterator = ports.makeAsyncIterator()
             guard let port = await iterator.next() else { throw HTTP.Unexpected("the gateway did not start") }
-            let running = RunningGateway(platform: self, gateway: gateway, port: port, group: group, ends: ends)
+            let running = RunningGateway(
+                platform: self, gateway: gateway, port: port, answers: AnswerCheck(document: gateway.openAPI),
+                group: group,
+                ends: ends)
             let result = try await body(running)
             tasks.cancelAll()
             return result
@@ -117,6 +120,7 @@ struct RunningGateway: Sendable {
     let platform: TestPlatform
     let gateway: Gateway
     let port: Int
+    fileprivate let answers: AnswerCheck
     fileprivate let group: ServiceGroup
     fileprivate let ends: AsyncStream<Void>
 
@@ -126,7 +130,8 @@ struct RunningGateway: Sendable {
     /// Returns when it has stopped.
     func stopped() async { for await _ in ends {} }
 
-    var http: HTTP { HTTP(url: "http://127.0.0.1:\(port)") }
+    /// Each answer is held against the document.
+    var http: HTTP { HTTP(url: "http://127.0.0.1:\(port)", answers: answers) }
 
     /// A vendor of its own, always open, whose account is active.
     func makeVendor(capacity: Int = 1) async throws -> (id: Int, service: Int, token: String) {

@@ -40,6 +40,10 @@ struct RunningPlatform: Sendable {
                 String(try await FreePorts.first(of: 8)),
             ] + arguments, environment: environment)
         let line = try need(await program.line("ready "))
-        return RunningPlatform(http: HTTP(url: String(line.dropFirst("ready ".count))), program: program, data: data)
+        let url = String(line.dropFirst("ready ".count))
+        // Each answer is held against the document.
+        let document = try await HTTP(url: url).get("/openapi.json").body
+        return RunningPlatform(
+            http: HTTP(url: url, answers: AnswerCheck(document: document)), program: program, data: data)
     }
 }

@@ -2,7 +2,7 @@ import Rookery
 import RookeryCore
 import Testing
 
-@testable import RookeryCommand
+import CommandSupport
 
 @Message
 private struct Sample {

@@ -1,15 +1,22 @@
-import CommandSupport
-import Rookery
+package import Rookery
 
 /// Checks a message against its JSON Schema.
 ///
 /// It checks the common keywords that Rookery services write and ignores all others, because the service checks again.
-struct SchemaCheck {
+package struct SchemaCheck: Sendable {
     /// The messages and enums that a schema refers to.
-    let definitions: JSONObject
+    private let definitions: JSONObject
+    private let allowsUnknown: Bool
 
-    /// Returns a line for each problem of a value, such as `pets[0].name: must have at least 1 characters`.
-    func problems(of value: JSONValue, _ schema: JSONValue) -> [String] {
+    /// Makes a check. `definitions` are the messages and enums that schemas refer to. With `allowsUnknown`, objects may have
+    /// members that their schema does not name, as JSON Schema says; by default such a member is a problem.
+    package init(definitions: JSONObject, allowsUnknown: Bool = false) {
+        self.definitions = definitions
+        self.allowsUnknown = allowsUnknown
+    }
+
+    /// Returns what is wrong with a value: `pets[0].name: must have at most 60 characters`.
+    package func problems(of value: JSONValue, _ schema: JSONValue) -> [String] {
         var problems: [String] = []
         check(value, schema, at: "", &problems)
         return problems
@@ -93,7 +100,7 @@ struct SchemaCheck {
         for (name, value) in object {
             if let property = properties[name] {
                 check(value, property, at: inside(name), &problems)
-            } else {
+            } else if !allowsUnknown {
                 let nearest = Spelling.nearest(name, in: names).map { "; did you mean \($0)?" } ?? ""
                 note(inside(name), "unknown field\(nearest)", &problems)
             }
