@@ -13,14 +13,14 @@ final class Fleet: Sendable {
     }
 
     /// A kind of fault that the trial injects into a member.
-    enum Torment: String, CaseIterable {
+    enum Fault: String, CaseIterable {
         case killed, frozen, restarted
     }
 
     /// A fault that has ended.
-    struct Past: Sendable {
+    struct AppliedFault: Sendable {
         let member: String
-        let torment: Torment
+        let fault: Fault
         /// When the fault began, since the load began.
         let from: Duration
         /// When the member was ready again, since the load began.
@@ -29,11 +29,11 @@ final class Fleet: Sendable {
         let exitCode: Int32?
 
         /// Whether a graceful restart ended with exit code 0. Always true for other faults.
-        var wentWell: Bool { torment != .restarted || exitCode == 0 }
+        var wentWell: Bool { fault != .restarted || exitCode == 0 }
     }
 
     let url: String
-    private let past = Mutex<[Past]>([])
+    private let past = Mutex<[AppliedFault]>([])
     private let program: URL
     private let data: String
     private let environment: [String: String]
@@ -113,7 +113,7 @@ final class Fleet: Sendable {
     /// Injects a fault every `every` seconds, into each member in turn, and reports it to `note`.
     ///
     /// The last fault ends within `seconds`. Throws ``NotStarted`` if a member does not start again.
-    func torment(
+    func injectFaults(
         seconds: Int, every: Int, since begin: ContinuousClock.Instant, _ note: @Sendable (String) -> Void
     ) async throws {
         let clock = ContinuousClock()
@@ -122,12 +122,12 @@ final class Fleet: Sendable {
             if turn > Self.count(seconds: seconds, every: every) { return }
             try await clock.sleep(until: begin + .seconds(at))
             let member = members[(turn - 1) % members.count]
-            let torment = Torment.allCases[(turn - 1) % 3]
-            note("\(at) s: \(member.name) \(torment.rawValue)")
+            let fault = Fault.allCases[(turn - 1) % 3]
+            note("\(at) s: \(member.name) \(fault.rawValue)")
             let from = begin.duration(to: clock.now)
-            let code = try await perform(torment, member)
-            let happened = Past(
-                member: member.name, torment: torment, from: from, to: begin.duration(to: clock.now), exitCode: code)
+            let code = try await perform(fault, member)
+            let happened = AppliedFault(
+                member: member.name, fault: fault, from: from, to: begin.duration(to: clock.now), exitCode: code)
             past.withLock { $0.append(happened) }
         }
     }
@@ -138,11 +138,11 @@ final class Fleet: Sendable {
     static func count(seconds: Int, every: Int) -> Int { max(0, (seconds - min(4, seconds / 2)) / every) }
 
     /// The faults that have ended.
-    var torments: [Past] { past.withLock { $0 } }
+    var faults: [AppliedFault] { past.withLock { $0 } }
 
-    private func perform(_ torment: Torment, _ member: Member) async throws -> Int32? {
+    private func perform(_ fault: Fault, _ member: Member) async throws -> Int32? {
         guard let process = running.withLock({ $0[member.name] }) else { return nil }
-        switch torment {
+        switch fault {
         case .frozen:
             process.send(SIGSTOP)
             try await Task.sleep(for: .seconds(3))

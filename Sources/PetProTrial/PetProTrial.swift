@@ -58,7 +58,7 @@ struct PetProTrial: AsyncParsableCommand {
             try await withThrowingDiscardingTaskGroup { group in
                 group.addTask { try await load.run(seconds: seconds, rate: rate, since: begin) { Terminal.note($0) } }
                 group.addTask {
-                    try await fleet.torment(seconds: seconds, every: every, since: begin) { Terminal.note($0) }
+                    try await fleet.injectFaults(seconds: seconds, every: every, since: begin) { Terminal.note($0) }
                 }
             }
         } catch {
@@ -67,7 +67,7 @@ struct PetProTrial: AsyncParsableCommand {
         }
         let graceful = await fleet.stop()
         let verdict = try await Verdict(
-            load.results, fleet.torments, data: data, mustSucceed: success, stoppedWell: graceful)
+            load.results, fleet.faults, data: data, mustSucceed: success, stoppedWell: graceful)
         Terminal.line(json ? verdict.json.jsonText : verdict.text)
         if verdict.isGood {
             try FileManager.default.removeItem(atPath: data)

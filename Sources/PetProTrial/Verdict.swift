@@ -14,7 +14,7 @@ struct Verdict {
     private let bookings: Int
     private let keys: Int
     private let percentiles: [(String, Int)]
-    private let torments: [Fleet.Past]
+    private let faults: [Fleet.AppliedFault]
     private let mustSucceed: Double
     private let stoppedWell: Bool
 
@@ -22,7 +22,7 @@ struct Verdict {
     ///
     /// Throws if the database cannot be opened or read.
     init(
-        _ outcomes: [Load.Outcome], _ torments: [Fleet.Past], data: String, mustSucceed: Double, stoppedWell: Bool
+        _ outcomes: [Load.Outcome], _ faults: [Fleet.AppliedFault], data: String, mustSucceed: Double, stoppedWell: Bool
     ) async throws {
         let database = try Database(inspecting: "\(data)/booking.sqlite")
         let saved = try await database.read { transaction in
@@ -49,7 +49,7 @@ struct Verdict {
         }
         let failures = outcomes.filter { !$0.isAnswered }
         failed = failures.count + refusedPairs.count
-        let restarts = torments.filter { $0.torment == .restarted }
+        let restarts = faults.filter { $0.fault == .restarted }
         // Counts only requests that began during a restart, because earlier faults cause failures too.
         failedInRestarts =
             failures.filter { outcome in restarts.contains { $0.from <= outcome.began && outcome.began <= $0.to } }
@@ -72,16 +72,16 @@ struct Verdict {
         percentiles = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1)].map { name, share in
             (name, percentile(share, of: milliseconds))
         }
-        self.torments = torments
+        self.faults = faults
         self.mustSucceed = mustSucceed
-        self.stoppedWell = stoppedWell && torments.allSatisfy(\.wentWell)
+        self.stoppedWell = stoppedWell && faults.allSatisfy(\.wentWell)
     }
 
     private var succeeded: Double { calls == 0 ? 0 : 1 - Double(failed) / Double(calls) }
 
     var isGood: Bool {
         lost == 0 && doubled == 0 && bookings == keys && acknowledged > calls / 2 && succeeded >= mustSucceed
-            && failedInRestarts == 0 && !torments.isEmpty && stoppedWell
+            && failedInRestarts == 0 && !faults.isEmpty && stoppedWell
     }
 
     var text: String {
@@ -91,8 +91,8 @@ struct Verdict {
         lines.append(
             "succeeded  \((succeeded * 100_000).rounded() / 1000) %, with correct refusals (at least \(mustSucceed * 100))"
         )
-        let byKind = Fleet.Torment.allCases.map { kind in
-            "\(torments.filter { $0.torment == kind }.count) \(kind.rawValue)"
+        let byKind = Fleet.Fault.allCases.map { kind in
+            "\(faults.filter { $0.fault == kind }.count) \(kind.rawValue)"
         }
         lines.append("instances  \(byKind.joined(separator: ", ")); calls lost in restarts  \(failedInRestarts)")
         lines.append("acknowledged  \(acknowledged), of which lost  \(lost)")
@@ -105,7 +105,7 @@ struct Verdict {
     var json: JSONValue {
         [
             "calls": .int(Int64(calls)), "failed": .int(Int64(failed)),
-            "failedInRestarts": .int(Int64(failedInRestarts)), "torments": .int(Int64(torments.count)),
+            "failedInRestarts": .int(Int64(failedInRestarts)), "faults": .int(Int64(faults.count)),
             "succeeded": .double(succeeded), "acknowledged": .int(Int64(acknowledged)), "lost": .int(Int64(lost)),
             "doubled": .int(Int64(doubled)), "bookings": .int(Int64(bookings)), "keys": .int(Int64(keys)),
             "milliseconds": .object(

@@ -14,7 +14,7 @@ package struct CallEnvironment: Sendable {
     package init(
         now: @escaping @Sendable () -> NIODeadline = { .now() },
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
-        random: @escaping @Sendable () -> Double = CallEnvironment.chances()
+        random: @escaping @Sendable () -> Double = CallEnvironment.randomSource()
     ) {
         self.now = now
         self.sleep = sleep
@@ -26,13 +26,13 @@ extension CallEnvironment {
     /// Makes a source of random numbers from 0 to below 1, seeded by the system.
     ///
     /// Not for secrets: it spreads load, and its numbers can be predicted. It does not ask the kernel for each number.
-    package static func chances() -> @Sendable () -> Double {
-        let source = Chances()
+    package static func randomSource() -> @Sendable () -> Double {
+        let source = RandomSource()
         return { source.next() }
     }
 
     /// splitmix64 (Steele, Lea and Flood 2014). Its only state is a counter, so threads can share it.
-    private final class Chances: Sendable {
+    private final class RandomSource: Sendable {
         private let state = Atomic(UInt64.random(in: .min ... .max))
 
         func next() -> Double {

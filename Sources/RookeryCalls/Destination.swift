@@ -146,15 +146,15 @@ package final class Destination: ClientTransport {
     /// Throws the error of the last attempt. For a command that is not `.safe`, the error keeps `wasWritten` if an
     /// earlier attempt may have run the command. Throws `CancellationError` if the task is cancelled.
     package func request(_ call: Call) async throws -> Payload {
-        var course = CallCourse(self, call)
+        var progress = CallProgress(self, call)
         while true {
-            let attempt = try course.begin()
+            let attempt = try progress.begin()
             do {
                 let result = try await attempt.transport.request(attempt.call)
-                course.answered(attempt)
+                progress.answered(attempt)
                 return result
             } catch {
-                let delay = try course.failed(error, attempt)
+                let delay = try progress.failed(error, attempt)
                 if delay > .zero { try await environment.sleep(delay) }
             }
         }
@@ -162,14 +162,14 @@ package final class Destination: ClientTransport {
 
     /// Sends an event. Peers do not acknowledge events, so the client retries only an event that was not sent.
     package func emit(_ call: Call) async throws {
-        var course = CallCourse(self, call)
+        var progress = CallProgress(self, call)
         while true {
-            let attempt = try course.begin()
+            let attempt = try progress.begin()
             do {
                 try await attempt.transport.emit(attempt.call)
-                return course.sent(attempt)
+                return progress.sent(attempt)
             } catch {
-                let delay = try course.failed(error, attempt)
+                let delay = try progress.failed(error, attempt)
                 if delay > .zero { try await environment.sleep(delay) }
             }
         }
@@ -177,15 +177,15 @@ package final class Destination: ClientTransport {
 
     /// Opens a stream, with retries. After the stream is open, failures go to its reader and are not retried.
     package func stream(_ call: Call) async throws -> MessageStream<Payload> {
-        var course = CallCourse(self, call)
+        var progress = CallProgress(self, call)
         while true {
-            let attempt = try course.begin()
+            let attempt = try progress.begin()
             do {
                 let result = try await attempt.transport.stream(attempt.call)
-                course.sent(attempt)
+                progress.sent(attempt)
                 return result
             } catch {
-                let delay = try course.failed(error, attempt)
+                let delay = try progress.failed(error, attempt)
                 if delay > .zero { try await environment.sleep(delay) }
             }
         }

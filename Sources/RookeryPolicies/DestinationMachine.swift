@@ -41,9 +41,9 @@ package struct DestinationMachine: Sendable {
         var ejection: Ejection
         var breaker: CircuitBreaker
         var connectFailures = 0
-        var leftAloneUntil: NIODeadline?
+        var backsOffUntil: NIODeadline?
 
-        func isReachable(at now: NIODeadline) -> Bool { leftAloneUntil.map { now >= $0 } ?? true }
+        func isReachable(at now: NIODeadline) -> Bool { backsOffUntil.map { now >= $0 } ?? true }
     }
 
     /// A bulkhead: the breaker and the limit of one group do not affect the other groups.
@@ -222,9 +222,9 @@ package struct DestinationMachine: Sendable {
             // `pick` chooses an instance whose breaker refuses only if all refuse. Then the group's breaker decides.
             if case .allowed(let allowed) = admission { instanceTicket = allowed }
         }
-        if let until = entries[at].leftAloneUntil, now >= until {
+        if let until = entries[at].backsOffUntil, now >= until {
             // This attempt tests whether the instance is back. Meanwhile the instance backs off for other calls.
-            entries[at].leftAloneUntil = now + configuration.connectTimeout
+            entries[at].backsOffUntil = now + configuration.connectTimeout
         }
         entries[at].inFlight += 1
         let isLimited =
@@ -309,11 +309,11 @@ package struct DestinationMachine: Sendable {
         case .unreachable:
             entries[place].connectFailures += 1
             let delay = configuration.reconnect.delay(failures: entries[place].connectFailures, random: random())
-            entries[place].leftAloneUntil = now + delay
+            entries[place].backsOffUntil = now + delay
             decisions.append(.unreachable(instance, for: delay))
         case .answered, .answeredLate, .failed, .overloaded:
             entries[place].connectFailures = 0
-            entries[place].leftAloneUntil = nil
+            entries[place].backsOffUntil = nil
             if configuration.balancing == .peakEWMA {
                 entries[place].latency.observed(latency, at: now)
                 entries[place].hasLatency = true

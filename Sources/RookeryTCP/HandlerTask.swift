@@ -61,7 +61,7 @@ final class HandlerTask: @unchecked Sendable {
                         }
                         span?.end(.success)
                     } catch {
-                        span?.end(CallOutcome(error))
+                        span?.end(CallOutcome(error, of: request.entry.command))
                         request.failed(error)
                     }
                 }

@@ -111,7 +111,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
 
     /// Answers with the error of the handler, and logs it if it is a fault.
     func failed(_ error: any Error) {
-        outcome = CallOutcome(error)
+        outcome = CallOutcome(error, of: entry.command)
         if error is CancellationError, connection.isCancelling(self) {
             // The connection closed, the caller no longer waits, or the server is stopping.
             return fail(.shuttingDown)

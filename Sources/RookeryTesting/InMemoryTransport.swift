@@ -129,7 +129,7 @@ package final class InMemoryTransport: ClientTransport {
                 }
                 span?.end(.success)
             } catch {
-                span?.end(CallOutcome(error))
+                span?.end(CallOutcome(error, of: entry.command))
                 throw error
             }
         } catch let error as CancellationError {

@@ -11,7 +11,7 @@ import Testing
 @testable import BookingService
 
 /// Where a flow's requests are at named points: on which event loop, or on none.
-private final class Course: Sendable {
+private final class Passage: Sendable {
     struct Point: Sendable, CustomStringConvertible {
         let name: String
         /// The position of the event loop; nil on any other thread.
@@ -34,21 +34,21 @@ private final class Course: Sendable {
 
 private struct Calls: Interceptor {
     let caller: String
-    let course: Course
+    let passage: Passage
 
     func intercept(_ call: Call, next: CallHandler) async throws -> Reply {
-        course.pass("\(caller) calls \(call.command.name)")
-        defer { course.pass("\(caller) has an answer of \(call.command.name)") }
+        passage.pass("\(caller) calls \(call.command.name)")
+        defer { passage.pass("\(caller) has an answer of \(call.command.name)") }
         return try await next(call)
     }
 }
 
 private struct Handlers: Interceptor {
-    let course: Course
+    let passage: Passage
 
     func intercept(_ call: Call, next: CallHandler) async throws -> Reply {
-        course.pass("\(call.command.name) begins")
-        defer { course.pass("\(call.command.name) ends") }
+        passage.pass("\(call.command.name) begins")
+        defer { passage.pass("\(call.command.name) ends") }
         return try await next(call)
     }
 }
@@ -56,18 +56,18 @@ private struct Handlers: Interceptor {
 @Suite("The threads that a request passes", .timeLimit(.minutes(1)))
 struct HopTests {
     /// Runs `body` with the real gateway in front of the real services, everything over TCP.
-    private func overTCP(_ body: @escaping @Sendable (RunningGateway, Course) async throws -> Void) async throws {
+    private func overTCP(_ body: @escaping @Sendable (RunningGateway, Passage) async throws -> Void) async throws {
         let platform = try await TestPlatform()
-        let course = Course()
+        let passage = Passage()
         func server(_ name: String, _ routes: [Route]) throws -> RookeryServer {
             var configuration = ServerConfiguration(port: 0)
             configuration.name = name
             return try RookeryServer(configuration, routes: routes, logger: .quiet)
-                .intercepted(by: Handlers(course: course))
+                .intercepted(by: Handlers(passage: passage))
         }
         func client(_ address: SocketAddress, from caller: String = "gateway") -> RookeryClient {
             RookeryClient(host: "127.0.0.1", port: address.port ?? 0, logger: .quiet)
-                .intercepted(by: Calls(caller: caller, course: course))
+                .intercepted(by: Calls(caller: caller, passage: passage))
         }
         let vendors = try server("vendor", VendorAPIContract.service(platform.vendors).routes)
         try await vendors.running { vendorAddress in
@@ -85,7 +85,7 @@ struct HopTests {
                             bookings: BookingAPIClient(client(bookingAddress)),
                             vendors: VendorAPIClient(client(vendorAddress)),
                             products: ProductAPIClient(client(productAddress)), health: { _ in .up })
-                        try await platform.serving(services: services) { try await body($0, course) }
+                        try await platform.serving(services: services) { try await body($0, passage) }
                     }
                 }
             }
@@ -93,7 +93,7 @@ struct HopTests {
     }
 
     /// The gateway's points are on one loop, and so are those of each message and of the calls made for it.
-    private func expectNoHops(_ points: [Course.Point], _ calls: [String]) {
+    private func expectNoHops(_ points: [Passage.Point], _ calls: [String]) {
         #expect(points.allSatisfy { $0.loop != nil }, "\(points)")
         let gateway = points.filter { $0.name.hasPrefix("gateway") }
         #expect(gateway.map(\.name).filter { $0.contains(" calls ") } == calls.map { "gateway calls \($0)" })
@@ -106,22 +106,22 @@ struct HopTests {
 
     @Test("are one event loop in the gateway and one in each service, whatever the flow")
     func flows() async throws {
-        try await overTCP { gateway, course in
+        try await overTCP { gateway, passage in
             // Whatever connects, does so before.
             let http = gateway.http
             let token = try await http.signIn("maya@petpro.example")
             _ = try await http.get("/api/products/9001/availability")
-            _ = course.take()
+            _ = passage.take()
 
             #expect(try await http.get("/api/products/9001/availability").status == 200)
-            expectNoHops(course.take(), ["getProduct", "checkInventory", "getVendorById"])
+            expectNoHops(passage.take(), ["getProduct", "checkInventory", "getVendorById"])
 
             let body: JSONValue = [
                 "vendorId": 3, "serviceId": 6, "petId": 1, "start": .string(PetProTesting.start(18)),
             ]
             let answer = try await http.post("/api/bookings", body, token: token)
             #expect(answer.status == 201 || answer.code == "VENDOR_UNAVAILABLE")
-            let booking = course.take()
+            let booking = passage.take()
             expectNoHops(booking, ["validateToken", "createBooking"])
             // What Booking asks Vendor leaves from the loop on which its own message is handled.
             let inBooking = booking.filter { $0.name.hasPrefix("booking ") || $0.name.hasPrefix("createBooking ") }
@@ -130,7 +130,7 @@ struct HopTests {
             let registration = HTTP.registration("hops@petpro.example")
             #expect(try await http.post("/api/vendors", registration).status == 201)
             // Hashing the password is done elsewhere, and comes back.
-            expectNoHops(course.take(), ["createUser", "createVendor"])
+            expectNoHops(passage.take(), ["createUser", "createVendor"])
         }
     }
 }

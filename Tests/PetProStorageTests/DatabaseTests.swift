@@ -98,15 +98,15 @@ struct DatabaseTests {
         defer { try? database.close() }
         let executors = EventLoops.shared.executors
         for position in executors.indices {
-            let course = try await withTaskExecutorPreference(executors[position]) { () async throws -> [Int?] in
-                var course = [EventLoops.shared.currentPosition]
-                course.append(try await database.read { _ in EventLoops.shared.currentPosition })
-                course.append(EventLoops.shared.currentPosition)
-                course.append(try await database.write { _ in EventLoops.shared.currentPosition })
-                course.append(EventLoops.shared.currentPosition)
-                return course
+            let threads = try await withTaskExecutorPreference(executors[position]) { () async throws -> [Int?] in
+                var threads = [EventLoops.shared.currentPosition]
+                threads.append(try await database.read { _ in EventLoops.shared.currentPosition })
+                threads.append(EventLoops.shared.currentPosition)
+                threads.append(try await database.write { _ in EventLoops.shared.currentPosition })
+                threads.append(EventLoops.shared.currentPosition)
+                return threads
             }
-            #expect(course == [position, nil, position, nil, position])
+            #expect(threads == [position, nil, position, nil, position])
         }
     }
 

@@ -229,21 +229,21 @@ struct DestinationMachineTests {
             case 400..<700:
                 let tried = names.filter { _ in random.chance(0.2) }
                 let mayRepeat = random.chance(0.5)
-                var chances = random
+                var randomSource = random
                 let began = machine.attemptBegan(
                     avoiding: tried, mayRepeat: mayRepeat, at: .seconds(now)
-                ) { chances.unit() }
-                random = chances
+                ) { randomSource.unit() }
+                random = randomSource
                 if case .success(let attempt) = began.result { attempts.append(attempt) }
             default:
                 if attempts.isEmpty { continue }
                 let attempt = attempts.remove(at: random.below(attempts.count))
-                var chances = random
+                var randomSource = random
                 _ = machine.attemptEnded(
                     attempt, results[random.below(results.count)], latency: .milliseconds(random.below(100)),
                     at: .seconds(now)
-                ) { chances.unit() }
-                random = chances
+                ) { randomSource.unit() }
+                random = randomSource
             }
             if machine.callsInFlight != calls || calls > 50 { Issue.record("calls; seed \(seed), step \(step)") }
             if machine.attemptsInFlight > attempts.count { Issue.record("attempts; seed \(seed), step \(step)") }

@@ -199,7 +199,7 @@ struct DestinationTests {
     }
 
     @Test("does not forget that an earlier attempt may have run, whatever became of the last one")
-    func doubt() async throws {
+    func ambiguousError() async throws {
         let time = ManualTime()
         let dies = FakeInstance { _, count in
             if count == 1 { throw CallError(.connectionLost, "died", wasWritten: true) }

@@ -24,7 +24,7 @@ struct BalancerTests {
         let all = candidates(3)
         let chosen = (0..<6).compactMap { _ in balancer.choose(all) { 0.5 }?.index }
         #expect(chosen == [1, 2, 0, 1, 2, 0])
-        // One that is left out for a while takes its turn again afterwards.
+        // One that was ejected for a while takes its turn again afterwards.
         let without = all.filter { $0.index != 1 }
         #expect((0..<4).compactMap { _ in balancer.choose(without) { 0.5 }?.index } == [2, 0, 2, 0])
     }
@@ -88,9 +88,9 @@ struct BalancerTests {
                         index: $0, inFlight: random.below(20), latency: random.unit() + 1e-6,
                         weight: 0.1 + 0.9 * random.unit())
                 }
-                var chances = random
-                let chosen = balancer.choose(all) { chances.unit() }
-                random = chances
+                var randomSource = random
+                let chosen = balancer.choose(all) { randomSource.unit() }
+                random = randomSource
                 if chosen == nil, !all.isEmpty { Issue.record("nobody; seed \(seed)") }
                 guard let chosen else { continue }
                 if !there.contains(chosen.index) { Issue.record("\(chosen.index) is not there; seed \(seed)") }
@@ -115,7 +115,7 @@ struct BalancerTests {
 
 @Suite("An instance")
 struct EjectionTests {
-    @Test("is left out after five failures in a row, longer each time, and less so after a clean interval")
+    @Test("is ejected after five failures in a row, longer each time, and less so after a clean interval")
     func consecutive() {
         var ejection = Ejection(ClientConfiguration.Ejection())
         for _ in 0..<4 { #expect(ejection.callEnded(success: false, at: .seconds(1), random: { 0.5 }) == nil) }
@@ -139,7 +139,7 @@ struct EjectionTests {
         #expect(Ejection.threshold(of: [0.99, 0.98, 0.99, 0.5], settings) == nil)
     }
 
-    @Test("is left out only after failures in a row, never longer than 300 s and a tenth, in a million random steps")
+    @Test("is ejected only after failures in a row, never longer than 300 s and a tenth, in a million random steps")
     func model() {
         let seed = Model.seed("ejection")
         var random = SeededRandom(seed)
@@ -159,7 +159,7 @@ struct EjectionTests {
                 until = now + duration / .seconds(1)
             }
             if ejection.isEjected(at: .seconds(now)) != (now < until - 1e-6), abs(now - until) > 1e-3 {
-                Issue.record("left out or not; seed \(seed)")
+                Issue.record("ejected or not; seed \(seed)")
             }
             if random.chance(0.05) { ejection.intervalEnded(at: .seconds(now)) }
         }

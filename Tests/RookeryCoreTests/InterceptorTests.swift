@@ -189,6 +189,8 @@ struct DeclarationTests {
         #expect(one.errors == ["KNOWN"])
         #expect(!one.isUndeclared(RemoteError("KNOWN", "")) && !one.isUndeclared(RemoteError(.overloaded, "")))
         #expect(one.isUndeclared(RemoteError("UNKNOWN", "")))
+        #expect(CallOutcome(RemoteError("UNKNOWN", ""), of: one).isFailure)
+        #expect(!CallOutcome(RemoteError("KNOWN", ""), of: one).isFailure)
         // Without a declaration nothing is known.
         #expect(!EchoAPIContract.shout.isUndeclared(RemoteError("UNKNOWN", "")))
     }

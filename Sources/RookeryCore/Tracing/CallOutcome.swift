@@ -29,6 +29,13 @@ package struct CallOutcome: Sendable, Hashable {
         }
     }
 
+    /// The outcome of handling a message of `command` that ended with `error`. An error that the command does not declare is a
+    /// failure of the service.
+    package init(_ error: any Error, of command: Command) {
+        let outcome = CallOutcome(error)
+        self.init(code: outcome.code, isFailure: outcome.isFailure || command.isUndeclared(error))
+    }
+
     private static let failures: Set<RemoteError.Code> = [
         .internal, .overloaded, .deadlineExceeded, .dependencyUnavailable, .shuttingDown, .replyTooLarge,
     ]

@@ -62,14 +62,14 @@ extension Destination {
     }
 
     /// A call with all its attempts. Counts as under way from its first attempt until it ends or is dropped.
-    struct CallCourse: ~Copyable {
+    struct CallProgress: ~Copyable {
         private let destination: Destination
         private let call: Call
         /// Nil until the first attempt has failed.
         private var retry: RetryState?
         private var tried: [Instance] = []
         /// The error of the last attempt that may have run the command without an answer.
-        private var doubt: (any Error)?
+        private var ambiguousError: (any Error)?
         /// Whether the call counts as under way.
         private var isUnderWay = false
 
@@ -110,14 +110,14 @@ extension Destination {
         /// If an earlier attempt may have run the command, the error says so, even if the last attempt was not sent. An
         /// answer of the command itself replaces it. The errors of `.safe` commands do not change.
         private func settled(_ error: any Error) -> any Error {
-            guard let doubt, call.command.idempotency != .safe else { return error }
+            guard let ambiguousError, call.command.idempotency != .safe else { return error }
             if error is RemoteError, FailedAttempt(error).failure == .final { return error }
             if let error = error as? CallError, error.wasWritten { return error }
             if error is CancellationError { return error }
             return CallError(
-                (doubt as? CallError)?.code ?? .connectionLost,
+                (ambiguousError as? CallError)?.code ?? .connectionLost,
                 "\(call.command.name) may have run, and the client does not retry it.", wasWritten: true,
-                cause: "\(doubt); then \(error)")
+                cause: "\(ambiguousError); then \(error)")
         }
 
         /// Ends a failed attempt. Returns how long to wait before the next one. Throws if no attempt follows.
@@ -131,7 +131,7 @@ extension Destination {
                 ?? RetryState(destination.retryPolicy(of: call.command), destination.idempotency(of: call.command))
             defer { retry = state }
             switch failed.failure {
-            case .ambiguous, .ambiguousWithoutKey: doubt = error
+            case .ambiguous, .ambiguousWithoutKey: ambiguousError = error
             case .unreachable, .notSent, .refused, .final: break
             }
             do {
