@@ -52,10 +52,10 @@ private struct Spans {
 @Suite("The spans of a request", .timeLimit(.minutes(1)))
 struct SpanTests {
     /// Runs `body` with the real gateway in front of the real services, all over TCP, all with one tracer.
-    private func traced(_ body: @escaping @Sendable (RunningGateway, InMemoryTracer) async throws -> Void) async throws
-    {
+    private func traced<Backend: Tracer>(
+        by tracer: Backend, _ body: @escaping @Sendable (RunningGateway, Backend) async throws -> Void
+    ) async throws {
         let platform = try await TestPlatform()
-        let tracer = InMemoryTracer()
         func server(_ name: ServiceName, _ routes: [Route]) throws -> RookeryServer {
             var configuration = ServerConfiguration(port: 0)
             configuration.name = name.rawValue
@@ -89,7 +89,7 @@ struct SpanTests {
         let booking = try FlowDiagram("booking-creation")
         let availability = try FlowDiagram("product-availability")
         let registration = try FlowDiagram("vendor-registration")
-        try await traced { gateway, tracer in
+        try await traced(by: InMemoryTracer()) { gateway, tracer in
             let http = gateway.http
             let maya = try await http.signIn("maya@petpro.example")
             let vendor = try await gateway.makeVendor(capacity: 1)
@@ -128,7 +128,7 @@ struct SpanTests {
 
     @Test("are calls that its operation declares")
     func declared() async throws {
-        try await traced { gateway, tracer in
+        try await traced(by: InMemoryTracer()) { gateway, tracer in
             let http = gateway.http
             var tokens: [String?] = [nil]
             for name in ["maya", "marigold", "admin"] {
@@ -163,6 +163,24 @@ struct SpanTests {
             }
             // Most operations have been seen to call something.
             #expect(seen.count >= 25, "\(seen.sorted())")
+        }
+    }
+
+    @Test("are shown to their own request only, whatever trace it names")
+    func shown() async throws {
+        try await traced(by: BoundedTracer()) { gateway, _ in
+            // The same trace each time, as a client could choose it that has seen another's.
+            let request = """
+                GET /api/products/9001/availability HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+                traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n
+                """
+            for _ in 0..<3 {
+                let answer = try await gateway.exchange(request)
+                let line = answer.split(separator: "\r\n").first { $0.hasPrefix("X-PetPro-Calls: ") }
+                let calls = line?.dropFirst("X-PetPro-Calls: ".count).split(separator: ", ").map(String.init)
+                #expect(calls == (try FlowDiagram("product-availability").path([]).calls))
+                #expect(answer.contains("X-Trace-Id: 4bf92f3577b34da6a3ce929d0e0e4736"))
+            }
         }
     }
 }

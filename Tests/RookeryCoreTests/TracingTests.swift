@@ -69,6 +69,20 @@ struct TracingTests {
         #expect(seen?["traceparent"] == .string(parent) && seen?["x-request-id"] == "r1")
     }
 
+    @Test("is the request id of a message in text that has none, because Nest logs that")
+    func requestID() async throws {
+        let client = try client(nil)
+        func seen(_ metadata: [String: String]) async throws -> String? {
+            var context = ServiceContext.topLevel
+            context.callMetadata = metadata
+            return try await ServiceContext.withValue(context) { try await client.who() }["x-request-id"]
+        }
+        let parent = "00-\(trace)-00f067aa0ba902b7-01"
+        #expect(try await seen(["traceparent": parent]) == trace)
+        #expect(try await seen(["traceparent": parent, "x-request-id": "r1"]) == "r1")
+        #expect(try await seen(["tenant": "north"]) == nil)
+    }
+
     @Test("is continued from a caller's traceparent, and told on with the span's own id")
     func continued() async throws {
         let tracer = BoundedTracer()
