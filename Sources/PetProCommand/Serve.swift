@@ -64,7 +64,9 @@ struct Serve: AsyncParsableCommand {
         let parts = try await ServiceInstance(Modules.module(service), at: address, platform)
         do {
             try await withThrowingDiscardingTaskGroup { tasks in
-                tasks.addTask { try await run([parts.server] + parts.others, platform) }
+                tasks.addTask {  // A group stops its services in reverse order.
+                    try await run(parts.clients + [parts.server] + parts.others, platform)
+                }
                 tasks.addTask {
                     let address = try await parts.server.boundAddress
                     Terminal.line("ready \(address.ipAddress ?? ""):\(address.port ?? 0)")

@@ -13,7 +13,8 @@ struct ServiceInstance: Sendable {
     let server: RookeryServer
     /// The services that run beside the server, in the order in which they start.
     let others: [any Service]
-    private let clients: [RookeryClient]
+    /// Its clients of other services. A group must stop them after the server, whose handlers call through them.
+    let clients: [RookeryClient]
     private let database: Database
 
     /// Closes the clients and the database. Call it after the server and the other services have stopped.
@@ -41,9 +42,8 @@ struct ServiceInstance: Sendable {
             server = try RookeryServer(
                 configuration, services: assembled.service, health: Self.health(database, module.name, clients),
                 tracer: platform.tracer, logger: platform.logger)
-            let services: [any Service] = clients.values.map { $0 } + assembled.work
             others =
-                services + [
+                assembled.work + [
                     OutboxRelay(
                         database: database, subscribers: clients, logger: platform.logger, now: Instant.current),
                     PeriodicService("old replies and events", every: .seconds(600), logger: platform.logger) {

@@ -77,10 +77,12 @@ struct Up: AsyncParsableCommand {
             guard (try? await servers.listening()) != nil else { return }
             ready("http://\(http.host):\(port)")
         }
-        // The group stops services in reverse order: the gateway, then the event relays and clients, then the servers.
+        // The group stops services in reverse order: the gateway, the event relays, the servers, then the clients that the
+        // handlers of the servers call through.
         let group = ServiceGroup(
             configuration: .init(
-                services: [servers] + parts.flatMap(\.others) + gateway, gracefulShutdownSignals: [.sigterm, .sigint],
+                services: parts.flatMap(\.clients) + [servers] + parts.flatMap(\.others) + gateway,
+                gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: platform.logger))
         try await group.run()
     }
