@@ -64,7 +64,8 @@ struct Serve: AsyncParsableCommand {
         let parts = try await ServiceInstance(Modules.module(service), at: address, platform)
         do {
             try await withThrowingDiscardingTaskGroup { tasks in
-                tasks.addTask {  // A group stops its services in reverse order.
+                // A group stops its services in reverse order, so that handlers can call until the server has drained.
+                tasks.addTask {
                     try await run(parts.clients + [parts.server] + parts.others, platform)
                 }
                 tasks.addTask {
