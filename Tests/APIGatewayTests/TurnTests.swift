@@ -76,13 +76,14 @@ struct TurnTests {
         try await platform.serving(services: services) { gateway in
             let listener = gateway.gateway.listener
             let admin = try await gateway.http.signIn("admin@petpro.example")
-            let before = listener.memory.used
+            // The sign-in's answer may come before its memory is free.
+            try await eventually { listener.memory.used == 0 }
             let padding = String(repeating: "x", count: 8000)
             try await RawSocket.connected(to: gateway.port, from: "127.0.0.2") { socket in
                 try await socket.write(
                     "GET /ops/health HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(admin)\r\nX: \(padding)\r\n\r\n")
                 await health.asked(1)
-                #expect(listener.memory.used > before + 8000)
+                #expect(listener.memory.used > 8000)
                 listener.table.closeAll()
                 try await eventually { listener.table.count == 0 }
             }
