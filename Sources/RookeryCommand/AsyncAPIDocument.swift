@@ -5,7 +5,7 @@ struct AsyncAPIDocument {
     let jsonValue: JSONValue
 
     init(
-        _ service: String, _ commands: [RemoteDescription.Command], _ schemas: JSONObject, at address: Instance
+        _ service: String, _ commands: [RemoteDescription.Command], _ schemas: JSONObject, at source: DescriptionSource
     ) {
         var channels = JSONObject()
         var operations = JSONObject()
@@ -30,12 +30,15 @@ struct AsyncAPIDocument {
             ]
             operations[name] = .object(operation)
         }
-        jsonValue = [
-            "asyncapi": "3.0.0", "info": ["title": .string(service), "version": "1"],
-            "servers": ["default": ["host": .string(address.description), "protocol": "nestjs-tcp"]],
-            "channels": .object(channels), "operations": .object(operations),
-            "components": ["schemas": Self.referring(.object(schemas))],
-        ]
+        var document: JSONObject = ["asyncapi": "3.0.0", "info": ["title": .string(service), "version": "1"]]
+        // A file does not tell where the service runs.
+        if case .address(let address) = source {
+            document["servers"] = ["default": ["host": .string(address.description), "protocol": "nestjs-tcp"]]
+        }
+        document["channels"] = .object(channels)
+        document["operations"] = .object(operations)
+        document["components"] = ["schemas": Self.referring(.object(schemas))]
+        jsonValue = .object(document)
     }
 
     /// Returns the schema with each `$ref` rewritten to `#/components/schemas/<name>`.

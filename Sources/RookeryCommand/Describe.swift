@@ -13,10 +13,15 @@ struct Describe: AsyncParsableCommand {
               rookery describe 127.0.0.1:4002
               rookery describe 127.0.0.1:4002 get-booking
               rookery describe 127.0.0.1:4002 --typescript > booking.ts
+
+            Without a running service, it reads a file that --json wrote, or that a build wrote from the contract's \
+            descriptor:
+
+              rookery describe booking.json --asyncapi
             """)
 
-    @Argument(help: "The service's address.")
-    var address: Instance
+    @Argument(help: "The service's address, or a file with its description. - is standard input.")
+    var source: DescriptionSource
     @Argument(
         help: "The pattern of one command. Default: all commands.",
         completion: .custom { (words: [String], _: Int, _: String) async -> [String] in await Target.patterns(words) })
@@ -50,12 +55,12 @@ struct Describe: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let description = try await Self.ask(address, timeout)
+        let description = try await source.read(timeout: timeout)
         var commands = description.commands
         if let pattern {
             guard let command = description.command(pattern) else {
                 let nearest = description.nearest(to: pattern).map { "; did you mean \($0)?" } ?? ""
-                throw CommandFailure("\(address) has no command \(pattern)\(nearest)")
+                throw CommandFailure("\(source) has no command \(pattern)\(nearest)")
             }
             commands = [command]
         }
@@ -64,13 +69,13 @@ struct Describe: AsyncParsableCommand {
                 TypeScriptDeclarations(service: description.service, commands, description.schemas).text)
         }
         if asyncapi {
-            let document = AsyncAPIDocument(description.service, commands, description.schemas, at: address)
+            let document = AsyncAPIDocument(description.service, commands, description.schemas, at: source)
             return Terminal.line(document.jsonValue.jsonText)
         }
         if json {
             return Terminal.line(
                 JSONValue.object([
-                    "service": .string(description.service), "commands": .array(commands.map(\.json)),
+                    "rookery": .int(Int64(Description.version)), "service": .string(description.service), "commands": .array(commands.map(\.json)),
                     "schemas": .object(description.schemas),
                 ]).jsonText)
         }

@@ -12,15 +12,15 @@ struct List: AsyncParsableCommand {
               rookery list 127.0.0.1:4002
             """)
 
-    @Argument(help: "The service's address.")
-    var address: Instance
+    @Argument(help: "The service's address, or a file with its description. - is standard input.")
+    var source: DescriptionSource
     @Option(help: "How long to wait for the answer.")
     var timeout: Duration = .seconds(5)
     @Flag(help: "Print the patterns as JSON, one per line.")
     var json = false
 
     func run() async throws {
-        let description = try await Describe.ask(address, timeout)
+        let description = try await source.read(timeout: timeout)
         if json {
             for command in description.commands { Terminal.line(command.pattern.value.jsonText) }
             return

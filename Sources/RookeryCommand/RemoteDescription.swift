@@ -31,11 +31,16 @@ struct RemoteDescription: Sendable {
 
     /// Reads a description.
     ///
-    /// Throws ``CommandSupport/CommandFailure`` when it is not a description of the known version.
-    init(_ json: JSONValue) throws {
-        guard json["rookery"] == .int(Int64(Description.version)), case .object(let schemas)? = json["schemas"],
+    /// Throws ``CommandSupport/CommandFailure`` when it is not a description, or not one of the known version. `source` names
+    /// it in errors.
+    init(_ json: JSONValue, from source: String = "the service's answer") throws {
+        guard let version = json["rookery"]?.intValue, case .object(let schemas)? = json["schemas"],
             let commands = json["commands"]?.arrayValue
-        else { throw CommandFailure("the service's description has a version that this rookery does not support") }
+        else { throw CommandFailure("\(source) is no description of a service") }
+        guard version == Description.version else {
+            throw CommandFailure(
+                "\(source) is a description of version \(version); this rookery reads version \(Description.version)")
+        }
         service = json["service"]?.stringValue ?? "?"
         self.schemas = schemas
         self.commands = commands.compactMap { Command($0) }

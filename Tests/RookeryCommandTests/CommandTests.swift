@@ -3,19 +3,6 @@ import Rookery
 import RookeryTesting
 import Testing
 
-/// Runs `rookery` and gives its output and exit code.
-private func rookery(_ arguments: String...) async throws -> (output: String, code: Int32) {
-    try await rookery(arguments)
-}
-
-private func rookery(_ arguments: [String]) async throws -> (output: String, code: Int32) {
-    let program = try await RunningProgram(RunningProgram.url("rookery"), arguments)
-    let code = await program.exitCode()
-    // The pipe's end comes after the last line.
-    _ = await program.line("\u{0}")
-    return (program.printed, code)
-}
-
 @Suite("The rookery command", .serialized)
 struct CommandTests {
     @Test("prints a reply as JSON, and says with its exit code what went wrong")

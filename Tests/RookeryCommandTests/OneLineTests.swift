@@ -69,24 +69,14 @@ private struct Views {
                     }
                 }
             }
-            views.call = try await rookery("call", address, "enter-pet", #"{"name":"Rex","weight":201}"#)
-            let description = try JSONValue(parsing: try await rookery("describe", address, "--json"))
+            views.call = try await rookery("call", address, "enter-pet", #"{"name":"Rex","weight":201}"#).errors
+            let description = try JSONValue(parsing: try await rookery("describe", address, "--json").output)
             views.description = description["schemas"]?["Pet"]?["properties"]?["weight"]
-            views.typescript = try await rookery("describe", address, "--typescript").split(separator: "\n")
+            views.typescript = try await rookery("describe", address, "--typescript").output.split(separator: "\n")
                 .map { $0.trimmingCharacters(in: .whitespaces) }.filter { $0.hasPrefix("weight") }
             return views
         }
     }
-}
-
-/// All that `rookery` prints.
-private func rookery(_ arguments: String...) async throws -> String {
-    let errors = NSTemporaryDirectory() + "rookery-" + UUID().uuidString
-    defer { try? FileManager.default.removeItem(atPath: errors) }
-    let program = try await RunningProgram(RunningProgram.url("rookery"), arguments, errorsTo: errors)
-    _ = await program.exitCode()
-    _ = await program.line("\u{0}")
-    return program.printed + (try String(contentsOfFile: errors, encoding: .utf8))
 }
 
 @Suite("A field that is added to a message by one line")

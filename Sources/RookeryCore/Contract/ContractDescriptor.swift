@@ -1,3 +1,5 @@
+public import RookeryWire
+
 /// The declarations of a contract, as a value.
 public struct ContractDescriptor: Sendable {
     /// The name of the protocol.
@@ -12,5 +14,14 @@ public struct ContractDescriptor: Sendable {
         self.name = name
         self.documentation = documentation
         self.commands = commands
+    }
+
+    /// The description that a server of this contract alone answers `rookery describe` with, as JSON. `service` is the
+    /// service's name.
+    ///
+    /// A build step or a test writes it to a file, and `rookery describe FILE --typescript` or `--asyncapi` reads it
+    /// where no service runs.
+    public func description(service: String) -> JSONValue {
+        Description(service: service, commands: commands).jsonValue
     }
 }
