@@ -31,6 +31,7 @@ let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let metrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let metricsTestKit = Target.Dependency.product(name: "MetricsTestKit", package: "swift-metrics")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let inMemoryTracing = Target.Dependency.product(name: "InMemoryTracing", package: "swift-distributed-tracing")
@@ -269,7 +270,10 @@ let package = Package(
         ),
         .testTarget(
             name: "RookeryTCPTests",
-            dependencies: ["Rookery", "RookeryTesting", nioCore, nioPosix, logging, tracing, inMemoryTracing],
+            dependencies: [
+                "Rookery", "RookeryTesting", nioCore, nioPosix, logging, tracing, inMemoryTracing, metrics,
+                metricsTestKit,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

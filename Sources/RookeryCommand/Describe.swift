@@ -75,7 +75,8 @@ struct Describe: AsyncParsableCommand {
         if json {
             return Terminal.line(
                 JSONValue.object([
-                    "rookery": .int(Int64(Description.version)), "service": .string(description.service), "commands": .array(commands.map(\.json)),
+                    "rookery": .int(Int64(Description.version)), "service": .string(description.service),
+                    "commands": .array(commands.map(\.json)),
                     "schemas": .object(description.schemas),
                 ]).jsonText)
         }

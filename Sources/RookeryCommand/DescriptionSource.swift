@@ -37,7 +37,8 @@ enum DescriptionSource: ExpressibleByArgument, CustomStringConvertible {
         case .file(let path):
             let data: Data
             do {
-                data = path == "-"
+                data =
+                    path == "-"
                     ? try FileHandle.standardInput.readToEnd() ?? Data() : try Data(contentsOf: URL(filePath: path))
             } catch {
                 throw CommandFailure(

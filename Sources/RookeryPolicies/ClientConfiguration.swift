@@ -172,6 +172,7 @@ public struct ClientConfiguration: Sendable {
         for (key, value) in [
             ("budget.ratio", budget.ratio), ("budget.reservePerSecond", budget.reservePerSecond),
         ] where !(value >= 0 && value <= 1000) { throw InvalidSetting(key, "0 to 1000, not \(value)") }
+        if let problem = serializers.problem { throw problem }
         if !(reconnect.jitter >= 0 && reconnect.jitter < 1) {
             throw InvalidSetting("reconnect.jitter", "0 or more and below 1, not \(reconnect.jitter)")
         }

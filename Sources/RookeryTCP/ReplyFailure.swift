@@ -10,11 +10,6 @@ enum ReplyFailure {
         if value.stringValue == RemoteError.noHandlerText {
             return CallError(.noHandler, "The service has no handler for \(name).", wasWritten: true)
         }
-        let error = RemoteError(payload: value)
-        // The server noticed the end of the deadline first. The caller gets the same error as if the client had.
-        if error.code == .deadlineExceeded {
-            return CallError(.timeout, "The service had no time left for \(name).", wasWritten: true)
-        }
-        return error
+        return RemoteError(payload: value).received(for: name)
     }
 }

@@ -65,7 +65,7 @@ public final class RookeryServer: Service {
             router: router, configuration: configuration, eventLoops: eventLoops, logger: logger, registry: registry,
             instance: instance, memory: MemoryBudget(limit: limits.memory),
             loads: router.patterns.map { _ in LoadGate(configuration.shedding) },
-            counters: ServerCounters(configuration.name), metrics: CallMetrics("rpc.server.call.duration", []))
+            counters: ServerCounters(configuration.name), metrics: CallMetrics(service: configuration.name))
         self.init(shared, report)
     }
 

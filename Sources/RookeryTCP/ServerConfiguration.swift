@@ -102,6 +102,7 @@ public struct ServerConfiguration: Sendable {
         try require(limits.incompleteFrame > .zero, "limits.incompleteFrame", "longer than 0")
         try require(limits.idle > .zero, "limits.idle", "longer than 0")
         if let connectionAge { try require(connectionAge > .zero, "connectionAge", "longer than 0") }
+        if let problem = serializers.problem { throw problem }
         if let problem = shedding.problem { throw problem }
     }
 }

@@ -11,6 +11,7 @@ extension ServerConnection {
 
     func enqueue(_ request: ServerRequest) {
         inFlight += 1
+        shared.metrics?.began()
         if request.isStream { streams += 1 }
         entry.setBusy(true)
         memory.keep(request.size, shared.memory, entry.peer)
@@ -85,7 +86,8 @@ extension ServerConnection {
     func returned(_ request: ServerRequest) {
         request.handlerReturned()
         shared.metrics?.record(
-            request.entry.command, request.outcome, took: NIODeadline.now().since(request.cameAt))
+            request.entry.command.pattern, of: request.entry.command, request.outcome,
+            took: NIODeadline.now().since(request.cameAt))
         // A slow peer does not make the command slow, so the permit goes back before a postponed answer is written.
         leaveGate(request)
         // A message with a postponed answer is finished once that is written.
@@ -96,6 +98,7 @@ extension ServerConnection {
     func finished(_ request: ServerRequest) {
         if !creditTakers.isEmpty, case .binary(let id, _) = request.sender { creditTakers[id] = nil }
         inFlight -= 1
+        shared.metrics?.ended()
         if request.isStream { streams -= 1 }
         memory.keep(-request.size, shared.memory, entry.peer)
         leaveGate(request)

@@ -1,4 +1,3 @@
-import CoreMetrics
 import NIOCore
 import RookeryCore
 import RookeryCalls
@@ -19,6 +18,7 @@ extension ServerConnection {
             scan.pattern.isPresent ? body.withBytes(of: scan.pattern) { shared.router.lookUp(received: $0) } : nil
         guard let route else {
             if answersHello(body, scan) { return }
+            shared.counters.count(.noHandler)
             if scan.id.isPresent { return write { $0.noHandlerReply(id: body, scan.id) } }
             return shared.log(entry.peer, .warning, "no handler for an event")
         }
@@ -64,7 +64,7 @@ extension ServerConnection {
     /// Handles a frame that the decoder skipped because there was no memory for it. Refuses the call if the frame
     /// states its id.
     func received(_ skipped: SkippedFrame) {
-        shared.counters.shed.increment()
+        shared.counters.count(.shed)
         shared.log(entry.peer, .warning, "no memory for a message", ["length": "\(skipped.declared)"])
         if let header = skipped.header {
             guard header.kind == .request else { return }
@@ -85,7 +85,7 @@ extension ServerConnection {
         _ deadline: NIODeadline?, isEvent: Bool
     ) -> Result<[String: String], RemoteError> {
         switch metadata {
-        case .failure(let error): return .failure(error)
+        case .failure(let error): return .failure(refused(route, .metadataTooLarge, error))
         case .success(let entries):
             if let refusal = refusal(route, bytes, deadline, isEvent: isEvent, entries) { return .failure(refusal) }
             return metadata
@@ -96,26 +96,26 @@ extension ServerConnection {
     private func refusal(
         _ route: Router.Entry, _ bytes: Int, _ deadline: NIODeadline?, isEvent: Bool, _ metadata: [String: String]
     ) -> RemoteError? {
-        if let deadline, deadline <= .now() { return refused(route, .late, shared.counters.late) }
+        if let deadline, deadline <= .now() { return refused(route, .late, .late) }
         let limits = shared.configuration.limits
         // An overloaded server is still alive, so it answers health requests up to twice the limit.
         if route.position == shared.healthPosition, inFlight < 2 * limits.inFlight { return nil }
-        guard mayKeep(bytes) else { return refused(route, .noMemory, shared.counters.shed) }
+        guard mayKeep(bytes) else { return refused(route, .shed, .noMemory) }
         if route.command.kind == .stream {
             // Without an id, a stream has no reader and no way to end.
-            if isEvent { return refused(route, .noReader, shared.counters.shed) }
-            return streams < limits.streams ? nil : refused(route, .tooManyStreams, shared.counters.shed)
+            if isEvent { return refused(route, .streamWithoutID, .noReader) }
+            return streams < limits.streams ? nil : refused(route, .shed, .tooManyStreams)
         }
         guard inFlight - streams < limits.inFlight else {
-            return refused(route, .tooManyInFlight, shared.counters.shed)
+            return refused(route, .shed, .tooManyInFlight)
         }
         if route.command.kind == .event { return nil }
         let isRefused = shared.loads[route.position].refuses { Criticality(of: metadata) }
-        return isRefused ? refused(route, .shed, shared.counters.shed) : nil
+        return isRefused ? refused(route, .shed, .shed) : nil
     }
 
-    func refused(_ route: Router.Entry, _ error: RemoteError, _ counter: Counter) -> RemoteError {
-        counter.increment()
+    func refused(_ route: Router.Entry, _ decision: ServerDecision, _ error: RemoteError) -> RemoteError {
+        shared.counters.count(decision)
         shared.log(
             entry.peer, .info, "refused a message",
             ["pattern": "\(route.command.pattern)", "reason": "\(error.message ?? "")"])
@@ -170,6 +170,7 @@ extension ServerConnection {
             throw .damagedFrame("the serializer was not agreed on")
         }
         guard let route = shared.router.entry(at: Int(header.pattern)) else {
+            shared.counters.count(.noHandler)
             return refuse(header, .string(RemoteError.noHandlerText))
         }
         let metadata = try binaryMetadata(header, in: body)

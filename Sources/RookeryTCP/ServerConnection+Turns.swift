@@ -1,4 +1,3 @@
-import CoreMetrics
 import NIOCore
 import RookeryCore
 import RookeryCalls
@@ -22,7 +21,7 @@ extension ServerConnection {
         }
         switch admission {
         case .wouldRefuse(let permit):
-            shared.counters.wouldShed.increment()
+            shared.counters.count(.wouldShed)
             request.permit = (permit, .now())
             return true
         case .admitted(let permit):
@@ -55,7 +54,7 @@ extension ServerConnection {
     }
 
     private func refuseShed(_ request: ServerRequest) {
-        request.refuse(refused(request.entry, .shed, shared.counters.shed))
+        request.refuse(refused(request.entry, .shed, .shed))
         finished(request)
     }
 

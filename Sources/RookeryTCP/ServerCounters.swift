@@ -1,20 +1,16 @@
 import CoreMetrics
 
-/// Counts a server's decisions.
+/// Counts a server's decisions: `rookery_server_decisions_total`, by service and decision.
 struct ServerCounters: Sendable {
-    let shed: Counter
-    let wouldShed: Counter
-    let late: Counter
-    let refusedConnections: Counter
+    private let counters: [ServerDecision: Counter]
 
     init(_ service: String) {
-        func counter(_ decision: String) -> Counter {
-            Counter(
-                label: "rookery_server_decisions_total", dimensions: [("service", service), ("decision", decision)])
-        }
-        shed = counter("shed")
-        wouldShed = counter("would_shed")
-        late = counter("late")
-        refusedConnections = counter("refused_connection")
+        counters = Dictionary(
+            uniqueKeysWithValues: ServerDecision.allCases.map { decision in
+                let dimensions = [("service", service), ("decision", decision.rawValue)]
+                return (decision, Counter(label: "rookery_server_decisions_total", dimensions: dimensions))
+            })
     }
+
+    func count(_ decision: ServerDecision) { counters[decision]?.increment() }
 }

@@ -2,7 +2,6 @@ import Logging
 import NIOCore
 import RookeryCore
 import RookeryPolicies
-import CoreMetrics
 
 /// What all connections of a server share.
 struct ServerShared: Sendable {
@@ -17,7 +16,7 @@ struct ServerShared: Sendable {
     /// The gates, by the positions of the router's entries.
     let loads: [LoadGate]
     let counters: ServerCounters
-    /// Records how long messages take; nil without a metrics backend.
+    /// Records how many messages are in flight, and how long they take; nil without a metrics backend.
     let metrics: CallMetrics?
     /// The position of the router's health entry, the last one.
     var healthPosition: Int { loads.count - 1 }
@@ -28,7 +27,7 @@ struct ServerShared: Sendable {
         do throws(ConnectionTable.Refusal) {
             entry = try registry.table.admit(from: channel.remoteAddress, at: .now()) { channel.close(promise: nil) }
         } catch {
-            counters.refusedConnections.increment()
+            counters.count(.refusedConnection)
             log(registry.refusals, .warning, "closing a new connection", ["reason": "\(error.rawValue)"])
             throw error
         }

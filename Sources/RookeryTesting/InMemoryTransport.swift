@@ -8,7 +8,8 @@ public import Tracing
 extension RookeryClient {
     /// Makes a client of services in the same process, for tests without a network.
     ///
-    /// Each call passes the same encoding, interceptors and checks as over TCP. Throws ``RookeryCore/DuplicatePattern``
+    /// Each call passes the same encoding, interceptors and checks as over TCP, without the server's limits and the
+    /// client's guards. Throws ``RookeryCore/DuplicatePattern``
     /// if two commands share a pattern.
     ///
     /// ```swift
@@ -23,8 +24,12 @@ extension RookeryClient {
 
 /// Carries calls to routes in the same process, in the same bytes as on a network.
 ///
-/// Only the sockets are missing. The transport writes and scans the packet, finds the route by its bytes, runs the
-/// interceptors, and writes and reads the reply.
+/// The transport writes and scans the packet, finds the route by its bytes, runs the interceptors, and writes and reads
+/// the reply. A caller gets the same errors as over TCP.
+///
+/// What is not there: sockets, the hello and binary frames (every payload is JSON), the limits of a server, its load
+/// gate, health and descriptions, and the guards of a client, such as retry and breaker. An event returns after its
+/// handlers have ended.
 package final class InMemoryTransport: ClientTransport {
     private let router: Router
     private let sendsMetadata: Bool
@@ -72,7 +77,7 @@ package final class InMemoryTransport: ClientTransport {
     package func emit(_ call: Call) async throws {
         do {
             try await deliver(call, to: CollectingSink())
-        } catch is RemoteError {
+        } catch let error where error is RemoteError || (error as? CallError)?.code == .timeout {
             // An event has no answer.
         }
     }
@@ -135,7 +140,7 @@ package final class InMemoryTransport: ClientTransport {
         } catch let error as CancellationError {
             throw error
         } catch {
-            throw RemoteError(answering: error)
+            throw RemoteError(answering: error).received(for: call.command.name)
         }
     }
 }

@@ -55,7 +55,10 @@ struct OfflineDescriptionTests {
     @Test(
         "that cannot be used is named, with what is wrong",
         arguments: [
-            (#"{"rookery":2,"commands":[],"schemas":{}}"#, "is a description of version 2; this rookery reads version 1"),
+            (
+                #"{"rookery":2,"commands":[],"schemas":{}}"#,
+                "is a description of version 2; this rookery reads version 1"
+            ),
             ("[]", "is no description of a service"),
             ("service: kennels", "is not JSON"),
         ])

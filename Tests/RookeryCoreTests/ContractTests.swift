@@ -98,6 +98,15 @@ struct ContractTests {
         await #expect(throws: RemoteError.internalServerError) { try await client.fail(Owner(name: "else")) }
     }
 
+    @Test("gives a caller without a network the error that TCP gives when the service had no time left")
+    func noTimeLeft() async throws {
+        let late = Route.raw("late") { _ in throw RemoteError(.deadlineExceeded, "The time for this call is over.") }
+        let error = await #expect(throws: CallError.self) {
+            try await RookeryClient(inMemory: RookeryService([late])).send("late", 1)
+        }
+        #expect(error?.code == .timeout && error?.wasWritten == true)
+    }
+
     @Test("checks a message before the handler sees it")
     func validation() async throws {
         let error = await #expect(throws: RemoteError.self) { try await client().shout(Owner(name: "", email: "x")) }

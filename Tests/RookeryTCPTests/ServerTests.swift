@@ -73,6 +73,25 @@ struct LimitTests {
         }
     }
 
+    @Test("a preferred serializer that there is not is named, at a server and at a client")
+    func unknownSerializer() throws {
+        let choices = [
+            SerializerChoice(preferred: "mesagepack"), SerializerChoice(byPattern: ["echo": "mesagepack"]),
+        ]
+        for (choice, key) in zip(choices, ["preferred", "byPattern"]) {
+            var server = ServerConfiguration()
+            server.serializers = choice
+            var client = ClientConfiguration(host: "127.0.0.1", port: 1)
+            client.serializers = choice
+            let text = "serializers.\(key) must be one of json, messagepack, not mesagepack"
+            let errors = [
+                #expect(throws: InvalidSetting.self) { try RookeryServer(server) },
+                #expect(throws: InvalidSetting.self) { try RookeryClient(client) },
+            ]
+            for error in errors { #expect(error?.description == text) }
+        }
+    }
+
     @Test("settings that cannot work are named")
     func validation() {
         var configuration = ServerConfiguration(port: 70_000)

@@ -21,7 +21,7 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let invalidPayload: Code = "INVALID_PAYLOAD"
         /// The server refused the message because it is overloaded. The handler did not run.
         public static let overloaded: Code = "OVERLOADED"
-        /// The deadline passed. The command may have taken effect, if its handler was running. Callers over TCP get
+        /// The deadline passed. The command may have taken effect, if its handler was running. Callers get
         /// ``CallError/Code/timeout`` in its place.
         public static let deadlineExceeded: Code = "DEADLINE_EXCEEDED"
         /// The service could not reach another service that it needs. The command had no effect.
@@ -103,6 +103,14 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 extension RemoteError {
+    /// Returns what the caller of a command gets for this answer: the error itself, or ``CallError/Code/timeout`` for
+    /// `DEADLINE_EXCEEDED`. The server noticed the end of the deadline first; the caller gets the same error as if the
+    /// client had.
+    package func received(for command: String) -> any Error {
+        guard code == .deadlineExceeded else { return self }
+        return CallError(.timeout, "The service had no time left for \(command).", wasWritten: true)
+    }
+
     /// Creates the error that the caller of a failed handler receives.
     ///
     /// A ``RemoteError`` stays as it is, and an ``InvalidPayload`` lists its violations. Any other error becomes

@@ -23,7 +23,7 @@ public struct RookeryClient: Sendable {
         self.name = name
         self.defaults = defaults
         self.tracer = CallTracer(tracer)
-        metrics = CallMetrics("rpc.client.call.duration", [])
+        metrics = CallMetrics(destination: name)
     }
 
     /// Returns a copy with an interceptor around the calls of some commands, inside the interceptors that it already

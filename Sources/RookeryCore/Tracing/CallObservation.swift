@@ -11,11 +11,17 @@ struct CallObservation: Sendable {
         self.command = command
         self.span = span
         self.metrics = metrics
+        metrics?.began()
     }
 
     /// Ends the span, and records the duration.
     func end(_ outcome: CallOutcome) {
         span?.end(outcome)
-        metrics?.record(command, outcome, took: .nanoseconds((NIODeadline.now() - start).nanoseconds))
+        guard let metrics else { return }
+        metrics.ended()
+        // A call without a contract may have any pattern, and a label must not.
+        metrics.record(
+            command.contract == nil ? nil : command.pattern, of: command, outcome,
+            took: .nanoseconds((NIODeadline.now() - start).nanoseconds))
     }
 }

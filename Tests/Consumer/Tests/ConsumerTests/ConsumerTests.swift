@@ -96,6 +96,19 @@ struct ConsumerTests {
         #expect(error.map { "\($0)" }?.contains("LibraryAPI.ping") == true)
     }
 
+    @Test("tests an interceptor alone")
+    func interceptor() async throws {
+        let call = Call(testing: LibraryAPIContract.list, Query(limit: 4))
+        var passedOn: Query?
+        _ = try await Doubling().intercept(
+            call,
+            next: CallHandler(testing: { call in
+                passedOn = try call.message.decode(Query.self)
+                return .none
+            }))
+        #expect(passedOn?.limit == 8)
+    }
+
     @Test("puts server and client into a service group, which stops both")
     func serviceGroup() async throws {
         let server = try RookeryServer(.init(port: 0), services: LibraryAPIContract.service(Library()))
