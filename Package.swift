@@ -334,8 +334,8 @@ let package = Package(
         .testTarget(
             name: "PetProCommandTests",
             dependencies: [
-                "PetProCommand", "PetProRuntime", "PetProStorage", "PetProContracts", "PetProTesting", "Rookery",
-                "RookeryTesting",
+                "PetProCommand", "PetProAssembly", "PetProRuntime", "PetProStorage", "PetProContracts",
+                "PetProTesting", "Rookery", "RookeryTesting",
                 httpClient, nioCore,
                 nioPosix, nioHTTP1, logging, lifecycle,
             ],

@@ -29,7 +29,7 @@ enum CallLines {
             case .call(let command, let callee?):
                 lines.append(
                     Line(start: span.start, parent: span.parent, callee: participant(callee), command: command.name))
-            case .handling(_, let name?, _): service = name
+            case .handling(_, let name?, _, _): service = name
             default: break
             }
             places.append((span.id, span.parent, service))

@@ -14,12 +14,13 @@ struct PetProCommand: AsyncParsableCommand {
               petpro up --print-config            every setting, and where it came from
               petpro up --instances booking=2,vendor=2
               petpro serve booking --vendor 10.0.0.7:4003,10.0.0.8:4003
+              petpro keys list                    who may call which command
               petpro users create-admin --email admin@example.com --name Admin
 
             Exit codes: 0 done, 1 failed, 2 wrong usage.
             """,
         version: "0.1.0",
-        subcommands: [Up.self, Serve.self, Demo.self, Users.self])
+        subcommands: [Up.self, Serve.self, Demo.self, Users.self, Keys.self])
 
     static func main() async {
         await Program.run(Self.self, name: "petpro") { error in

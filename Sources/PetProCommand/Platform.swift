@@ -14,18 +14,23 @@ struct Platform: Sendable {
     let sources: [ServiceName: InstanceSource]
     let settings: Settings
     let store: StoreOptions
+    let keys: KeyFolder
+    /// The services that take calls without a key.
+    let open: OpenListeners
     let options: ServiceOptions
     /// Keeps the spans of the last requests in demo mode. Otherwise nil, for the bootstrapped tracer, if any.
     let tracer: BoundedTracer?
     let logger: Logger
 
     init(
-        sources: [ServiceName: InstanceSource], settings: Settings, store: StoreOptions, passwordCost: Int,
-        vendorsNeedApproval: Bool, logger: Logger
+        sources: [ServiceName: InstanceSource], settings: Settings, store: StoreOptions, keys: KeyFolder,
+        open: OpenListeners, passwordCost: Int, vendorsNeedApproval: Bool, logger: Logger
     ) {
         self.sources = sources
         self.settings = settings
         self.store = store
+        self.keys = keys
+        self.open = open
         self.logger = logger
         options = ServiceOptions(
             demo: store.demo, signingKeys: store.signingKeysPath, passwordCost: passwordCost,
@@ -33,13 +38,14 @@ struct Platform: Sendable {
         tracer = store.demo ? BoundedTracer() : nil
     }
 
-    /// Creates a client of a service.
+    /// Creates a client of a service, which shows the key of `holder`.
     ///
     /// Throws ``CommandSupport/CommandFailure`` if the service has no address, or if the client cannot be created.
-    func client(_ service: ServiceName) throws -> RookeryClient {
+    func client(_ service: ServiceName, as holder: KeyHolder) throws -> RookeryClient {
         guard let source = sources[service] else { throw CommandFailure("\(MissingClient(service: service))") }
         var configuration = settings.clients[service] ?? ClientConfiguration(service.rawValue, instances: source)
         configuration.instances = source
+        if configuration.key == nil { configuration.key = keys.key(of: holder.rawValue) }
         do {
             return try RookeryClient(configuration, tracer: tracer, logger: logger)
         } catch {
@@ -53,7 +59,7 @@ struct Platform: Sendable {
     func gateway(
         _ http: Instance, onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws -> [any Service] {
-        let clients = try ServiceName.allCases.map { ($0, try self.client($0)) }
+        let clients = try ServiceName.allCases.map { ($0, try self.client($0, as: .gateway)) }
         let byName = Dictionary(uniqueKeysWithValues: clients)
         func client(_ service: ServiceName) throws(MissingClient) -> RookeryClient {
             guard let client = byName[service] else { throw MissingClient(service: service) }

@@ -37,6 +37,7 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "New vendors need an admin's approval before customers can book them.")
     var vendorsNeedApproval = false
     @OptionGroup var settings: SettingsOptions
+    @OptionGroup var keys: KeyFolderOptions
     @OptionGroup var passwords: PasswordOptions
     @OptionGroup var logging: LoggingOptions
 
@@ -51,7 +52,8 @@ struct Serve: AsyncParsableCommand {
             .current, gateway: part == .gateway, instances: part.service.map { [$0: 1] } ?? [:])
         let sources = try self.sources()
         let platform = Platform(
-            sources: sources, settings: settings, store: store, passwordCost: passwords.passwordCost,
+            sources: sources, settings: settings, store: store, keys: try keys.prepare(store), open: keys.open,
+            passwordCost: passwords.passwordCost,
             vendorsNeedApproval: vendorsNeedApproval, logger: logging.logger())
         guard let service = part.service else {
             try store.check([http])

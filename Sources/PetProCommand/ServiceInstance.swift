@@ -39,6 +39,11 @@ struct ServiceInstance: Sendable {
             var configuration = platform.settings.servers[module.name] ?? ServerConfiguration()
             configuration.host = address.host
             configuration.port = address.port
+            if platform.open.services.contains(module.name) {
+                configuration.keys = nil
+            } else if configuration.keys == nil {
+                configuration.keys = platform.keys.keyring
+            }
             server = try RookeryServer(
                 configuration, services: assembled.service, health: Self.health(database, module.name, clients),
                 tracer: platform.tracer, logger: platform.logger)
@@ -91,10 +96,10 @@ struct ServiceInstance: Sendable {
         of module: any ServiceModule.Type, _ platform: Platform
     ) throws -> [ServiceName: RookeryClient] {
         var clients: [ServiceName: RookeryClient] = [:]
-        for service in module.needs { clients[service] = try platform.client(service) }
+        for service in module.needs { clients[service] = try platform.client(service, as: KeyHolder(module.name)) }
         let told = EventType.allCases.filter { $0.publisher == module.name }.flatMap(\.subscribers)
         for subscriber in Set(told) where platform.sources[subscriber] != nil && clients[subscriber] == nil {
-            clients[subscriber] = try platform.client(subscriber)
+            clients[subscriber] = try platform.client(subscriber, as: KeyHolder(module.name))
         }
         return clients
     }

@@ -21,14 +21,10 @@ struct StoreOptions: ParsableArguments {
 
     /// Throws ``CommandSupport/CommandFailure`` if other machines may reach demo data and `--public-demo` is not set.
     func check(_ addresses: [Instance]) throws {
-        guard demo, !publicDemo, let address = addresses.first(where: { !Self.isLoopback($0.host) }) else { return }
+        guard demo, !publicDemo, let address = addresses.first(where: { !$0.isLoopback }) else { return }
         throw CommandFailure(
             "other machines may reach \(address), and the passwords of the demo accounts are public: "
                 + "listen on 127.0.0.1, or add --public-demo")
-    }
-
-    private static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
     }
 
     /// The path of the file with the keys that sign tokens.

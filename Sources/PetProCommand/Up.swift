@@ -33,6 +33,7 @@ struct Up: AsyncParsableCommand {
     @Flag(help: "With --print-config: print JSON.")
     var json = false
     @OptionGroup var settings: SettingsOptions
+    @OptionGroup var keys: KeyFolderOptions
     @OptionGroup var passwords: PasswordOptions
     @OptionGroup var logging: LoggingOptions
 
@@ -51,7 +52,8 @@ struct Up: AsyncParsableCommand {
         let addresses = instances.addresses(from: basePort)
         let platform = Platform(
             sources: Dictionary(grouping: addresses, by: \.service).mapValues { .list($0.map(\.address)) },
-            settings: settings, store: store, passwordCost: passwords.passwordCost,
+            settings: settings, store: store, keys: try keys.prepare(store), open: keys.open,
+            passwordCost: passwords.passwordCost,
             vendorsNeedApproval: vendorsNeedApproval, logger: logging.logger())
         var parts: [ServiceInstance] = []
         do {
@@ -117,6 +119,8 @@ struct Up: AsyncParsableCommand {
             option("--base-port", "\(basePort)", basePort == Self.defaultBasePort),
             option("--data", store.data, store.data == StoreOptions.defaultFolder),
             option("--signing-keys", store.signingKeysPath, store.signingKeys == nil),
+            option("--keys", keys.path(store), keys.keys == nil),
+            option("--open", "\(keys.open)", keys.open.services.isEmpty),
             option("--demo", "\(store.demo)", !store.demo),
             option("--public-demo", "\(store.publicDemo)", !store.publicDemo),
             option("--vendors-need-approval", "\(vendorsNeedApproval)", !vendorsNeedApproval),

@@ -117,6 +117,8 @@ extension ClientConfiguration {
             .boolean("negotiates", \.negotiates),
             .boolean("compresses", \.compresses),
             .boolean("sendsMetadata", \.sendsMetadata),
+            .path("key", \.key),
+            .boolean("sendsKey", \.sendsKey),
             .integer("frameLimit", \.frameLimit),
             .integer("streamBuffer", \.streamBuffer),
             .duration("reconnect.base", \.reconnect.base),

@@ -77,6 +77,15 @@ package struct ConfigSetting<Root> {
         }
     }
 
+    /// Makes a setting with the path of a file as its value. An empty text is no path.
+    package static func path(_ key: String, _ path: WritableKeyPath<Root, String?>) -> ConfigSetting {
+        ConfigSetting(key: key, kind: .text) { (root, value, _) throws(InvalidSetting) in
+            if case .text(let text) = value { root[keyPath: path] = text.isEmpty ? nil : text }
+        } show: {
+            $0[keyPath: path] ?? ""
+        }
+    }
+
     /// Makes a setting with one of the raw values of an enum as its value.
     package static func choice<Choice: RawRepresentable<String> & CaseIterable>(
         _ key: String, _ path: WritableKeyPath<Root, Choice>

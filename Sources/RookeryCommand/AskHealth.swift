@@ -20,18 +20,27 @@ struct AskHealth: AsyncParsableCommand {
     var address: InstanceSource
     @Option(help: "How long to wait for an answer.")
     var timeout: Duration = .seconds(2)
+    @OptionGroup var keys: KeyOptions
     @Flag(help: "Print the answers as JSON, one per line.")
     var json = false
 
     func run() async throws {
         var code: Int32 = 0
         for instance in try await address.instances() {
-            let client = RookeryClient(host: instance.host, port: instance.port, logger: Logger.silence)
+            let client = try keys.client(instance)
             do {
                 let report = try await client.with { $0.timeout = timeout }.send(Health.pattern, .null)
                 let status = report?["status"]?.stringValue.flatMap(Health.Status.init)
                 if status != .ready, status != .degraded { code = max(code, Failure.remote) }
                 show(report ?? .null, of: instance)
+            } catch let error as RemoteError {
+                code = max(code, Failure.remote)
+                let text = error.message ?? "\(error)"
+                Terminal.line(
+                    json
+                        ? JSONValue.object(["address": .string(instance.description), "error": .string(text)]).jsonText
+                        : "\(instance)  \(text)")
+                if let hint = KeyOptions.hint(error) { Terminal.note(hint) }
             } catch let error as CallError {
                 let isPlain = error.code == .noHandler
                 let text =

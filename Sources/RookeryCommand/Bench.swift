@@ -124,7 +124,7 @@ struct Bench: AsyncParsableCommand {
     }
 
     private func probe(_ address: Instance, _ data: JSONValue) async throws {
-        let client = RookeryClient(host: address.host, port: address.port)
+        let client = try target.keys.client(address)
         if streams {
             for try await _ in try await client.stream(target.pattern, data) { break }
         } else {
@@ -138,10 +138,12 @@ struct Bench: AsyncParsableCommand {
     ) async throws -> LoadResult {
         let begin = NIODeadline.now() + (requests == nil ? TimeAmount(duration / 10) : .zero)
         let interval = rate.map { 1e9 * Double(connections) / $0 }
+        var hello = Hello(serializers: [serializer.rawValue], compressions: compress ? [Compression.name] : [])
+        let key = try target.keys.shown()
+        if key != nil { hello.nonce = ServiceKey.nonce() }
         let plan = LoadPlan(
-            pattern: target.pattern, data: data,
-            hello: plain
-                ? nil : Hello(serializers: [serializer.rawValue], compressions: compress ? [Compression.name] : []),
+            pattern: target.pattern, data: data, hello: plain ? nil : hello, key: key,
+            service: target.keys.service ?? "",
             format: serializer.format, compresses: compress,
             pace: interval.map { .open(interval: $0) } ?? .closed(inFlight: inFlight), begin: begin,
             end: requests == nil ? begin + TimeAmount(duration) : .distantFuture,
@@ -149,7 +151,7 @@ struct Bench: AsyncParsableCommand {
         if client {
             return try await ClientLoad(
                 target: address, connections: connections, inFlight: inFlight, loops: loops, plan: plan,
-                isBare: bare
+                isBare: bare, keys: target.keys
             ).run()
         }
         let shows = !json && isatty(STDERR_FILENO) == 1

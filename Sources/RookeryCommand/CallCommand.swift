@@ -31,7 +31,7 @@ struct CallCommand: AsyncParsableCommand {
     func validate() throws { try timeout.requireSomeTime("--timeout") }
 
     func run() async throws {
-        let client = target.client.with { $0.timeout = timeout }
+        let client = try target.client().with { $0.timeout = timeout }
         let pattern = try await target.checked(by: client, isChecking: !unchecked)
         let decisions = CallTrace()
         defer { if trace { Terminal.note("\(decisions)") } }

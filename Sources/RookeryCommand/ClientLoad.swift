@@ -1,3 +1,5 @@
+import CommandSupport
+import Logging
 import NIOCore
 import Rookery
 
@@ -12,6 +14,7 @@ struct ClientLoad: Sendable {
     let plan: LoadPlan
     /// Whether calls bypass the guards of a destination.
     let isBare: Bool
+    let keys: KeyOptions
 
     func run() async throws -> LoadResult {
         let total = Recorder()
@@ -36,9 +39,11 @@ struct ClientLoad: Sendable {
         configuration.negotiates = plan.hello != nil
         configuration.compresses = plan.compresses
         configuration.serializers = SerializerChoice(preferred: plan.format.name)
+        keys.apply(&configuration)
+        let key = try configuration.key.map { try ServiceKeyFile($0, logger: Logger.silence) }
         let client =
             isBare
-            ? RookeryClient(transport: TCPTransport(target, configuration, eventLoops: loops))
+            ? RookeryClient(transport: TCPTransport(target, configuration, key: key, eventLoops: loops))
             : RookeryClient(try Destination(tcp: configuration, eventLoops: loops))
         let bookings = ConformanceAPIClient(client)
         let recorder = Recorder()

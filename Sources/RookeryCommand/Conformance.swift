@@ -25,6 +25,10 @@ struct Conformance: AsyncParsableCommand {
     var workPlaces = 40
     @Option(help: "How long each {\"cmd\":\"work\"} message takes.")
     var work: Duration = .milliseconds(20)
+    @Option(help: ArgumentHelp("The file of a keyring: take calls with its keys only.", valueName: "file"))
+    var keys: String?
+    @Option(help: "The name of the server, for which keys are proven.")
+    var name = "rookery"
 
     func validate() throws {
         if workPlaces < 1 { throw ValidationError("--work-places must be at least 1") }
@@ -34,8 +38,11 @@ struct Conformance: AsyncParsableCommand {
     func run() async throws {
         var logger = Logger(label: "rookery.conformance")
         logger.logLevel = .error
+        var configuration = ServerConfiguration(host: listen.host, port: listen.port)
+        configuration.name = name
+        configuration.keys = keys
         let server = try RookeryServer(
-            ServerConfiguration(host: listen.host, port: listen.port),
+            configuration,
             routes: ConformanceHandlers.routes + [LimitedWork(places: workPlaces, duration: work).route],
             eventLoops: threads.map { EventLoops(threads: $0) } ?? .shared,
             logger: logger)

@@ -28,6 +28,7 @@ struct Describe: AsyncParsableCommand {
     var pattern: Pattern?
     @Option(help: "How long to wait for the answer.")
     var timeout: Duration = .seconds(5)
+    @OptionGroup var keys: KeyOptions
     @Flag(help: "Print the description as JSON, schemas as JSON Schema.")
     var json = false
     @Flag(help: "Print TypeScript declarations for callers.")
@@ -45,8 +46,8 @@ struct Describe: AsyncParsableCommand {
     ///
     /// Throws ``CommandSupport/CommandFailure`` when the service has no description, or one of an unknown version.
     /// Throws ``RookeryCore/CallError`` when the call fails.
-    static func ask(_ address: Instance, _ timeout: Duration) async throws -> RemoteDescription {
-        let client = RookeryClient(host: address.host, port: address.port, logger: Logger.silence)
+    static func ask(_ address: Instance, _ timeout: Duration, _ keys: KeyOptions) async throws -> RemoteDescription {
+        let client = try keys.client(address)
         do {
             return try await RemoteDescription(asking: client.with { $0.timeout = timeout })
         } catch let error as CallError where error.code == .noHandler {
@@ -55,7 +56,7 @@ struct Describe: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let description = try await source.read(timeout: timeout)
+        let description = try await source.read(timeout: timeout, keys)
         var commands = description.commands
         if let pattern {
             guard let command = description.command(pattern) else {

@@ -31,9 +31,9 @@ enum DescriptionSource: ExpressibleByArgument, CustomStringConvertible {
     ///
     /// Throws ``CommandSupport/CommandFailure`` when the file cannot be read, is no description, or has an unknown
     /// version, and when the service does not describe itself. Throws ``RookeryCore/CallError`` when the call fails.
-    func read(timeout: Duration) async throws -> RemoteDescription {
+    func read(timeout: Duration, _ keys: KeyOptions) async throws -> RemoteDescription {
         switch self {
-        case .address(let address): return try await Describe.ask(address, timeout)
+        case .address(let address): return try await Describe.ask(address, timeout, keys)
         case .file(let path):
             let data: Data
             do {

@@ -8,7 +8,7 @@ struct Emit: AsyncParsableCommand {
     @OptionGroup var target: Target
 
     func run() async throws {
-        let client = target.client
+        let client = try target.client()
         try await client.emit(target.pattern, target.data)
         // `emit` returns before the event is sent. The close sends it before the connection ends.
         await client.close()

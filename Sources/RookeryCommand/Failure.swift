@@ -15,6 +15,7 @@ enum Failure {
         case let error as RemoteError:
             // Prints the payload as the service sent it, so that programs can parse it.
             Terminal.note(error.payload.jsonText)
+            if let hint = KeyOptions.hint(error) { Terminal.note(hint) }
             return remote
         case let error as CallError:
             Terminal.note("rookery: \(error.message)\(error.cause.map { " (\($0))" } ?? "")")

@@ -16,11 +16,12 @@ struct List: AsyncParsableCommand {
     var source: DescriptionSource
     @Option(help: "How long to wait for the answer.")
     var timeout: Duration = .seconds(5)
+    @OptionGroup var keys: KeyOptions
     @Flag(help: "Print the patterns as JSON, one per line.")
     var json = false
 
     func run() async throws {
-        let description = try await source.read(timeout: timeout)
+        let description = try await source.read(timeout: timeout, keys)
         if json {
             for command in description.commands { Terminal.line(command.pattern.value.jsonText) }
             return

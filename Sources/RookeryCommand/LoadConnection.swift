@@ -37,13 +37,26 @@ final class LoadConnection: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         guard let hello = plan.hello else { return begin(context, nil) }
+        ask(context, Hello.pattern, hello.jsonValue)
+    }
+
+    private func ask(_ context: ChannelHandlerContext, _ pattern: String, _ data: JSONValue) {
         let mark = writer.beginFrame()
-        Array(JSONValue.string(Hello.pattern).jsonText.utf8).withUnsafeBytes { writer.beginPacket(pattern: $0) }
+        Array(JSONValue.string(pattern).jsonText.utf8).withUnsafeBytes { writer.beginPacket(pattern: $0) }
         writer.verbatim(",\"data\":")
-        hello.jsonValue.write(to: &writer)
+        data.write(to: &writer)
         writer.endRequest(id: 0)
         writer.endFrame(mark)
         flush(context)
+    }
+
+    /// Proves the plan's key. Returns false if there is none: the calls then go out, and are refused.
+    private func proves(_ context: ChannelHandlerContext, _ challenge: HelloChallenge) -> Bool {
+        guard let key = plan.key, let nonce = plan.hello?.nonce,
+            let proof = try? key.proof(dialled: plan.service, client: nonce, server: challenge.nonce)
+        else { return false }
+        ask(context, HelloProof.pattern, proof.jsonValue)
+        return true
     }
 
     private func begin(_ context: ChannelHandlerContext, _ reply: HelloReply?) {
@@ -68,6 +81,7 @@ final class LoadConnection: ChannelInboundHandler {
             Array(plan.pattern.value.jsonText.utf8).withUnsafeBytes { packet.beginPacket(pattern: $0) }
             packet.verbatim(",\"data\":")
             plan.data.write(to: &packet)
+            if let key = plan.key { packet.packetMetadata([MetadataName.apiKey: key.text]) }
             template = packet.bytes
         }
         let now = NIODeadline.now()
@@ -153,8 +167,9 @@ final class LoadConnection: ChannelInboundHandler {
         guard scan.isObject, scan.id.isPresent, let id = body.withBytes(of: scan.id, Self.number) else { return }
         if id == 0 {
             // Without a valid hello reply, the load uses text frames.
-            let value = try? body.value(of: scan.response)
-            return begin(context, value.flatMap { $0 }.flatMap { HelloReply($0) })
+            let value = (try? body.value(of: scan.response)).flatMap { $0 }
+            if let challenge = value.flatMap({ HelloChallenge($0) }), proves(context, challenge) { return }
+            return begin(context, value.flatMap { HelloReply($0) })
         }
         let slot = id - 1
         guard sentAt.indices.contains(slot) else { return }

@@ -15,6 +15,10 @@ struct LoadPlan: Sendable {
     let data: JSONValue
     /// What the hello offers; nil when connections send no hello.
     let hello: Hello?
+    /// The key that is shown to a server that asks for one.
+    let key: ServiceKey?
+    /// The name of the service, for which the key is proven.
+    let service: String
     /// The serializer of payloads on negotiated connections.
     let format: ValueFormat
     let compresses: Bool

@@ -53,12 +53,17 @@ struct RemoteDescription: Sendable {
         try self.init(try await client.send(Description.pattern, .null, idempotency: .safe) ?? .null)
     }
 
-    /// Asks a service for its description before a call. Nil when the service does not describe itself: the call then
-    /// goes out unchecked.
+    /// Asks a service for its description before a call. Nil when the service does not describe itself, or not to
+    /// the key: the call then goes out unchecked.
     init?(askingFirst client: RookeryClient) async throws {
         do {
             try await self.init(asking: client)
         } catch let error as CallError where error.code == .noHandler {
+            return nil
+        } catch let error as RemoteError where error.code == .serviceForbidden {
+            Terminal.note(
+                "the key does not allow \(Description.pattern): the message goes out unchecked, and a pattern must be whole, "
+                    + #"such as '{"cmd":"get-booking"}'"#)
             return nil
         }
     }

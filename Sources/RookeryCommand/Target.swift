@@ -15,8 +15,10 @@ struct Target: ParsableArguments {
 
     @Argument(help: "The message: any JSON. Default: {}")
     var data: JSONValue = .object([:])
+    @OptionGroup var keys: KeyOptions
 
-    var client: RookeryClient { RookeryClient(host: address.host, port: address.port, logger: Logger.silence) }
+    /// Creates a client of the address. Throws ``CommandSupport/CommandFailure`` if the key cannot be used.
+    func client() throws -> RookeryClient { try keys.client(address) }
 
     /// Checks the message against the service's description, and returns the pattern of the command.
     ///

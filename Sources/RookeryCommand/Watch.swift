@@ -16,7 +16,7 @@ struct Watch: AsyncParsableCommand {
     func validate() throws { try timeout.requireSomeTime("--timeout") }
 
     func run() async throws {
-        let client = target.client.with { $0.timeout = timeout }
+        let client = try target.client().with { $0.timeout = timeout }
         let pattern = try await target.checked(by: client, isChecking: !unchecked)
         for try await value in try await client.stream(pattern, target.data) {
             Terminal.line((value ?? .null).jsonText)

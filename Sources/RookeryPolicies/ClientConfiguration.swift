@@ -11,9 +11,8 @@ import RookeryWire
 /// try booking.set("retry.maximumAttempts", to: "2")
 /// ```
 public struct ClientConfiguration: Sendable {
-    /// The name of the service in logs, metrics, errors and keys of settings.
-    ///
-    /// ``init(host:port:)`` uses the address.
+    /// The name of the service in logs, metrics, errors and keys of settings. A service key is proven to a server of this
+    /// name only.
     public var name: String
     /// Where the client finds the instances.
     package var instances: InstanceSource
@@ -70,6 +69,13 @@ public struct ClientConfiguration: Sendable {
     public var serializers = SerializerChoice()
     /// Whether both sides may compress large payloads of negotiated frames. Default true.
     package var compresses = true
+
+    /// The file of the client's service key, which it proves to servers that ask for one. Default nil: it has none.
+    package var key: String?
+    /// Whether the client sends the text of its key to plain peers, in the metadata of each message. Default false.
+    ///
+    /// Whoever reads such a message can use the key, so encrypt the connection with TLS.
+    package var sendsKey = false
 
     /// How many calls of each group of commands may be under way.
     package struct Concurrency: Sendable, Hashable {
@@ -139,7 +145,7 @@ public struct ClientConfiguration: Sendable {
     }
 
     /// Makes the default configuration of a service with one instance.
-    public init(host: String, port: Int) {
+    package init(host: String, port: Int) {
         let instance = Instance(host: host, port: port)
         self.init(instance.description, instances: .list([instance]))
     }
@@ -173,6 +179,7 @@ public struct ClientConfiguration: Sendable {
             ("budget.ratio", budget.ratio), ("budget.reservePerSecond", budget.reservePerSecond),
         ] where !(value >= 0 && value <= 1000) { throw InvalidSetting(key, "0 to 1000, not \(value)") }
         if let problem = serializers.problem { throw problem }
+        if sendsKey, key == nil { throw InvalidSetting("sendsKey", "false without a key") }
         if !(reconnect.jitter >= 0 && reconnect.jitter < 1) {
             throw InvalidSetting("reconnect.jitter", "0 or more and below 1, not \(reconnect.jitter)")
         }

@@ -1,6 +1,7 @@
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import RookeryCalls
 import RookeryCore
 import RookeryWire
 import Synchronization
@@ -13,6 +14,7 @@ import RookeryPolicies
 final class ClientConnection: @unchecked Sendable {
     let instance: Instance
     let configuration: ClientConfiguration
+    let key: ServiceKeyFile?
     let executor: LoopExecutor
     let logger: Logger
     /// The link that takes calls, if there is one.
@@ -28,7 +30,11 @@ final class ClientConnection: @unchecked Sendable {
     /// payload before they reach the loop.
     private let isNegotiated = NIOLockedValueBox(false)
 
-    init(_ instance: Instance, _ configuration: ClientConfiguration, executor: LoopExecutor, logger: Logger) {
+    init(
+        _ instance: Instance, _ configuration: ClientConfiguration, key: ServiceKeyFile?, executor: LoopExecutor,
+        logger: Logger
+    ) {
+        self.key = key
         self.instance = instance
         self.configuration = configuration
         self.executor = executor

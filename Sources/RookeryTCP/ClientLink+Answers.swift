@@ -15,6 +15,7 @@ extension ClientLink {
         case .unknown: waitingForAgreement.append(body)
         case .plain: body(.success(false))
         case .binary: body(.success(true))
+        case .refused(let error): body(.failure(error))
         }
     }
 
@@ -22,29 +23,74 @@ extension ClientLink {
         let hello = Hello(
             // A ping offers no serializers: a server that accepted one would send binary frames later.
             serializers: call.isHello ? configuration.serializers.names : [],
-            compressions: configuration.compresses ? [Compression.name] : [], frameLimit: configuration.frameLimit)
+            compressions: configuration.compresses ? [Compression.name] : [], frameLimit: configuration.frameLimit,
+            nonce: call.isHello ? nonce : nil)
+        write(Hello.pattern, hello.jsonValue, id: call.id)
+    }
+
+    func write(_ pattern: String, _ data: JSONValue, id: UInt64) {
         let mark = writer.beginFrame()
-        Array("\"\(Hello.pattern)\"".utf8).withUnsafeBytes { writer.beginPacket(pattern: $0) }
+        Array("\"\(pattern)\"".utf8).withUnsafeBytes { writer.beginPacket(pattern: $0) }
         writer.verbatim(",\"data\":")
-        hello.jsonValue.write(to: &writer)
-        writer.endRequest(id: call.id)
+        data.write(to: &writer)
+        writer.endRequest(id: id)
         writer.endFrame(mark)
     }
 
     /// Takes the answer to the hello. An answer that this client does not understand means a plain server.
     func helloAnswered(_ result: Result<Payload, any Error>) {
         guard case .unknown = agreement else { return }
-        var agreed = Agreement.plain
-        if case .success(let payload) = result, let value = try? payload.value(), let reply = HelloReply(value),
-            let negotiated = Negotiated(reply, configuration.serializers)
-        {
-            agreed = .binary(negotiated)
-            decoder.acceptsBinary = true
-            owner.logger.debug(
-                "agreed on binary frames",
-                metadata: ["address": "\(address)", "peer": "\(reply.name)", "instance": "\(reply.instance)"])
+        guard case .success(let payload) = result, let value = try? payload.value() else { return settle(.plain) }
+        if let challenge = HelloChallenge(value) { return challenged(challenge) }
+        settle(terms(value) ?? .plain)
+    }
+
+    /// Reads the terms of the connection. Nil if the client does not understand them.
+    private func terms(_ value: JSONValue) -> Agreement? {
+        guard let reply = HelloReply(value), let negotiated = Negotiated(reply, configuration.serializers) else {
+            return nil
         }
-        settle(agreed)
+        decoder.acceptsBinary = true
+        owner.logger.debug(
+            "agreed on binary frames",
+            metadata: ["address": "\(address)", "peer": "\(reply.name)", "instance": "\(reply.instance)"])
+        return .binary(negotiated)
+    }
+
+    /// Proves the client's key. Without one the calls go out, and the server refuses them.
+    private func challenged(_ challenge: HelloChallenge) {
+        guard let key, let nonce,
+            let proof = try? key.proof(dialled: configuration.name, client: nonce, server: challenge.nonce)
+        else { return settle(.plain) }
+        send(PendingCall(.proof(proof), before: .now() + TimeAmount(configuration.connectTimeout)))
+    }
+
+    /// Takes the answer to the proof. Without an agreement no call can go out, so the link ends.
+    func proofAnswered(_ result: Result<Payload, any Error>) {
+        guard case .unknown = agreement else { return }
+        switch result {
+        case .success(let payload):
+            if let agreed = (try? payload.value()).flatMap({ terms($0) }) { return settle(agreed) }
+            refused(CallError(.invalidReply, "\(address) gave no terms after it had taken the service key."))
+        case .failure(let error as RemoteError): refused(error)
+        case .failure(let error):
+            refused(CallError(.cannotConnect, "\(address) did not take the service key.", cause: "\(error)"))
+        }
+    }
+
+    private func refused(_ error: any Error) {
+        let id = key?.id ?? ""
+        owner.logger.error(
+            "the server refused the service key",
+            metadata: [
+                "address": "\(address)", "dialled": "\(configuration.name)", "key": "\(id)", "error": "\(error)",
+            ])
+        agreement = .refused(error)
+        owner.agreed(false)
+        let bodies = waitingForAgreement
+        waitingForAgreement = []
+        for body in bodies { body(.failure(error)) }
+        leave()
     }
 
     func settle(_ agreed: Agreement) {
@@ -170,6 +216,7 @@ extension ClientLink {
         remove(call)
         switch call.kind {
         case .hello: helloAnswered(result)
+        case .proof: proofAnswered(result)
         // Any reply answers a ping.
         case .ping: call.resume(returning: .absent)
         case .keepalive: answeredKeepalive()

@@ -11,7 +11,13 @@ extension ClientLink {
     ///   limit.
     func encode(_ pending: PendingCall) throws -> Bool {
         guard let call = pending.call else {
-            if case .binary = agreement { tell(.ping, pending.id) } else { writeHello(pending) }
+            if case .proof(let proof) = pending.kind {
+                write(HelloProof.pattern, proof.jsonValue, id: pending.id)
+            } else if case .binary = agreement {
+                tell(.ping, pending.id)
+            } else {
+                writeHello(pending)
+            }
             return true
         }
         if case .binary(let negotiated) = agreement, let number = negotiated.patterns[call.command.pattern.route] {
@@ -108,9 +114,12 @@ extension ClientLink {
     }
 
     private func metadata(for call: Call) -> [String: String] {
-        guard configuration.sendsMetadata else { return [:] }
-        var metadata = call.sentMetadata
-        metadata[MetadataName.timeout] = String(max(0, (call.deadlineInstant - .now()).nanoseconds / 1_000_000))
+        var metadata: [String: String] = [:]
+        if configuration.sendsMetadata {
+            metadata = call.sentMetadata
+            metadata[MetadataName.timeout] = String(max(0, (call.deadlineInstant - .now()).nanoseconds / 1_000_000))
+        }
+        metadata[MetadataName.apiKey] = configuration.sendsKey ? key?.text : nil
         return metadata
     }
 }

@@ -56,6 +56,18 @@ extension ClientLink {
         }
     }
 
+    /// Leaves the connection when the file has another key, so that later calls show the new one. Calls in flight finish
+    /// here.
+    func watchKey() {
+        guard let key, let file = owner.key else { return }
+        let interval = ServiceKeyFile.interval
+        keyTimer = executor.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            if file.key.id == key.id { return }
+            self.leave()
+            self.executor.drain()
+        }
+    }
+
     /// Watches for silence again after the server has answered a ping.
     func answeredKeepalive() { watchSilence() }
 }

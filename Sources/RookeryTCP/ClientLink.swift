@@ -33,9 +33,16 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         case plain
         /// The server accepted binary frames.
         case binary(Negotiated)
+        /// The server refused the client's key.
+        case refused(any Error)
     }
 
     let owner: ClientConnection
+    /// The key that the link shows; nil if the client has none.
+    let key: ServiceKey?
+    /// The nonce of the hello.
+    let nonce: String?
+    var keyTimer: RepeatedTask?
     let executor: LoopExecutor
     let configuration: ClientConfiguration
     var state = State.connecting
@@ -62,6 +69,8 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
 
     init(_ owner: ClientConnection) {
         self.owner = owner
+        key = owner.key?.key
+        nonce = key == nil ? nil : ServiceKey.nonce()
         executor = owner.executor
         configuration = owner.configuration
         decoder = FrameDecoder(
@@ -109,22 +118,28 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         return channel.unsentBytes > Self.unsentLimit
     }
 
-    /// Delays a keyed call until the link knows whether the server takes metadata. Returns whether it delays the call.
+    /// Delays a keyed call until the link knows whether the server takes metadata, and every call until the client has
+    /// shown its service key. Returns whether it delays the call.
     ///
-    /// The key travels in the metadata. A call that was sent without its key could not be retried.
+    /// An idempotency key travels in the metadata. A call that was sent without its key could not be retried.
     private func waitsForAgreement(_ call: PendingCall) -> Bool {
-        guard case .unknown = agreement, !configuration.sendsMetadata, call.call?.command.idempotency == .keyed else {
-            return false
-        }
+        guard case .unknown = agreement, let command = call.call?.command,
+            key != nil || !configuration.sendsMetadata && command.idempotency == .keyed
+        else { return false }
         whenAgreed { result in
             // A link that ended has already failed its calls.
-            if case .success = result, self.pending[call.id] === call { self.write(call) }
+            guard self.pending[call.id] === call else { return }
+            switch result {
+            case .success: self.write(call)
+            case .failure(let error): self.forget(call, error)
+            }
         }
         return true
     }
 
     func write(_ call: PendingCall) {
         if waitsForAgreement(call) { return }
+        if case .refused(let error) = agreement, !call.isOwn { return forget(call, error) }
         do {
             // While another thread compresses the payload, `encode` returns false; `write` then runs again for the
             // call.
@@ -153,6 +168,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         guard pending[call.id] === call else { return }
         remove(call)
         call.encoded = nil
+        if case .proof = call.kind { return proofAnswered(.failure(error)) }
         if case .hello = call.kind {
             // The hello timed out, so the link treats the server as plain. A late answer still counts, because the
             // server sends binary frames after it.
@@ -224,6 +240,8 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         timerDeadline = .distantFuture
         silenceTimer?.cancel()
         silenceTimer = nil
+        keyTimer?.cancel()
+        keyTimer = nil
         for call in calls {
             call.link = nil
             call.resume(throwing: error(call))
@@ -304,6 +322,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         for call in calls where pending[call.id] === call { write(call) }
         heardAt = .now()
         watchSilence()
+        watchKey()
         if leavesWhenOpen { leave() }
         executor.drain()
     }

@@ -18,6 +18,8 @@ final class PendingCall: @unchecked Sendable {
         case stream(SharedStream)
         /// The first call on a new connection; its answer decides whether the link uses binary frames.
         case hello
+        /// The proof of the client's key, which answers the server's challenge.
+        case proof(HelloProof)
         /// Any answer shows that the server is alive.
         case ping
         /// A ping that the link itself sends on a silent connection. Without an answer in time, the link closes the
@@ -65,7 +67,7 @@ final class PendingCall: @unchecked Sendable {
     /// Whether the link itself makes the call; the pool's limits do not apply to it.
     var isOwn: Bool {
         switch kind {
-        case .hello, .keepalive: true
+        case .hello, .proof, .keepalive: true
         case .request, .event, .stream, .ping: false
         }
     }

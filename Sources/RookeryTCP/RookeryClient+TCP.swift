@@ -14,10 +14,11 @@ extension Destination {
         environment: CallEnvironment = CallEnvironment(), tracer: (any Tracer)? = nil,
         logger: Logger = Logger(label: "rookery.client")
     ) throws {
+        let key = try configuration.key.map { try ServiceKeyFile($0, logger: logger) }
         try self.init(
             configuration, discovery: discovery, environment: environment, tracer: tracer, logger: logger
         ) { instance in
-            TCPTransport(instance, configuration, eventLoops: eventLoops, logger: logger)
+            TCPTransport(instance, configuration, key: key, eventLoops: eventLoops, logger: logger)
         }
     }
 }

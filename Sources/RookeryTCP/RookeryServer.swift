@@ -56,14 +56,18 @@ public final class RookeryServer: Service {
                 connections: min(limits.connections, DescriptorLimit.current.connections),
                 connectionsPerPeer: limits.connectionsPerPeer))
         let report = HealthReporter(
-            service: configuration.name, instance: instance, checks: health, logger: logger
+            service: configuration.name, instance: instance, checks: health, isOpen: configuration.keys == nil,
+            logger: logger
         ) { registry.isStopping }
         let description = Description(service: configuration.name, commands: routes.map(\.command))
         let router = try Router(
             routes + [description.route, report.route], service: configuration.name, tracer: CallTracer(tracer))
+        let access = try configuration.keys.map {
+            try ServerAccess($0, service: configuration.name, commands: router.commands, logger: logger)
+        }
         let shared = ServerShared(
             router: router, configuration: configuration, eventLoops: eventLoops, logger: logger, registry: registry,
-            instance: instance, memory: MemoryBudget(limit: limits.memory),
+            instance: instance, memory: MemoryBudget(limit: limits.memory), access: access,
             loads: router.patterns.map { _ in LoadGate(configuration.shedding) },
             counters: ServerCounters(configuration.name), metrics: CallMetrics(service: configuration.name))
         self.init(shared, report)
@@ -132,10 +136,17 @@ public final class RookeryServer: Service {
             throw failure
         }
         if let bound = listener.localAddress { address.settle(.success(bound)) }
+        let isLoopback = Instance(host: configuration.host, port: configuration.port).isLoopback
+        if shared.access == nil, !isLoopback {
+            shared.logger.warning("the server is open: whoever reaches it may call every command; set its keys")
+        }
         shared.logger.info("listening", metadata: ["address": "\(listener.localAddress?.description ?? "?")"])
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.health.run() }
             group.addTask { await self.shared.eventLoops.watchdog.run(self.shared.logger) }
+            group.addTask {
+                await self.shared.access?.watch { self.shared.registry.forEach { $0.recheckKey() } }
+            }
             // Returns on graceful shutdown. Throws on cancellation, which stops the server too.
             try? await gracefulShutdown()
             // A listener that is closed already throws, but listens no more, as wanted.

@@ -52,6 +52,7 @@ extension ServerConfiguration {
             .boolean("negotiates", \.negotiates),
             .duration("drainTimeout", \.drainTimeout),
             .duration("connectionAge", \.ageOrNever),
+            .path("keys", \.keys),
         ] + ConfigSetting.shedding(\.shedding)
     }
 

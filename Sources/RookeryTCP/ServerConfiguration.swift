@@ -74,6 +74,9 @@ public struct ServerConfiguration: Sendable {
         package init() {}
     }
 
+    /// The file of the keyring: who may call, and what. Default nil: everybody may call everything, as with Nest.
+    package var keys: String?
+
     /// Makes a configuration with the defaults, at an address.
     public init(host: String = "127.0.0.1", port: Int = 3000) {
         self.host = host

@@ -14,6 +14,12 @@ extension ServerConnection {
         guard scan.isObject, scan.pattern.isPresent || scan.data.isPresent else {
             return shared.log(entry.peer, .info, "ignored a packet without pattern and data")
         }
+        if needsKey {
+            guard takesKey(body, scan) else { return }
+        } else if plainKey != nil, let access = shared.access, let shown = shownKey(scan, in: body) {
+            // Another key than before is checked like the first.
+            guard takes(shown, access, scan, body) else { return }
+        }
         let route =
             scan.pattern.isPresent ? body.withBytes(of: scan.pattern) { shared.router.lookUp(received: $0) } : nil
         guard let route else {
@@ -57,7 +63,7 @@ extension ServerConnection {
         guard range.count <= limit else { return .failure(.metadataTooLarge(limit: limit)) }
         guard case .object(let object)? = try? body.value(of: range) else { return .success([:]) }
         var metadata: [String: String] = [:]
-        for (key, value) in object { metadata[key] = value.stringValue }
+        for (key, value) in object where key != MetadataName.apiKey { metadata[key] = value.stringValue }
         return .success(metadata)
     }
 
@@ -96,6 +102,7 @@ extension ServerConnection {
     private func refusal(
         _ route: Router.Entry, _ bytes: Int, _ deadline: NIODeadline?, isEvent: Bool, _ metadata: [String: String]
     ) -> RemoteError? {
+        if let grant, !grant.allows(route.position) { return refused(route, .forbidden, .forbidden) }
         if let deadline, deadline <= .now() { return refused(route, .late, .late) }
         let limits = shared.configuration.limits
         // An overloaded server is still alive, so it answers health requests up to twice the limit.
@@ -133,6 +140,13 @@ extension ServerConnection {
             (try? body.value(of: scan.pattern))?.stringValue == Hello.pattern,
             let data = try? body.value(of: scan.data), let hello = Hello(data)
         else { return false }
+        return agrees(on: hello, body, scan)
+    }
+
+    /// Answers a hello, or the proof behind it, with the terms of the connection. Returns false if the peers have no
+    /// serializer in common.
+    func agrees(on hello: Hello, _ body: ByteBuffer, _ scan: PacketScan) -> Bool {
+        let configuration = shared.configuration
         let reply = HelloReply(
             to: hello, name: configuration.name, instance: shared.instance,
             serializers: configuration.serializers.names, compressions: [Compression.name],
@@ -141,11 +155,7 @@ extension ServerConnection {
         negotiated = agreed
         peerFrameLimit = min(configuration.limits.frame, hello.frameLimit ?? configuration.limits.frame)
         decoder.acceptsBinary = true
-        write { writer in
-            writer.verbatim("{\"response\":")
-            agreed.reply.jsonValue.write(to: &writer)
-            body.withBytes(of: scan.id) { writer.endReply(id: $0, isLast: true) }
-        }
+        answer(agreed.reply.jsonValue, body, scan)
         return true
     }
 
@@ -153,6 +163,10 @@ extension ServerConnection {
 
     func received(_ header: BinaryHeader, _ body: ByteBuffer) throws(FramingError) {
         guard let negotiated else { throw .binaryNotNegotiated }
+        if needsKey, header.kind == .request || header.kind == .event {
+            shared.counters.count(.unauthenticated)
+            return refuse(header, RemoteError.unauthenticated.payload)
+        }
         switch header.kind {
         case .request, .event: try received(header, body, negotiated)
         case .cancel: cancel(header.id)
@@ -216,7 +230,8 @@ extension ServerConnection {
         let limit = shared.configuration.limits.metadata
         guard length <= limit else { return .failure(.metadataTooLarge(limit: limit)) }
         let metadata = body.withBytes(of: ByteRange(start: 0, count: length)) { BinaryMetadata.read($0) }
-        guard let metadata else { throw .damagedFrame("the metadata is not whole entries") }
+        guard var metadata else { throw .damagedFrame("the metadata is not whole entries") }
+        metadata[MetadataName.apiKey] = nil
         return .success(metadata)
     }
 
@@ -268,7 +283,7 @@ extension ServerConnection {
 }
 
 extension ValueWriter {
-    fileprivate mutating func noHandlerReply(id body: ByteBuffer, _ range: ByteRange) {
+    mutating func noHandlerReply(id body: ByteBuffer, _ range: ByteRange) {
         body.withBytes(of: range) { noHandlerReply(id: $0) }
     }
 }

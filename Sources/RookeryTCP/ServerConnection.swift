@@ -38,6 +38,16 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     var decoder: FrameDecoder
     var writer = ValueWriter(capacity: 4096)
     var negotiated: Negotiated?
+
+    // The peer's service key, see +Keys.
+    /// What the peer's key allows. Nil without a keyring, and until the peer has shown a key.
+    var grant: Grant?
+    /// The key that a plain peer showed last.
+    var plainKey: String?
+    /// The hello of a peer that has a key, and the nonce that it was asked to sign.
+    var challenge: (hello: Hello, nonce: String)?
+    var wrongKeys = 0
+
     /// The largest frame that the peer takes, in bytes. Never more than the server's own limit, which applies to a peer
     /// that states none.
     var peerFrameLimit: Int

@@ -12,6 +12,10 @@ enum ServerDecision: String, CaseIterable {
     case metadataTooLarge = "metadata_too_large"
     /// The message opens a stream, but has no id to answer to.
     case streamWithoutID = "stream_without_id"
+    /// The peer showed no valid service key.
+    case unauthenticated
+    /// The peer's service key does not allow the command.
+    case forbidden
     /// The table of connections is full, for the peer or in all.
     case refusedConnection = "refused_connection"
 }

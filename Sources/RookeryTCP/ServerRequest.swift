@@ -68,11 +68,13 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         self.metadata = metadata
         self.deadline = deadline
         self.sender = sender
+        caller = connection.grant?.caller
         cameAt = connection.executor.burstBeganAt
         burst = connection.executor.burst
     }
 
     var peer: String { connection.peer }
+    let caller: Caller?
     var isStream: Bool { entry.command.kind == .stream }
     /// Whether the command's gate limits the message: true for requests, with or without an id to answer to.
     var isShed: Bool { entry.command.kind == .request }
@@ -82,7 +84,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         surroundings.withLock { context in
             if let context { return context }
             let made = MessageContext(
-                pattern: entry.pattern, metadata: metadata, peer: connection.peer,
+                pattern: entry.pattern, metadata: metadata, peer: connection.peer, caller: caller,
                 deadline: deadline.map { Deadline($0) })
             if hasReturned { made.end() }
             context = made

@@ -13,6 +13,8 @@ struct ServerShared: Sendable {
     /// Distinguishes this run of the server from others of the same name.
     let instance: String
     let memory: MemoryBudget
+    /// Who may call; nil if everybody may.
+    let access: ServerAccess?
     /// The gates, by the positions of the router's entries.
     let loads: [LoadGate]
     let counters: ServerCounters

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import RookeryCalls
 import RookeryCore
 import RookeryWire
 import RookeryPolicies
@@ -18,6 +19,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
     private let call: Call
     private let instance: Instance
     private let configuration: ClientConfiguration
+    private let key: ServiceKeyFile?
     private let eventLoop: any EventLoop
     private var decoder: FrameDecoder
     private var context: ChannelHandlerContext?
@@ -28,8 +30,10 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
     private var failure: (any Error)?
 
     private init(
-        _ call: Call, at instance: Instance, configuration: ClientConfiguration, eventLoop: any EventLoop
+        _ call: Call, at instance: Instance, configuration: ClientConfiguration, key: ServiceKeyFile?,
+        eventLoop: any EventLoop
     ) {
+        self.key = key
         self.instance = instance
         self.call = call
         self.configuration = configuration
@@ -39,9 +43,11 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
     }
 
     static func open(
-        _ call: Call, at instance: Instance, configuration: ClientConfiguration, executor: LoopExecutor
+        _ call: Call, at instance: Instance, configuration: ClientConfiguration, key: ServiceKeyFile?,
+        executor: LoopExecutor
     ) async throws -> MessageStream<Payload> {
-        let stream = TCPStream(call, at: instance, configuration: configuration, eventLoop: executor.eventLoop)
+        let stream = TCPStream(
+            call, at: instance, configuration: configuration, key: key, eventLoop: executor.eventLoop)
         let producer = Producer.makeSequence(
             elementType: Payload.self, failureType: (any Error).self,
             backPressureStrategy: .init(
@@ -81,6 +87,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
         var metadata: [String: String] = [:]
         // A stream outlives its caller's deadline, so the metadata carries no timeout.
         if configuration.sendsMetadata { metadata = call.sentMetadata.filter { $0.key != MetadataName.timeout } }
+        metadata[MetadataName.apiKey] = configuration.sendsKey ? key?.key.text : nil
         writer.write(call, id: 1, metadata: metadata)
         writer.endFrame(mark)
         let bytes = writer.withUnsafeBytes { context.channel.allocator.buffer(bytes: $0) }

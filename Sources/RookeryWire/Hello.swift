@@ -19,12 +19,15 @@ package struct Hello: Sendable, Hashable {
     package var compressions: [String]
     /// The largest frame that the client accepts, in bytes. Nil if it states none.
     package var frameLimit: Int?
+    /// 32 random bytes in hexadecimal, if the client can prove a service key. Nil if it has none.
+    package var nonce: String?
 
     /// Creates the hello of a client of this version.
-    package init(serializers: [String], compressions: [String], frameLimit: Int? = nil) {
+    package init(serializers: [String], compressions: [String], frameLimit: Int? = nil, nonce: String? = nil) {
         self.serializers = serializers
         self.compressions = compressions
         self.frameLimit = frameLimit
+        self.nonce = nonce
     }
 
     /// Reads a hello. Returns nil without a version of at least 1. Ignores unknown and invalid members, so that
@@ -36,6 +39,7 @@ package struct Hello: Sendable, Hashable {
         serializers = value.names("serializers")
         compressions = value.names("compressions")
         frameLimit = value["frameLimit"]?.intValue.flatMap { $0 > 0 ? $0 : nil }
+        nonce = value["nonce"]?.stringValue.flatMap { Hexadecimal.bytes($0, count: 32) == nil ? nil : $0 }
     }
 
     /// The hello as a JSON object.
@@ -45,6 +49,7 @@ package struct Hello: Sendable, Hashable {
             "compressions": .names(compressions),
         ]
         object["frameLimit"] = frameLimit.map { .int(Int64($0)) }
+        object["nonce"] = nonce.map { .string($0) }
         return .object(object)
     }
 }

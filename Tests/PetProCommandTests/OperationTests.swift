@@ -9,6 +9,17 @@ import Testing
 
 @Suite("As an operator sees the platform", .serialized, .timeLimit(.minutes(3)))
 struct OperationTests {
+    /// The files in a folder and its folders, and the folders themselves.
+    private func contents(_ folder: String) throws -> (files: [String], folders: [String]) {
+        var (files, folders): ([String], [String]) = ([], [])
+        for name in try FileManager.default.subpathsOfDirectory(atPath: folder) {
+            var isFolder: ObjCBool = false
+            _ = FileManager.default.fileExists(atPath: "\(folder)/\(name)", isDirectory: &isFolder)
+            if isFolder.boolValue { folders.append(name) } else { files.append(name) }
+        }
+        return (files, folders)
+    }
+
     private func permissions(_ path: String) throws -> Int {
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         return try need((attributes[.posixPermissions] as? NSNumber)?.intValue) & 0o777
@@ -20,18 +31,24 @@ struct OperationTests {
             try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder)
             let first = try await RunningPlatform.start(data: folder)
             _ = try await first.http.makeVendor(capacity: 1)
-            let names = try FileManager.default.contentsOfDirectory(atPath: folder)
-            #expect(Set(names).isSuperset(of: ["auth.sqlite", "auth.sqlite-wal", "auth.sqlite-shm", "auth-keys.json"]))
-            #expect(try permissions(folder) == 0o700)
+            let (names, folders) = try contents(folder)
+            let expected = [
+                "auth.sqlite", "auth.sqlite-wal", "auth.sqlite-shm", "auth-keys.json", "keys/keyring.json",
+                "keys/gateway.key",
+            ]
+            #expect(Set(names).isSuperset(of: expected) && folders == ["keys"])
+            #expect(try permissions(folder) == 0o700 && permissions(folder + "/keys") == 0o700)
             for name in names { #expect(try permissions("\(folder)/\(name)") == 0o600, "\(name)") }
             first.program.send(SIGTERM)
             #expect(await first.program.exitCode() == 0)
 
-            for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+            for name in try contents(folder).files {
                 try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: "\(folder)/\(name)")
             }
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder + "/keys")
             let second = try await RunningPlatform.start(data: folder)
-            for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+            #expect(try permissions(folder + "/keys") == 0o700)
+            for name in try contents(folder).files {
                 #expect(try permissions("\(folder)/\(name)") == 0o600, "\(name)")
             }
             second.program.send(SIGTERM)

@@ -169,7 +169,10 @@ struct PlatformTests {
             var names: Set<String> = []
             for instance in instances("vendor") {
                 let at = try need(Instance(instance["address"]?.stringValue ?? ""))
-                let report = try await RookeryClient(host: at.host, port: at.port).send(Health.pattern, .null)
+                var configuration = ClientConfiguration(host: at.host, port: at.port)
+                configuration.name = "vendor"
+                configuration.key = platform.data + "/keys/operator.key"
+                let report = try await RookeryClient(configuration).send(Health.pattern, .null)
                 names.insert(report?["instance"]?.stringValue ?? "")
                 #expect(report?["status"] == "ready" && report?["checks"]?["database"]?["status"] == "up")
             }

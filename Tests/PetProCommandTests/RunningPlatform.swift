@@ -12,6 +12,8 @@ struct RunningPlatform: Sendable {
     let http: HTTP
     let program: RunningProgram
     let data: String
+    /// The port of the first service, Auth; those of Booking, Vendor and Product follow.
+    let basePort: Int?
 
     static func running<Result: Sendable>(
         _ arguments: [String] = [], _ body: (RunningPlatform) async throws -> Result
@@ -33,17 +35,19 @@ struct RunningPlatform: Sendable {
     static func start(
         data: String, _ arguments: [String] = [], environment: [String: String] = [:]
     ) async throws -> RunningPlatform {
+        let basePort = try await FreePorts.first(of: 8)
         let program = try await RunningProgram(
             RunningProgram.url("petpro"),
             [
                 "up", "--demo", "--data", data, "--password-cost", "10", "--http", "127.0.0.1:0", "--base-port",
-                String(try await FreePorts.first(of: 8)),
+                String(basePort),
             ] + arguments, environment: environment)
         let line = try need(await program.line("ready "))
         let url = String(line.dropFirst("ready ".count))
         // Each answer is held against the document.
         let document = try await HTTP(url: url).get("/openapi.json").body
         return RunningPlatform(
-            http: HTTP(url: url, answers: AnswerCheck(document: document)), program: program, data: data)
+            http: HTTP(url: url, answers: AnswerCheck(document: document)), program: program, data: data,
+            basePort: basePort)
     }
 }

@@ -20,7 +20,7 @@ public struct Deadline: Sendable, Hashable {
     }
 
     /// Whether the deadline has passed.
-    public var isOver: Bool { instant <= .now() }
+    package var isOver: Bool { instant <= .now() }
 
     /// Returns the deadline of a call that a handler makes under this deadline.
     ///

@@ -25,6 +25,8 @@ public final class MessageContext: MessageContextSource {
     package let metadata: [String: String]
     /// The caller's address, for logs.
     public let peer: String
+    /// The service that sent the message, as its service key proves. Nil at a server without a keyring.
+    public let caller: Caller?
     private let messageDeadline: Deadline?
     private let state: Mutex<State>
 
@@ -34,10 +36,14 @@ public final class MessageContext: MessageContextSource {
         var keyedCalls: [String: Int] = [:]
     }
 
-    package init(pattern: Pattern, metadata: [String: String] = [:], peer: String, deadline: Deadline? = nil) {
+    package init(
+        pattern: Pattern, metadata: [String: String] = [:], peer: String, caller: Caller? = nil,
+        deadline: Deadline? = nil
+    ) {
         self.pattern = pattern
         self.metadata = metadata
         self.peer = peer
+        self.caller = caller
         messageDeadline = deadline
         state = Mutex(State(isEnded: false))
     }

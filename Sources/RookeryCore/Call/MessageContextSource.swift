@@ -6,6 +6,8 @@ package protocol MessageContextSource: AnyObject, Sendable {
     var messageContext: MessageContext { get }
     /// The address of the caller.
     var peer: String { get }
+    /// The service that sent the message, by its key.
+    var caller: Caller? { get }
     /// The metadata that the caller sent.
     var metadata: [String: String] { get }
 }

@@ -14,6 +14,8 @@ package enum MetadataName {
     package static let requestID = "x-request-id"
     /// The trace that the message belongs to (W3C Trace Context), as Nest 12 sends it with OpenTelemetry.
     package static let traceparent = "traceparent"
+    /// The text of the caller's service key, which plain peers send. It is about one hop, and a server removes it.
+    package static let apiKey = "apiKey"
 
     /// The metadata of one call only. A handler does not pass it on with its own calls.
     static let ofOneCall: Set<String> = [timeout, idempotencyKey, attempt]

@@ -35,11 +35,15 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let replyTooLarge: Code = "REPLY_TOO_LARGE"
         /// A bug, or an unexpected failure.
         public static let `internal`: Code = "INTERNAL"
+        /// The caller showed no valid service key. The handler did not run.
+        package static let serviceUnauthenticated: Code = "SERVICE_UNAUTHENTICATED"
+        /// The caller's service key does not allow the command. The handler did not run.
+        package static let serviceForbidden: Code = "SERVICE_FORBIDDEN"
 
         /// The codes that the toolkit itself sends. Commands do not declare them.
         package static let ofToolkit: Set<Code> = [
             .invalidPayload, .overloaded, .deadlineExceeded, .dependencyUnavailable, .shuttingDown, .replyTooLarge,
-            .internal,
+            .internal, .serviceUnauthenticated, .serviceForbidden,
         ]
     }
 

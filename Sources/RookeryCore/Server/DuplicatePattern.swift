@@ -1,5 +1,5 @@
 /// Several commands share a pattern, and not all of them are events.
-public struct DuplicatePattern: Error, CustomStringConvertible {
+package struct DuplicatePattern: Error, CustomStringConvertible {
     /// The pattern.
     package let pattern: Pattern
     /// The commands' names.
@@ -11,7 +11,7 @@ public struct DuplicatePattern: Error, CustomStringConvertible {
     }
 
     /// Names the pattern and the commands.
-    public var description: String {
+    package var description: String {
         "the pattern \(pattern) is registered by \(commands.joined(separator: " and ")); only events may share one"
     }
 }

@@ -26,6 +26,7 @@ package final class HealthReporter: Sendable {
     private let service: String
     private let instance: String
     private let checks: [HealthCheck]
+    private let isOpen: Bool
     private let isStopping: @Sendable () -> Bool
     private let now: @Sendable () -> NIODeadline
     private let sleep: @Sendable (Duration) async throws -> Void
@@ -34,9 +35,10 @@ package final class HealthReporter: Sendable {
     private let requests: AsyncStream<Void>
     private let request: AsyncStream<Void>.Continuation
 
-    /// Creates a reporter. `instance` identifies this run of the service.
+    /// Creates a reporter. `instance` identifies this run of the service. `isOpen` says whether it takes calls without a
+    /// service key.
     package init(
-        service: String, instance: String, checks: [HealthCheck], logger: Logger,
+        service: String, instance: String, checks: [HealthCheck], isOpen: Bool = false, logger: Logger,
         now: @escaping @Sendable () -> NIODeadline = { .now() },
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
         isStopping: @escaping @Sendable () -> Bool
@@ -44,6 +46,7 @@ package final class HealthReporter: Sendable {
         self.service = service
         self.instance = instance
         self.checks = checks
+        self.isOpen = isOpen
         self.isStopping = isStopping
         self.now = now
         self.sleep = sleep
@@ -105,7 +108,8 @@ package final class HealthReporter: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    /// Returns the report: `{service, instance, status, checks: {name: {status: "up" | "down"}}}`.
+    /// Returns the report: `{service, instance, status, checks: {name: {status: "up" | "down"}}, open?}`. `open` is
+    /// true at a server that takes calls without a service key.
     ///
     /// Results are at most ``lifetime`` old. If one is older, the method waits up to ``checkTimeout`` for the checks.
     /// Only the service's log has the reason of a failure, because peers do not need it.
@@ -164,10 +168,12 @@ package final class HealthReporter: Sendable {
         for check in checks { object[check.name] = ["status": failed.contains(check.name) ? "down" : "up"] }
         let isUseless = isStopping() || checks.contains { $0.isRequired && failed.contains($0.name) }
         let status: Health.Status = isUseless ? .notReady : failed.isEmpty ? .ready : .degraded
-        return [
+        var report: JSONObject = [
             "service": .string(service), "instance": .string(instance), "status": .string(status.rawValue),
             "checks": .object(object),
         ]
+        if isOpen { report["open"] = true }
+        return .object(report)
     }
 
     /// The route that answers ``Health/pattern``.

@@ -156,7 +156,8 @@ package final class Router: Sendable {
     ) -> CallSpan? {
         guard let tracer else { return nil }
         var inner = surroundings ?? ServiceContext.current ?? .topLevel
-        let span = tracer.startHandling(entry.command, &inner, service: service, peer: context.peer)
+        let span = tracer.startHandling(
+            entry.command, &inner, service: service, peer: context.peer, caller: context.caller)
         surroundings = inner
         return span
     }

@@ -56,9 +56,9 @@ package final class CallTracer: Sendable {
     /// Starts the span of a message at its server, and continues the trace of the message's `traceparent`. `context` has
     /// the metadata of the message; it becomes the context of the handler.
     package func startHandling(
-        _ command: Command, _ context: inout ServiceContext, service: String?, peer: String
+        _ command: Command, _ context: inout ServiceContext, service: String?, peer: String, caller: Caller?
     ) -> CallSpan {
-        startReceived(.handling(command, service: service, peer: peer), &context)
+        startReceived(.handling(command, service: service, peer: peer, caller: caller), &context)
     }
 
     /// Starts the span of an HTTP request, and continues the trace in `context`. For tracers other than ``BoundedTracer``,

@@ -9,15 +9,16 @@ package enum SpanDetails: Sendable {
     case call(Command, to: String?)
     /// One attempt of a call, with its number, at an instance.
     case attempt(Command, Int, host: String, port: Int)
-    /// The handling of a message at its server. `peer` is the address of the caller.
-    case handling(Command, service: String?, peer: String)
+    /// The handling of a message at its server. `peer` is the address of the caller, and `caller` is who it is, by its
+    /// service key.
+    case handling(Command, service: String?, peer: String, caller: Caller?)
     /// A request to an HTTP gateway.
     case request(method: String, path: String)
 
     /// The name of the span at its start.
     var name: String {
         switch self {
-        case .call(let command, _), .handling(let command, _, _): command.wireName
+        case .call(let command, _), .handling(let command, _, _, _): command.wireName
         case .attempt: "attempt"
         case .request(let method, _): "HTTP \(method) route not found"
         }
@@ -42,10 +43,14 @@ package enum SpanDetails: Sendable {
             attributes["rookery.attempt"] = number
             attributes["server.address"] = host
             attributes["server.port"] = port
-        case .handling(let command, let service, let peer):
+        case .handling(let command, let service, let peer, let caller):
             attributes.add(command)
             attributes["network.peer.address"] = peer
             if let service { attributes["rookery.service"] = service }
+            if let caller {
+                attributes["rookery.caller"] = caller.service
+                attributes["rookery.caller.key"] = caller.keyID
+            }
         case .request(let method, let path):
             attributes["http.request.method"] = method
             attributes["url.path"] = path

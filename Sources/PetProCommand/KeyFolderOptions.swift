@@ -1,0 +1,42 @@
+import ArgumentParser
+import CommandSupport
+import PetProAssembly
+import PetProContracts
+import PetProRuntime
+import Rookery
+
+/// Where the service keys are, and which services take calls without one.
+struct KeyFolderOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The folder of the service keys. petpro makes it, with a key for each service, if it is missing. "
+                + "Default: keys in the folder of the databases.", valueName: "folder"))
+    var keys: String?
+    @Option(
+        help: ArgumentHelp(
+            "The services whose ports take calls without a service key, such as auth,vendor, or all: for NestJS peers "
+                + "that cannot show one.", valueName: "services"))
+    var open = OpenListeners()
+
+    /// The path of the folder.
+    func path(_ store: StoreOptions) -> String { keys ?? store.data + "/keys" }
+
+    /// Makes the folder if it is missing, and warns of open services.
+    ///
+    /// Throws ``CommandSupport/CommandFailure``.
+    func prepare(_ store: StoreOptions) throws -> KeyFolder {
+        if keys == nil { try store.prepareFolder() }
+        let folder = KeyFolder(path(store))
+        do {
+            if try folder.makeIfAbsent(environment: store.demo ? "demo" : "live", at: .current()) {
+                Terminal.line("made service keys in \(folder.path)")
+            }
+        } catch {
+            throw CommandFailure("\(error)\nChoose another folder with --keys.")
+        }
+        for service in open.services.map(\.rawValue).sorted() {
+            Terminal.note("warning: \(service) is open: whoever reaches its port may call every command of it")
+        }
+        return folder
+    }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Logging
+import NIOCore
+import RookeryCalls
+import RookeryCore
+import RookeryPolicies
+import RookeryWire
+import Synchronization
+
+/// Who may call a server: those who show a service key of its keyring.
+final class ServerAccess: Sendable {
+    private struct State {
+        /// The grants of keys that were shown, by the ids of the keys, while the keyring has this version.
+        var grants: [String: Grant] = [:]
+        var version = 0
+        /// The ids of the keys that were shown since the server started.
+        var seen: Set<String> = []
+    }
+
+    /// Why a key is refused. The peer is not told.
+    enum Refusal: String, Error {
+        case unknown = "the keyring does not have the key"
+        case expired = "the key is expired"
+        case revoked = "the key is revoked"
+        case notProven = "the proof is wrong, or was made for a service of another name"
+        case wrongText = "the text is not the key of this id"
+    }
+
+    private let service: String
+    private let commands: [Command]
+    private let file: WatchedFile<Keyring>
+    private let logger: Logger
+    private let now: @Sendable () -> Instant
+    private let state = Mutex(State())
+
+    /// Reads the keyring of a server. `commands` are the router's, in its order.
+    ///
+    /// - Throws: ``RookeryPolicies/InvalidSetting`` if the file cannot be read.
+    init(
+        _ path: String, service: String, commands: [Command], logger: Logger,
+        now: @escaping @Sendable () -> Instant = { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
+    ) throws(InvalidSetting) {
+        self.service = service
+        self.commands = commands
+        self.logger = logger
+        self.now = now
+        do {
+            file = try WatchedFile(path, "keyring", logger: logger) { try Keyring(JSONValue(parsing: $0)) }
+        } catch {
+            throw InvalidSetting("keys", "the file of a keyring; \(path): \(error)")
+        }
+    }
+
+    /// What a proof allows. `client` and `server` are the nonces of the connection.
+    func grant(_ proof: HelloProof, client: String, server: String) -> Result<Grant, Refusal> {
+        record(proof.key).flatMap { record in
+            guard record.accepts(proof, by: service, client: client, server: server) else {
+                return .failure(.notProven)
+            }
+            return .success(grant(of: record))
+        }
+    }
+
+    /// What the text of a key allows, which a plain peer sends.
+    func grant(text: String) -> Result<Grant, Refusal> {
+        guard let id = ServiceKey.id(of: text) else { return .failure(.unknown) }
+        return record(id).flatMap { record in
+            record.accepts(text: text) ? .success(grant(of: record)) : .failure(.wrongText)
+        }
+    }
+
+    /// What the key of a connection allows now. Nil if it is no longer valid.
+    func grant(ofKnown id: String) -> Grant? {
+        guard case .success(let record) = record(id) else { return nil }
+        return grant(of: record)
+    }
+
+    private func record(_ id: String) -> Result<KeyRecord, Refusal> {
+        // A new key may have been added since the file was read last.
+        if file.current.value[id] == nil { file.reload(atMostEvery: .milliseconds(100)) }
+        guard let record = file.current.value[id] else { return .failure(.unknown) }
+        switch record.state(at: now()) {
+        case .active: return .success(record)
+        case .expired: return .failure(.expired)
+        case .revoked: return .failure(.revoked)
+        }
+    }
+
+    private func grant(of record: KeyRecord) -> Grant {
+        let version = file.current.version
+        let (grant, isFirst) = state.withLock { state in
+            if state.version != version {
+                state.version = version
+                state.grants = [:]
+            }
+            let grant = state.grants[record.id] ?? Grant(record, service, commands)
+            state.grants[record.id] = grant
+            return (grant, state.seen.insert(record.id).inserted)
+        }
+        if isFirst {
+            logger.notice(
+                "a key is used for the first time", metadata: ["key": "\(record.id)", "caller": "\(record.service)"])
+        }
+        return grant
+    }
+
+    /// How often the keyring is read, and keys are checked for their expiry.
+    private static let interval: Duration = .milliseconds(500)
+
+    /// Calls `changed` after each change of the keyring and after the expiry of a key that was used, until the task is
+    /// cancelled.
+    func watch(_ changed: () -> Void) async {
+        var ended: Set<String> = []
+        while !Task.isCancelled {
+            // Only cancellation ends the sleep early, and the loop checks for it.
+            try? await Task.sleep(for: Self.interval)
+            let hasChanged = file.reload()
+            let (keyring, now) = (file.current.value, now())
+            let seen = state.withLock { $0.seen }
+            let last = ended
+            ended = seen.filter { keyring[$0]?.state(at: now) != .active }
+            if hasChanged || ended != last { changed() }
+        }
+    }
+}
