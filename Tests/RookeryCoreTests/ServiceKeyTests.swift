@@ -1,3 +1,4 @@
+import Foundation
 import Rookery
 import RookeryCore
 import RookeryWire
@@ -187,5 +188,40 @@ extension Keyring {
     fileprivate init(records: [KeyRecord]) {
         self.init()
         for record in records { _ = add(record) }
+    }
+}
+
+@Suite("The exchange in docs/wire.md")
+struct DocumentedExchangeTests {
+    @Test("is what the peers write, and the proof in it is good")
+    func exchange() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("docs/wire.md")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let block = try #require(text.components(separatedBy: "```exchange\n").dropFirst().first)
+        let packets = try block.components(separatedBy: "\n```")[0].split(separator: "\n").map { line in
+            let parts = line.split(separator: "#", maxSplits: 1)
+            #expect(Int(parts[0]) == parts[1].utf16.count)
+            return try JSONValue(parsing: String(parts[1]))
+        }
+        try #require(packets.count == 4)
+
+        let hello = try #require(packets[0]["data"].flatMap { Hello($0) })
+        #expect(packets[0]["pattern"] == .string(Hello.pattern) && packets[0]["data"] == hello.jsonValue)
+        let challenge = try #require(packets[1]["response"].flatMap { HelloChallenge($0) })
+        #expect(packets[1]["response"] == challenge.jsonValue)
+        let proof = try #require(packets[2]["data"].flatMap { HelloProof($0) })
+        #expect(packets[2]["pattern"] == .string(HelloProof.pattern) && packets[2]["data"] == proof.jsonValue)
+        let reply = try #require(packets[3]["response"].flatMap { HelloReply($0) })
+        #expect(packets[3]["response"] == reply.jsonValue)
+
+        let record = try #require(
+            KeyRecord.read([
+                "id": .string(proof.key), "service": "gateway", "createdAt": "2026-01-01T00:00:00Z",
+                "publicKey": "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "scopes": ["*"],
+            ]).record)
+        let nonce = try #require(hello.nonce)
+        #expect(record.accepts(proof, by: reply.name, client: nonce, server: challenge.nonce))
+        #expect(!record.accepts(proof, by: "vendor", client: nonce, server: challenge.nonce))
     }
 }
