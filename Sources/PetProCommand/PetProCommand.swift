@@ -20,7 +20,7 @@ struct PetProCommand: AsyncParsableCommand {
             Exit codes: 0 done, 1 failed, 2 wrong usage.
             """,
         version: "0.1.0",
-        subcommands: [Up.self, Serve.self, Demo.self, Users.self, Keys.self])
+        subcommands: [Up.self, Serve.self, Demo.self, Users.self, Keys.self, Certs.self])
 
     static func main() async {
         await Program.run(Self.self, name: "petpro") { error in

@@ -15,8 +15,7 @@ struct Platform: Sendable {
     let settings: Settings
     let store: StoreOptions
     let keys: KeyFolder
-    /// The services that take calls without a key.
-    let open: OpenListeners
+    let trust: TrustOptions
     let options: ServiceOptions
     /// Keeps the spans of the last requests in demo mode. Otherwise nil, for the bootstrapped tracer, if any.
     let tracer: BoundedTracer?
@@ -24,13 +23,13 @@ struct Platform: Sendable {
 
     init(
         sources: [ServiceName: InstanceSource], settings: Settings, store: StoreOptions, keys: KeyFolder,
-        open: OpenListeners, passwordCost: Int, vendorsNeedApproval: Bool, logger: Logger
+        trust: TrustOptions, passwordCost: Int, vendorsNeedApproval: Bool, logger: Logger
     ) {
         self.sources = sources
         self.settings = settings
         self.store = store
         self.keys = keys
-        self.open = open
+        self.trust = trust
         self.logger = logger
         options = ServiceOptions(
             demo: store.demo, signingKeys: store.signingKeysPath, passwordCost: passwordCost,
@@ -46,10 +45,17 @@ struct Platform: Sendable {
         var configuration = settings.clients[service] ?? ClientConfiguration(service.rawValue, instances: source)
         configuration.instances = source
         if configuration.key == nil { configuration.key = keys.key(of: holder.rawValue) }
+        if let certificates = trust.certificates, !configuration.tls.isOn {
+            configuration.tls.roots = certificates.authority
+            // The certificates have the services' names, wherever the services run.
+            configuration.tls.name = service.rawValue
+            configuration.tls.certificate = certificates.certificate(of: holder.rawValue)
+            configuration.tls.key = certificates.key(of: holder.rawValue)
+        }
         do {
             return try RookeryClient(configuration, tracer: tracer, logger: logger)
         } catch {
-            throw CommandFailure("--\(service.rawValue): \(error)")
+            throw CommandFailure("calls to \(service.rawValue): \(error)")
         }
     }
 

@@ -37,7 +37,7 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "New vendors need an admin's approval before customers can book them.")
     var vendorsNeedApproval = false
     @OptionGroup var settings: SettingsOptions
-    @OptionGroup var keys: KeyFolderOptions
+    @OptionGroup var trust: TrustOptions
     @OptionGroup var passwords: PasswordOptions
     @OptionGroup var logging: LoggingOptions
 
@@ -52,7 +52,7 @@ struct Serve: AsyncParsableCommand {
             .current, gateway: part == .gateway, instances: part.service.map { [$0: 1] } ?? [:])
         let sources = try self.sources()
         let platform = Platform(
-            sources: sources, settings: settings, store: store, keys: try keys.prepare(store), open: keys.open,
+            sources: sources, settings: settings, store: store, keys: try trust.prepare(store), trust: trust,
             passwordCost: passwords.passwordCost,
             vendorsNeedApproval: vendorsNeedApproval, logger: logging.logger())
         guard let service = part.service else {

@@ -39,10 +39,15 @@ struct ServiceInstance: Sendable {
             var configuration = platform.settings.servers[module.name] ?? ServerConfiguration()
             configuration.host = address.host
             configuration.port = address.port
-            if platform.open.services.contains(module.name) {
+            if platform.trust.open.services.contains(module.name) {
                 configuration.keys = nil
             } else if configuration.keys == nil {
                 configuration.keys = platform.keys.keyring
+            }
+            if let certificates = platform.trust.certificates, configuration.tls.certificate == nil {
+                configuration.tls.certificate = certificates.certificate(of: module.name.rawValue)
+                configuration.tls.key = certificates.key(of: module.name.rawValue)
+                configuration.tls.clients = certificates.authority
             }
             server = try RookeryServer(
                 configuration, services: assembled.service, health: Self.health(database, module.name, clients),

@@ -33,7 +33,7 @@ struct Up: AsyncParsableCommand {
     @Flag(help: "With --print-config: print JSON.")
     var json = false
     @OptionGroup var settings: SettingsOptions
-    @OptionGroup var keys: KeyFolderOptions
+    @OptionGroup var trust: TrustOptions
     @OptionGroup var passwords: PasswordOptions
     @OptionGroup var logging: LoggingOptions
 
@@ -52,7 +52,7 @@ struct Up: AsyncParsableCommand {
         let addresses = instances.addresses(from: basePort)
         let platform = Platform(
             sources: Dictionary(grouping: addresses, by: \.service).mapValues { .list($0.map(\.address)) },
-            settings: settings, store: store, keys: try keys.prepare(store), open: keys.open,
+            settings: settings, store: store, keys: try trust.prepare(store), trust: trust,
             passwordCost: passwords.passwordCost,
             vendorsNeedApproval: vendorsNeedApproval, logger: logging.logger())
         var parts: [ServiceInstance] = []
@@ -119,8 +119,9 @@ struct Up: AsyncParsableCommand {
             option("--base-port", "\(basePort)", basePort == Self.defaultBasePort),
             option("--data", store.data, store.data == StoreOptions.defaultFolder),
             option("--signing-keys", store.signingKeysPath, store.signingKeys == nil),
-            option("--keys", keys.path(store), keys.keys == nil),
-            option("--open", "\(keys.open)", keys.open.services.isEmpty),
+            option("--keys", trust.path(store), trust.keys == nil),
+            option("--open", "\(trust.open)", trust.open.services.isEmpty),
+            option("--tls", trust.tls ?? "none", trust.tls == nil),
             option("--demo", "\(store.demo)", !store.demo),
             option("--public-demo", "\(store.publicDemo)", !store.publicDemo),
             option("--vendors-need-approval", "\(vendorsNeedApproval)", !vendorsNeedApproval),

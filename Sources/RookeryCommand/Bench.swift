@@ -80,6 +80,7 @@ struct Bench: AsyncParsableCommand {
             throw ValidationError("--ramp cannot be combined with --vs, --requests or --client")
         }
         if client, rate != nil || streams { throw ValidationError("--client excludes --rate and --streams") }
+        if target.keys.tls != nil, !client { throw ValidationError("--tls needs --client: the bare load has no TLS") }
         if bare, !client { throw ValidationError("--bare needs --client") }
         if plain, serializer != .json || compress {
             throw ValidationError("--plain supports only uncompressed JSON: remove --serializer and --compress")

@@ -4,7 +4,7 @@ import Foundation
 import Logging
 import Rookery
 
-/// The service key that a command shows.
+/// What a command shows to a service, and trusts: a service key, and certificates.
 struct KeyOptions: ParsableArguments {
     /// The environment variable with the path of the key's file.
     static let variable = "ROOKERY_KEY"
@@ -20,6 +20,17 @@ struct KeyOptions: ParsableArguments {
         ))
     var service: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Use TLS, and trust these authorities: a file of certificates as PEM, or system.", valueName: "file"))
+    var tls: String?
+    @Option(help: "The name in the service's certificate. Default: --service, or else the host.")
+    var tlsName: String?
+    @Option(help: ArgumentHelp("The client's own certificate as PEM.", valueName: "file"))
+    var certificate: String?
+    @Option(help: ArgumentHelp("The key of --certificate as PEM.", valueName: "file"))
+    var certificateKey: String?
+
     private var path: String? {
         if let key { return key }
         let named = ProcessInfo.processInfo.environment[Self.variable] ?? ""
@@ -33,8 +44,12 @@ struct KeyOptions: ParsableArguments {
         }
     }
 
-    /// Sets the key in a client's configuration.
+    /// Sets key and TLS in a client's configuration.
     func apply(_ configuration: inout ClientConfiguration) {
+        configuration.tls.roots = tls
+        configuration.tls.name = tls == nil ? nil : tlsName ?? service
+        configuration.tls.certificate = certificate
+        configuration.tls.key = certificateKey
         guard let service else { return }
         configuration.name = service
         configuration.key = path
@@ -45,6 +60,21 @@ struct KeyOptions: ParsableArguments {
         guard service != nil, let path else { return nil }
         do {
             return try ServiceKeyFile(path, logger: Logger.silence).key
+        } catch {
+            throw CommandFailure("--\(error)")
+        }
+    }
+
+    /// Creates a transport to an address, without guards.
+    ///
+    /// Throws ``CommandSupport/CommandFailure`` if the certificates cannot be used.
+    func transport(_ address: Instance) throws -> TCPTransport {
+        var configuration = ClientConfiguration(host: address.host, port: address.port)
+        apply(&configuration)
+        do {
+            if let problem = configuration.tls.problem { throw problem }
+            let encryption = try ClientEncryption(configuration.tls, logger: Logger.silence)
+            return TCPTransport(address, configuration, encryption: encryption, logger: Logger.silence)
         } catch {
             throw CommandFailure("--\(error)")
         }

@@ -21,6 +21,7 @@ struct Ping: AsyncParsableCommand {
     var count = 3
     @Option(help: "How long to wait for an answer.")
     var timeout: Duration = .seconds(1)
+    @OptionGroup var keys: KeyOptions
     @Flag(help: "Print the result as JSON.")
     var json = false
 
@@ -33,8 +34,7 @@ struct Ping: AsyncParsableCommand {
         var results: [JSONValue] = []
         var failure: CallError?
         for instance in try await address.instances() {
-            let transport = TCPTransport(
-                instance, ClientConfiguration(host: instance.host, port: instance.port), logger: Logger.silence)
+            let transport = try keys.transport(instance)
             for round in 0..<count {
                 if round > 0 { try await Task.sleep(for: .seconds(1)) }
                 let began = NIODeadline.now()

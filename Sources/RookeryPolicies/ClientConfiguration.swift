@@ -77,6 +77,9 @@ public struct ClientConfiguration: Sendable {
     /// Whoever reads such a message can use the key, so encrypt the connection with TLS.
     package var sendsKey = false
 
+    /// The encryption of the connections. Default: none.
+    package var tls = ClientTLS()
+
     /// How many calls of each group of commands may be under way.
     package struct Concurrency: Sendable, Hashable {
         /// Whether the client refuses calls over the limit. Default `.enforce`.
@@ -178,7 +181,7 @@ public struct ClientConfiguration: Sendable {
         for (key, value) in [
             ("budget.ratio", budget.ratio), ("budget.reservePerSecond", budget.reservePerSecond),
         ] where !(value >= 0 && value <= 1000) { throw InvalidSetting(key, "0 to 1000, not \(value)") }
-        if let problem = serializers.problem { throw problem }
+        if let problem = serializers.problem ?? tls.problem { throw problem }
         if sendsKey, key == nil { throw InvalidSetting("sendsKey", "false without a key") }
         if !(reconnect.jitter >= 0 && reconnect.jitter < 1) {
             throw InvalidSetting("reconnect.jitter", "0 or more and below 1, not \(reconnect.jitter)")

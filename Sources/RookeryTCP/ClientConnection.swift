@@ -15,6 +15,7 @@ final class ClientConnection: @unchecked Sendable {
     let instance: Instance
     let configuration: ClientConfiguration
     let key: ServiceKeyFile?
+    let encryption: ClientEncryption?
     let executor: LoopExecutor
     let logger: Logger
     /// The link that takes calls, if there is one.
@@ -31,10 +32,11 @@ final class ClientConnection: @unchecked Sendable {
     private let isNegotiated = NIOLockedValueBox(false)
 
     init(
-        _ instance: Instance, _ configuration: ClientConfiguration, key: ServiceKeyFile?, executor: LoopExecutor,
-        logger: Logger
+        _ instance: Instance, _ configuration: ClientConfiguration, key: ServiceKeyFile?, encryption: ClientEncryption?,
+        executor: LoopExecutor, logger: Logger
     ) {
         self.key = key
+        self.encryption = encryption
         self.instance = instance
         self.configuration = configuration
         self.executor = executor

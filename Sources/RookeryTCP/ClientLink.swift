@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import NIOTLS
 import RookeryCore
 import RookeryCalls
 import RookeryPolicies
@@ -43,6 +44,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     /// The nonce of the hello.
     let nonce: String?
     var keyTimer: RepeatedTask?
+    private var handshakeTimer: Scheduled<Void>?
     let executor: LoopExecutor
     let configuration: ClientConfiguration
     var state = State.connecting
@@ -59,7 +61,8 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     private var waiting: [PendingCall] = []
     var timer: Scheduled<Void>?
     var timerDeadline = NIODeadline.distantFuture
-    private var reason = "closed by the peer"
+    private var reason = ClientLink.closedByPeer
+    private static let closedByPeer = "closed by the peer"
     /// When the link last received bytes, or connected.
     var heardAt = NIODeadline.now()
     var silenceTimer: Scheduled<Void>?
@@ -118,13 +121,17 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         return channel.unsentBytes > Self.unsentLimit
     }
 
+    /// Whether the server checks a certificate of the client. It does so after the client's handshake, so only an answer
+    /// shows that it took it.
+    private var showsCertificate: Bool { configuration.negotiates && owner.encryption?.hasCertificate == true }
+
     /// Delays a keyed call until the link knows whether the server takes metadata, and every call until the client has
     /// shown its service key. Returns whether it delays the call.
     ///
     /// An idempotency key travels in the metadata. A call that was sent without its key could not be retried.
     private func waitsForAgreement(_ call: PendingCall) -> Bool {
         guard case .unknown = agreement, let command = call.call?.command,
-            key != nil || !configuration.sendsMetadata && command.idempotency == .keyed
+            key != nil || showsCertificate || !configuration.sendsMetadata && command.idempotency == .keyed
         else { return false }
         whenAgreed { result in
             // A link that ended has already failed its calls.
@@ -242,6 +249,8 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         silenceTimer = nil
         keyTimer?.cancel()
         keyTimer = nil
+        handshakeTimer?.cancel()
+        handshakeTimer = nil
         for call in calls {
             call.link = nil
             call.resume(throwing: error(call))
@@ -261,7 +270,15 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelOption(.maxMessagesPerRead, value: 4)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(self) }
+                channel.eventLoop.makeCompletedFuture {
+                    if let encryption = self.owner.encryption {
+                        let handler = try encryption.handler(for: self.owner.instance.host) { fault in
+                            self.executor.eventLoop.execute { self.reason = "\(fault)" }
+                        }
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
+                    try channel.pipeline.syncOperations.addHandler(self)
+                }
             }
             .connect(host: owner.instance.host, port: owner.instance.port)
             .whenFailure { self.ended(connecting: "\($0)") }
@@ -309,6 +326,25 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelActive(context: ChannelHandlerContext) {
+        guard state == .connecting else { return context.close(promise: nil) }
+        guard owner.encryption != nil else { return opened(context) }
+        // The connection is open after the handshake. A server that never answers it must not hold calls up.
+        let limit = TimeAmount(configuration.connectTimeout)
+        let channel = context.channel
+        handshakeTimer = executor.eventLoop.scheduleTask(in: limit) {
+            self.reason = "no TLS handshake in \(limit.nanoseconds / 1_000_000) ms"
+            channel.close(promise: nil)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case TLSUserEvent.handshakeCompleted = event { opened(context) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    private func opened(_ context: ChannelHandlerContext) {
+        handshakeTimer?.cancel()
+        handshakeTimer = nil
         guard state == .connecting else { return context.close(promise: nil) }
         state = .open
         owner.logger.debug("connected", metadata: ["address": "\(address)"])
@@ -364,7 +400,8 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        reason = "\(error)"
+        // The check of the server's certificate has said why already.
+        if owner.encryption == nil || reason == Self.closedByPeer { reason = TLSFault.text(error) }
         context.close(promise: nil)
     }
 }

@@ -15,10 +15,12 @@ extension Destination {
         logger: Logger = Logger(label: "rookery.client")
     ) throws {
         let key = try configuration.key.map { try ServiceKeyFile($0, logger: logger) }
+        let encryption = try ClientEncryption(configuration.tls, logger: logger)
         try self.init(
             configuration, discovery: discovery, environment: environment, tracer: tracer, logger: logger
         ) { instance in
-            TCPTransport(instance, configuration, key: key, eventLoops: eventLoops, logger: logger)
+            TCPTransport(
+                instance, configuration, key: key, encryption: encryption, eventLoops: eventLoops, logger: logger)
         }
     }
 }

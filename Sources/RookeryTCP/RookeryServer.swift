@@ -68,6 +68,7 @@ public final class RookeryServer: Service {
         let shared = ServerShared(
             router: router, configuration: configuration, eventLoops: eventLoops, logger: logger, registry: registry,
             instance: instance, memory: MemoryBudget(limit: limits.memory), access: access,
+            encryption: try ServerEncryption(configuration.tls, logger: logger),
             loads: router.patterns.map { _ in LoadGate(configuration.shedding) },
             counters: ServerCounters(configuration.name), metrics: CallMetrics(service: configuration.name))
         self.init(shared, report)
@@ -144,6 +145,7 @@ public final class RookeryServer: Service {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.health.run() }
             group.addTask { await self.shared.eventLoops.watchdog.run(self.shared.logger) }
+            group.addTask { await self.shared.encryption?.watch() }
             group.addTask {
                 await self.shared.access?.watch { self.shared.registry.forEach { $0.recheckKey() } }
             }
@@ -184,6 +186,13 @@ public final class RookeryServer: Service {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let connection = try shared.admit(channel)
+                    if let encryption = shared.encryption {
+                        let account = connection.entry.peer
+                        let handler = encryption.handler { fault in
+                            shared.log(account, .warning, "refused a client's certificate", ["reason": "\(fault)"])
+                        }
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
                     try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }

@@ -53,6 +53,9 @@ extension ServerConfiguration {
             .duration("drainTimeout", \.drainTimeout),
             .duration("connectionAge", \.ageOrNever),
             .path("keys", \.keys),
+            .path("tls.certificate", \.tls.certificate),
+            .path("tls.key", \.tls.key),
+            .path("tls.clients", \.tls.clients),
         ] + ConfigSetting.shedding(\.shedding)
     }
 

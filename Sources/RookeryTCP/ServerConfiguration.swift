@@ -76,6 +76,8 @@ public struct ServerConfiguration: Sendable {
 
     /// The file of the keyring: who may call, and what. Default nil: everybody may call everything, as with Nest.
     package var keys: String?
+    /// The encryption of the connections. Default: none.
+    package var tls = ServerTLS()
 
     /// Makes a configuration with the defaults, at an address.
     public init(host: String = "127.0.0.1", port: Int = 3000) {
@@ -105,7 +107,7 @@ public struct ServerConfiguration: Sendable {
         try require(limits.incompleteFrame > .zero, "limits.incompleteFrame", "longer than 0")
         try require(limits.idle > .zero, "limits.idle", "longer than 0")
         if let connectionAge { try require(connectionAge > .zero, "connectionAge", "longer than 0") }
-        if let problem = serializers.problem { throw problem }
+        if let problem = serializers.problem ?? tls.problem { throw problem }
         if let problem = shedding.problem { throw problem }
     }
 }

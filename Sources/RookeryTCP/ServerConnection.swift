@@ -299,6 +299,6 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     /// Cancels all handlers, those of events included, and closes. On the loop.
     func abort() {
         for task in Array(tasks.values) { task.cancel() }
-        context?.close(promise: nil)
+        context?.channel.closeAndRead()
     }
 }

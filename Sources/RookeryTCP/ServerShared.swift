@@ -15,6 +15,8 @@ struct ServerShared: Sendable {
     let memory: MemoryBudget
     /// Who may call; nil if everybody may.
     let access: ServerAccess?
+    /// The TLS of the connections; nil if there is none.
+    let encryption: ServerEncryption?
     /// The gates, by the positions of the router's entries.
     let loads: [LoadGate]
     let counters: ServerCounters

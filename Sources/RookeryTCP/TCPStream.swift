@@ -20,6 +20,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
     private let instance: Instance
     private let configuration: ClientConfiguration
     private let key: ServiceKeyFile?
+    private let encryption: ClientEncryption?
     private let eventLoop: any EventLoop
     private var decoder: FrameDecoder
     private var context: ChannelHandlerContext?
@@ -31,8 +32,9 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
 
     private init(
         _ call: Call, at instance: Instance, configuration: ClientConfiguration, key: ServiceKeyFile?,
-        eventLoop: any EventLoop
+        encryption: ClientEncryption?, eventLoop: any EventLoop
     ) {
+        self.encryption = encryption
         self.key = key
         self.instance = instance
         self.call = call
@@ -44,10 +46,11 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
 
     static func open(
         _ call: Call, at instance: Instance, configuration: ClientConfiguration, key: ServiceKeyFile?,
-        executor: LoopExecutor
+        encryption: ClientEncryption?, executor: LoopExecutor
     ) async throws -> MessageStream<Payload> {
         let stream = TCPStream(
-            call, at: instance, configuration: configuration, key: key, eventLoop: executor.eventLoop)
+            call, at: instance, configuration: configuration, key: key, encryption: encryption,
+            eventLoop: executor.eventLoop)
         let producer = Producer.makeSequence(
             elementType: Payload.self, failureType: (any Error).self,
             backPressureStrategy: .init(
@@ -61,6 +64,12 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
                 .channelOption(.autoRead, value: false)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
+                        if let encryption {
+                            let handler = try encryption.handler(for: instance.host) { fault in
+                                channel.eventLoop.execute { stream.failure = fault }
+                            }
+                            try channel.pipeline.syncOperations.addHandler(handler)
+                        }
                         try channel.pipeline.syncOperations.addHandler(stream)
                     }
                 }
@@ -123,12 +132,12 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
         finish(
             CallError(
                 .connectionLost, "The connection to \(instance) was lost.", wasWritten: true,
-                cause: failure.map { "\($0)" }))
+                cause: failure.map { TLSFault.text($0) }))
         self.context = nil
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        failure = error
+        failure = failure ?? error
         context.close(promise: nil)
     }
 
@@ -186,7 +195,7 @@ final class TCPStream: ChannelInboundHandler, @unchecked Sendable {
         silence?.cancel()
         if let error { source?.finish(error) } else { source?.finish() }
         source = nil
-        context?.close(promise: nil)
+        context?.channel.closeAndRead()
     }
 }
 
@@ -205,7 +214,7 @@ extension TCPStream: NIOAsyncSequenceProducerDelegate {
             self.isFinished = true
             self.silence?.cancel()
             self.source = nil
-            self.context?.close(promise: nil)
+            self.context?.channel.closeAndRead()
         }
     }
 

@@ -15,23 +15,28 @@ package final class TCPTransport: InstanceTransport {
     private let instance: Instance
     private let configuration: ClientConfiguration
     private let key: ServiceKeyFile?
+    private let encryption: ClientEncryption?
     private let eventLoops: EventLoops
     /// One for each event loop, in the loops' order, or `pool.maximumConnections` if that is more.
     private let connections: [ClientConnection]
 
-    /// Makes a transport. Opens no connection yet. `key` is what the client shows to servers that ask for a service key.
+    /// Makes a transport. Opens no connection yet. `key` is what the client shows to servers that ask for a service key,
+    /// and `encryption` the TLS of the connections.
     package init(
         _ instance: Instance, _ configuration: ClientConfiguration, key: ServiceKeyFile? = nil,
-        eventLoops: EventLoops = .shared, logger: Logger = Logger(label: "rookery.client")
+        encryption: ClientEncryption? = nil, eventLoops: EventLoops = .shared,
+        logger: Logger = Logger(label: "rookery.client")
     ) {
         self.key = key
+        self.encryption = encryption
         self.instance = instance
         self.configuration = configuration
         self.eventLoops = eventLoops
         let executors = eventLoops.executors
         connections = (0..<max(executors.count, configuration.pool.maximumConnections)).map { at in
             ClientConnection(
-                instance, configuration, key: key, executor: executors[at % executors.count], logger: logger)
+                instance, configuration, key: key, encryption: encryption, executor: executors[at % executors.count],
+                logger: logger)
         }
     }
 
@@ -74,7 +79,8 @@ package final class TCPTransport: InstanceTransport {
     package func stream(_ call: Call) async throws -> MessageStream<Payload> {
         if configuration.negotiates, let stream = try await connection.openStream(call) { return stream }
         let executor = eventLoops.executors[eventLoops.currentPosition ?? 0]
-        return try await TCPStream.open(call, at: instance, configuration: configuration, key: key, executor: executor)
+        return try await TCPStream.open(
+            call, at: instance, configuration: configuration, key: key, encryption: encryption, executor: executor)
     }
 
     /// Returns when the server has answered a ping; any answer counts. A plain server answers by refusing a hello, at

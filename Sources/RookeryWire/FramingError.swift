@@ -23,6 +23,8 @@ package enum FramingError: Error, Hashable, CustomStringConvertible {
         switch self {
         case .unexpectedByte(let byte):
             "expected the digits of a frame's length, got byte 0x\(String(byte, radix: 16, uppercase: true))"
+                // An alert or a handshake of TLS begins with these.
+                + (byte == 0x15 || byte == 0x16 ? "; the peer expects TLS" : "")
         case .binaryNotNegotiated: "a binary frame, but none were negotiated"
         case .lengthTooLong: "a frame length of more than 10 digits"
         case .emptyFrame: "a frame of length 0"

@@ -15,7 +15,7 @@ package final class ServiceKeyFile: Sendable {
     /// Reads the file. Throws ``RookeryPolicies/InvalidSetting``, which never contains the key.
     package init(_ path: String, logger: Logger) throws(InvalidSetting) {
         do {
-            file = try WatchedFile(path, "service key", logger: logger) { try Self.parse($0) }
+            file = try WatchedFile([path], "service key", logger: logger) { try Self.parse($0[0]) }
         } catch {
             throw InvalidSetting("key", "the file of a service key; \(path): \(error)")
         }

@@ -3,43 +3,48 @@ package import Logging
 package import NIOCore
 import Synchronization
 
-/// A value in a file, which operators change while the program runs: a keyring, a key, certificates.
+/// A value in files, which operators change while the program runs: a keyring, a key, a certificate with its key.
 ///
-/// If the file is gone or cannot be parsed, the last value stays in use, because a file that is being written may be
-/// incomplete. The reason is logged once.
+/// If a file is gone or cannot be parsed, the last value stays in use, because files that are being written may be
+/// incomplete, and of several one is changed first. The reason is logged once.
 package final class WatchedFile<Value: Sendable>: Sendable {
     private struct State {
-        var bytes: Data
+        var contents: [Data]
         var value: Value
         var version = 0
         var readAt: NIODeadline
         var lastFailure = ""
     }
 
-    /// The path of the file.
-    package let path: String
+    /// The paths of the files.
+    package let paths: [String]
     private let what: String
-    private let parse: @Sendable (Data) throws -> Value
+    private let parse: @Sendable ([Data]) throws -> Value
     private let logger: Logger
     private let state: Mutex<State>
 
-    /// Reads the file a first time. `what` names it in the log: `keyring`. Throws the error of reading or parsing it.
+    /// Reads the files a first time. `what` names the value in the log: `keyring`. `parse` gets the contents in the order
+    /// of `paths`. Throws the error of reading or parsing them.
     package init(
-        _ path: String, _ what: String, logger: Logger, at now: NIODeadline = .now(),
-        parse: @escaping @Sendable (Data) throws -> Value
+        _ paths: [String], _ what: String, logger: Logger, at now: NIODeadline = .now(),
+        parse: @escaping @Sendable ([Data]) throws -> Value
     ) throws {
-        self.path = path
+        self.paths = paths
         self.what = what
         self.logger = logger
         self.parse = parse
-        let bytes = try Data(contentsOf: URL(filePath: path))
-        state = Mutex(State(bytes: bytes, value: try parse(bytes), readAt: now))
+        let contents = try Self.read(paths)
+        state = Mutex(State(contents: contents, value: try parse(contents), readAt: now))
+    }
+
+    private static func read(_ paths: [String]) throws -> [Data] {
+        try paths.map { try Data(contentsOf: URL(filePath: $0)) }
     }
 
     /// The last value that could be parsed, and its number: it rises with each change.
     package var current: (value: Value, version: Int) { state.withLock { ($0.value, $0.version) } }
 
-    /// Reads the file again, unless that was done less than `interval` ago. Returns whether the value has changed.
+    /// Reads the files again, unless that was done less than `interval` ago. Returns whether the value has changed.
     ///
     /// Reads on the calling thread. The files are small.
     @discardableResult
@@ -50,24 +55,24 @@ package final class WatchedFile<Value: Sendable>: Sendable {
             return true
         }
         guard isDue else { return false }
-        let read = Result { try Data(contentsOf: URL(filePath: path)) }
+        let read = Result { try Self.read(paths) }
         return state.withLock { state in
             do {
-                let bytes = try read.get()
-                if bytes == state.bytes { return false }
-                state.value = try parse(bytes)
-                state.bytes = bytes
+                let contents = try read.get()
+                if contents == state.contents { return false }
+                state.value = try parse(contents)
+                state.contents = contents
                 state.version += 1
                 state.lastFailure = ""
-                logger.info("read a changed file", metadata: ["file": "\(path)", "what": "\(what)"])
+                logger.info("read changed files", metadata: ["files": "\(paths)", "what": "\(what)"])
                 return true
             } catch {
                 let failure = "\(error)"
                 if failure != state.lastFailure {
                     state.lastFailure = failure
                     logger.warning(
-                        "cannot read a changed file; its last content stays in use",
-                        metadata: ["file": "\(path)", "what": "\(what)", "error": "\(failure)"])
+                        "cannot read changed files; their last content stays in use",
+                        metadata: ["files": "\(paths)", "what": "\(what)", "error": "\(failure)"])
                 }
                 return false
             }

@@ -45,7 +45,7 @@ final class ServerAccess: Sendable {
         self.logger = logger
         self.now = now
         do {
-            file = try WatchedFile(path, "keyring", logger: logger) { try Keyring(JSONValue(parsing: $0)) }
+            file = try WatchedFile([path], "keyring", logger: logger) { try Keyring(JSONValue(parsing: $0[0])) }
         } catch {
             throw InvalidSetting("keys", "the file of a keyring; \(path): \(error)")
         }

@@ -5,8 +5,8 @@ import PetProContracts
 import PetProRuntime
 import Rookery
 
-/// Where the service keys are, and which services take calls without one.
-struct KeyFolderOptions: ParsableArguments {
+/// What the services trust: service keys, certificates, and which services take calls without a key.
+struct TrustOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The folder of the service keys. petpro makes it, with a key for each service, if it is missing. "
@@ -17,6 +17,15 @@ struct KeyFolderOptions: ParsableArguments {
             "The services whose ports take calls without a service key, such as auth,vendor, or all: for NestJS peers "
                 + "that cannot show one.", valueName: "services"))
     var open = OpenListeners()
+    @Option(
+        help: ArgumentHelp(
+            "The folder of certificates, as `petpro certs dev` makes it: encrypt all connections between services with "
+                + "TLS, and take only peers with a certificate of its authority. Default: no TLS.", valueName: "folder")
+    )
+    var tls: String?
+
+    /// The certificates. Nil without TLS.
+    var certificates: CertificateFolder? { tls.map { CertificateFolder($0) } }
 
     /// The path of the folder.
     func path(_ store: StoreOptions) -> String { keys ?? store.data + "/keys" }

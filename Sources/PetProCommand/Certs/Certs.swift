@@ -1,0 +1,6 @@
+import ArgumentParser
+
+struct Certs: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Makes certificates for TLS.", subcommands: [DevelopmentCertificates.self])
+}
