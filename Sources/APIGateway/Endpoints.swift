@@ -10,6 +10,7 @@ struct Endpoints: Sendable {
     let hub: InventoryHub
     /// Reports whether the services can be used, for the public `GET /health/ready`.
     let health: HealthReporter
+    let rates: RateLimiter
     let logger: Logger
     /// Returns a unique name.
     let newKey: @Sendable () -> String
@@ -54,7 +55,10 @@ struct Endpoints: Sendable {
             .with(
                 body: Login.self, reply: TokenPair.self, .post, "/api/auth/login", "login",
                 "Exchanges email and password for tokens.", .init(calls: [AuthAPIContract.login])
-            ) { _, body in try await services.auth.login(body) },
+            ) { _, body in
+                try rates.take(.signIn(body.email.lowercased()))
+                return try await services.auth.login(body)
+            },
             .with(
                 body: RefreshToken.self, reply: TokenPair.self, .post, "/api/auth/refresh", "refreshTokens",
                 "Exchanges a refresh token for new tokens.", .init(calls: [AuthAPIContract.refreshToken])

@@ -12,6 +12,10 @@ extension Gateway.Configuration {
         for setting in Self.settings { try await setting.read(reader, Self.scopes, into: &self) }
         do throws(InvalidSetting) {
             try limits.validate()
+            try rates.validate()
+            _ = try TrustedProxies(trustedProxies)
+            _ = try AllowedOrigins(origins)
+            if let problem = tls.problem { throw problem }
             if hashes < 1 { throw InvalidSetting("hashes", "at least 1, not \(hashes)") }
             if let problem = shedding.problem { throw problem }
         } catch {
@@ -40,6 +44,16 @@ extension Gateway.Configuration {
             .integer("hashes", \.hashes),
             .duration("drainTimeout", \.drainTimeout),
             .boolean("showsCalls", \.showsCalls),
+            .choice("rates.mode", \.rates.mode),
+            .integer("rates.anonymous", \.rates.anonymous),
+            .integer("rates.signIns", \.rates.signIns),
+            .integer("rates.customer", \.rates.customer),
+            .integer("rates.vendor", \.rates.vendor),
+            .integer("rates.admin", \.rates.admin),
+            .text("trustedProxies", \.trustedProxies),
+            .text("origins", \.origins),
+            .path("tls.certificate", \.tls.certificate),
+            .path("tls.key", \.tls.key),
         ] + ConfigSetting.shedding(\.shedding)
     }
 }

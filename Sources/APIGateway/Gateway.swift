@@ -31,6 +31,16 @@ public struct Gateway: Service {
         /// Whether responses list the calls that they caused, in `X-PetPro-Calls`. Only the tracer of demo mode keeps the
         /// calls. Default true.
         public var showsCalls = true
+        /// How many requests a minute each account and address may send.
+        public var rates = RateLimits()
+        /// The proxies whose `X-Forwarded-For` tells a client's address: addresses and ranges with commas in between, such
+        /// as `10.0.0.0/8`. Default none: the address of the connection counts.
+        public var trustedProxies = ""
+        /// The origins whose pages may call the API from a browser, with commas in between, such as
+        /// `https://petpro.example`. Default none.
+        public var origins = ""
+        /// The TLS of the HTTP port. Default: none.
+        package var tls = ServerTLS()
 
         /// Makes a configuration for an address, with defaults for everything else.
         public init(host: String = "127.0.0.1", port: Int = 8080) {
@@ -76,6 +86,10 @@ public struct Gateway: Service {
     let endpoints: [Endpoint]
     let hub: InventoryHub
     let listener: HTTPListener
+    private let rates: RateLimiter
+    private let proxies: TrustedProxies
+    private let origins: AllowedOrigins
+    private let encryption: ServerEncryption?
     private let health: HealthReporter
     private let tracer: (any Tracer)?
     private let newTrace: @Sendable () -> Traceparent
@@ -99,7 +113,11 @@ public struct Gateway: Service {
         self.newTrace = newTrace
         self.logger = logger
         self.onRunning = onRunning
-        let listener = HTTPListener(configuration.limits, logger: logger)
+        rates = RateLimiter(configuration.rates)
+        proxies = try TrustedProxies(configuration.trustedProxies)
+        origins = try AllowedOrigins(configuration.origins)
+        encryption = try ServerEncryption(configuration.tls, logger: logger)
+        let listener = HTTPListener(configuration.limits, isEncrypted: encryption != nil, logger: logger)
         self.listener = listener
         hub = InventoryHub(products: services.products, limits: configuration.limits, logger: logger)
         health = HealthReporter(
@@ -112,7 +130,10 @@ public struct Gateway: Service {
             logger: logger
         ) { listener.table.isStopping }
         endpoints =
-            Endpoints(services: services, hub: hub, health: health, logger: logger, newKey: { newTrace().traceID }).all
+            Endpoints(
+                services: services, hub: hub, health: health, rates: rates, logger: logger,
+                newKey: { newTrace().traceID }
+            ).all
     }
 
     /// Serves until graceful shutdown or cancellation.
@@ -125,6 +146,7 @@ public struct Gateway: Service {
         let listener = self.listener
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.health.run() }
+            if let encryption { group.addTask { await encryption.watch() } }
             group.addTask {
                 try await withGracefulShutdownHandler {
                     try await self.serve()
@@ -143,7 +165,7 @@ public struct Gateway: Service {
                 listener.table.closeAll()
             }
             defer { group.cancelAll() }
-            // `health.run()` ends only by cancellation, so the server or the drain timeout ends first.
+            // `health.run()` and `watch()` end only by cancellation, so the server or the drain timeout ends first.
             try await group.next()
         }
     }
@@ -166,9 +188,11 @@ public struct Gateway: Service {
         let responder = router.buildResponder()
         let newTrace = self.newTrace
         let logger = self.logger
+        let proxies = self.proxies
+        let encryption = self.encryption
         let server = Server(
-            childChannelSetup: HTTPChildChannel(listener: listener) { request, connection in
-                let context = GatewayContext(source: connection.source)
+            childChannelSetup: HTTPChildChannel(listener: listener, encryption: encryption) { request, connection in
+                let context = GatewayContext(source: connection.source(of: request, proxies))
                 do {
                     return try await responder.respond(to: request, context: context)
                 } catch {
@@ -201,7 +225,7 @@ public struct Gateway: Service {
         router.add(
             middleware: TraceMiddleware(
                 tracer: CallTracer(tracer), calls: configuration.showsCalls ? tracer as? BoundedTracer : nil,
-                endpoints: endpoints, newTrace: newTrace, logger: logger))
+                endpoints: endpoints, origins: origins, newTrace: newTrace, logger: logger))
     }
 
     private func answer(
@@ -225,12 +249,26 @@ public struct Gateway: Service {
             case .anyoneOrKnown: request.headers[.authorization] == nil ? nil : try Self.bearerToken(request)
             case .roles: try Self.bearerToken(request)
             }
+        if endpoint.limitsAddress { try rates.take(.address(context.peer)) }
+        if endpoint.body != nil, !Self.isJSON(request.headers[.contentType]) { throw Problem.unsupportedMediaType }
         // The connection has already collected the body, within its limits.
         let body = try await request.body.collect(upTo: .max)
         var call = GatewayCall(request: request, context: context, body: body)
         let handle = try endpoint.prepare(call)
-        if let token { call.context.user = try await authenticate(token, endpoint.access) }
+        if let token {
+            let user = try await authenticate(token, endpoint.access)
+            try rates.take(.account(user.id, user.role))
+            call.context.user = user
+        }
         return try await handle(call)
+    }
+
+    /// Whether a `Content-Type` is `application/json`, with or without parameters.
+    ///
+    /// A page of another origin cannot send it without asking first (Fetch, CORS-safelisted request-header).
+    private static func isJSON(_ type: String?) -> Bool {
+        guard let name = type?.split(separator: ";", maxSplits: 1).first else { return false }
+        return name.filter { !$0.isWhitespace }.lowercased() == "application/json"
     }
 
     /// The longest token that the gateway sends to Auth, in bytes. Auth issues no longer ones.

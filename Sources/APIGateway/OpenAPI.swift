@@ -154,9 +154,10 @@ struct OpenAPI {
         if endpoint.body != nil {
             all += [
                 .invalid([Self.violation]), .invalidJSON("The body is not JSON: unexpected end of text at byte 0."),
-                .tooLarge(limit: HTTPLimits().body),
+                .tooLarge(limit: HTTPLimits().body), .unsupportedMediaType,
             ]
         }
+        if endpoint.isLimited { all.append(.tooManyRequests(retryAfterSeconds: 3)) }
         if !endpoint.query.isEmpty || endpoint.isKeyed { all.append(.invalid([Self.violation])) }
         switch endpoint.access {
         case .anyone: break

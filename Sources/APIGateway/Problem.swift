@@ -75,6 +75,12 @@ struct Problem: HTTPResponseError, Sendable {
         "Only HTTP/1.1 and HTTP/1.0 are supported.")
     static let outOfMemory = Problem(
         .serviceUnavailable, "OVERLOADED", "The gateway has no memory left for this request.", retryAfterSeconds: 1)
+    static func tooManyRequests(retryAfterSeconds: Int) -> Problem {
+        Problem(
+            .tooManyRequests, "RATE_LIMITED", "Too many requests in a minute.", retryAfterSeconds: retryAfterSeconds)
+    }
+    static let unsupportedMediaType = Problem(
+        .unsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "The body's Content-Type must be application/json.")
     static func tooManyStreams(_ what: String) -> Problem {
         Problem(
             .tooManyRequests, "TOO_MANY_STREAMS", "The limit on \(what) is reached.", retryAfterSeconds: 5)

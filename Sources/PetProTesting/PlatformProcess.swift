@@ -29,6 +29,8 @@ public struct PlatformProcess: Sendable {
     ) async throws -> PlatformProcess {
         let data = NSTemporaryDirectory() + "petpro-\(purpose)-" + UUID().uuidString
         let ports = try await FreePorts.first(of: 5)
+        // A trial's few clients send what many people would.
+        let environment = Self.unlimited.merging(environment) { _, given in given }
         let arguments =
             [
                 "up", "--data", data, "--http", "127.0.0.1:\(ports)", "--base-port", "\(ports + 1)",
@@ -50,6 +52,9 @@ public struct PlatformProcess: Sendable {
             port: ports, servicePorts: Array((ports + 1)...(ports + 4)), http: HTTP(url: "http://127.0.0.1:\(ports)"),
             program: running, data: data)
     }
+
+    /// The setting without limits on the rate of requests.
+    public static let unlimited = ["PETPRO_GATEWAY_RATES_MODE": "off"]
 
     /// Resets ``peakMemory`` to the current memory.
     public func resetPeak() {

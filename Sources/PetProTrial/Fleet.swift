@@ -69,7 +69,9 @@ final class Fleet: Sendable {
             members.filter { $0.service == service }.map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
         }
         let environment = [
-            "PETPRO_AUTH": "127.0.0.1:\(port)", "PETPRO_PRODUCT": "127.0.0.1:\(port + 1)",
+            // Few clients send what many people would.
+            "PETPRO_GATEWAY_RATES_MODE": "off", "PETPRO_AUTH": "127.0.0.1:\(port)",
+            "PETPRO_PRODUCT": "127.0.0.1:\(port + 1)",
             "PETPRO_BOOKING": addresses("booking"), "PETPRO_VENDOR": addresses("vendor"),
         ]
         var others: [RunningProgram] = []

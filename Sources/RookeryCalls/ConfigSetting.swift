@@ -77,6 +77,15 @@ package struct ConfigSetting<Root> {
         }
     }
 
+    /// Makes a setting with any text as its value.
+    package static func text(_ key: String, _ path: WritableKeyPath<Root, String>) -> ConfigSetting {
+        ConfigSetting(key: key, kind: .text) { (root, value, _) throws(InvalidSetting) in
+            if case .text(let text) = value { root[keyPath: path] = text }
+        } show: {
+            $0[keyPath: path]
+        }
+    }
+
     /// Makes a setting with the path of a file as its value. An empty text is no path.
     package static func path(_ key: String, _ path: WritableKeyPath<Root, String?>) -> ConfigSetting {
         ConfigSetting(key: key, kind: .text) { (root, value, _) throws(InvalidSetting) in

@@ -159,20 +159,8 @@ package final class ConnectionTable: Sendable {
     /// one subscriber gets. Without an address the name is `unknown`, and for a Unix domain socket `unix`.
     package static func peer(_ address: SocketAddress?) -> String {
         guard let address else { return "unknown" }
-        switch address {
-        case .v4: return address.ipAddress ?? "unknown"
-        case .v6:
-            return address.withSockAddr { socket, size in
-                // The address of a `sockaddr_in6` (RFC 3493, 3.3) begins at its ninth byte.
-                let bytes = Array(UnsafeRawBufferPointer(start: socket, count: size).dropFirst(8).prefix(16))
-                guard bytes.count == 16 else { return "unknown" }
-                // An IPv4 peer of a dual-stack socket: `::ffff:a.b.c.d`.
-                if bytes.prefix(10).allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF {
-                    return bytes.suffix(4).map { String($0) }.joined(separator: ".")
-                }
-                return ByteBuffer(bytes: bytes.prefix(8)).hexDump(format: .compact) + "/64"
-            }
-        case .unixDomainSocket: return "unix"
-        }
+        guard let bytes = address.addressBytes else { return "unix" }
+        if bytes.count == 4 { return bytes.map { String($0) }.joined(separator: ".") }
+        return ByteBuffer(bytes: bytes.prefix(8)).hexDump(format: .compact) + "/64"
     }
 }

@@ -157,7 +157,7 @@ struct HTTPTests {
         try await TestPlatform().serving { gateway in
             let head = Self.head(
                 "POST /api/auth/login HTTP/1.1", "Host: a", "Expect: 100-continue", "Content-Length: 2",
-                "Connection: close")
+                "Content-Type: application/json", "Connection: close")
             let port = gateway.port
             let answer = try await RawSocket.connected(to: port) { socket in
                 try await socket.write(head)

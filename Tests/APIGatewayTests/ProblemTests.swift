@@ -97,7 +97,8 @@ struct ProblemTests {
             }
             #expect(try await http.send(.POST, "/api/pets", "x", token: maya).status == 400)
             let notJSON = try await gateway.exchange(
-                "POST /api/auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nConnection: close\r\n\r\n{")
+                "POST /api/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1\r\n"
+                    + "Connection: close\r\n\r\n{")
             #expect(notJSON.contains("INVALID_JSON"))
         }
     }

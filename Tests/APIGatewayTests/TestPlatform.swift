@@ -81,13 +81,15 @@ struct TestPlatform: Sendable {
     /// A gateway that runs for the length of `body`.
     func serving<Result: Sendable>(
         limits: HTTPLimits = HTTPLimits(), services: Gateway.Services? = nil, drainTimeout: Duration = .seconds(5),
-        shedding: Shedding = .init(), tracer: (any Tracer)? = nil, logger: Logger = .quiet,
+        shedding: Shedding = .init(), change: (inout Gateway.Configuration) -> Void = { $0.rates.mode = .off },
+        tracer: (any Tracer)? = nil, logger: Logger = .quiet,
         _ body: @Sendable (RunningGateway) async throws -> Result
     ) async throws -> Result {
         var configuration = Gateway.Configuration(port: 0)
         configuration.limits = limits
         configuration.drainTimeout = drainTimeout
         configuration.shedding = shedding
+        change(&configuration)
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let (ends, end) = AsyncStream.makeStream(of: Void.self)
         let gateway = try Gateway(

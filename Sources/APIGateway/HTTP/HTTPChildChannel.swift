@@ -17,6 +17,8 @@ struct HTTPChildChannel: ServerChildChannel {
     }
 
     let listener: HTTPListener
+    /// The TLS of the connections. Nil without it.
+    var encryption: ServerEncryption?
     /// Answers a request.
     let respond: @Sendable (Request, HTTPConnection) async -> Response
     /// Returns the response to a request that the connection refused.
@@ -27,6 +29,7 @@ struct HTTPChildChannel: ServerChildChannel {
             let executor = EventLoops.shared.executor(for: channel.eventLoop)
             let connection = HTTPConnection(listener, entry: try listener.admit(channel), on: channel)
             let pipeline = channel.pipeline.syncOperations
+            if let encryption { try pipeline.addHandler(encryption.handler { _ in }) }
             try pipeline.addHandler(HTTPArrival(connection, executor))
             var limits = NIOHTTPDecoderLimitConfiguration()
             limits.maxHeaderFieldSize = listener.limits.head

@@ -70,6 +70,7 @@ extension HTTPConnection {
         head.version = version == .http1_0 ? .http1_0 : .http1_1
         head.headers.add(name: "Date", value: listener.date.text)
         head.headers.add(name: "Server", value: "PetPro")
+        SecurityHeaders.add(to: &head.headers, isEncrypted: listener.isEncrypted)
         if !exchange.keepsAlive { head.headers.replaceOrAdd(name: "connection", value: "close") }
         write(.head(head), bytes: 512, context)
     }

@@ -61,9 +61,11 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
         exchange = HTTPExchange(listener.limits, at: listener.now())
     }
 
-    /// The source of the connection's requests.
-    var source: GatewayContext.Source {
-        GatewayContext.Source(logger: listener.logger, channel: channel, peer: entry.peer.address)
+    /// The source of a request.
+    func source(of request: Request, _ proxies: TrustedProxies) -> GatewayContext.Source {
+        GatewayContext.Source(
+            logger: listener.logger, channel: channel,
+            peer: proxies.client(of: entry.peer.address, channel.remoteAddress?.ipAddress, request.headers))
     }
 
     // MARK: Life

@@ -6,6 +6,8 @@ import Rookery
 /// The state that all connections of the gateway share.
 struct HTTPListener: Sendable {
     let limits: HTTPLimits
+    /// Whether connections use TLS.
+    let isEncrypted: Bool
     let table: ConnectionTable
     let memory: MemoryBudget
     let now: @Sendable () -> NIODeadline
@@ -17,7 +19,7 @@ struct HTTPListener: Sendable {
     private let refusals = PeerAccount(address: "any")
 
     init(
-        _ limits: HTTPLimits, descriptors: DescriptorLimit = .current, logger: Logger,
+        _ limits: HTTPLimits, isEncrypted: Bool = false, descriptors: DescriptorLimit = .current, logger: Logger,
         now: @escaping @Sendable () -> NIODeadline = { .now() }
     ) {
         self.limits = limits
@@ -26,6 +28,7 @@ struct HTTPListener: Sendable {
                 connections: min(limits.connections, descriptors.connections),
                 connectionsPerPeer: limits.connectionsPerPeer))
         memory = MemoryBudget(limit: limits.memory)
+        self.isEncrypted = isEncrypted
         self.logger = logger
         self.now = now
     }

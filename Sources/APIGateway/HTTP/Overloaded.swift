@@ -12,7 +12,7 @@ enum Overloaded {
         ByteBuffer(
             string:
                 "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n"
-                + "Retry-After: 1\r\nServer: PetPro\r\nContent-Length: \(problem.utf8.count)\r\n"
+                + "Retry-After: 1\r\nServer: PetPro\r\n\(SecurityHeaders.text)Content-Length: \(problem.utf8.count)\r\n"
                 + (isLast ? "Connection: close\r\n\r\n" : "\r\n") + (hasBody ? problem : ""))
     }
 

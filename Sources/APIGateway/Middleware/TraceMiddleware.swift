@@ -20,6 +20,7 @@ struct TraceMiddleware: RouterMiddleware {
     let calls: BoundedTracer?
     /// All operations, to find the methods of a path when no route matches.
     let endpoints: [Endpoint]
+    let origins: AllowedOrigins
     /// Makes the trace of a request that has none.
     let newTrace: @Sendable () -> Traceparent
     let logger: Logger
@@ -60,6 +61,9 @@ struct TraceMiddleware: RouterMiddleware {
         }
         logIfSlow(response, request, context, decisions, since: began)
         response.headers[.traceId] = trace.traceID
+        if !origins.isEmpty {
+            for field in origins.fields(for: request.headers[.origin]) { response.headers.append(field) }
+        }
         if let calls {
             let lines = CallLines.text(calls.spans(of: trace), of: trace.id)
             if !lines.isEmpty { response.headers[.petProCalls] = lines }
@@ -97,7 +101,9 @@ struct TraceMiddleware: RouterMiddleware {
         guard (error as? HTTPError)?.status == .notFound, request.method == .options,
             let methods = endpoints.methods(at: request.uri.path)
         else { return nil }
-        return Response(status: .noContent, headers: [.allow: methods])
+        var headers = origins.permissions(for: request.headers[.origin], methods: methods)
+        headers[.allow] = methods
+        return Response(status: .noContent, headers: headers)
     }
 
     private func problem(_ error: any Error, _ request: Request) -> Problem {

@@ -53,9 +53,11 @@ package struct DevelopmentAuthority: Sendable {
     ) throws -> Issued {
         let start = start ?? now - 3600
         let own = Certificate.PrivateKey(P256.Signing.PrivateKey())
-        let alternatives = try names.map { name -> GeneralName in
-            guard PeerCheck.isAddress(name) else { return .dnsName(name) }
-            return .ipAddress(ASN1OctetString(contentBytes: try Self.bytes(ofAddress: name)[...]))
+        let alternatives = names.map { name -> GeneralName in
+            guard let bytes = (try? SocketAddress(ipAddress: name, port: 0))?.addressBytes else {
+                return .dnsName(name)
+            }
+            return .ipAddress(ASN1OctetString(contentBytes: bytes[...]))
         }
         let certificate = try Certificate(
             version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: own.publicKey, notValidBefore: start,
@@ -71,14 +73,5 @@ package struct DevelopmentAuthority: Sendable {
             }, issuerPrivateKey: key)
         return Issued(
             certificate: try certificate.serializeAsPEM().pemString, key: try own.serializeAsPEM().pemString)
-    }
-
-    /// The 4 or 16 bytes of an IP address.
-    private static func bytes(ofAddress text: String) throws -> [UInt8] {
-        switch try SocketAddress(ipAddress: text, port: 0) {
-        case .v4(let address): withUnsafeBytes(of: address.address.sin_addr) { Array($0) }
-        case .v6(let address): withUnsafeBytes(of: address.address.sin6_addr) { Array($0) }
-        case .unixDomainSocket: []
-        }
     }
 }

@@ -8,9 +8,9 @@ import X509
 ///
 /// BoringSSL says only that a check failed. An operator has to know whether a certificate is expired, names another
 /// host, or comes from an unknown authority.
-struct PeerCheck: Sendable {
+package struct PeerCheck: Sendable {
     /// Why a peer's certificate is refused.
-    enum Fault: Error, Hashable, CustomStringConvertible {
+    package enum Fault: Error, Hashable, CustomStringConvertible {
         case expired(String)
         case notYetValid(String)
         case wrongName(expected: String)
@@ -18,7 +18,7 @@ struct PeerCheck: Sendable {
         case wrongUse
         case malformed
 
-        var description: String {
+        package var description: String {
             switch self {
             case .expired(let at): "its certificate expired at \(at)"
             case .notYetValid(let from): "its certificate is not valid before \(from)"

@@ -1,13 +1,13 @@
 import Foundation
-import Logging
+package import Logging
 import NIOCore
-import NIOSSL
+package import NIOSSL
 import RookeryCalls
-import RookeryPolicies
+package import RookeryPolicies
 import X509
 
 /// The TLS of a server, with its certificate from files that may change while it runs.
-final class ServerEncryption: Sendable {
+package final class ServerEncryption: Sendable {
     private struct Material: Sendable {
         let context: NIOSSLContext
         /// The authorities of clients; nil if they need no certificate.
@@ -19,7 +19,7 @@ final class ServerEncryption: Sendable {
     /// Reads the files. Nil without TLS.
     ///
     /// - Throws: ``RookeryPolicies/InvalidSetting`` if a file cannot be used.
-    init?(_ settings: ServerTLS, logger: Logger) throws(InvalidSetting) {
+    package init?(_ settings: ServerTLS, logger: Logger) throws(InvalidSetting) {
         guard let certificate = settings.certificate, let key = settings.key else { return nil }
         let paths = [certificate, key] + (settings.clients.map { [$0] } ?? [])
         do {
@@ -45,7 +45,7 @@ final class ServerEncryption: Sendable {
     }
 
     /// The handler of a new connection. `refused` is called on the loop when the client's certificate is refused.
-    func handler(refused: @escaping @Sendable (PeerCheck.Fault) -> Void) -> NIOSSLServerHandler {
+    package func handler(refused: @escaping @Sendable (PeerCheck.Fault) -> Void) -> NIOSSLServerHandler {
         let material = files.current.value
         guard let clients = material.clients else { return NIOSSLServerHandler(context: material.context) }
         let check = PeerCheck(roots: clients, purpose: .client)
@@ -59,7 +59,7 @@ final class ServerEncryption: Sendable {
     }
 
     /// Reads the files again every half second, until the task is cancelled. New connections use what they then have.
-    func watch() async {
+    package func watch() async {
         while !Task.isCancelled {
             // Only cancellation ends the sleep early, and the loop checks for it.
             try? await Task.sleep(for: .milliseconds(500))
