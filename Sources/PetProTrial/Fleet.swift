@@ -15,6 +15,11 @@ final class Fleet: Sendable {
     /// A kind of fault that the trial injects into a member.
     enum Fault: String, CaseIterable {
         case killed, frozen, restarted
+        /// Every service got a new key and a new certificate while it ran.
+        case rotated
+
+        /// The faults of instances, in the order in which they come.
+        static let ofInstances: [Fault] = [.killed, .frozen, .restarted]
     }
 
     /// A fault that has ended.
@@ -36,15 +41,18 @@ final class Fleet: Sendable {
     private let past = Mutex<[AppliedFault]>([])
     private let program: URL
     private let data: String
+    /// The folder of the certificates. Nil without TLS.
+    private let certificates: String?
     private let environment: [String: String]
     private let members: [Member]
     private let running: Mutex<[String: RunningProgram]>
     private let others: [RunningProgram]
 
     private init(
-        url: String, program: URL, data: String, environment: [String: String], members: [Member],
-        running: [String: RunningProgram], others: [RunningProgram]
+        url: String, program: URL, data: String, certificates: String?, environment: [String: String],
+        members: [Member], running: [String: RunningProgram], others: [RunningProgram]
     ) {
+        self.certificates = certificates
         self.url = url
         self.program = program
         self.data = data
@@ -59,8 +67,11 @@ final class Fleet: Sendable {
         let description: String
     }
 
-    static func start(_ program: URL, data: String) async throws -> Fleet {
+    /// Starts the platform. With `isEncrypted`, its services use TLS.
+    static func start(_ program: URL, data: String, isEncrypted: Bool) async throws -> Fleet {
         try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+        let certificates = isEncrypted ? data + "/certs" : nil
+        if let certificates { try await run(program, ["certs", "dev", "--out", certificates]) }
         let port = try await FreePorts.first(of: 6)
         let members = [("booking", 2), ("vendor", 3), ("booking", 4), ("vendor", 5)].map {
             Member(service: $0.0, port: port + $0.1)
@@ -80,28 +91,31 @@ final class Fleet: Sendable {
         // Kills the processes that run already if a later one does not start.
         defer { if !isStarted { for process in others + running.values { process.send(SIGKILL) } } }
         for service in ["auth", "product"] {
-            others.append(try await serve(program, service, data, environment).program)
+            others.append(try await serve(program, service, data, certificates, environment).program)
         }
         // One after the other, because the first instance creates the database and enters the demo data.
         for member in members {
-            running[member.name] = try await serve(program, member.service, data, environment, port: member.port)
-                .program
+            running[member.name] = try await serve(
+                program, member.service, data, certificates, environment, port: member.port
+            ).program
         }
-        let gateway = try await serve(program, "gateway", data, environment)
+        let gateway = try await serve(program, "gateway", data, certificates, environment)
         others.append(gateway.program)
         isStarted = true
         return Fleet(
-            url: gateway.ready, program: program, data: data, environment: environment, members: members,
-            running: running, others: others)
+            url: gateway.ready, program: program, data: data, certificates: certificates, environment: environment,
+            members: members, running: running, others: others)
     }
 
     private static func serve(
-        _ program: URL, _ part: String, _ data: String, _ environment: [String: String], port: Int? = nil
+        _ program: URL, _ part: String, _ data: String, _ certificates: String?, _ environment: [String: String],
+        port: Int? = nil
     ) async throws -> (program: RunningProgram, ready: String) {
         var arguments = [
             "serve", part, "--data", data, "--demo", "--password-cost", "10", "--http", "127.0.0.1:0", "--log-level",
             "error",
         ]
+        if let certificates { arguments += ["--tls", certificates] }
         if let port { arguments += ["--listen", "127.0.0.1:\(port)"] }
         let process = try await RunningProgram(program, arguments, environment: environment)
         guard let line = await process.line("ready ") else {
@@ -124,7 +138,7 @@ final class Fleet: Sendable {
             if turn > Self.count(seconds: seconds, every: every) { return }
             try await clock.sleep(until: begin + .seconds(at))
             let member = members[(turn - 1) % members.count]
-            let fault = Fault.allCases[(turn - 1) % 3]
+            let fault = Fault.ofInstances[(turn - 1) % 3]
             note("\(at) s: \(member.name) \(fault.rawValue)")
             let from = begin.duration(to: clock.now)
             let code = try await perform(fault, member)
@@ -152,11 +166,40 @@ final class Fleet: Sendable {
             return nil
         case .killed: process.send(SIGKILL)
         case .restarted: process.send(SIGTERM)
+        case .rotated: return nil
         }
         let code = await process.exitCode()
-        let (again, _) = try await Self.serve(program, member.service, data, environment, port: member.port)
+        let (again, _) = try await Self.serve(
+            program, member.service, data, certificates, environment, port: member.port)
         running.withLock { $0[member.name] = again }
         return code
+    }
+
+    /// Gives every service a new key and a new certificate, `rotations` times, evenly in `seconds`. The old keys expire two
+    /// seconds later. Throws ``NotStarted`` if a rotation fails.
+    func rotate(
+        seconds: Int, rotations: Int, since begin: ContinuousClock.Instant, _ note: @Sendable (String) -> Void
+    ) async throws {
+        for turn in 1...rotations {
+            try await ContinuousClock().sleep(until: begin + .seconds(seconds * turn / (rotations + 1)))
+            let from = begin.duration(to: .now)
+            note("\(Int(from.components.seconds)) s: all keys and certificates rotated")
+            for holder in ["gateway", "auth", "booking", "vendor", "product"] {
+                try await Self.run(program, ["keys", "rotate", holder, "--overlap", "2s", "--data", data])
+            }
+            if let certificates { try await Self.run(program, ["certs", "dev", "--out", certificates]) }
+            let happened = AppliedFault(
+                member: "all", fault: .rotated, from: from, to: begin.duration(to: .now), exitCode: nil)
+            past.withLock { $0.append(happened) }
+        }
+    }
+
+    /// Runs a command to its end. Throws ``NotStarted`` if it fails.
+    private static func run(_ program: URL, _ arguments: [String]) async throws {
+        let code = await (try RunningProgram(program, arguments)).exitCode()
+        if code != 0 {
+            throw NotStarted(description: "petpro \(arguments.joined(separator: " ")) ended with \(code)")
+        }
     }
 
     private var all: [RunningProgram] { running.withLock { Array($0.values) } + others }

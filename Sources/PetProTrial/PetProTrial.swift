@@ -17,7 +17,7 @@ struct PetProTrial: AsyncParsableCommand {
 
             At the end it reads the database. Every acknowledged booking must be there, under the key of its request. \
             No key and no request may have two bookings. If two requests book one pet at one time, the platform must \
-            refuse one. Any other refusal counts as a failure. A graceful restart must lose no call.
+            refuse one. Its few clients send what many people would, so the gateway runs without limits on rates. Any other refusal counts as a failure. A graceful restart must lose no call.
 
             Exit code 0: nothing was lost or doubled, and enough calls succeeded. 1: any other verdict.
             """)
@@ -28,6 +28,12 @@ struct PetProTrial: AsyncParsableCommand {
     var rate = 300
     @Option(help: "Seconds from one fault to the next.")
     var every = 5
+    @Option(
+        help: """
+            In place of faults, give every service a new key and a new certificate this often while it runs. The \
+            services then use TLS, and no call may fail.
+            """)
+    var rotations = 0
     @Option(help: "The share of calls that must succeed, 0 to 1. Expected refusals count as successes.")
     var success = 0.999
     @Option(help: "The petpro program. Default: the one in the folder of this program.")
@@ -40,7 +46,11 @@ struct PetProTrial: AsyncParsableCommand {
             throw ValidationError("--\(name) must be at least 1")
         }
         if seconds > 500 { throw ValidationError("--seconds must be at most 500: a token expires after 10 min") }
-        if Fleet.count(seconds: seconds, every: every) < 1 {
+        if !(0...100).contains(rotations) { throw ValidationError("--rotations must be 0 to 100") }
+        if rotations > 0, seconds < 4 * rotations + 4 {
+            throw ValidationError("--seconds must be at least \(4 * rotations + 4) with --rotations \(rotations)")
+        }
+        if rotations == 0, Fleet.count(seconds: seconds, every: every) < 1 {
             throw ValidationError("--seconds must leave time for a fault: at least \(every + 4) with --every \(every)")
         }
         if !(0...1).contains(success) { throw ValidationError("--success must be 0 to 1") }
@@ -49,7 +59,7 @@ struct PetProTrial: AsyncParsableCommand {
     func run() async throws {
         let program = try PetProProgram.url(petpro)
         let data = NSTemporaryDirectory() + "petpro-trial-" + UUID().uuidString
-        let fleet = try await Fleet.start(program, data: data)
+        let fleet = try await Fleet.start(program, data: data, isEncrypted: rotations > 0)
         Terminal.note("platform \(fleet.url), data \(data)")
         let load: Load
         do {
@@ -58,7 +68,11 @@ struct PetProTrial: AsyncParsableCommand {
             try await withThrowingDiscardingTaskGroup { group in
                 group.addTask { try await load.run(seconds: seconds, rate: rate, since: begin) { Terminal.note($0) } }
                 group.addTask {
-                    try await fleet.injectFaults(seconds: seconds, every: every, since: begin) { Terminal.note($0) }
+                    if rotations > 0 {
+                        try await fleet.rotate(seconds: seconds, rotations: rotations, since: begin) { Terminal.note($0) }
+                    } else {
+                        try await fleet.injectFaults(seconds: seconds, every: every, since: begin) { Terminal.note($0) }
+                    }
                 }
             }
         } catch {
@@ -67,7 +81,7 @@ struct PetProTrial: AsyncParsableCommand {
         }
         let graceful = await fleet.stop()
         let verdict = try await Verdict(
-            load.results, fleet.faults, data: data, mustSucceed: success, stoppedWell: graceful)
+            load.results, fleet.faults, data: data, mustSucceed: rotations > 0 ? 1 : success, stoppedWell: graceful)
         Terminal.line(json ? verdict.json.jsonText : verdict.text)
         if verdict.isGood {
             try FileManager.default.removeItem(atPath: data)
