@@ -249,6 +249,14 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // What reads bytes of peers, given any bytes: run by ./dev fuzz and by a test, part of no product.
+        .target(
+            name: "FuzzTargets", dependencies: ["PetProContracts", "Rookery", "RookeryCore", "RookeryWire", nioCore], swiftSettings: settings),
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: ["FuzzTargets", "CommandSupport", "Rookery", "RookeryTesting", arguments, nioCore, logging],
+            swiftSettings: settings),
+
         // What `import Rookery` shows to an author: run by ./dev symbols and held to its limit by a test, part of no product.
         .executableTarget(
             name: "PublicSymbols", dependencies: ["RookeryTesting", arguments], swiftSettings: settings),
@@ -290,6 +298,9 @@ let package = Package(
                 "RookeryCommand", "CommandSupport", "APIGateway", "Rookery", "RookeryTesting", nioCore, nioPosix,
                 httpTypes,
             ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FuzzTargets", "RookeryTesting", "Rookery"], exclude: ["Corpus"],
             swiftSettings: settings),
         // Reads what was built of Rookery, which must be there first.
         .testTarget(
