@@ -251,7 +251,8 @@ let package = Package(
 
         // What reads bytes of peers, given any bytes: run by ./dev fuzz and by a test, part of no product.
         .target(
-            name: "FuzzTargets", dependencies: ["PetProContracts", "Rookery", "RookeryCore", "RookeryWire", nioCore], swiftSettings: settings),
+            name: "FuzzTargets", dependencies: ["PetProContracts", "Rookery", "RookeryCore", "RookeryWire", nioCore],
+            swiftSettings: settings),
         .executableTarget(
             name: "Fuzz",
             dependencies: ["FuzzTargets", "CommandSupport", "Rookery", "RookeryTesting", arguments, nioCore, logging],

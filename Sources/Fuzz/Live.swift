@@ -63,7 +63,9 @@ struct Live: AsyncParsableCommand {
                 }
                 // The next good call.
                 let reply = try await client.send(Pattern(cmd: "echo"), .int(Int64(sent)))
-                guard reply == .int(Int64(sent)) else { throw CommandFailure("the server answered a good call wrongly") }
+                guard reply == .int(Int64(sent)) else {
+                    throw CommandFailure("the server answered a good call wrongly")
+                }
             }
             await client.close()
             // Connections that were closed have given back what they held.
@@ -81,7 +83,9 @@ struct Live: AsyncParsableCommand {
     private static func seeds(_ folder: String) throws -> [[UInt8]] {
         let files = RecordedFrames(folder: URL(filePath: folder))
         var seeds = try files.recordings("client-frames").compactMap { $0.bytes("bytes") }
-        seeds += try files.recordings("malformed").flatMap { $0.bytes("bytes").map { [$0] } ?? $0.chunks("chunks") ?? [] }
+        seeds += try files.recordings("malformed").flatMap {
+            $0.bytes("bytes").map { [$0] } ?? $0.chunks("chunks") ?? []
+        }
         func text(_ text: String) -> [UInt8] { Array("\(text.utf16.count)#\(text)".utf8) }
         let hello = Hello(serializers: ["json", "messagepack"], compressions: ["deflate"]).jsonValue.jsonText
         seeds.append(text(#"{"pattern":"$rookery.hello","data":\#(hello),"id":"h"}"#))
@@ -143,7 +147,8 @@ struct Live: AsyncParsableCommand {
             case 3: frame.insert(contentsOf: frame[at..<min(frame.count, at + 16)], at: at)
             default:
                 let interesting: [[UInt8]] = [
-                    Array("99999999".utf8), Array("\\ud800".utf8), [0xFF, 0xFE], [0x80, 0, 0, 0], Array("[[[[[[[[".utf8),
+                    Array("99999999".utf8), Array("\\ud800".utf8), [0xFF, 0xFE], [0x80, 0, 0, 0],
+                    Array("[[[[[[[[".utf8),
                     Array("null".utf8), Array("1e999".utf8),
                 ]
                 frame.insert(contentsOf: interesting.randomElement(using: &random) ?? [], at: at)

@@ -69,7 +69,9 @@ struct PetProTrial: AsyncParsableCommand {
                 group.addTask { try await load.run(seconds: seconds, rate: rate, since: begin) { Terminal.note($0) } }
                 group.addTask {
                     if rotations > 0 {
-                        try await fleet.rotate(seconds: seconds, rotations: rotations, since: begin) { Terminal.note($0) }
+                        try await fleet.rotate(seconds: seconds, rotations: rotations, since: begin) {
+                            Terminal.note($0)
+                        }
                     } else {
                         try await fleet.injectFaults(seconds: seconds, every: every, since: begin) { Terminal.note($0) }
                     }

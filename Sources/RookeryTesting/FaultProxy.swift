@@ -1,6 +1,6 @@
 import DequeModule
 import NIOConcurrencyHelpers
-import NIOCore
+package import NIOCore
 import NIOPosix
 #if canImport(Glibc)
 import Glibc
@@ -29,6 +29,8 @@ package final class FaultProxy: Sendable {
         let replyFaults = NIOLockedValueBox<[Fault]>([])
         let open = NIOLockedValueBox<[ObjectIdentifier: any Channel]>([:])
         let count = NIOLockedValueBox(0)
+        /// The bytes of both directions so far. Nil while nothing is recorded.
+        let recorded = NIOLockedValueBox<ByteBuffer?>(nil)
         let random: @Sendable () -> Double
 
         init(host: String, port: Int, faults: [Fault], random: @escaping @Sendable () -> Double) {
@@ -61,6 +63,12 @@ package final class FaultProxy: Sendable {
 
     /// The number of connections that the proxy has forwarded so far.
     package var connectionCount: Int { shared.count.withLockedValue { $0 } }
+
+    /// Records from now on what passes in both directions, at most 64 MiB, mixed as it comes.
+    package func record() { shared.recorded.withLockedValue { $0 = ByteBuffer() } }
+
+    /// What was recorded.
+    package var recorded: ByteBuffer { shared.recorded.withLockedValue { $0 ?? ByteBuffer() } }
 
     /// Resets every open connection.
     package func resetAll() {
@@ -163,6 +171,9 @@ private final class FaultHandler: ChannelInboundHandler, @unchecked Sendable {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
+        shared.recorded.withLockedValue { recorded in
+            if let count = recorded?.readableBytes, count < 64 * 1024 * 1024 { recorded?.writeImmutableBuffer(bytes) }
+        }
         var faults = shared.faults.withLockedValue { $0 }
         if isServer { faults += shared.replyFaults.withLockedValue { $0 } }
         perform(stream.received(bytes, faults, at: .now(), random: shared.random), context.channel)

@@ -72,7 +72,8 @@ private struct Shop: ShopAPI {
 
 @Suite("A NestJS service with the code of docs/nest.md", .timeLimit(.minutes(1)))
 struct NestTests {
-    @Test("calls a Rookery service with its key, plain and over TLS, and learns why it may not", arguments: [false, true])
+    @Test(
+        "calls a Rookery service with its key, plain and over TLS, and learns why it may not", arguments: [false, true])
     func caller(isEncrypted: Bool) async throws {
         let folder = try NestFolder()
         defer { folder.remove() }
@@ -143,6 +144,8 @@ struct NestTests {
         }
         // The handler does not see the key.
         #expect(try await call("good") == ["twice": 42, "metadata": [:]])
-        for key in [nil, "foreign", "expired", "narrow"] { #expect(try await call(key) == "refused", "\(key ?? "none")") }
+        for key in [nil, "foreign", "expired", "narrow"] {
+            #expect(try await call(key) == "refused", "\(key ?? "none")")
+        }
     }
 }
