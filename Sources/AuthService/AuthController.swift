@@ -278,6 +278,34 @@ public struct AuthController: AuthAPI {
         return user
     }
 
+    /// Disables an account, or enables it again. A disabled account cannot sign in, its tokens are no longer valid, and all
+    /// its sessions end. Only an operator with access to the database can call it.
+    ///
+    /// Returns false, and changes nothing, when the account is in that state already. Throws `USER_NOT_FOUND`, and
+    /// `INVALID_TRANSITION` for a pending or deleted account.
+    public func setDisabled(_ isDisabled: Bool, email: String) async throws -> Bool {
+        let now = environment.now()
+        let changed = try await database.write { transaction -> Int? in
+            guard let user = try transaction.user(email: email)?.user else {
+                throw RemoteError(.userNotFound, "There is no account with this email address.")
+            }
+            switch (user.state, isDisabled) {
+            case (.disabled, true), (.active, false): return nil
+            case (.active, true):
+                try transaction.setState(.disabled, ofUser: user.id)
+                try transaction.revokeSessions(ofUser: user.id, at: now)
+            case (.disabled, false): try transaction.setState(.active, ofUser: user.id)
+            case (.pendingVendor, _), (.deleted, _):
+                throw RemoteError(.invalidTransition, "The account is \(user.state.rawValue).")
+            }
+            return user.id
+        }
+        guard let changed else { return false }
+        logger.notice(
+            isDisabled ? "an account was disabled" : "an account was enabled", metadata: ["userId": "\(changed)"])
+        return true
+    }
+
     /// Activates the pending account of a new vendor. Logs an error when the account does not exist.
     public func vendorCreated(_ event: VendorCreatedEvent) async throws {
         let now = environment.now()

@@ -9,7 +9,8 @@ import Rookery
 
 struct Users: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Manages accounts directly in the database.", subcommands: [CreateAdmin.self])
+        abstract: "Manages accounts directly in the database.",
+        subcommands: [CreateAdmin.self, Disable.self, Enable.self])
 
     struct CreateAdmin: AsyncParsableCommand {
         /// The environment variable that may hold the password, for scripts.
@@ -35,29 +36,10 @@ struct Users: AsyncParsableCommand {
 
         func run() async throws {
             let password = try self.password()
-            try store.prepareFolder()
-            let path = store.data + "/auth.sqlite"
-            let database: Database
-            do {
-                database = try Database(path: path, migrations: AuthController.migrations)
-            } catch {
-                throw CommandFailure("cannot open the database \(path): \(error)")
+            let user = try await Users.withAuth(store, passwords, about: email) { auth in
+                try await auth.createAdmin(email: email, name: name, password: password)
             }
-            defer { try? database.close() }
-            do {
-                try await database.claim(store.demo ? .demo : .live)
-                let auth = try await AuthController(
-                    database: database, signingKeys: store.signingKeysPath, passwordCost: passwords.passwordCost,
-                    logger: Logger(label: "petpro") { _ in SwiftLogNoOpLogHandler() })
-                let user = try await auth.createAdmin(email: email, name: name, password: password)
-                Terminal.line("created the administrator \(user.email), account \(user.id)")
-            } catch let error as StoreKind.Mismatch {
-                throw CommandFailure("\(path): \(error)")
-            } catch let error as InvalidPayload {
-                throw CommandFailure(error.violations.map { "\($0.path) \($0.message)" }.joined(separator: "\n"))
-            } catch let error as RemoteError {
-                throw CommandFailure("\(email): \(error.message ?? "\(error)")")
-            }
+            Terminal.line("created the administrator \(user.email), account \(user.id)")
         }
 
         private func password() throws -> String {
@@ -73,6 +55,70 @@ struct Users: AsyncParsableCommand {
                 throw CommandFailure("no password: type one, or set \(Self.passwordVariable), or give --password-file")
             }
             return password
+        }
+    }
+
+    struct Disable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Disables an account: it cannot sign in, its tokens are no longer valid, and its sessions end.")
+
+        @OptionGroup var account: AccountOptions
+
+        func run() async throws { try await account.setDisabled(true) }
+    }
+
+    struct Enable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Enables a disabled account again.")
+
+        @OptionGroup var account: AccountOptions
+
+        func run() async throws { try await account.setDisabled(false) }
+    }
+
+    /// An account in the database, and what to do with it.
+    struct AccountOptions: ParsableArguments {
+        @Option(help: "The email address of the account.")
+        var email: String
+        @OptionGroup var store: StoreOptions
+        @OptionGroup var passwords: PasswordOptions
+
+        func setDisabled(_ isDisabled: Bool) async throws {
+            let hasChanged = try await Users.withAuth(store, passwords, about: email) { auth in
+                try await auth.setDisabled(isDisabled, email: email)
+            }
+            let state = isDisabled ? "disabled" : "enabled"
+            Terminal.line(hasChanged ? "\(state) the account \(email)" : "the account \(email) is \(state) already")
+        }
+    }
+
+    /// Runs `body` with the Auth service of the database. Works while the platform runs.
+    ///
+    /// Throws ``CommandSupport/CommandFailure`` that names the database, the wrong field or `email`.
+    private static func withAuth<Result>(
+        _ store: StoreOptions, _ passwords: PasswordOptions, about email: String,
+        _ body: (AuthController) async throws -> Result
+    ) async throws -> Result {
+        try store.prepareFolder()
+        let path = store.data + "/auth.sqlite"
+        let database: Database
+        do {
+            database = try Database(path: path, migrations: AuthController.migrations)
+        } catch {
+            throw CommandFailure("cannot open the database \(path): \(error)")
+        }
+        defer { try? database.close() }
+        do {
+            try await database.claim(store.demo ? .demo : .live)
+            let auth = try await AuthController(
+                database: database, signingKeys: store.signingKeysPath, passwordCost: passwords.passwordCost,
+                logger: Logger(label: "petpro") { _ in SwiftLogNoOpLogHandler() })
+            return try await body(auth)
+        } catch let error as StoreKind.Mismatch {
+            throw CommandFailure("\(path): \(error)")
+        } catch let error as InvalidPayload {
+            throw CommandFailure(error.violations.map { "\($0.path) \($0.message)" }.joined(separator: "\n"))
+        } catch let error as RemoteError {
+            throw CommandFailure("\(email): \(error.message ?? "\(error)")")
         }
     }
 }

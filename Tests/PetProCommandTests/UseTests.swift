@@ -186,4 +186,32 @@ struct UseTests {
             #expect(await program.exitCode() == 0)
         }
     }
+    @Test("disables an account while the platform runs, which ends its sessions at once, and enables it again")
+    func disabled() async throws {
+        try await RunningPlatform.running { platform in
+            let http = platform.http
+            let credentials: JSONValue = ["email": "maya@petpro.example", "password": "petpro-demo"]
+            let pair = try await http.make("/api/auth/login", credentials)
+            let token = try need(pair["accessToken"]?.stringValue)
+            let refresh: JSONValue = ["refreshToken": try need(pair["refreshToken"])]
+            func users(_ command: String, _ email: String = "Maya@petpro.example") async throws -> String {
+                let run = try await petpro([
+                    "users", command, "--email", email, "--data", platform.data, "--demo", "--password-cost", "10",
+                ])
+                return "\(run.code) \(run.output)\(run.errors)"
+            }
+            #expect(try await http.get("/api/me", token: token).status == 200)
+            #expect(try await users("disable").hasPrefix("0 disabled the account"))
+            #expect(try await http.get("/api/me", token: token).status == 401)
+            #expect(try await http.post("/api/auth/refresh", refresh).status == 401)
+            #expect(try await http.post("/api/auth/login", credentials).code == "ACCOUNT_DISABLED")
+            #expect(try await users("disable").contains("disabled already"))
+            #expect(try await users("enable").hasPrefix("0 enabled the account"))
+            #expect(try await http.signIn("maya@petpro.example").isEmpty == false)
+            // The sessions from before stay ended.
+            #expect(try await http.post("/api/auth/refresh", refresh).status == 401)
+            let unknown = try await users("disable", "nobody@petpro.example")
+            #expect(unknown.hasPrefix("1 ") && unknown.contains("no account with this email address"))
+        }
+    }
 }

@@ -79,6 +79,10 @@ extension Transaction {
         try refreshToken(hash: hash).map { $0.rotatedAt == nil && $0.revokedAt == nil } ?? false
     }
 
+    func revokeSessions(ofUser id: Int, at now: Instant) throws {
+        try execute("UPDATE refresh_tokens SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL", now, id)
+    }
+
     func revokeFamily(_ family: String, at now: Instant) throws {
         try execute("UPDATE refresh_tokens SET revoked_at = ? WHERE family = ? AND revoked_at IS NULL", now, family)
     }
