@@ -85,10 +85,10 @@ struct Endpoint: Sendable {
     /// Whether the operation hashes a password, which keeps a core busy for a large part of a second.
     var hashes: Bool { calls.contains { $0.group == AuthGroups.passwords } }
 
-    /// Whether requests without a token are counted by the client's address: registrations and sign-ins.
+    /// Whether requests without a token are counted by the client's address: registrations, sign-ins and refreshes.
     var limitsAddress: Bool { access == .anyone && method == .post }
 
-    /// Whether a request may be one too many of its sender.
+    /// Whether a rate limit applies.
     var isLimited: Bool { limitsAddress || access != .anyone }
 
     /// Whether the response is an event stream, which lasts until the client disconnects.

@@ -56,7 +56,7 @@ struct Endpoints: Sendable {
                 body: Login.self, reply: TokenPair.self, .post, "/api/auth/login", "login",
                 "Exchanges email and password for tokens.", .init(calls: [AuthAPIContract.login])
             ) { _, body in
-                try rates.take(.signIn(body.email.lowercased()))
+                try rates.take(.signIn(EmailKey.of(body.email)))
                 return try await services.auth.login(body)
             },
             .with(

@@ -256,9 +256,8 @@ public struct Gateway: Service {
         var call = GatewayCall(request: request, context: context, body: body)
         let handle = try endpoint.prepare(call)
         if let token {
-            let user = try await authenticate(token, endpoint.access)
-            try rates.take(.account(user.id, user.role))
-            call.context.user = user
+            try rates.check(.invalidTokens(context.peer))
+            call.context.user = try await authenticate(token, endpoint.access, from: context.peer)
         }
         return try await handle(call)
     }
@@ -292,11 +291,16 @@ public struct Gateway: Service {
     ///
     /// The gateway asks Auth for each request, so a disabled account loses access at once. When Auth cannot be reached,
     /// the response is 503. A 401 would sign out all accounts.
-    private func authenticate(_ token: String, _ access: Endpoint.Access) async throws -> TokenUser {
+    private func authenticate(
+        _ token: String, _ access: Endpoint.Access, from peer: String
+    ) async throws -> TokenUser {
         let validation = try await services.auth.validateToken(ValidateToken(token: token))
         guard validation.valid, let user = validation.user else {
+            try rates.take(.invalidTokens(peer))
             throw Problem.unauthenticated("The token is not valid: \(validation.reason ?? "unknown").")
         }
+        // Before the role is checked: a request that is refused counts too.
+        try rates.take(.account(user.id, user.role))
         guard case .roles(let roles, let evenPending) = access else { return user }
         guard roles.contains(user.role) else {
             throw Problem.forbidden("The role \(user.role.rawValue) may not do this.")

@@ -6,24 +6,28 @@ import FuzzTargets
 @main
 enum Fuzz {
     static func main() {
-        let name = ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""
-        guard let target = FuzzTarget(rawValue: name) else {
-            print("FUZZ_TARGET must be one of \(FuzzTarget.allCases.map(\.rawValue).joined(separator: ", "))")
-            exit(2)
-        }
-        chosen = target
         var count = CommandLine.argc
         var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
-        exit(
-            runDriver(&count, &arguments) { bytes, count in
-                chosen.run(UnsafeRawBufferPointer(start: bytes, count: count))
-                return 0
-            })
+        exit(runDriver(&count, &arguments, testOneInput))
     }
 }
 
-/// Set once, before libFuzzer starts.
-nonisolated(unsafe) private var chosen = FuzzTarget.frames
+/// Takes one input. libFuzzer's library wants the name, even where another `main` calls it.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    chosen.run(UnsafeRawBufferPointer(start: bytes, count: count))
+    return 0
+}
+
+/// The target that the environment names.
+private let chosen: FuzzTarget = {
+    let name = ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""
+    guard let target = FuzzTarget(rawValue: name) else {
+        print("FUZZ_TARGET must be one of \(FuzzTarget.allCases.map(\.rawValue).joined(separator: ", "))")
+        exit(2)
+    }
+    return target
+}()
 
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runDriver(

@@ -21,13 +21,17 @@ package struct KeyFolder: Sendable {
     /// The file of a holder's key.
     package func key(of holder: String) -> String { "\(path)/\(holder).key" }
 
-    /// Makes the folder with a key for each holder, unless it exists. Returns whether it was made.
+    /// Makes the folder with a key for each holder, unless it exists, and returns whether it was made. Corrects the modes of
+    /// an existing folder.
     ///
     /// Processes may do so at once: then one of them makes the folder, and the others find it. Throws ``Unusable``.
     package func makeIfAbsent(environment: String, at now: Instant) throws -> Bool {
         if FileManager.default.fileExists(atPath: keyring) {
             try protect()
             return false
+        }
+        if FileManager.default.fileExists(atPath: path) {
+            throw Unusable(description: "\(path) has no keyring.json: copy it from the host that made the keys")
         }
         // Is renamed when it is complete, so that no process sees a part of it.
         let new = KeyFolder("\(path).\(UUID().uuidString)")
@@ -50,12 +54,22 @@ package struct KeyFolder: Sendable {
         }
     }
 
+    /// Makes the folder with an empty keyring, unless it has one. Throws ``Unusable``.
+    package func beginIfAbsent() throws {
+        do {
+            try PrivateFiles.prepare(folder: path)
+            _ = try PrivateFiles.writeIfAbsent(Data((Keyring().jsonValue.jsonText + "\n").utf8), to: keyring)
+        } catch {
+            throw Unusable(description: "cannot begin a keyring in \(path): \(error)")
+        }
+    }
+
     /// Takes other users' permissions away from the folder and its files. Throws ``Unusable``.
     private func protect() throws {
         do {
             try PrivateFiles.prepare(folder: path)
             for file in try FileManager.default.contentsOfDirectory(atPath: path)
-            where file.hasSuffix(".key") || file.hasSuffix(".json") {
+            where file.hasSuffix(".key") || file.hasSuffix(".json") || file.hasSuffix(".lock") {
                 try PrivateFiles.prepare(file: "\(path)/\(file)")
             }
         } catch {
@@ -74,6 +88,14 @@ package struct KeyFolder: Sendable {
 
     /// Changes the keyring. Servers read it within half a second. Throws ``Unusable``, and what `change` throws.
     package func update<Result>(_ change: (inout Keyring) throws -> Result) throws -> Result {
+        // Two commands at once must not lose a change.
+        let lock: FileLock
+        do {
+            lock = try FileLock(path + "/keyring.lock")
+        } catch {
+            throw Unusable(description: "cannot lock the keyring in \(path): \(error)")
+        }
+        defer { lock.release() }
         var keyring = try read()
         let result = try change(&keyring)
         do {

@@ -7,7 +7,7 @@ public enum KeyHolder: String, CaseIterable, Sendable {
     /// The engineer who runs the platform, with the `rookery` command.
     case `operator`
 
-    /// The key of a service.
+    /// The holder that is this service.
     public init(_ service: ServiceName) {
         switch service {
         case .auth: self = .auth

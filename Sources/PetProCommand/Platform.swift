@@ -37,6 +37,9 @@ struct Platform: Sendable {
         tracer = store.demo ? BoundedTracer() : nil
     }
 
+    /// The scheme of the gateway's address.
+    var scheme: String { settings.gateway.tls.certificate == nil ? "http" : "https" }
+
     /// Creates a client of a service, which shows the key of `holder`.
     ///
     /// Throws ``CommandSupport/CommandFailure`` if the service has no address, or if the client cannot be created.
@@ -55,7 +58,9 @@ struct Platform: Sendable {
         do {
             return try RookeryClient(configuration, tracer: tracer, logger: logger)
         } catch {
-            throw CommandFailure("calls to \(service.rawValue): \(error)")
+            throw CommandFailure(
+                "calls to \(service.rawValue): \(error)\n`petpro keys create \(holder.rawValue)` makes a key that is missing."
+            )
         }
     }
 

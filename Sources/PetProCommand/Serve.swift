@@ -59,7 +59,7 @@ struct Serve: AsyncParsableCommand {
             try store.check([http])
             let http = self.http
             return try await run(
-                try platform.gateway(http) { Terminal.line("ready http://\(http.host):\($0)") }, platform)
+                try platform.gateway(http) { Terminal.line("ready \(platform.scheme)://\(http.host):\($0)") }, platform)
         }
         let address = try ownAddress(service, sources)
         try store.check([address])

@@ -44,10 +44,12 @@ struct ServiceInstance: Sendable {
             } else if configuration.keys == nil {
                 configuration.keys = platform.keys.keyring
             }
-            if let certificates = platform.trust.certificates, configuration.tls.certificate == nil {
-                configuration.tls.certificate = certificates.certificate(of: module.name.rawValue)
-                configuration.tls.key = certificates.key(of: module.name.rawValue)
-                configuration.tls.clients = certificates.authority
+            if let certificates = platform.trust.certificates {
+                if configuration.tls.certificate == nil {
+                    configuration.tls.certificate = certificates.certificate(of: module.name.rawValue)
+                    configuration.tls.key = certificates.key(of: module.name.rawValue)
+                }
+                if configuration.tls.clients == nil { configuration.tls.clients = certificates.authority }
             }
             server = try RookeryServer(
                 configuration, services: assembled.service, health: Self.health(database, module.name, clients),

@@ -41,10 +41,10 @@ struct TrustOptions: ParsableArguments {
                 Terminal.line("made service keys in \(folder.path)")
             }
         } catch {
-            throw CommandFailure("\(error)\nChoose another folder with --keys.")
+            throw CommandFailure("\(error)")
         }
         for service in open.services.map(\.rawValue).sorted() {
-            Terminal.note("warning: \(service) is open: whoever reaches its port may call every command of it")
+            Terminal.note("warning: \(service) is open: every peer that reaches its port may call every command")
         }
         return folder
     }

@@ -77,7 +77,7 @@ struct Up: AsyncParsableCommand {
         let gateway = try platform.gateway(http) { port in
             // Prints `ready` only if all servers listen. The failure of a server ends the program with a message.
             guard (try? await servers.listening()) != nil else { return }
-            ready("http://\(http.host):\(port)")
+            ready("\(platform.scheme)://\(http.host):\(port)")
         }
         // The group stops services in reverse order: the gateway, the event relays, the servers, then the clients that the
         // handlers of the servers call through.

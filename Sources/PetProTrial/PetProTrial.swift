@@ -17,7 +17,9 @@ struct PetProTrial: AsyncParsableCommand {
 
             At the end it reads the database. Every acknowledged booking must be there, under the key of its request. \
             No key and no request may have two bookings. If two requests book one pet at one time, the platform must \
-            refuse one. Its few clients send what many people would, so the gateway runs without limits on rates. Any other refusal counts as a failure. A graceful restart must lose no call.
+            refuse one. Any other refusal counts as a failure. A graceful restart must lose no call.
+
+            The gateway runs with rates.mode=off, because few clients send what many people would.
 
             Exit code 0: nothing was lost or doubled, and enough calls succeeded. 1: any other verdict.
             """)
@@ -30,7 +32,7 @@ struct PetProTrial: AsyncParsableCommand {
     var every = 5
     @Option(
         help: """
-            In place of faults, give every service a new key and a new certificate this often while it runs. The \
+            In place of faults, give every service a new key and a new certificate this many times while it runs. The \
             services then use TLS, and no call may fail.
             """)
     var rotations = 0

@@ -38,6 +38,12 @@ struct KeyOptions: ParsableArguments {
     }
 
     func validate() throws {
+        if tls == nil, tlsName != nil || certificate != nil || certificateKey != nil {
+            throw ValidationError("--tls-name, --certificate and --certificate-key need --tls")
+        }
+        if (certificate == nil) != (certificateKey == nil) {
+            throw ValidationError("--certificate and --certificate-key go together")
+        }
         if key != nil, service == nil {
             throw ValidationError(
                 "--key needs --service, such as --service booking: a key is proven to one service only")
@@ -65,7 +71,7 @@ struct KeyOptions: ParsableArguments {
         }
     }
 
-    /// Creates a transport to an address, without guards.
+    /// Creates a transport to an address, without guards and without the key.
     ///
     /// Throws ``CommandSupport/CommandFailure`` if the certificates cannot be used.
     func transport(_ address: Instance) throws -> TCPTransport {
@@ -82,7 +88,7 @@ struct KeyOptions: ParsableArguments {
 
     /// Creates a client of an address.
     ///
-    /// Throws ``CommandSupport/CommandFailure`` if the file of the key cannot be used.
+    /// Throws ``CommandSupport/CommandFailure`` if the files of the key or of the certificates cannot be used.
     func client(_ address: Instance) throws -> RookeryClient {
         var configuration = ClientConfiguration(host: address.host, port: address.port)
         apply(&configuration)
@@ -97,7 +103,7 @@ struct KeyOptions: ParsableArguments {
     static func hint(_ error: RemoteError) -> String? {
         switch error.code {
         case .serviceUnauthenticated?:
-            "The service takes calls with a service key only: add --key FILE --service NAME. It does not tell why it "
+            "The service takes calls with a service key only: add --service NAME and, unless \(variable) is set, --key FILE. It does not tell why it "
                 + "refuses a key: the key may be unknown, expired or revoked, or NAME may be another one. Its log tells."
         case .serviceForbidden?: "`petpro keys list` shows what each key allows."
         default: nil

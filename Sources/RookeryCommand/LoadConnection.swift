@@ -81,7 +81,8 @@ final class LoadConnection: ChannelInboundHandler {
             Array(plan.pattern.value.jsonText.utf8).withUnsafeBytes { packet.beginPacket(pattern: $0) }
             packet.verbatim(",\"data\":")
             plan.data.write(to: &packet)
-            if let key = plan.key { packet.packetMetadata([MetadataName.apiKey: key.text]) }
+            // The text of a key goes only where --plain asks for it.
+            if let key = plan.key, plan.hello == nil { packet.packetMetadata([MetadataName.apiKey: key.text]) }
             template = packet.bytes
         }
         let now = NIODeadline.now()

@@ -78,10 +78,10 @@ extension ClientLink {
         }
     }
 
-    private func refused(_ error: any Error) {
+    func refused(_ error: any Error) {
         let id = key?.id ?? ""
         owner.logger.error(
-            "the server refused the service key",
+            "the server did not take the service key",
             metadata: [
                 "address": "\(address)", "dialled": "\(configuration.name)", "key": "\(id)", "error": "\(error)",
             ])

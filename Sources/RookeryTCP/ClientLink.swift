@@ -176,6 +176,11 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         remove(call)
         call.encoded = nil
         if case .proof = call.kind { return proofAnswered(.failure(error)) }
+        if case .hello = call.kind, key != nil, !configuration.sendsKey {
+            // No call goes out without the key. None was written, so each may be tried again.
+            return refused(
+                CallError(.cannotConnect, "\(address) did not answer the hello in time.", cause: "\(error)"))
+        }
         if case .hello = call.kind {
             // The hello timed out, so the link treats the server as plain. A late answer still counts, because the
             // server sends binary frames after it.

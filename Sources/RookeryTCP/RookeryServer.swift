@@ -63,7 +63,7 @@ public final class RookeryServer: Service {
         let router = try Router(
             routes + [description.route, report.route], service: configuration.name, tracer: CallTracer(tracer))
         let access = try configuration.keys.map {
-            try ServerAccess($0, service: configuration.name, commands: router.commands, logger: logger)
+            try ServerAccess($0, service: configuration.name, commands: router.commandsByEntry, logger: logger)
         }
         let shared = ServerShared(
             router: router, configuration: configuration, eventLoops: eventLoops, logger: logger, registry: registry,
@@ -139,7 +139,7 @@ public final class RookeryServer: Service {
         if let bound = listener.localAddress { address.settle(.success(bound)) }
         let isLoopback = Instance(host: configuration.host, port: configuration.port).isLoopback
         if shared.access == nil, !isLoopback {
-            shared.logger.warning("the server is open: whoever reaches it may call every command; set its keys")
+            shared.logger.warning("the server is open: every peer may call every command; set keys")
         }
         shared.logger.info("listening", metadata: ["address": "\(listener.localAddress?.description ?? "?")"])
         await withTaskGroup(of: Void.self) { group in

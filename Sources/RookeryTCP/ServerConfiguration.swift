@@ -74,7 +74,7 @@ public struct ServerConfiguration: Sendable {
         package init() {}
     }
 
-    /// The file of the keyring: who may call, and what. Default nil: everybody may call everything, as with Nest.
+    /// The file of the keyring: who may call, and what. Default nil: every peer may call every command, as with Nest.
     package var keys: String?
     /// The encryption of the connections. Default: none.
     package var tls = ServerTLS()

@@ -128,9 +128,9 @@ extension ServerConnection {
         for task in Array(tasks.values) where !(task.current?.isEvent ?? false) { task.cancel() }
     }
 
-    func endStreams(abandoning: Bool) {
+    func endStreams(abandoning: Bool, where isMeant: (ServerRequest) -> Bool = { _ in true }) {
         for task in Array(tasks.values) {
-            guard let request = task.current, request.isStream else { continue }
+            guard let request = task.current, request.isStream, isMeant(request) else { continue }
             if abandoning { request.abandon() }
             task.cancel()
         }

@@ -61,9 +61,11 @@ extension ServerConnection {
         }
         // A ping has no nonce. Its answer shows that the server is alive.
         let nonce = ServiceKey.nonce()
-        if hello.nonce != nil {
+        if hello.nonce == nil {
+            countRefusal()
+        } else {
             if challenge != nil { return false }
-            challenge = (hello, nonce)
+            challenge = (hello.known(shared.configuration.serializers.names), nonce)
         }
         answer(HelloChallenge(nonce: nonce).jsonValue, body, scan)
         return true
@@ -76,7 +78,24 @@ extension ServerConnection {
         else { return refuseUnauthenticated(scan, body) }
         // A nonce is good for one proof.
         challenge = nil
-        switch access.grant(proof, client: client, server: nonce) {
+        let result = access.grant(proof, client: client, server: nonce)
+        guard case .failure(.unknown) = result else { return settle(result, of: proof, hello, body, scan) }
+        // A key that was just added: the keyring is read again before the peer is refused.
+        executor.eventLoop.scheduleTask(in: Self.unknownKeyDelay) {
+            guard self.takesMessages else { return }
+            self.settle(access.grant(proof, client: client, server: nonce), of: proof, hello, body, scan)
+            self.executor.drain()
+        }
+    }
+
+    /// How long a proof with an unknown key waits, longer than the keyring is left unread.
+    private static let unknownKeyDelay = ServerAccess.unknownKeyInterval + .milliseconds(50)
+
+    private func settle(
+        _ result: Result<Grant, ServerAccess.Refusal>, of proof: HelloProof, _ hello: Hello, _ body: ByteBuffer,
+        _ scan: PacketScan
+    ) {
+        switch result {
         case .success(let grant):
             self.grant = grant
             if !agrees(on: hello, body, scan) { write { $0.noHandlerReply(id: body, scan.id) } }
@@ -95,10 +114,21 @@ extension ServerConnection {
         }
     }
 
+    /// How many messages without a key a connection may send, and how many bytes of refusals may wait for it. The memory
+    /// budget does not count them.
+    private static let refusalLimit = (count: 100, unsent: 64 * 1024)
+
     func refuseUnauthenticated(_ scan: PacketScan, _ body: ByteBuffer) {
+        countRefusal()
         shared.counters.count(.unauthenticated)
         shared.log(entry.peer, .warning, "refused a message without a valid service key")
         if scan.id.isPresent { write { $0.errorReply(.unauthenticated, id: body, scan.id) } }
+    }
+
+    private func countRefusal() {
+        refusals += 1
+        let unsent = writer.count + (context?.channel.unsentBytes ?? 0)
+        if refusals >= Self.refusalLimit.count || unsent > Self.refusalLimit.unsent { close(.abandonStreams) }
     }
 
     private func wrongKey(_ id: String?, _ reason: ServerAccess.Refusal) {
@@ -111,13 +141,21 @@ extension ServerConnection {
 
     /// Looks up the connection's key again, after the keyring has changed or keys have expired.
     ///
-    /// Without a valid key, the connection refuses all further messages, and asks the peer to open another connection.
+    /// Without a valid key, the connection ends its streams, refuses all further messages, and asks the peer to open
+    /// another connection. Streams that the key no longer allows end too.
     func recheckKey() {
-        guard let grant, let access = shared.access else { return }
-        self.grant = access.grant(ofKnown: grant.caller.keyID)
-        guard self.grant == nil else { return }
-        plainKey = nil
-        leave()
+        guard let old = grant, let access = shared.access else { return }
+        let new = access.grant(ofKnown: old.caller.keyID)
+        grant = new
+        if let new {
+            if new !== old { endStreams(abandoning: false) { !new.allows($0.entry.position) } }
+        } else {
+            plainKey = nil
+            leave()
+            // What the key no longer allows does not go on, and a peer that does not act on go-away is closed.
+            endStreams(abandoning: false)
+            abortLater()
+        }
         executor.drain()
     }
 }

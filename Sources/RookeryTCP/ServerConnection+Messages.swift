@@ -125,7 +125,10 @@ extension ServerConnection {
         shared.counters.count(decision)
         shared.log(
             entry.peer, .info, "refused a message",
-            ["pattern": "\(route.command.pattern)", "reason": "\(error.message ?? "")"])
+            [
+                "pattern": "\(route.command.pattern)", "reason": "\(error.message ?? "")",
+                "key": "\(grant?.caller.keyID ?? "none")",
+            ])
         return error
     }
 
@@ -170,6 +173,7 @@ extension ServerConnection {
         switch header.kind {
         case .request, .event: try received(header, body, negotiated)
         case .cancel: cancel(header.id)
+        case .credit where needsKey: break
         case .credit: creditTakers[header.id]?.granted(Int(header.amount))
         case .ping: write(BinaryHeader(.pong, id: header.id))
         // Kinds that a client does not send, and kinds of later versions, are ignored.

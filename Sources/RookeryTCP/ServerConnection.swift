@@ -1,4 +1,5 @@
 import NIOCore
+import NIOTLS
 import RookeryCore
 import RookeryCalls
 import RookeryPolicies
@@ -47,6 +48,8 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     /// The hello of a peer that has a key, and the nonce that it was asked to sign.
     var challenge: (hello: Hello, nonce: String)?
     var wrongKeys = 0
+    /// Messages that were refused for want of a key.
+    var refusals = 0
 
     /// The largest frame that the peer takes, in bytes. Never more than the server's own limit, which applies to a peer
     /// that states none.
@@ -90,6 +93,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     var nextDeadline = NIODeadline.distantFuture
     var ageTimer: Scheduled<Void>?
     var idleTimer: Scheduled<Void>?
+    private var handshakeTimer: Scheduled<Void>?
     var lastMessageAt = NIODeadline.now()
     var framesRead: UInt64 = 0
 
@@ -108,6 +112,11 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         self.context = context
         watchAge()
         watchIdleness()
+        guard shared.encryption != nil else { return }
+        // A handshake that does not end must not keep a place for ever.
+        let limit = TimeAmount(shared.configuration.limits.incompleteFrame)
+        let channel = context.channel
+        handshakeTimer = executor.eventLoop.scheduleTask(in: limit) { channel.close(promise: nil) }
     }
 
     /// The context and its handler reference each other; this breaks the cycle.
@@ -180,6 +189,10 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     /// Handles a half-close: the peer sends no more, but may still wait for its answers. Streams end, because on the
     /// plain wire a consumer has no other way to leave.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case TLSUserEvent.handshakeCompleted = event {
+            handshakeTimer?.cancel()
+            handshakeTimer = nil
+        }
         if case ChannelEvent.inputClosed = event {
             // Frames that still wait in the decoder came before the half-close.
             while hasBacklog, takesMessages { readFrames() }
@@ -234,7 +247,9 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     private func ended() {
         if case .closed = state { return }
         state = .closed
-        for timer in [partialFrameTimer, abortTimer, deadlineTimer, ageTimer, idleTimer] { timer?.cancel() }
+        for timer in [partialFrameTimer, abortTimer, deadlineTimer, ageTimer, idleTimer, handshakeTimer] {
+            timer?.cancel()
+        }
         dropUnanswerable()
         wakeWaiting()
         // An event's sender may close at once. The connection still handles every event that came.

@@ -42,6 +42,15 @@ package struct Hello: Sendable, Hashable {
         nonce = value["nonce"]?.stringValue.flatMap { Hexadecimal.bytes($0, count: 32) == nil ? nil : $0 }
     }
 
+    /// Returns the hello without the names that a server does not know, so that keeping it costs little.
+    package func known(_ serializers: [String]) -> Hello {
+        var hello = self
+        hello.features = Hello.features.filter(features.contains)
+        hello.serializers = Array(self.serializers.filter(serializers.contains).prefix(256))
+        hello.compressions = compressions.contains(Compression.name) ? [Compression.name] : []
+        return hello
+    }
+
     /// The hello as a JSON object.
     package var jsonValue: JSONValue {
         var object: JSONObject = [

@@ -23,7 +23,7 @@ struct BrowserTests {
         return (response.status.code, response.headers)
     }
 
-    @Test("keeps it from guessing types, loading, framing and leaking where it was, in every response")
+    @Test("keeps it from guessing types, loading, framing and leaking where it was, in responses of every kind")
     func headers() async throws {
         try await TestPlatform().serving { gateway in
             for (method, path) in [
@@ -73,7 +73,7 @@ struct BrowserTests {
         }
     }
 
-    @Test("is asked for the type of a body, which a page of another origin cannot forge")
+    @Test("is that bodies must be application/json")
     func contentType() async throws {
         try await TestPlatform().serving { gateway in
             let body = #"{"email":"maya@petpro.example","password":"petpro-demo"}"#

@@ -82,7 +82,7 @@ struct ClientAddressTests {
         #expect(try client("::1/128, 127.0.0.0/8", peer: "::1", "1.2.3.4") == "1.2.3.4")
     }
 
-    @Test("needs ranges that are some")
+    @Test("refuses text that is no address or range")
     func ranges() {
         for text in ["10.0.0.0/33", "10.0.0", "::/129", "10.0.0.0/", "example.org", "10.0.0.0/+8"] {
             #expect(throws: InvalidSetting.self, "\(text)") { try TrustedProxies(text) }
@@ -101,7 +101,7 @@ struct RateTests {
             && Int(answer.headers.first(name: "Retry-After") ?? "") ?? 0 > 0
     }
 
-    @Test("is limited for an account, whatever its address; another account is not held up")
+    @Test("is limited for an account; another account is not held up")
     func accounts() async throws {
         try await TestPlatform().serving(change: {
             $0.rates.customer = 3
@@ -122,15 +122,18 @@ struct RateTests {
     @Test("is limited for an address that registers and signs in, and for the account that is tried")
     func signIns() async throws {
         try await TestPlatform().serving(change: {
-            $0.rates.anonymous = 6
+            $0.rates.anonymous = 8
             $0.rates.signIns = 2
         }) { gateway in
             let http = gateway.http
             let wrong: JSONValue = ["email": "Maya@petpro.example", "password": "wrong password"]
             for _ in 0..<2 { #expect(try await http.post("/api/auth/login", wrong).status == 401) }
             #expect(limited(try await http.post("/api/auth/login", wrong)))
-            // In any spelling.
-            #expect(limited(try await http.post("/api/auth/login", ["email": "maya@petpro.example", "password": "x"])))
+            // In any spelling that finds the account.
+            for email in ["maya@petpro.example", " maya@petpro.example", "ｍaya@petpro.example"] {
+                let body: JSONValue = ["email": .string(email), "password": "x"]
+                #expect(limited(try await http.post("/api/auth/login", body)), "\(email)")
+            }
             _ = try await http.signIn("dewi@petpro.example")
             let other: JSONValue = ["email": "new@petpro.example", "password": "correct horse", "name": "N"]
             #expect(try await http.post("/api/auth/register", other).status == 201)
@@ -138,7 +141,27 @@ struct RateTests {
         }
     }
 
-    @Test("is only counted where the limits are observed")
+    @Test("is limited for an address that sends tokens that are not valid, and those cause no more calls")
+    func invalidTokens() async throws {
+        try await TestPlatform().serving(change: {
+            $0.rates.anonymous = 2
+            $0.rates.customer = 2
+        }) { gateway in
+            let http = gateway.http
+            let maya = try await http.signIn("maya@petpro.example")
+            for _ in 0..<2 { #expect(try await http.get("/api/me", token: "x.y.z").status == 401) }
+            #expect(limited(try await http.get("/api/me", token: "x.y.z")))
+            #expect(limited(try await http.get("/api/me", token: maya)))
+        }
+        // What a role may not do counts too.
+        try await TestPlatform().serving(change: { $0.rates.customer = 2 }) { gateway in
+            let maya = try await gateway.http.signIn("maya@petpro.example")
+            for _ in 0..<2 { #expect(try await gateway.http.get("/ops/health", token: maya).status == 403) }
+            #expect(limited(try await gateway.http.get("/ops/health", token: maya)))
+        }
+    }
+
+    @Test("is not refused where the limits are observed")
     func observed() async throws {
         try await TestPlatform().serving(change: {
             $0.rates.customer = 1

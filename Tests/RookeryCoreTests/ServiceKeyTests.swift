@@ -132,6 +132,14 @@ struct KeyScopeTests {
         #expect(KeyScope(#"old/{"a":"b/c"}"#)?.allows("old", #"{"a":"b/c"}"#) == true)
     }
 
+    @Test("names a command by its cmd only if no other pattern could have that name")
+    func names() {
+        func name(_ pattern: Pattern) -> String { Command("x", pattern: pattern).scopeName }
+        #expect(name(Pattern(cmd: "get")) == "get" && name("user.created") == "user.created")
+        #expect(name(Pattern(object: ["cmd": "get", "role": "admin"])) == #"{"cmd":"get","role":"admin"}"#)
+        #expect(name(Pattern(object: ["cmd": 1])) == #"{"cmd":1}"#)
+    }
+
     @Test("is written as it is read, and anything else is no scope")
     func text() {
         for text in ["*", "booking/*", "booking/get-booking", "auth/user.created"] {

@@ -1,7 +1,9 @@
 import CoreMetrics
+import Foundation
 import Logging
 import MetricsTestKit
 import Rookery
+import RookeryCore
 import RookeryTesting
 import Testing
 
@@ -41,7 +43,7 @@ extension TestMetrics {
 
 @Suite("Metrics of calls")
 struct MetricsTests {
-    @Test("measure every call at both ends, by command, outcome, destination and service")
+    @Test("measure handled calls at both ends, by command, outcome, destination and service")
     func measured() async throws {
         let metrics = TestMetrics()
         try await withMetricsFactory(metrics) {
@@ -82,6 +84,39 @@ struct MetricsTests {
         let refused = try metrics.expectCounter(
             "rookery_server_decisions_total", [("service", "shop"), ("decision", "no_handler")])
         #expect(refused.totalValue == 1)
+    }
+
+    @Test("count calls without a key, and with one that does not allow them")
+    func refusedKeys() async throws {
+        let path = NSTemporaryDirectory() + "metrics-\(UUID())"
+        defer {
+            for file in [path, path + ".key"] { try? FileManager.default.removeItem(atPath: file) }
+        }
+        var keyring = Keyring()
+        let key = try ServiceKey(environment: "test")
+        let record = KeyRecord(key, of: "a", scopes: [], createdAt: Instant(milliseconds: 0), notAfter: nil)
+        guard keyring.add(record) else { return }
+        try keyring.jsonValue.jsonText.write(toFile: path, atomically: true, encoding: .utf8)
+        try key.text.write(toFile: path + ".key", atomically: true, encoding: .utf8)
+        let metrics = TestMetrics()
+        try await withMetricsFactory(metrics) {
+            try await withServer([.request(Command("work", pattern: "work")) { (value: Int) in value }]) {
+                $0.keys = path
+            } _: { port, _ in
+                for own in [nil, path + ".key"] {
+                    var configuration = try ClientConfiguration("rookery", at: "127.0.0.1:\(port)")
+                    configuration.key = own
+                    try await withRookeryClient(configuration, logger: quiet) { client in
+                        _ = await #expect(throws: RemoteError.self) { try await client.send("work", 1) }
+                    }
+                }
+            }
+        }
+        for decision in ["unauthenticated", "forbidden"] {
+            let counter = try metrics.expectCounter(
+                "rookery_server_decisions_total", [("service", "rookery"), ("decision", decision)])
+            #expect(counter.totalValue == 1, "\(decision)")
+        }
     }
 
     @Test("count a call that is too late for its deadline, and metadata over the limit")

@@ -18,10 +18,21 @@ final class RateLimiter: Sendable {
 
     /// Counts a request of a sender. Throws a 429 with `Retry-After` if it is one too many.
     func take(_ sender: RateSender) throws(Problem) {
+        try refuse(sender) { $0.take(sender, perMinute: $1, at: $2) }
+    }
+
+    /// Throws a 429 if the next request of a sender would be one too many. Counts nothing.
+    func check(_ sender: RateSender) throws(Problem) {
+        try refuse(sender) { $0.wait(sender, perMinute: $1, at: $2) }
+    }
+
+    private func refuse(
+        _ sender: RateSender, _ wait: (inout RateTable, Int, NIODeadline) -> TimeAmount?
+    ) throws(Problem) {
         let perMinute = limits.perMinute(sender)
         guard limits.mode != .off, perMinute > 0 else { return }
         let now = now()
-        guard let wait = table.withLock({ $0.take(sender, perMinute: perMinute, at: now) }) else { return }
+        guard let wait = table.withLock({ wait(&$0, perMinute, now) }) else { return }
         refused.increment()
         if limits.mode == .observe { return }
         throw .tooManyRequests(retryAfterSeconds: Int((wait.nanoseconds + 999_999_999) / 1_000_000_000))

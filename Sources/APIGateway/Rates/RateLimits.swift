@@ -5,7 +5,8 @@ package import RookeryPolicies
 public struct RateLimits: Sendable, Hashable {
     /// Whether requests over a limit are answered 429. Default `.enforce`.
     package var mode = GuardMode.enforce
-    /// Requests without a token that register, sign in or refresh, from one address, or one /64 for IPv6. Default 20.
+    /// Requests that register, sign in or refresh, from one address, or one /64 for IPv6, and requests with a token that is
+    /// not valid. Default 20 of each.
     public var anonymous = 20
     /// Attempts to sign in to one account, from any address. Default 10.
     public var signIns = 10
@@ -30,7 +31,7 @@ public struct RateLimits: Sendable, Hashable {
     /// The requests a minute that one sender may make.
     func perMinute(_ sender: RateSender) -> Int {
         switch sender {
-        case .address: anonymous
+        case .address, .invalidTokens: anonymous
         case .signIn: signIns
         case .account(_, .customer): customer
         case .account(_, .vendor): vendor

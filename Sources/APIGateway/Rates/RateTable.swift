@@ -35,6 +35,13 @@ struct RateTable {
         return nil
     }
 
+    /// Returns how long a sender would have to wait with its next request. Nil if it need not. Counts nothing.
+    func wait(_ sender: RateSender, perMinute: Int, at now: NIODeadline) -> TimeAmount? {
+        guard let dueAt = dueAt[.own(sender)] else { return nil }
+        let due = max(dueAt, now) + TimeAmount.nanoseconds(Self.window.nanoseconds / Int64(perMinute))
+        return due - now > Self.window ? due - now - Self.window : nil
+    }
+
     private mutating func place(of sender: RateSender, _ perMinute: Int, at now: NIODeadline) -> Place {
         if dueAt[.own(sender)] != nil || dueAt.count < limit { return .own(sender) }
         // Those whose time has passed begin anew anyway.

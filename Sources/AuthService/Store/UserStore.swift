@@ -24,11 +24,6 @@ struct UserRecord: Sendable {
 }
 
 extension Transaction {
-    /// Returns the form of an address by which accounts are found: trimmed, composed (NFKC), in lower case.
-    static func emailKey(_ email: String) -> String {
-        email.trimmingCharacters(in: .whitespaces).precomposedStringWithCompatibilityMapping.lowercased()
-    }
-
     private static let recordColumns = """
         id, email, name, role, state, created_at, password, registration_key, registration_digest, made_by, touched_by,
         touched_at, claimed_at
@@ -55,7 +50,7 @@ extension Transaction {
 
     func user(email: String) throws -> UserRecord? {
         try row(
-            "SELECT \(Self.recordColumns) FROM users WHERE email_key = ?", Self.emailKey(email), read: Self.record)
+            "SELECT \(Self.recordColumns) FROM users WHERE email_key = ?", EmailKey.of(email), read: Self.record)
     }
 
     /// Inserts an account. Throws `EMAIL_TAKEN` when the unique index refuses the address.
@@ -68,7 +63,7 @@ extension Transaction {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 RETURNING id
                 """,
-                request.email, Self.emailKey(request.email), password, request.name, request.role.rawValue,
+                request.email, EmailKey.of(request.email), password, request.name, request.role.rawValue,
                 state.rawValue, request.registrationKey, request.registrationDigest, request.attempt, request.attempt,
                 now, now)
             return User(

@@ -11,7 +11,7 @@ struct DevelopmentCertificates: AsyncParsableCommand {
         abstract: "Makes a development authority, and a certificate with its key for each service.",
         discussion: """
             Existing certificates of the services are replaced; the authority stays if it is there. Running services \
-            take the new certificates within half a second. Whoever has authority.key can be any service: use an \
+            take the new certificates within half a second. A holder of authority.key can pose as any service: use an \
             authority of your own in production.
 
               petpro certs dev --out certs

@@ -11,7 +11,8 @@ struct CreateKey: AsyncParsableCommand {
         commandName: "create",
         abstract: "Makes a key for a service, and adds its public half to the keyring.",
         discussion: """
-            The key goes into a file that only you can read. It is never printed.
+            The key goes into a file that only you can read. It is never printed. With --keys and a folder without a \
+            keyring, the command begins one: for servers that are not PetPro's.
 
               petpro keys create payments --allow booking/get-booking --allow booking/list-bookings --out payments.key
             """)
@@ -56,7 +57,7 @@ struct CreateKey: AsyncParsableCommand {
         let record = KeyRecord(
             key, of: service, scopes: scopes, createdAt: now, notAfter: days == 0 ? nil : now + .seconds(days * 86_400))
         let file = out ?? keyring.folder.key(of: service)
-        _ = try keyring.read()
+        try keyring.begin()
         // The file first: a key that nobody has would stay in the keyring.
         guard try PrivateFiles.writeIfAbsent(Data((key.text + "\n").utf8), to: file) else {
             throw CommandFailure("\(file) exists: give another --out, or use `petpro keys rotate \(service)`")

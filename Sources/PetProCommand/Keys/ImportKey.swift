@@ -9,10 +9,10 @@ struct ImportKey: AsyncParsableCommand {
         commandName: "import",
         abstract: "Adds the public half of a key that was made elsewhere.",
         discussion: """
-            FILE has one JSON object, as a line of `petpro keys list --json` on the host where the key was made. A secret \
+            FILE has one JSON object: the line of the key's id in `petpro keys list --json` on the host where the key was made. A secret \
             key is never imported: its holder keeps it.
 
-              petpro keys list --json | grep payments > payments.json
+              petpro keys list --json | grep 00aB3dE5fG7hI > payments.json
               petpro keys import payments.json
             """)
 

@@ -25,6 +25,15 @@ struct KeyringOptions: ParsableArguments {
         return try failing { try folder.read() }
     }
 
+    /// Begins an empty keyring in a folder that --keys names, if it has none. Throws ``CommandSupport/CommandFailure``.
+    func begin() throws {
+        if keys == nil {
+            _ = try read()
+        } else {
+            try failing { try folder.beginIfAbsent() }
+        }
+    }
+
     /// Changes the keyring. Throws ``CommandSupport/CommandFailure``.
     func update<Result>(_ change: (inout Keyring) throws -> Result) throws -> Result {
         _ = try read()

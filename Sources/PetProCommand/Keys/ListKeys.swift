@@ -34,7 +34,7 @@ struct ListKeys: AsyncParsableCommand {
                 Terminal.strong("\(record.service)")
                     + "  \(record.id)  \(record.state(at: now).rawValue), made \(record.createdAt)\(ends)")
             let scopes = record.scopes.map(\.description)
-            Terminal.line(scopes.isEmpty ? "  calls nobody" : scopes.map { "  \($0)" }.joined(separator: "\n"))
+            Terminal.line(scopes.isEmpty ? "  allows no command" : scopes.map { "  \($0)" }.joined(separator: "\n"))
         }
     }
 }

@@ -4,8 +4,8 @@ package import NIOCore
 package import RookeryCore
 package import RookeryPolicies
 
-/// The file with a client's service key. Its last line that is not empty is the key in use, so that a rotation can add a
-/// line and take the old one away later.
+/// The file with a client's service key. Its last word is the key in use, so that a rotation can add a line and
+/// take the old one away later.
 package final class ServiceKeyFile: Sendable {
     /// A new key in the file is in use after at most this time: 500 ms.
     package static let interval: TimeAmount = .milliseconds(500)

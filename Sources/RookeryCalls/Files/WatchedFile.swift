@@ -13,7 +13,15 @@ package final class WatchedFile<Value: Sendable>: Sendable {
         var value: Value
         var version = 0
         var readAt: NIODeadline
+        /// The number of the last read that began, and of the last one whose content was kept.
+        var reads = 0
+        var kept = 0
         var lastFailure = ""
+    }
+
+    /// A file that cannot be read.
+    private struct Unreadable: Error, CustomStringConvertible {
+        let description: String
     }
 
     /// The paths of the files.
@@ -38,7 +46,13 @@ package final class WatchedFile<Value: Sendable>: Sendable {
     }
 
     private static func read(_ paths: [String]) throws -> [Data] {
-        try paths.map { try Data(contentsOf: URL(filePath: $0)) }
+        try paths.map { path in
+            do {
+                return try Data(contentsOf: URL(filePath: path))
+            } catch {
+                throw Unreadable(description: "cannot read \(path): \(error.localizedDescription)")
+            }
+        }
     }
 
     /// The last value that could be parsed, and its number: it rises with each change.
@@ -49,16 +63,20 @@ package final class WatchedFile<Value: Sendable>: Sendable {
     /// Reads on the calling thread. The files are small.
     @discardableResult
     package func reload(at now: NIODeadline = .now(), atMostEvery interval: TimeAmount = .zero) -> Bool {
-        let isDue = state.withLock { state in
-            guard now >= state.readAt + interval else { return false }
+        let read: Int? = state.withLock { state in
+            guard now >= state.readAt + interval else { return nil }
             state.readAt = now
-            return true
+            state.reads += 1
+            return state.reads
         }
-        guard isDue else { return false }
-        let read = Result { try Self.read(paths) }
+        guard let number = read else { return false }
+        let found = Result { try Self.read(paths) }
         return state.withLock { state in
+            // A read that began later may have ended first, and has the newer content.
+            if number < state.kept { return false }
+            state.kept = number
             do {
-                let contents = try read.get()
+                let contents = try found.get()
                 if contents == state.contents { return false }
                 state.value = try parse(contents)
                 state.contents = contents

@@ -60,6 +60,12 @@ public struct Command: Sendable, Hashable {
     package var alternatives: [Pattern] { storage.options.alternatives }
     /// Its name on the wire: the value of `cmd`, or else the pattern's normal form.
     package var wireName: String { storage.wireName }
+    /// Its name in the scopes of service keys: the value of `cmd` if the pattern has no other member, or else the pattern's
+    /// normal form. So no two patterns of a service share a name.
+    package var scopeName: String {
+        guard case .object(let members) = pattern.value, members.count == 1 else { return pattern.route }
+        return members["cmd"]?.stringValue ?? pattern.route
+    }
     /// The number of messages that answer it. Default `.request`.
     package var kind: CommandKind { storage.options.kind }
     /// Whether a client may send it twice for one call. Default `.unsafe`.

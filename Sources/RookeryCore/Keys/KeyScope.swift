@@ -1,7 +1,7 @@
 /// The commands that a service key allows: one command, all commands of a service, or everything.
 ///
-/// As text: `booking/get-booking`, `booking/*` or `*`. A command is named by the `cmd` of its pattern, or else by the
-/// pattern's normal form: `vendor/booking.created`, `booking/$rookery.health`.
+/// As text: `booking/get-booking`, `booking/*` or `*`. A command is named by the `cmd` of its pattern if that is its only
+/// member, or else by the pattern's normal form: `vendor/booking.created`, `booking/$rookery.health`.
 package struct KeyScope: Sendable, Hashable, CustomStringConvertible {
     /// The name of the service. Nil for every service.
     package let service: String?

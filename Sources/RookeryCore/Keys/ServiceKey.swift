@@ -82,7 +82,10 @@ package struct ServiceKey: Sendable {
 
     private static func random(_ count: Int) -> [UInt8] {
         var random = SystemRandomNumberGenerator()
-        return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        return (0..<(count + 7) / 8).flatMap { _ in
+            let word = random.next()
+            return (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
+        }.prefix(count).map { $0 }
     }
 
     /// Proves the key to a server that asks for it.

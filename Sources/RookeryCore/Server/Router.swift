@@ -93,6 +93,9 @@ package final class Router: Sendable {
     /// The commands of ``patterns``, in the same order.
     package var commands: [Command] { entries.map(\.command) }
 
+    /// The commands that a message of each of ``patterns`` runs, in the same order: several for events that share one.
+    package var commandsByEntry: [[Command]] { places.map { $0.routes.map(\.command) } }
+
     /// Creates a router with `interceptors` around every route, outside the routes' own. Health and description have
     /// none.
     ///

@@ -27,17 +27,18 @@ final class ServerAccess: Sendable {
     }
 
     private let service: String
-    private let commands: [Command]
+    /// The commands of each of the router's entries.
+    private let commands: [[Command]]
     private let file: WatchedFile<Keyring>
     private let logger: Logger
     private let now: @Sendable () -> Instant
     private let state = Mutex(State())
 
-    /// Reads the keyring of a server. `commands` are the router's, in its order.
+    /// Reads the keyring of a server. `commands` are those of the router's entries, in its order.
     ///
     /// - Throws: ``RookeryPolicies/InvalidSetting`` if the file cannot be read.
     init(
-        _ path: String, service: String, commands: [Command], logger: Logger,
+        _ path: String, service: String, commands: [[Command]], logger: Logger,
         now: @escaping @Sendable () -> Instant = { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
     ) throws(InvalidSetting) {
         self.service = service
@@ -53,45 +54,52 @@ final class ServerAccess: Sendable {
 
     /// What a proof allows. `client` and `server` are the nonces of the connection.
     func grant(_ proof: HelloProof, client: String, server: String) -> Result<Grant, Refusal> {
-        record(proof.key).flatMap { record in
+        record(proof.key).flatMap { record, version in
             guard record.accepts(proof, by: service, client: client, server: server) else {
                 return .failure(.notProven)
             }
-            return .success(grant(of: record))
+            return .success(grant(of: record, version))
         }
     }
 
     /// What the text of a key allows, which a plain peer sends.
     func grant(text: String) -> Result<Grant, Refusal> {
         guard let id = ServiceKey.id(of: text) else { return .failure(.unknown) }
-        return record(id).flatMap { record in
-            record.accepts(text: text) ? .success(grant(of: record)) : .failure(.wrongText)
+        return record(id).flatMap { record, version in
+            record.accepts(text: text) ? .success(grant(of: record, version)) : .failure(.wrongText)
         }
     }
 
     /// What the key of a connection allows now. Nil if it is no longer valid.
     func grant(ofKnown id: String) -> Grant? {
-        guard case .success(let record) = record(id) else { return nil }
-        return grant(of: record)
+        guard case .success((let record, let version)) = record(id) else { return nil }
+        return grant(of: record, version)
     }
 
-    private func record(_ id: String) -> Result<KeyRecord, Refusal> {
-        // A new key may have been added since the file was read last.
-        if file.current.value[id] == nil { file.reload(atMostEvery: .milliseconds(100)) }
-        guard let record = file.current.value[id] else { return .failure(.unknown) }
+    /// The record of a key, and the version of the keyring that has it.
+    private func record(_ id: String) -> Result<(KeyRecord, version: Int), Refusal> {
+        var (keyring, version) = file.current
+        if keyring[id] == nil {
+            // A new key may have been added since the file was read last.
+            file.reload(atMostEvery: Self.unknownKeyInterval)
+            (keyring, version) = file.current
+        }
+        guard let record = keyring[id] else { return .failure(.unknown) }
         switch record.state(at: now()) {
-        case .active: return .success(record)
+        case .active: return .success((record, version))
         case .expired: return .failure(.expired)
         case .revoked: return .failure(.revoked)
         }
     }
 
-    private func grant(of record: KeyRecord) -> Grant {
-        let version = file.current.version
+    private func grant(of record: KeyRecord, _ version: Int) -> Grant {
         let (grant, isFirst) = state.withLock { state in
-            if state.version != version {
+            if state.version < version {
                 state.version = version
                 state.grants = [:]
+            } else if state.version > version {
+                // The keyring has changed meanwhile. The watch looks the connection's key up again.
+                return (Grant(record, service, commands), false)
             }
             let grant = state.grants[record.id] ?? Grant(record, service, commands)
             state.grants[record.id] = grant
@@ -104,6 +112,9 @@ final class ServerAccess: Sendable {
         return grant
     }
 
+    /// How often unknown keys may have the keyring read.
+    static let unknownKeyInterval: TimeAmount = .milliseconds(100)
+
     /// How often the keyring is read, and keys are checked for their expiry.
     private static let interval: Duration = .milliseconds(500)
 
@@ -111,11 +122,16 @@ final class ServerAccess: Sendable {
     /// cancelled.
     func watch(_ changed: () -> Void) async {
         var ended: Set<String> = []
+        var seenVersion = file.current.version
         while !Task.isCancelled {
             // Only cancellation ends the sleep early, and the loop checks for it.
             try? await Task.sleep(for: Self.interval)
-            let hasChanged = file.reload()
-            let (keyring, now) = (file.current.value, now())
+            file.reload()
+            // Somebody who showed an unknown key may have had the file read before.
+            let (keyring, version) = file.current
+            let hasChanged = version != seenVersion
+            seenVersion = version
+            let now = now()
             let seen = state.withLock { $0.seen }
             let last = ended
             ended = seen.filter { keyring[$0]?.state(at: now) != .active }

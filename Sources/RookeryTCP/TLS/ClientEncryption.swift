@@ -50,7 +50,7 @@ package final class ClientEncryption: Sendable {
         do {
             context = try NIOSSLContext(configuration: configuration)
         } catch {
-            throw TLSFiles.Unusable(description: "the key is not the certificate's")
+            throw TLSFiles.Unusable(description: "the certificate and the key do not fit together: \(error)")
         }
         return Material(
             context: context, roots: ofSystem ? try TLSFiles.system() : try TLSFiles.authorities(contents[0]))

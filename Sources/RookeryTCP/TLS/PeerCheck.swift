@@ -17,6 +17,7 @@ package struct PeerCheck: Sendable {
         case unknownAuthority
         case wrongUse
         case malformed
+        case tooLong(limit: Int)
 
         package var description: String {
             switch self {
@@ -25,6 +26,7 @@ package struct PeerCheck: Sendable {
             case .wrongName(let expected): "its certificate is not for \(expected)"
             case .unknownAuthority: "its certificate comes from an authority that is not trusted here"
             case .wrongUse: "its certificate is not meant for this side of a connection"
+            case .tooLong(let limit): "it shows more than \(limit) certificates"
             case .malformed: "its certificate cannot be read"
             }
         }
@@ -46,8 +48,13 @@ package struct PeerCheck: Sendable {
         self.purpose = purpose
     }
 
+    /// The most certificates that a peer may show. The verifier tries every order of them, so a long chain would keep it
+    /// busy for ever.
+    private static let longestChain = 4
+
     /// Returns what is wrong with the certificates, the peer's own first. Nil if they may be trusted.
     func fault(of chain: [NIOSSLCertificate]) async -> Fault? {
+        if chain.count > Self.longestChain { return .tooLong(limit: Self.longestChain) }
         guard let certificates = try? chain.map({ try Certificate(derEncoded: $0.toDERBytes()) }),
             let leaf = certificates.first
         else { return .malformed }
@@ -59,7 +66,12 @@ package struct PeerCheck: Sendable {
         let now = Date()
         if leaf.notValidAfter < now { return .expired(leaf.notValidAfter.formatted(.iso8601)) }
         if leaf.notValidBefore > now { return .notYetValid(leaf.notValidBefore.formatted(.iso8601)) }
-        let uses = (try? leaf.extensions.extendedKeyUsage).flatMap { $0 }
+        let uses: ExtendedKeyUsage?
+        do {
+            uses = try leaf.extensions.extendedKeyUsage
+        } catch {
+            return .wrongUse
+        }
         let between = CertificateStore(others)
         // The path first: a name in a certificate that nobody vouches for means nothing.
         var path = Verifier(rootCertificates: CertificateStore(roots)) { RFC5280Policy() }

@@ -40,7 +40,7 @@ package final class ServerEncryption: Sendable {
         do {
             return Material(context: try NIOSSLContext(configuration: configuration), clients: clients)
         } catch {
-            throw TLSFiles.Unusable(description: "the key is not the certificate's")
+            throw TLSFiles.Unusable(description: "the certificate and the key do not fit together: \(error)")
         }
     }
 
