@@ -16,7 +16,7 @@ struct Endpoints: Sendable {
     let newKey: @Sendable () -> String
 
     /// Every active or pending account, to read itself and to log out.
-    private static let accounts: Endpoint.Access = .roles(Role.allCases, evenPending: true)
+    static let accounts: Endpoint.Access = .roles(Role.allCases, evenPending: true)
     static let signedIn: Endpoint.Access = .roles([.customer, .vendor, .admin])
     static let customers: Endpoint.Access = .roles([.customer, .admin])
     static let vendorOwners: Endpoint.Access = .roles([.vendor, .admin])
@@ -24,7 +24,7 @@ struct Endpoints: Sendable {
     private static let operators: Endpoint.Access = .roles([.ops, .admin])
 
     var all: [Endpoint] {
-        var endpoints = accounts + vendors + bookings + pets + products + operations
+        var endpoints = accounts + vendors + bookings + pets + products + operations + [erasure]
         let document = OpenAPI.document(endpoints + [Self.openAPI("")])
         endpoints.append(Self.openAPI(document.jsonText))
         return endpoints
@@ -75,6 +75,7 @@ struct Endpoints: Sendable {
                 reply: User.self, .get, "/api/me", "getAccount", "Returns the account of the token.",
                 .init(access: Self.accounts, calls: [AuthAPIContract.getUser])
             ) { call in try await services.auth.getUser(GetUser(id: try call.caller.id)) },
+            export,
         ]
     }
 

@@ -68,3 +68,25 @@ struct OperationsView {
     var status: String
     var services: [String: JSONValue]
 }
+
+/// All data of an account, from all services.
+@Message
+struct AccountExport {
+    /// What is in the export.
+    var manifest: [ExportPart]
+    var account: User
+    var pets: [Pet]
+    var bookings: [Booking]
+    /// The vendor of the account. Nil without one.
+    var vendor: Vendor?
+}
+
+/// A category of data in an export.
+@Message
+struct ExportPart {
+    /// The member of the export that has the data.
+    var category: String
+    /// The service that keeps it.
+    var service: String
+    var count: Int
+}

@@ -174,6 +174,25 @@ public struct AuthController: AuthAPI {
         }
     }
 
+    /// Erases an account, its password and its sessions, and tells the other services to erase the person's data.
+    ///
+    /// An account that does not exist is no error. Throws `FORBIDDEN` for an administrator or operator.
+    public func eraseUser(_ request: EraseUser) async throws {
+        let now = environment.now()
+        let eventId = environment.uniqueID()
+        let isErased = try await database.write { transaction in
+            guard let user = try transaction.user(id: request.id)?.user else { return false }
+            guard user.role == .customer || user.role == .vendor else {
+                throw RemoteError(.forbidden, "The account of an administrator or operator cannot be erased.")
+            }
+            try transaction.execute("DELETE FROM users WHERE id = ?", request.id)
+            try transaction.publish(
+                .userDeleted, UserDeleted(userId: request.id), about: "user-\(request.id)", at: now, id: eventId)
+            return true
+        }
+        if isErased { logger.notice("an account was erased", metadata: ["userId": "\(request.id)"]) }
+    }
+
     // MARK: Sessions
 
     /// Exchanges email and password for tokens.

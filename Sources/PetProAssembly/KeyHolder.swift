@@ -24,7 +24,10 @@ public enum KeyHolder: String, CaseIterable, Sendable {
     private func commands(of service: ServiceName) -> [String] {
         switch (self, service) {
         case (.gateway, .auth):
-            ["validate-token", "create-user", "delete-user", "login", "refresh-token", "logout", "get-user"]
+            [
+                "validate-token", "create-user", "delete-user", "erase-user", "login", "refresh-token", "logout",
+                "get-user",
+            ]
         case (.gateway, .booking):
             [
                 "get-booking", "create-booking", "check-availability", "list-bookings", "update-booking-status",

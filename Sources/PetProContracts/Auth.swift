@@ -18,6 +18,11 @@ public protocol AuthAPI: Sendable {
     @MessagePattern(cmd: "delete-user", .keyed, errors: [.userNotPending])
     func deleteUser(_ request: DeleteUser) async throws
 
+    /// Erases an account and its sessions for good. The other services erase the person's data when they get the event. An
+    /// account that does not exist is no error; the account of an administrator or operator is `FORBIDDEN`.
+    @MessagePattern(cmd: "erase-user", .keyed, errors: [.forbidden])
+    func eraseUser(_ request: EraseUser) async throws
+
     /// Exchanges email and password for tokens.
     @MessagePattern(cmd: "login", group: AuthGroups.passwords, errors: [.badCredentials, .accountDisabled])
     func login(_ request: Login) async throws -> TokenPair
@@ -124,6 +129,11 @@ public struct CreateUser {
 public struct DeleteUser {
     @InRange(ID.range) public var id: Int
     @Line(1...128) public var attempt: String
+}
+
+@Message
+public struct EraseUser {
+    @InRange(ID.range) public var id: Int
 }
 
 @Message

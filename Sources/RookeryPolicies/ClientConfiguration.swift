@@ -39,6 +39,8 @@ public struct ClientConfiguration: Sendable {
     /// The time constant with which ``Balancing/peakEWMA`` forgets latencies. Default 10 s.
     package var latencyDecay: Duration = .seconds(10)
     /// The timeout of connecting, and of the peer's answer to the hello. Default 1 s.
+    ///
+    /// With TLS or a service key, the handshake and the answers to hello and proof may take as long as ``timeout``.
     package var connectTimeout: Duration = .seconds(1)
     /// How long an unreachable instance backs off.
     package var reconnect = Reconnect()

@@ -62,7 +62,7 @@ extension ClientLink {
         guard let key, let nonce,
             let proof = try? key.proof(dialled: configuration.name, client: nonce, server: challenge.nonce)
         else { return settle(.plain) }
-        send(PendingCall(.proof(proof), before: .now() + TimeAmount(configuration.connectTimeout)))
+        send(PendingCall(.proof(proof), before: .now() + openingLimit))
     }
 
     /// Takes the answer to the proof. Without an agreement no call can go out, so the link ends.

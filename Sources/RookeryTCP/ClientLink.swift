@@ -116,6 +116,17 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     /// Unsent bytes above which the link refuses calls: 16 MiB.
     private static let unsentLimit = 16 * 1024 * 1024
 
+    /// How long the answer to the hello may take. Without a key, the link then takes the server for a plain one, and calls
+    /// go on. With a key no call can go out before, so the link waits as long as calls do: a busy server is not a lost one.
+    var openingLimit: TimeAmount {
+        key == nil || configuration.sendsKey ? TimeAmount(configuration.connectTimeout) : Self.patience(configuration)
+    }
+
+    /// How long a handshake may take for which calls wait. Each call has its own deadline.
+    private static func patience(_ configuration: ClientConfiguration) -> TimeAmount {
+        TimeAmount(max(configuration.connectTimeout, configuration.timeout))
+    }
+
     private var isClogged: Bool {
         guard let channel = context?.channel, !channel.isWritable else { return false }
         return channel.unsentBytes > Self.unsentLimit
@@ -334,7 +345,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         guard state == .connecting else { return context.close(promise: nil) }
         guard owner.encryption != nil else { return opened(context) }
         // The connection is open after the handshake. A server that never answers it must not hold calls up.
-        let limit = TimeAmount(configuration.connectTimeout)
+        let limit = Self.patience(configuration)
         let channel = context.channel
         handshakeTimer = executor.eventLoop.scheduleTask(in: limit) {
             self.reason = "no TLS handshake in \(limit.nanoseconds / 1_000_000) ms"
@@ -354,7 +365,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         state = .open
         owner.logger.debug("connected", metadata: ["address": "\(address)"])
         if case .unknown = agreement {
-            let hello = PendingCall(.hello, before: .now() + TimeAmount(configuration.connectTimeout))
+            let hello = PendingCall(.hello, before: .now() + openingLimit)
             send(hello)
         }
         let calls = waiting

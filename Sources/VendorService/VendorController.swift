@@ -233,23 +233,34 @@ public struct VendorController: VendorAPI {
         }
     }
 
-    /// Sets the vendor of a deleted account to `inactive`, unless it is rejected. For at least 24 hours, the service
-    /// creates no vendor for that account.
+    /// Erases what the vendor of a deleted account said about a person, and sets the vendor to `inactive`, unless it is
+    /// rejected. For at least 24 hours, the service creates no vendor for that account.
     public func userDeleted(_ event: UserDeletedEvent) async throws {
         let now = environment.now()
         let eventId = environment.uniqueID()
         try await database.write { transaction in
             guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
             try transaction.rememberGone(account: event.data.userId, at: now)
-            guard let vendor = try transaction.vendor(userId: event.data.userId), vendor.status != .inactive,
-                vendor.status != .rejected
-            else { return }
+            guard let vendor = try transaction.vendor(userId: event.data.userId) else { return }
+            try transaction.erasePerson(ofVendor: vendor.id)
+            if vendor.status == .inactive || vendor.status == .rejected { return }
             try transaction.move(vendor, to: .inactive, at: now, eventId: eventId)
         }
     }
 }
 
 extension Transaction {
+    /// Erases names, addresses and notes of a vendor. Its services and opening hours stay, because bookings refer to them.
+    fileprivate func erasePerson(ofVendor id: Int) throws {
+        try execute(
+            """
+            UPDATE vendors SET business_name = 'closed', email = NULL, former_email = NULL, phone = NULL, address = NULL,
+                registration = NULL
+            WHERE id = ?
+            """, id)
+        try execute("UPDATE special_days SET note = NULL WHERE vendor_id = ?", id)
+    }
+
     /// Sets the status of a vendor, and publishes the change.
     fileprivate func move(_ vendor: Vendor, to status: VendorStatus, at now: Instant, eventId: String) throws {
         try execute(

@@ -51,6 +51,7 @@ struct AccessTests {
         Line("POST /api/auth/refresh", nil, refresh, 401, 401, 401, 401, 401, 401, 401, 401),
         Line("POST /api/auth/logout", nil, refresh, 401, 204, 204, 204, 204, 204, 204, 204),
         Line("GET /api/me", nil, nil, 401, 200, 200, 200, 200, 200, 200, 200),
+        Line("GET /api/me/export", nil, nil, 401, 200, 200, 200, 200, 200, 200, 200),
         Line("POST /api/vendors", nil, HTTP.registration("{new}"), 201, 201, 201, 201, 201, 201, 201, 201),
         Line("GET /api/vendors", nil, nil, 200, 200, 200, 200, 200, 200, 200, 200),
         Line(
@@ -132,6 +133,8 @@ struct AccessTests {
         Line("GET /health/ready", nil, nil, 200, 200, 200, 200, 200, 200, 200, 200),
         Line("GET /ops/health", nil, nil, 401, 403, 403, 403, 403, 200, 200, 403),
         Line("GET /openapi.json", nil, nil, 200, 200, 200, 200, 200, 200, 200, 200),
+        // The last one, because it erases those who ask.
+        Line("DELETE /api/me", nil, nil, 401, 204, 204, 204, 204, 403, 403, 204),
     ]
 
     @Test("is the table's: every role, on every path, with things of its own and of others")

@@ -291,7 +291,8 @@ struct PlatformTests {
     func openAPI() async throws {
         let expected: Set = [
             "POST /api/auth/register", "POST /api/auth/login", "POST /api/auth/refresh", "POST /api/auth/logout",
-            "GET /api/me", "POST /api/vendors", "GET /api/vendors", "GET /api/vendors/{id}",
+            "GET /api/me", "GET /api/me/export", "DELETE /api/me", "POST /api/vendors", "GET /api/vendors",
+            "GET /api/vendors/{id}",
             "GET /api/vendors/{id}/services", "GET /api/vendors/{id}/availability", "PUT /api/vendors/{id}/hours",
             "POST /api/vendors/{id}/services", "PATCH /api/vendors/{id}/status", "GET /api/products",
             "GET /api/products/{id}", "GET /api/products/{id}/availability", "GET /api/products/{id}/inventory/stream",
