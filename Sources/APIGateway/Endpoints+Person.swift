@@ -19,6 +19,22 @@ extension Endpoints {
         ) { call in try await exported(try call.caller) }
     }
 
+    /// Changes a person's password.
+    var passwordChange: Endpoint {
+        .with(
+            body: ChangePassword.self, given: GivenMembers(["userId": Self.anyID]), reply: Empty.self, .post,
+            "/api/me/password", "changePassword", "Changes the password of the account, and ends all its sessions.",
+            .init(access: Self.accounts, calls: [AuthAPIContract.changePassword])
+        ) { call, body in
+            var request = body
+            request.userId = try call.caller.id
+            // A stolen token must not be a way to guess the password.
+            try rates.take(.signIn("account \(request.userId)"))
+            try await services.auth.changePassword(request)
+            return Empty()
+        }
+    }
+
     /// Erases a person's account and data.
     var erasure: Endpoint {
         .with(

@@ -75,7 +75,7 @@ struct Endpoints: Sendable {
                 reply: User.self, .get, "/api/me", "getAccount", "Returns the account of the token.",
                 .init(access: Self.accounts, calls: [AuthAPIContract.getUser])
             ) { call in try await services.auth.getUser(GetUser(id: try call.caller.id)) },
-            export,
+            export, passwordChange,
         ]
     }
 

@@ -90,6 +90,7 @@ public struct AuthController: AuthAPI {
                     Violation(path: "attempt", constraint: "required", message: "is required for a vendor")
                 ]))
         }
+        if let problem = Self.common(request.password, path: "password") { throw RemoteError(problem) }
         var request = request
         // After a lost reply, the key of the call identifies the repetition of a registration without its own key.
         request.registrationKey = request.registrationKey ?? MessageContext.current?.idempotencyKey
@@ -252,6 +253,38 @@ public struct AuthController: AuthAPI {
         return TokenPair(accessToken: access.token, refreshToken: successor, expiresAt: access.expiresAt, user: user)
     }
 
+    /// Changes the password of an account, and revokes all its refresh tokens. Access tokens end by themselves, after 10 min
+    /// at most.
+    ///
+    /// Throws `BAD_CREDENTIALS` when the old password is wrong, and `INVALID_PAYLOAD` for a common new one.
+    public func changePassword(_ request: ChangePassword) async throws {
+        if let problem = Self.common(request.newPassword, path: "newPassword") { throw RemoteError(problem) }
+        let record = try await database.read { try $0.user(id: request.userId) }
+        let hash = try record.map { try PasswordHash(phc: $0.password) }
+        guard try await hasher.verify(request.oldPassword, against: hash), let record else {
+            throw RemoteError(.badCredentials, "The old password is wrong.")
+        }
+        let renewed = try await hasher.hash(request.newPassword).phc
+        let now = environment.now()
+        try await database.write { transaction in
+            let changed = try transaction.execute(
+                "UPDATE users SET password = ? WHERE id = ? AND password = ?", renewed, request.userId, record.password)
+            guard changed == 1 else {
+                throw RemoteError(.badCredentials, "The password was changed meanwhile.")
+            }
+            try transaction.revokeSessions(ofUser: request.userId, at: now)
+        }
+        logger.notice("a password was changed", metadata: ["userId": "\(request.userId)"])
+    }
+
+    /// Returns what is wrong with one of the most common passwords. Nil for another one.
+    private static func common(_ password: String, path: String) -> InvalidPayload? {
+        guard CommonPasswords.contain(password) else { return nil }
+        return InvalidPayload(violations: [
+            Violation(path: path, constraint: "common", message: "is one of the most common passwords")
+        ])
+    }
+
     /// Revokes all refresh tokens of a session. An unknown token is no error.
     public func logout(_ request: Logout) async throws {
         let now = environment.now()
@@ -283,6 +316,7 @@ public struct AuthController: AuthAPI {
         // Decoding applies the rules of the message, as for a registration.
         let request = try CreateUser.decode(
             json: CreateUser(email: email, password: password, name: name, role: .admin).json)
+        if let problem = Self.common(request.password, path: "password") { throw problem }
         let hash = try await hasher.hash(request.password).phc
         let now = environment.now()
         let eventId = environment.uniqueID()

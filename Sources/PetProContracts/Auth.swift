@@ -32,6 +32,11 @@ public protocol AuthAPI: Sendable {
     @MessagePattern(cmd: "refresh-token", errors: [.tokenRevoked])
     func refreshToken(_ request: RefreshToken) async throws -> TokenPair
 
+    /// Changes the password of an account, which needs the old one, and revokes all its refresh tokens. An account that does
+    /// not exist has no password: `BAD_CREDENTIALS`.
+    @MessagePattern(cmd: "change-password", group: AuthGroups.passwords, errors: [.badCredentials])
+    func changePassword(_ request: ChangePassword) async throws
+
     /// Revokes the refresh token's whole family.
     @MessagePattern(cmd: "logout", .keyed, errors: [])
     func logout(_ request: Logout) async throws
@@ -140,6 +145,13 @@ public struct EraseUser {
 public struct Login {
     @Length(1...254) @PII(.email) public var email: String
     @Length(1...128) @Sensitive public var password: String
+}
+
+@Message
+public struct ChangePassword {
+    @InRange(ID.range) public var userId: Int
+    @Length(1...128) @Sensitive public var oldPassword: String
+    @Length(8...128) @NotBlank @Sensitive public var newPassword: String
 }
 
 @Message

@@ -51,6 +51,10 @@ struct AccessTests {
         Line("POST /api/auth/refresh", nil, refresh, 401, 401, 401, 401, 401, 401, 401, 401),
         Line("POST /api/auth/logout", nil, refresh, 401, 204, 204, 204, 204, 204, 204, 204),
         Line("GET /api/me", nil, nil, 401, 200, 200, 200, 200, 200, 200, 200),
+        // With a wrong old password, so that nobody's changes.
+        Line(
+            "POST /api/me/password", nil, ["oldPassword": "wrong", "newPassword": "another horse"],
+            401, 401, 401, 401, 401, 401, 401, 401),
         Line("GET /api/me/export", nil, nil, 401, 200, 200, 200, 200, 200, 200, 200),
         Line("POST /api/vendors", nil, HTTP.registration("{new}"), 201, 201, 201, 201, 201, 201, 201, 201),
         Line("GET /api/vendors", nil, nil, 200, 200, 200, 200, 200, 200, 200, 200),

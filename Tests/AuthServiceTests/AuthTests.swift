@@ -99,6 +99,43 @@ struct AuthTests {
         #expect(try await other.validateToken(ValidateToken(token: token)).reason == "malformed")
     }
 
+    @Test("has none of the 3000 most common passwords, in whatever case")
+    func commonPasswords() async throws {
+        #expect(CommonPasswords.count == 3000)
+        for password in ["password", "Iloveyou", "1QAZ2WSX"] {
+            let error = try await refusal { try await register("new@petpro.example", password) }
+            #expect(error?.code == .invalidPayload)
+            #expect(error?.details?.arrayValue?.first?["constraint"] == "common", "\(password)")
+        }
+        #expect(try await database.read { try $0.user(email: "new@petpro.example") } == nil)
+        await #expect(throws: InvalidPayload.self) {
+            try await auth.createAdmin(email: "root@petpro.example", name: "Root", password: "password1")
+        }
+    }
+
+    @Test("changes its password with the old one, which ends all its sessions")
+    func changePassword() async throws {
+        let user = try await register()
+        let sessions = [try await signIn(), try await signIn()]
+        func change(_ old: String, _ new: String, of id: Int = user.id) async throws -> RemoteError.Code? {
+            try await code {
+                try await auth.changePassword(ChangePassword(userId: id, oldPassword: old, newPassword: new))
+            }
+        }
+        #expect(try await change("wrong", "another horse") == .badCredentials)
+        #expect(try await change("correct horse", "sunshine") == .invalidPayload)
+        #expect(try await change("correct horse", "another horse", of: 999) == .badCredentials)
+        // Nothing has changed yet.
+        #expect(try await signIn().user.id == user.id)
+        #expect(try await change("correct horse", "another horse") == nil)
+        #expect(try await code { try await signIn() } == .badCredentials)
+        #expect(try await signIn("another horse").user.id == user.id)
+        for session in sessions {
+            let request = RefreshToken(refreshToken: session.refreshToken)
+            #expect(try await code { try await auth.refreshToken(request) } == .tokenRevoked)
+        }
+    }
+
     @Test("that is disabled is out at once")
     func disabled() async throws {
         let user = try await register()

@@ -291,7 +291,8 @@ struct PlatformTests {
     func openAPI() async throws {
         let expected: Set = [
             "POST /api/auth/register", "POST /api/auth/login", "POST /api/auth/refresh", "POST /api/auth/logout",
-            "GET /api/me", "GET /api/me/export", "DELETE /api/me", "POST /api/vendors", "GET /api/vendors",
+            "GET /api/me", "GET /api/me/export", "POST /api/me/password", "DELETE /api/me", "POST /api/vendors",
+            "GET /api/vendors",
             "GET /api/vendors/{id}",
             "GET /api/vendors/{id}/services", "GET /api/vendors/{id}/availability", "PUT /api/vendors/{id}/hours",
             "POST /api/vendors/{id}/services", "PATCH /api/vendors/{id}/status", "GET /api/products",
