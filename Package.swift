@@ -318,7 +318,7 @@ let package = Package(
         .testTarget(
             name: "AuthServiceTests",
             dependencies: [
-                "AuthService", "PetProRuntime", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting",
+                "AuthService", "PetProRuntime", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting", jwt,
             ],
             swiftSettings: settings),
         .testTarget(

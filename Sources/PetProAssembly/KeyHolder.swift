@@ -55,7 +55,7 @@ public enum KeyHolder: String, CaseIterable, Sendable {
             .map(\.rawValue)
     }
 
-    /// What the holder's key allows. Whoever calls a service may also ask for its health.
+    /// What the holder's key allows. A caller of a service may also ask for its health.
     package var scopes: [KeyScope] {
         if self == .operator { return [.everything] }
         return ServiceName.allCases.flatMap { service in

@@ -99,7 +99,7 @@ struct KeyOptions: ParsableArguments {
         }
     }
 
-    /// A hint for somebody whose call was refused, or nil for another error.
+    /// A hint about a call that was refused, or nil for another error.
     static func hint(_ error: RemoteError) -> String? {
         switch error.code {
         case .serviceUnauthenticated?:

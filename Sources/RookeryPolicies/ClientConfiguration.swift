@@ -76,7 +76,7 @@ public struct ClientConfiguration: Sendable {
     package var key: String?
     /// Whether the client sends the text of its key to plain peers, in the metadata of each message. Default false.
     ///
-    /// Whoever reads such a message can use the key, so encrypt the connection with TLS.
+    /// A listener to such a message can use the key, so encrypt the connection with TLS.
     package var sendsKey = false
 
     /// The encryption of the connections. Default: none.

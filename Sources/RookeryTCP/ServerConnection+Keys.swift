@@ -161,7 +161,7 @@ extension ServerConnection {
 }
 
 extension RemoteError {
-    /// The answer to whoever shows no valid key. It does not tell why, because the reason would help to guess.
+    /// The answer to a peer without a valid key. It does not tell why, because the reason would help to guess.
     static let unauthenticated = RemoteError(.serviceUnauthenticated, "A valid service key is needed.")
 
     /// The answer to a command outside the scopes of the caller's key.

@@ -13,7 +13,7 @@ struct ServerShared: Sendable {
     /// Distinguishes this run of the server from others of the same name.
     let instance: String
     let memory: MemoryBudget
-    /// Who may call; nil if everybody may.
+    /// Who may call; nil if every peer may.
     let access: ServerAccess?
     /// The TLS of the connections; nil if there is none.
     let encryption: ServerEncryption?

@@ -1,3 +1,5 @@
+import Foundation
+import JWTKit
 import PetProContracts
 import PetProRuntime
 import PetProStorage
@@ -93,6 +95,24 @@ struct AuthTests {
         parts[1] = "e30"
         for forged in ["", "x", parts.joined(separator: "."), "eyJhbGciOiJub25lIn0.e30."] {
             #expect(try await auth.validateToken(ValidateToken(token: forged)).reason == "malformed")
+        }
+        // Signed with the right key, but of another type, or with a key that has no name.
+        let keys = SigningKeys([.init(id: "k1", seed: Array(repeating: 7, count: 32))])
+        let tokens = try await AccessTokens(keys)
+        let user = User(
+            id: 1, email: "a@b.cz", name: "A", role: .customer, state: .active, createdAt: clock.now)
+        let good = try await tokens.issue(to: user, at: clock.now).token
+        #expect(try await tokens.check(good, at: clock.now).userId == 1)
+        let signer = JWTKeyCollection()
+        await signer.add(
+            eddsa: try EdDSA.PrivateKey(d: Data(keys.newest.seed).base64EncodedString(), curve: .ed25519), kid: "k1")
+        let claims = try await signer.verify(good, as: AccessClaims.self)
+        for (type, kid) in [("JWT", "k1"), (AccessTokens.type, "k2")] {
+            var header = JWTHeader()
+            header.typ = type
+            header.kid = kid
+            let forged = try await signer.sign(claims, kid: kid == "k1" ? "k1" : nil, header: header)
+            await #expect(throws: AccessTokens.Rejection.malformed) { try await tokens.check(forged, at: clock.now) }
         }
         let other = try await AuthController(
             database: try Database(inMemory: AuthController.migrations), signingKeys: nil, passwordCost: 4)

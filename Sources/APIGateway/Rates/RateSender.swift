@@ -2,11 +2,11 @@ import PetProContracts
 
 /// Whose requests the gateway counts together.
 enum RateSender: Hashable, Sendable {
-    /// Everybody at an address.
+    /// All clients at an address.
     case address(String)
-    /// Everybody who tries to sign in to the account of this email address, in lower case.
+    /// All clients that try to sign in to the account of this email address.
     case signIn(String)
-    /// Everybody at an address who sends tokens that are not valid.
+    /// All clients at an address that send tokens that are not valid.
     case invalidTokens(String)
     /// An account, by its id, in its role.
     case account(Int, Role)

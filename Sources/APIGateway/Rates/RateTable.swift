@@ -4,7 +4,7 @@ import NIOCore
 ///
 /// For each sender it keeps one time: when the requests so far would have come at the sender's steady rate (the generic
 /// cell rate algorithm, ITU-T I.371). A sender may be a minute ahead of that. The table is bounded: beyond its limit,
-/// senders that are new share one place, so that whoever comes from many addresses locks out newcomers at most.
+/// senders that are new share one place, so that an attacker with many addresses locks out newcomers at most.
 struct RateTable {
     /// The most senders that have a place of their own.
     static let limit = 100_000
@@ -12,7 +12,7 @@ struct RateTable {
 
     private enum Place: Hashable {
         case own(RateSender)
-        /// Everybody for whom there is no place of their own, by the limit that applies to them.
+        /// All senders without a place of their own, by the limit that applies to them.
         case shared(perMinute: Int)
     }
 

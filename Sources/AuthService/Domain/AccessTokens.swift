@@ -7,6 +7,8 @@ import Rookery
 struct AccessTokens: Sendable {
     static let issuer = "petpro-auth"
     static let audience = "petpro"
+    /// The type in the header: no other JWT of these keys is taken for an access token (RFC 9068, 2.1 and 4).
+    static let type = "at+jwt"
     /// How long an access token is valid: 10 minutes.
     static let lifetime: Duration = .seconds(600)
 
@@ -18,10 +20,12 @@ struct AccessTokens: Sendable {
     private let keys = JWTKeyCollection()
     private let verified = VerifiedTokens()
     private let newest: JWKIdentifier
+    private let known: Set<String>
 
     /// Every key verifies; the newest one signs.
     init(_ signing: SigningKeys) async throws {
         newest = JWKIdentifier(string: signing.newest.id)
+        known = Set(signing.keys.map(\.id))
         for key in signing.keys {
             // The collection has no other key and no other algorithm, so it verifies no other tokens.
             await keys.add(
@@ -35,7 +39,9 @@ struct AccessTokens: Sendable {
         let claims = AccessClaims(
             iss: .init(value: Self.issuer), aud: .init(value: Self.audience), sub: .init(value: String(user.id)),
             iat: .init(value: now.date), exp: .init(value: expiresAt.date), role: user.role.rawValue)
-        return (try await keys.sign(claims, kid: newest), expiresAt)
+        var header = JWTHeader()
+        header.typ = Self.type
+        return (try await keys.sign(claims, kid: newest, header: header), expiresAt)
     }
 
     /// Returns the user of a token, and when the token expires. Throws ``Rejection``.
@@ -47,6 +53,10 @@ struct AccessTokens: Sendable {
         }
         let claims: AccessClaims
         do {
+            let header = try DefaultJWTParser().parse(Array(token.utf8), as: AccessClaims.self).header
+            guard header.typ == Self.type, header.alg == "EdDSA", known.contains(header.kid ?? "") else {
+                throw Rejection.malformed
+            }
             claims = try await keys.verify(token, as: AccessClaims.self)
         } catch {
             throw .malformed

@@ -1,4 +1,4 @@
-/// The 3000 most common passwords of at least eight characters. Whoever guesses tries them first, so no account may have one
+/// The 3000 most common passwords of at least eight characters. An attacker tries them first, so no account may have one
 /// (OWASP ASVS 5.0, 6.2.4).
 ///
 /// The order and the words are those of the frequency lists of zxcvbn 4.5.0 (MIT License, Copyright 2016 Daniel Wolf).

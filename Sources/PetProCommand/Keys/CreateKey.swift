@@ -58,7 +58,7 @@ struct CreateKey: AsyncParsableCommand {
             key, of: service, scopes: scopes, createdAt: now, notAfter: days == 0 ? nil : now + .seconds(days * 86_400))
         let file = out ?? keyring.folder.key(of: service)
         try keyring.begin()
-        // The file first: a key that nobody has would stay in the keyring.
+        // The file first: a key without a holder would stay in the keyring.
         guard try PrivateFiles.writeIfAbsent(Data((key.text + "\n").utf8), to: file) else {
             throw CommandFailure("\(file) exists: give another --out, or use `petpro keys rotate \(service)`")
         }

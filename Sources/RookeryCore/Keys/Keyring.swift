@@ -3,7 +3,7 @@ package import RookeryWire
 /// The service keys that a server accepts: their public halves. All servers of a system may share one.
 ///
 /// As JSON: `{"keys": [{id, service, publicKey, scopes, createdAt, notAfter?, revokedAt?}]}`. A keyring that is stolen
-/// lets nobody in.
+/// lets no peer in.
 package struct Keyring: Sendable, Hashable {
     /// A value is not a keyring.
     package struct Malformed: Error, CustomStringConvertible {
@@ -14,7 +14,7 @@ package struct Keyring: Sendable, Hashable {
     /// The records, in the order of the file.
     package private(set) var records: [KeyRecord] = []
 
-    /// Makes an empty keyring, which lets nobody in.
+    /// Makes an empty keyring, which lets no peer in.
     package init() {}
 
     /// Reads a keyring. Throws ``Malformed``.

@@ -127,7 +127,7 @@ final class ServerAccess: Sendable {
             // Only cancellation ends the sleep early, and the loop checks for it.
             try? await Task.sleep(for: Self.interval)
             file.reload()
-            // Somebody who showed an unknown key may have had the file read before.
+            // A peer with an unknown key may have had the file read before.
             let (keyring, version) = file.current
             let hasChanged = version != seenVersion
             seenVersion = version

@@ -4,7 +4,7 @@ import NIOCore
 import SwiftASN1
 import X509
 
-/// A certificate authority for development and tests. Whoever has its key can be anybody, so it is not for production.
+/// A certificate authority for development and tests. A holder of its key can pose as any peer, so it is not for production.
 package struct DevelopmentAuthority: Sendable {
     /// A certificate with its key, as PEM.
     package struct Issued: Sendable {

@@ -73,7 +73,7 @@ package struct PeerCheck: Sendable {
             return .wrongUse
         }
         let between = CertificateStore(others)
-        // The path first: a name in a certificate that nobody vouches for means nothing.
+        // The path first: a name in a certificate that no authority issued means nothing.
         var path = Verifier(rootCertificates: CertificateStore(roots)) { RFC5280Policy() }
         guard case .validCertificate = await path.validate(leaf: leaf, intermediates: between) else {
             return .unknownAuthority
