@@ -50,6 +50,15 @@ struct KeyOptions: ParsableArguments {
         }
     }
 
+    /// The options that another command needs to reach the same service, with a space before them.
+    var again: String {
+        [
+            ("--service", service), ("--key", key), ("--tls", tls), ("--certificate", certificate),
+            ("--certificate-key", certificateKey),
+        ]
+        .map { name, value in value.map { " \(name) \($0)" } ?? "" }.joined()
+    }
+
     /// Sets key and TLS in a client's configuration.
     func apply(_ configuration: inout ClientConfiguration) {
         configuration.tls.roots = tls

@@ -31,14 +31,15 @@ struct Target: ParsableArguments {
         guard let command = description.command(pattern) else {
             let nearest = description.nearest(to: pattern).map { "; did you mean \($0)?" } ?? ""
             throw CommandFailure(
-                "\(address) has no command \(pattern)\(nearest)\n`rookery list \(address)` shows all commands.")
+                "\(address) has no command \(pattern)\(nearest)\n`rookery list \(address)\(keys.again)` shows all commands."
+            )
         }
         let problems = SchemaCheck(definitions: description.schemas).problems(of: data, command.request)
         guard problems.isEmpty else {
             throw ValidationError(
                 "the message is invalid for \(command.pattern):\n"
                     + problems.map { "  \($0)" }.joined(separator: "\n")
-                    + "\n`rookery describe \(address) '\(command.pattern)'` shows the fields.")
+                    + "\n`rookery describe \(address) '\(command.pattern)'\(keys.again)` shows the fields.")
         }
         return command.pattern
     }

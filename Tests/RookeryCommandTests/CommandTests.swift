@@ -208,6 +208,9 @@ struct DescriptionCommandTests {
             let good = try await rookery("call", address, "get-booking", #"{"id":3}"#)
             #expect(good.code == 0 && good.output.contains(#""id":3"#))
             #expect(try await rookery("call", address, "get-booking", #"{"idd":3}"#).code == 2)
+            // The next step that is offered reaches the same service.
+            let hint = try await rookery("call", address, "get-booking", #"{"idd":3}"#, "--service", "rookery").errors
+            #expect(hint.contains(#"describe \#(address) '{"cmd":"get-booking"}' --service rookery"#))
             #expect(try await rookery("call", address, "get-booking", #"{"id":"three"}"#).code == 2)
             // As it is: then it is the service that refuses.
             #expect(
