@@ -8,6 +8,40 @@ import Logging
 extension ClientLink {
     // MARK: The hello
 
+    /// How long the answer to the hello may take. Without a key, the link then takes the server for a plain one, and calls
+    /// go on. With a key no call can go out before, so the link waits as long as calls do: a busy server is not a lost one.
+    var openingLimit: TimeAmount {
+        key == nil || configuration.sendsKey ? TimeAmount(configuration.connectTimeout) : Self.patience(configuration)
+    }
+
+    /// How long a handshake may take for which calls wait. Each call has its own deadline.
+    static func patience(_ configuration: ClientConfiguration) -> TimeAmount {
+        TimeAmount(max(configuration.connectTimeout, configuration.timeout))
+    }
+
+    /// Whether the server checks a certificate of the client. It does so after the client's handshake, so only an answer
+    /// shows that it took it.
+    private var showsCertificate: Bool { configuration.negotiates && owner.encryption?.hasCertificate == true }
+
+    /// Delays a keyed call until the link knows whether the server takes metadata, and every call until the client has
+    /// shown its service key. Returns whether it delays the call.
+    ///
+    /// An idempotency key travels in the metadata. A call that was sent without its key could not be retried.
+    func waitsForAgreement(_ call: PendingCall) -> Bool {
+        guard case .unknown = agreement, let command = call.call?.command,
+            key != nil || showsCertificate || !configuration.sendsMetadata && command.idempotency == .keyed
+        else { return false }
+        whenAgreed { result in
+            // A link that ended has already failed its calls.
+            guard self.pending[call.id] === call else { return }
+            switch result {
+            case .success: self.write(call)
+            case .failure(let error): self.forget(call, error)
+            }
+        }
+        return true
+    }
+
     /// Calls `body` once the link knows whether the server uses binary frames. Passes an error if the link ends before
     /// that.
     func whenAgreed(_ body: @escaping (Result<Bool, any Error>) -> Void) {
@@ -59,9 +93,13 @@ extension ClientLink {
 
     /// Proves the client's key. Without one the calls go out, and the server refuses them.
     private func challenged(_ challenge: HelloChallenge) {
-        guard let key, let nonce,
-            let proof = try? key.proof(dialled: configuration.name, client: nonce, server: challenge.nonce)
-        else { return settle(.plain) }
+        guard let key, let nonce else { return settle(.plain) }
+        let proof: HelloProof
+        do {
+            proof = try key.proof(dialled: configuration.name, client: nonce, server: challenge.nonce)
+        } catch {
+            return refused(CallError(.cannotConnect, "The service key cannot sign.", cause: "\(error)"))
+        }
         send(PendingCall(.proof(proof), before: .now() + openingLimit))
     }
 

@@ -116,43 +116,9 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     /// Unsent bytes above which the link refuses calls: 16 MiB.
     private static let unsentLimit = 16 * 1024 * 1024
 
-    /// How long the answer to the hello may take. Without a key, the link then takes the server for a plain one, and calls
-    /// go on. With a key no call can go out before, so the link waits as long as calls do: a busy server is not a lost one.
-    var openingLimit: TimeAmount {
-        key == nil || configuration.sendsKey ? TimeAmount(configuration.connectTimeout) : Self.patience(configuration)
-    }
-
-    /// How long a handshake may take for which calls wait. Each call has its own deadline.
-    private static func patience(_ configuration: ClientConfiguration) -> TimeAmount {
-        TimeAmount(max(configuration.connectTimeout, configuration.timeout))
-    }
-
     private var isClogged: Bool {
         guard let channel = context?.channel, !channel.isWritable else { return false }
         return channel.unsentBytes > Self.unsentLimit
-    }
-
-    /// Whether the server checks a certificate of the client. It does so after the client's handshake, so only an answer
-    /// shows that it took it.
-    private var showsCertificate: Bool { configuration.negotiates && owner.encryption?.hasCertificate == true }
-
-    /// Delays a keyed call until the link knows whether the server takes metadata, and every call until the client has
-    /// shown its service key. Returns whether it delays the call.
-    ///
-    /// An idempotency key travels in the metadata. A call that was sent without its key could not be retried.
-    private func waitsForAgreement(_ call: PendingCall) -> Bool {
-        guard case .unknown = agreement, let command = call.call?.command,
-            key != nil || showsCertificate || !configuration.sendsMetadata && command.idempotency == .keyed
-        else { return false }
-        whenAgreed { result in
-            // A link that ended has already failed its calls.
-            guard self.pending[call.id] === call else { return }
-            switch result {
-            case .success: self.write(call)
-            case .failure(let error): self.forget(call, error)
-            }
-        }
-        return true
     }
 
     func write(_ call: PendingCall) {

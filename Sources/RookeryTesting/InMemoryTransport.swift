@@ -27,8 +27,8 @@ extension RookeryClient {
 /// The transport writes and scans the packet, finds the route by its bytes, runs the interceptors, and writes and reads
 /// the reply. A caller gets the same errors as over TCP.
 ///
-/// What is not there: sockets, the hello and binary frames (every payload is JSON), the limits of a server, its load
-/// gate, health and descriptions, and the guards of a client, such as retry and breaker. An event returns after its
+/// There are no sockets, no hello and no binary frames: every payload is JSON. A server's limits, load gate, health and
+/// description are missing, and so are a client's guards, such as retry and breaker. An event returns after its
 /// handlers have ended.
 package final class InMemoryTransport: ClientTransport {
     private let router: Router

@@ -1,305 +1,358 @@
+import Crypto
+import NIOCore
+
 /// The 3000 most common passwords of at least eight characters. An attacker tries them first, so no account may have one
 /// (OWASP ASVS 5.0, 6.2.4).
 ///
-/// The order and the words are those of the frequency lists of zxcvbn 4.5.0 (MIT License, Copyright 2016 Daniel Wolf).
+/// They are the first of that length in the frequency list `passwords` of zxcvbn 4.5.0 (MIT License, Copyright 2016 Daniel
+/// Wolf), as the first 40 bits of the SHA-256 of each: many of the words are not fit to print.
 enum CommonPasswords {
-    /// Whether a password is one of them, in any case of its letters.
-    static func contain(_ password: String) -> Bool { all.contains(Substring(password.lowercased())) }
+    /// Whether a password is one of them, in any case of its letters. Takes another password for one of them once in 3 ×
+    /// 10⁸.
+    static func contain(_ password: String) -> Bool {
+        let digest = SHA256.hash(data: Array(password.lowercased().utf8))
+        return all.contains(Substring(ByteBuffer(bytes: digest.prefix(5)).hexDump(format: .compact)))
+    }
 
     /// How many there are.
     static var count: Int { all.count }
 
     private static let all = Set(text.split(whereSeparator: \.isWhitespace))
 
-    private static let text = #"""
-        password 12345678 123456789 baseball football qwertyuiop 1234567890 superman 1qaz2wsx trustno1
-        sunshine iloveyou computer starwars princess 11111111 corvette 1234qwer internet samantha q1w2e3r4t5
-        maverick whatever mercedes steelers qwer1234 hardcore q1w2e3r4 midnight bigdaddy marlboro password1
-        1q2w3e4r cocacola jordan23 asdfasdf 12344321 liverpoo qwerty123 passw0rd abcd1234 slipknot scorpion
-        startrek asdfghjkl redskins qazwsxedc liverpool butthead dolphins qwertyui shithead metallic
-        mountain elephant rush2112 1q2w3e4r5t creative garfield bullshit asdfghjk 1qazxsw2 airborne brooklyn
-        godzilla 4815162342 darkness blink182 platinum 01012011 11223344 lifehack 12qwaszx snowball nintendo
-        pakistan redwings explorer guinness lasvegas 789456123 christin asdf1234 babygirl michigan carolina
-        alexande dickhead minecraft metallica snickers paradise 147258369 lacrosse bollocks poohbear
-        qweasdzxc einstein drowssap spitfire maryjane champion svetlana westside security zaq12wsx
-        123456789a 1232323q scarface qwerty12 stargate 12345qwert semperfi scotland cherokee simpsons
-        michael1 vladimir passport infinity bulldogs 1234554321 budlight usuckballz1 softball fktrcfylh
-        kawasaki wildcats logitech swordfis alexandr motorola patriots colorado juventus freeuser warcraft
-        wolverin elizabet valentin password123 spiderma hello123 ncc1701d pearljam 123qweasd predator
-        charlie1 panthers peekaboo rolltide cardinal chevelle fyfcnfcbz loverboy 123654789 changeme electric
-        darkside wolfpack hercules letmein1 741852963 spiderman blizzard 123456789q cheyenne cjkysirj
-        147852369 pussycat a1b2c3d4 airplane freepass billybob chocolat stingray firebird zeppelin tarheels
-        greenday 01011980 engineer hellfire serenity fireball darkstar 1029384756 mustang1 pavilion 01012000
-        bobafett dbrnjhbz welcome1 swimming defender precious icecream swordfish presario rockstar airforce
-        thailand bluebird goldfish wrangler cadillac longhorn qazwsx123 microsoft christia 123qweasdzxc
-        assassin atlantis lonewolf software srinivas valentina veronika babydoll butterfly wordpass devildog
-        soso123aljg mistress freedom1 montreal wolfgang basketba hotstuff 31415926 stephani jessica1
-        shamrock fuckyou2 deftones renegade blahblah enterpri 1234abcd babylon5 sweetpea trfnthbyf yankees1
-        bigboobs aardvark butterfl marathon cavalier manchester buckeyes 01011990 diamonds 1qaz2wsx3edc
-        highland drpepper pornstar 12345678910 sherlock thuglife morpheus wetpussy consumer adgjmptw
-        barcelona overlord sundance ultimate ncc1701e matthew1 geronimo 123qwe123 aleksandr portugal
-        superfly q1w2e3r4t5y6 wrinkle1 seminole alejandr 11235813 concrete access14 letmein2 christop
-        trombone rhbcnbyf qazxswedc cdtnkfyf stallion kingkong mongoose bluemoon a1234567 fuckyou1 immortal
-        123454321 anthony1 dietcoke hollywoo 14789632 bonehead ghbdtnbr charlott hongkong william1 ilovesex
-        1123581321 sebastia werewolf lollipop eternity super123 cooldude tottenha stocking makaveli satan666
-        verbatim blackcat raistlin qwerty12345 punkrock 01012010 waterloo musicman seinfeld megadeth
-        gn56gn56 skywalke squirrel wolverine stardust qazwsxed twilight vanhalen intrepid 1234567a punisher
-        showtime ekaterina 111222333 skittles hannibal thunder1 1q2w3e4r5t6y chelsea1 panasonic sandiego
-        portland blackdog californ playtime 1a2b3c4d gangster warriors chargers dingdong mushroom crusader
-        dkflbvbh stranger guardian slapshot septembe 147896325 rammstein 123321123 munchkin kittycat
-        1passwor barcelon coltrane goodluck starcraft katerina shaney14 fuck_inside discover spanking
-        lonestar meridian heather1 stonecol 192837465 lowrider 25802580 richard1 zaq1xsw2 tacobell halflife
-        123698745 keyboard kangaroo socrates formula1 qwerasdf mailcreated5240 asshole1 fuckface vacation
-        penguins 12369874 ragnarok colombia dodgeram mustangs sithlord scoobydo oblivion titleist zxcv1234
-        bigballs blueeyes mersedes 12312312 patrick1 cowboys1 nuttertools 1122334455 gateway1 peterpan
-        kingston pa55word freckles aspirine mariners deadhead rootbeer scooter1 11112222 plymouth creampie
-        justdoit 1234567q lightnin caliente goodtime thankyou raiders1 brucelee redalert aquarius catherin
-        porkchop sapphire qwert123 a1s2d3f4 qazwsxedcrfv blackjac chevrole 01012001 amsterdam spectrum
-        diamond1 123456qwerty labrador syracuse front242 candyman commando clitoris pineappl lesbians
-        8j4ye3uz monopoly romashka 123456aa gangbang spartans snuggles infiniti 1234567890q cosworth
-        phoenix1 qawsedrf doberman brandon1 webmaster porsche9 beefcake godsmack viktoria starbuck valhalla
-        starfish achilles ncc1701a arsenal1 sailboat jackson1 terminator phillies pa55w0rd swingers frontier
-        butthole doughboy nebraska qwertyuio agent007 pinkfloy qwerty123456 dannyboy luckydog whocares
-        vfrcbvrf ihateyou vkontakte mandingo dilligaf bunghole golfball technics 01011991 15426378 aberdeen
-        enterprise stripper hurrican rfnthbyf dthjybrf excalibu melissa1 lancelot keystone passwort flamingo
-        pokemon1 designer kamikaze warhammer deeznuts apollo13 macdaddy rangers1 manchest meatball eatpussy
-        truelove sentinel 123456789z jamesbon sexygirl billyboy microsof microlab gordon24 pantyhos 01011985
-        73501505 passwor1 azsxdcfv charlton 01011970 bigmoney fordf150 superstar saratoga wildfire vladislav
-        greenbay poiuytrewq chicken1 321654987 01011981 maradona chester1 rjirfrgbde rightnow jasmine1
-        hyperion treasure meatloaf 01011986 pass1234 anaconda woofwoof poontang lionking happy123 albatros
-        kenworth dinosaur happyday holyshit turkey50 ericsson chickens zxcasdqwe fktrcfylhf polniypizdec0211
-        crazybab anhyeuem hardrock skywalker samsung1 applepie abc12345 gandalf1 rockhard hellyeah skorpion
-        hedgehog australi america1 1qa2ws3ed 13243546 yosemite karolina starship greatone 0.0.0.000
-        football1 freeporn roadkill killbill 78945612 cinnamon backdoor packers1 rastaman sojdlg123aljg
-        robotech 18436572 mechanic pingpong operator rasputin 963852741 amsterda majestic wrestlin gotohell
-        kingfish passwords zxcvbnm1 lineage2 charles1 nwo4life a123456789 fuckthis kcj9wx5n umbrella
-        r2d2c3po snoopdog splinter underdog megapass p0015123 shannon1 bullseye blackhaw jamesbond tunafish
-        dkflbckfd 123789456 translator gfhjkm123 supersta magicman caligula 12131415 dfktynbyf deepthroat
-        tazmania tommyboy marino13 vfhufhbnf brighton mamapapa budweise getmoney qazwsx12 chainsaw eastside
-        qwerty1234 01011989 undertaker snowboar moneyman chrisbln viewsonic penthous flounder whitesox
-        thanatos panasoni sneakers chicago1 ghjcnjnfr titanium madison1 intruder gargoyle poseidon newcastl
-        johannes buckshot sunnyday 01011988 goldstar ferrari1 boomboom test1234 florida1 superman1
-        multiplelo motherlode westwood apple123 sunflowe assholes babyblue 123qwerty starfire paintbal
-        knickers lokomotiv winston1 rjycnfynby thirteen hotpussy philippe panther1 avalanch newyork1
-        01011984 idontknow vfvfgfgf 01011987 zerocool godfather 1x2zkg8w zxasqw12 francesc paintball
-        syncmaster aleksandra 02071986 southpark cambiami monalisa chuckles gladiator spongebob 03082006
-        mazafaka meathead barefoot 12345678q cfitymrf blessing clevelan terrapin clarinet deeznutz traveler
-        pianoman hawkeyes casanova 10203040 meowmeow andromeda crystal1 triangle monster1 01011910 smeghead
-        cerberus rockford 1q2w3e4r5 goldwing gabriell crjhgbjy james007 tiberius nokia6300 hayabusa 12345679
-        salamander 12qw34er thegreat gesperrt whiskers overkill rhfcjnrf montgom240 sersolution rebecca1
-        spaceman bulldog1 runescape 12345qwe lightning 01011992 megatron illusion roadking 19411945 hoosiers
-        01091989 leavemealone 14725836 realmadrid balloons tinkerbell heineken moonlight 02071982 12345678a
-        mortgage fishing1 doghouse blackbir hardcock 135792468 seahawks godfathe bookworm talisman blackjack
-        babyface hawaiian 01011975 mortimer 123456654321 roadrunn 01011993 handyman alphabet password2
-        digital1 beautifu dutchess tiffany1 idontkno teddybea valkyrie inuyasha wareagle dragonball dolphin1
-        gameover kittykat wishbone sinister fuckoff1 02021987 02011985 dragon12 gamecube 02081988 bitchass
-        preacher 02041986 z1x2c3v4 playstation 01011977 claymore checkers armagedon 02051986 newpass6
-        aa123456 02091987 silverad electron devil666 rhtdtlrj 12011987 02101985 thunderb ghostrider blackout
-        02031986 02021988 123456qw bcfields southpar 02061985 mandarin cannabis kleopatra baseball1
-        tottenham dirtbike 1234567890a jackson5 02011987 slippery qweasd123 bluefish 02091986 1357924680
-        mollydog 02021986 ghblehjr starcraf cameltoe vasilisa 01011983 elizaveta flexible farscape borussia
-        yfcntymrf 02081984 scorpio1 fyutkbyf thedoors 02081987 02061986 123qq123 7ugd5hip2j asdfzxcv
-        sunflower pussyman deadpool 01011982 gatorade carpedie 02021984 cameron1 02031984 corleone 02021985
-        webmaste chrysler 01020304 gabriel1 987456321 binladen a12345678 buttercu 02081989 21031988 millwall
-        dragonba stonecold 01011999 02011986 istanbul babylove bullfrog porsche1 02061989 bobdylan capslock
-        teddybear 02041984 chevrolet gfhjkmgfhjkm coolness barbados knockers amateurs jayhawks 9293709b13
-        eldorado soulmate andromed 50spanks 02021983 kakashka yeahbaby netscape rainbow6 carlitos eastwood
-        microphone monkey12 coldbeer fgtkmcby just4fun 1234567891 02021989 02041983 specialk piramida
-        salasana mephisto violetta spencer1 02051983 smashing fastball q2w3e4r5 buddyboy shitface 02031987
-        kissmyass radiohea 1234asdf wildcard maxwell1 02011988 02081986 testpass pringles pinkfloyd insomnia
-        1a2s3d4f playboy1 02041982 darklord 02041988 02041987 magician telephon vsjasnel12 iverson3 gamecock
-        budapest yjdsqgfhjkm reckless 02011980 tiger123 01011979 maksimka kazantip 02101984 concorde
-        qazwsxedc123 pharmacy abnormal jellybea islander jiggaman classics hooligan strawberry 02081985
-        scrabble hawaii50 wg8e3wjf 123456qwe mazda626 rhjrjlbk 02071984 killer12 sweetnes masamune mariposa
-        doomsday excalibur buttfuck marcello 02021982 dynamite master12 lollypop michael2 moonbeam 12365478
-        inspiron 02061988 02031985 snowboard forsaken katarina fullmoon sausages stanislav robotics green123
-        mobydick senators pumpkins windsurf reddevil vfitymrf nevermind woodland anastasiya 02081982
-        presiden yankees2 02051982 vanguard rjhjktdf firewall 02011984 temppass drummer1 02031982 fandango
-        pumpkin1 02061980 pussy123 highheel christma qwerty11 02061987 icehouse zxcvbnm123 pineapple
-        harrypotter earnhard 01081989 02091983 mypassword zaqxswcde misfit99 02101987 1z2x3c4v broncos1
-        platypus 05051987 02041985 password12 radiohead 12051988 spongebo qwert12345 abrakadabra dodgers1
-        02101989 vikings1 viktoriya 02071980 reddwarf longjohn 02071987 slamdunk alessandro warrior1
-        honolulu 134679852 johndeer windmill bergkamp 02091981 irishman zildjian 02041981 02061983 mudvayne
-        freebird 02091980 02091984 snowflak 01011900 nygiants playstat webhompas jefferso comanche monkeybo
-        02051987 angel123 death666 hounddog josephin 02071988 02041979 thisisit 05051985 pallmall fishbone
-        genesis1 clippers 02051988 02081977 22041987 bigblock whiteout 02061984 fuckinside 02031981
-        123456789s iloveyou2 bluebell 08031986 undertak chipmunk mazdarx7 qwe123qwe kjrjvjnbd choochoo
-        lovelife 02051984 02051989 15051981 anastasi 26061987 roadster cbr900rr good123654 zachary1 02021979
-        testing1 highbury koroleva washingt 02061982 02091985 redbaron 11051987 james123 krasotka 10011986
-        pipeline 7894561230 nascar24 01031988 tkbpfdtnf smirnoff 21031987 starligh summer99 13041988
-        fishhead 06061986 scoobydoo 02021981 yogibear konstantin terminat ghbywtccf slowhand soccer12
-        cricket1 fuckhead nostromo survivor cnfybckfd lemonade rainbow1 cocksuck peaches1 johnson1 02041989
-        solitude catwoman bearcats username 01011978 wanderer 02101986 stephen1 paradigm 02011989 fantasia
-        borabora 74108520 12021988 01061990 gtnhjdbx 02071981 01011960 sundevil mustang6 armstron 13041987
-        revolver 02021976 trouble1 jackass1 volkswag 30051985 pool6123 marines1 03041991 02031979 24061986
-        14061991 wildbill 45m2do5bs 21011989 cleopatr 11081989 coventry nirvana1 sidekick 20061988 02081983
-        gbhfvblf 22021989 zanzibar highlander 23041987 02011981 tinkerbe 01121986 bluesman asdfgh01 threesom
-        18011987 nautilus everlast 01071986 ghbdtn123 02071983 02021973 12qw12qw nokia6233 longdong
-        ghjcnjgfhjkm penguin1 02091989 02071989 asdqwe123 07071987 tokiohotel sonyericsson pantera1 palmtree
-        14111986 andyod22 10031988 01041985 handball marseille 19101987 matthias viewsoni 13031987
-        evangelion 24011985 123456123 sandrine 02081980 28041987 sprinter private1 02101988 25081988
-        fearless 01091987 antelope 02021990 barselona buddy123 19061987 fyfnjkbq 12121990 10071987
-        zxcasdqwe123 fairlane honeybee soccer10 13061986 fantomas 17051988 10051987 20111986 gladiato
-        01011995 25800852 buffalo1 cheshire 28021992 10101986 tomahawk 03041986 bismillah bigpoppa 01121988
-        08121986 14021985 margarit success1 pasadena johngalt 02031980 coldplay 04041991 capricorn sweetness
-        10011990 09051945 elcamino trinitro voyager1 02101983 carpente spartan1 12121985 22011988 callisto
-        02101981 vendetta david123 11061985 02031989 iloveyou1 yamahar1 wildwood foxylady 02041980 27061988
-        leedsutd 30041986 11051990 dominion 01061986 enforcer derparol 01041988 29071983 f00tball 25031987
-        21031990 remingto 01011994 29051989 20031987 02051980 04041988 vjqgfhjkm 28011987 rfvfcenhf 16051989
-        25121987 16051987 08051990 20091991 carnival 05051989 papillon knuckles 29011985 28021990 cutiepie
-        ghjuhfvvf 22021986 freefall 02011983 17061988 baritone mischief hetfield dontknow sasha_007 18061990
-        12031985 12031987 calimero 15011987 alexandre 02031977 08081988 whiteboy 21051991 02071978 money123
-        18091985 02031988 cygnusx1 31011987 firefigh blowfish screamer 20051988 11121986 01031989 harddick
-        sexylady 30031988 02041974 20091988 123456ru wp2003wp 15051990 kordell1 03031986 swinging 01011974
-        02071979 trucking marijuana 02051978 08031985 noname123 13121985 francisc 02011982 22071986 02101979
-        obsidian 02051985 dfktynby 02051976 15101986 21101986 lakeside 14021986 suckmydick strawber nokian73
-        25091987 16121987 02041975 17011987 slimshady whistler 10101990 22031984 15021985 01031985 blueball
-        26031988 chris123 13021990 cassandr 02051973 25041988 paramedi eclipse1 07091990 darkangel 23021986
-        02051981 smackdow 01021990 argentin moonligh capricor 24111989 21051988 22041988 bigbooty johncena
-        p@ssw0rd cherries lalakers dogpound universa eggplant fussball 19283746 captain1 vincent1 taekwondo
-        perfect1 capetown budweiser sylveste 02051972 cartman1 forever1 marseill magellan hallo123
-        liverpool1 southpaw 02041978 notebook pufunga7782 goodgirl 02031978 challeng millenium sabrina1
-        camaross hotgirls 02051977 bubba123 goldfing moonshin sonyfuck mandrake 1234zxcv bubbles1 marcius2
-        navigator hellokitty fkbyjxrf earthlink opendoor stanley1 07071977 02081976 lakewood bluejays
-        commande gateway2 01011976 ironmaiden destiny1 espresso toriamos ghhh47hj7649 therock1 p4ssw0rd
-        shadow12 23skidoo roadrunner 12345qwer 02071975 bordeaux 135798642 supernov beatles1 optimist
-        vanessa1 ilovegod nightwish natasha1 patches1 gsxr1000 hattrick enternow lenochka suckdick
-        intercourse blue1234 02061977 02031975 waterboy mamacita htubcnhfwbz azertyui limewire houston1
-        stratfor 12345qwerty stigmata klondike marijuan hardball nineinch power123 vauxhall awesome1
-        funstuff krokodil rfntymrf cabernet sheepdog 02041977 natalie1 montana1 sammy123 baltimor mash4077
-        cashmone vancouve dragon69 ilikepie 02071976 123456789m hairball toonarmy pimpdadd q1234567 theforce
-        scheisse maserati 02061976 sigmachi bigdicks 02101976 riccardo rfhnjirf dolemite pathfind password9
-        vqsablpzla modelsne myxworld hellsing rocknrol 02041976 killer123 futurama p0o9i8u7 smoothie
-        archange vagabond billabon 22061941 02031973 darkange skateboard evolutio morrowind plastics
-        zaqwsxcde dominiqu nevermore 02021971 forgetit elisabet aolsucks woodstoc 02011975 scrapper minimoni
-        q123456789 02091976 ncc74656 slimshad friendster austin31 dilbert1 blackbird jellybean 01011971
-        carebear fireblad 02051975 02101977 pornking flamengo 02091975 snowbird lonesome baracuda 12345abc
-        singapor herewego 123456789d kamasutra vipergts navyseal masterbate peterbil cucumber 123qwert
-        summer69 02091977 starwars1 sasha123 homemade bradley1 warhamme pinnacle flipflop lfitymrf acidburn
-        fellatio jeepster sexybitch vfntvfnbrf trinity1 cartoons rainyday alleycat 12345qaz mustang2
-        apollo11 escalade rainbows daisydog cocksucker fyutkjxtr whiplash adrenalin ambrosia 5wr2i7h8
-        penetration stickman puppydog charisma nightmar 01011973 laetitia 02091973 0192837465 luckyone
-        14881488 goldeney 69camaro dragonfl 02081974 02071971 melanie1 phialpha 10293847 bismarck 7777777a
-        12348765 bynthytn alexander1 mallorca dragster favorite6 beethove normandy 1michael 02091971
-        nounours trumpet1 thumper1 playball rocknroll guillaum buttercup cambridg treefrog sexybabe pavement
-        smackdown cannibal asdffdsa nthvbyfnjh 369258147 benessere skipper1 azertyuiop 123456789qwe
-        computer1 sephiroth hallowee sparkles 1qazxsw23edc amethyst volleyba bettyboo ticklish 02061974
-        02061972 mynameis jupiter1 junkmail sunshine1 longhair 02101973 gannibal skinhead segblue2 montecar
-        jesus123 charlie2 candyass special1 02041973 letsdoit password01 allison1 abcdefg1 notredam
-        789654123 liberty1 alcatraz frankie1 1qazzaq1 virginie dfcbkbcf blacklab montrose supernova frederik
-        ilovepussy justice1 playboy2 motocros lockdown istheman pinetree 1234rewq rustydog tampabay babycake
-        vampire1 streaming fidelity capitals dreamcas riffraff playmate zxcvb123 fuckme69 pizzaman
-        1234567899 delpiero 1million wonderboy 02081973 sergbest 02051970 02031974 44332211 cashmoney
-        left4dead 01011972 66613666 england1 123456as 123456qqq 02041972 1234509876 sunlight 02061971
-        password99 popcorn1 lol12345 bigtruck revoluti feelgood gogators papamama trooper1 tigercat usmarine
-        lebowski madagaskar loverman dragonballz italiano naughty1 asdfg123 fisherman weare138 alpha123
-        piercing abracadabra macintos 02011971 crescent eatmenow 18121812 kicksass rfhfvtkmrf paladin1
-        lunchbox riversid acapulco rhfcfdbwf mercury1 ronaldinho masterbating tennesse matchbox parlament
-        goodyear 02081970 hardwood erection highlife implants bendover supersonic babybear laserjet natedogg
-        sopranos cashflow ghjcnbnenrf ireland1 alterego claudia1 cantona7 ljxtymrf princesa blueberr
-        bobmarley demon666 trinitron flyers88 nokia5800 qwerasdfzxcv mallrats goldeneye tamerlan backbone
-        huskers1 1qw23er4 nineball stewart1 ballsack flipper1 dortmund homepage coolhand greedisgood
-        wonderfu barefeet 1111qqqq kcchiefs qweasdzxc123 jennifer1 asdasd123 cheerleaers mustang5 hillbill
-        macaroni gigabyte buster12 cyclones jurassic thebeast metallica1 nemrac58 love1234 02031970
-        flvbybcnhfnjh feathers soccer11 marauder redheads godbless aaaa1111 greywolf pimpdaddy 123456789r
-        reloaded rfhfylfi 22446688 culinary 1234567aa phantom1 baberuth asdfqwer abc123456 outsider
-        blackhawk bigblack valeriya gianluca 1q2q3q4q lavalamp pertinant nokia123 redlight kristin1 poophead
-        monterey waterfal minnesot bukowski riverrat daredevi arizona1 kamikadze alex1234 55bgates bellagio
-        stiletto biohazard as123456 darthvad lilwayne nopassword 123456789987654321 14785236 nightowl
-        beckham7 trueblue nevermin deathnote copenhag gallaries dtkjcbgtl fishtank rosewood blackberry
-        1020304050 deerhunt surveyor pitchers 741258963 dipstick 112233445566 jupiter2 softtail greenman
-        z1x2c3v4b5 smartass 12345677 chewbacc nosferatu downhill dallas22 powerman qweasdzx princess1
-        mastermind care1839 atreides monkeyboy nicetits sealteam chopper1 winter99 myspace1 topolino
-        01011950 happyman stonewal manunited qwerty13 buddydog start123 civilwar deadspin lucky123 tortoise
-        waterski dtxyjcnm interacial nightwin passmast eldiablo 1357908642 screwyou badabing foreplay
-        seductive happines gizmodo1 pizzahut kikimora a1a2a3a4 2wsx3edc sprocket wdtnjxtr bisexual makeitso
-        789632145 nothing1 fishcake libertad fivestar mississi 123456789v kenneth1 bluestar ntktdbpjh
-        paperino dragonfly suckcock lapochka mike1234 q1q2q3q4q5 maxpower raymond1 crazyman finalfantasy
-        kissmyas magic123 alessand ghbdtnrfrltkf augustin 99762000 nathanie 1z2x3c4v5b gangbanged lovehate
-        hondacbr mamochka fisherma bismilla spiderman1 123456987 20spanks kristen1 bigdick1 friday13
-        qaz123wsx 0987654321q yaroslav websol76 hugoboss websolutions sephirot 918273645 timoxa94 mazda323
-        sokolova skydiver jesus777 1234567890z guillerm india123 stoppedby nokia5530 123456789o whoknows
-        godspeed foreskin slapnuts rosebud1 sandman1 honeybun topsecret letsfuck pippen33 qw123456 lighthou
-        nancy123 jeffrey1 losangeles leonidas a1b2c3d4e5 general1 bigbucks tickling 987654321a christophe
-        petrovich dirtydog allstate wachtwoord creepers georgia1 fujifilm daredevil lionheart catfight
-        vodafone 01011961 valleywa chickenwing101 qq123456 livewire livelife roosters ilya1234 architec
-        blackops 1qaz2wsx3edc4rfv smirnova dragon01 a1s2d3f4g5 maurizio zxcvasdf graywolf 3rjs1la7qe
-        macgyver hugetits flathead goofball anthony7 jessica2 123581321 sarajevo rfgbnjirf joystick batman12
-        victory1 saxophon lionhear hillside starlight 24681012 access99 molly123 blackice quant4307s
-        squerting flashman tangerin housewifes monkey69 escorpio password11 warcraft3 qazxsw123 ghbdtndctv
-        lincoln1 firestorm ludacris milamber evangeli letmesee hooters1 0o9i8u7y sooners1 glendale scorpions
-        groupd2013 freewill silverado vflfufcrfh cornhole aerosmit bionicle gfgfvfvf daniel12 favorite2
-        detroit1 shredder wednesda sparhawk firehawk 911turbo funtimes 159753456 timothy1 bajingan frenchie
-        1mustang babemagnet 74123698 truffles douglas1 lamborghini motocross skeeter1 angel666 carpediem
-        scirocco fuzzball rushmore lacrimosa chevys10 madonna1 domenico atlanta1 service1 devilman euphoria
-        checkmat browndog horsemen jediknig allnight starlite close-up wrinkles snapshot dima1995 thetruth
-        priyanka dutchman passcode justinbieber 12349876 12345687 pennywis zaq12345 assmunch wellingt
-        madala11 bettyboop gregory1 hawthorn bernhard dominika hunter12 vfhbyjxrf lockerroom 1password
-        futyn007 daydream 11001001 dragon123 friends1 rocky123 asslover mannheim manager1 horseman komputer
-        pictuers nokia5130 ejaculation nastenka toulouse smoke420 fullback dreamcast casablanca salvator
-        pussylover 963258741 vivitron cobra427 armageddon myfriend qwedsazxc illmatic capoeira freedom2
-        shinigami fhvfutljy nocturne churchil thumbnils tailgate neworder sexymama michelle1 earthlin
-        basketbal aligator mojojojo welcome2 papabear sfgiants billabong monolith ticktock japanees
-        contortionist admin123 alabama1 fantasy1 woodstock fireman1 embalmer woodwork newstart panorama
-        daedalus fruitbat violator 12345123 knickerless undertow kfcnjxrf masturbation transexual stinger1
-        landrove anakonda rfhlbyfk fordtruc archangel greentea morticia evanescence 3edc4rfv longshot
-        windows1 starbucks prelude1 homebrew letmeinn fordf350 michele1 27731828 wingzero qawsedrftg
-        alfarome fantasti 1a2s3d4f5g natascha kennwort q1q2q3q4 qazwsxedc1 diamante pornographic comicbookdb
-        motdepasse braveheart kickflip arcangel superbow porsche911 dagobert barbara1 vfpfafrf babemagn
-        sublime1 buckwhea pussy4me redstorm paramore imtheman milkyway bigpenis newproject2004 rammstei
-        j3qq4h7h2v lambchop anthony2 gfhjkm12 dreamer1 cybersex cowboyup maximus1 manhatta 1213141516
-        yfnfitymrf 123456789p trousers fishface motherfu ibilltes maximilian mypasswo marajade morozova
-        enter123 12345asd princeto hellohel ursitesux 1234kekc duracell sevenof9 corvet07 rdfhnbhf tiberian
-        needforspeed dropkick kevin123 a123456a vfhnsirf sk8ordie fireblade marishka gorillaz revival47
-        ironman1 ramstein doorknob devilmaycry nemesis1 pennstat shevchenko detectiv evildead blessed1
-        bullwink asmodeus rapunzel deepthro maxpayne montecarlo hernande 123456789l bravehea 12locked
-        pegasus1 saltydog everques ytngfhjkz businessbabe 123456ab qwerty78 fuckmehard shotokan seahorse
-        everton1 bulldawg monkeyman losangel mastermi zxcvb12345 geibcnbr ladybird rktjgfnhf ghjdthrf
-        impalass optiplex santacru ignatius master123 newpass1 heather2 snoopdogg blondinka honeydew
-        fuckthat 890098890 goldrush avalanche snowman1 1a2b3c4d5e nokia5230 12340987 dragrace 22334455
-        12345612 123456qq capital1 sammydog hulkster 13245768 omegared l58jkdjp! 123mudar samadams
-        charlie123 123456789123 sunderla 123qweas kazanova monkey123 fktyeirf bluenose asd12345 waffenss
-        1a2a3a4a trailers beachbum bubblegum mackenzi hershey1 bugsbunn newport1 hornyman thething solnishko
-        buckeye1 ethernet uncencored rb26dett choppers anna2614 callofduty rt6ytere timelord allblack
-        tequiero snowflake dickweed firestar fred1234 ghjnjnbg milhouse masterbaiting 123698741 invictus
-        yourmama pontiac1 verygood adventur austin316 hogwarts navigato desperado eightbal 74227422
-        aerosmith wingchun sanity72 partizan utahjazz submarin pussyeat heinlein control1 costaric triplets
-        teacher1 evergree qwerty99 pyramid1 lebron23 blackbelt housewife cynthia1 temptress russell1
-        frank123 songbird 43046721 girfriend jakester falstaff patrizia qwaszx12 goodlife shitfuck
-        12345678900 russian7 gobigred deborah1 volkswagen alkaline muffdive 1letmein cannonda cvbhyjdf
-        germany1 raindrop elvis123 citibank fakepass birthday4 nonmembe parsifal rickster coolgirl motorcyc
-        tenerife fordf250 iloveporn hotbabes fynjybyf wapapapa tecumseh 0000000000o blackcock antigone
-        novikova peregrin spartan117 tooltime bonethug tonyhawk laracroft mahalkita 18273645 terriers
-        littlema glennwei 12345654321 fuckshit hornyguy southside antonio1 bobmarle ilikesex astonvil
-        account1 maurolarastefy barracud pathfinder asdfg12345 rerfhtre gotyoass grandpri colossus homer123
-        watermelon shadow01 lasttime pyramids galeries bigpussy astalavista unicorn1 killzone qaz12345
-        zxcvvcxz duckhunt sexsexse fuckyeah bigbutts element1 marketin elbereth blaster1 yamahar6 lindsay1
-        seattle1 lagwagon misiaczek smokedog lakers24 ironhors volkodav penetrating summertime takamine
-        hardwork macintosh passthie flowers1 music123 phaedrus gulliver domainlock2005 express1 youandme
-        dhjnvytyjub testibil 987654321q pokemon123 thesaint 11122233 x72jhhu3z theclash guesswho gymnastic
-        cxfcnkbdfz lemmings r4e3w2q1 schnuffi basebal1 goodfell hermione peaceout davidoff yesterda headless
-        catdaddy yorktown tryagain 12s3t4p55 momsanaladventure mustang9 dangerou packard1 excellen jbond007
-        alligator wellhung monkeyma vaseline 123456asd cbr600rr doggydog jason123 flipmode sonyvaio sixtynin
-        luscious envision 147896321 369852147 loglatin payton34 123456789k chipper1 uhbujhbq rsalinas
-        vfylfhby longhorns everquest !qaz2wsx blackass snakeman p455w0rd mysecret phoenix2 october1 panties1
-        blackcoc blackboy meandyou lancaste polaroid edinburg fuckedup golfclub bookcase worldcup
-        dkflbvbhjdbx 17171717aa letsplay zolushka 67camaro barracuda romanova algernon amoremio william2
-        hd764nw5d7e1vb1 deutschland robinhood machoman pandora1 tomservo nadezhda saab9000 f15eagle 12qwerty
-        greatsex baywatch doggystyle january1 78963214 zz8807zpl 69213124 sidewind soccer13 onepiece
-        bruno123 mustang8 blackbel hatteras asdfjkl; camelot1 rebbyt34 vegas123 aleksander ijrjkflrf
-        lotus123 freiheit drjynfrnt waterpolo cezer121 blondie1 happydog satellit qazwsxedcrfvtgb facefuck
-        deathrow patterso hawkeye1 5tgb6yhn crocodil splatter buratino dragon11 123qwe456 trucker1 ganjaman
-        1hxboqg2 cheyanne sebastie maddison 4rfv3edc darthvader lifeisgood gooseman insertions 123masha
-        boogaloo stamford pimpster grapeape winchest francis1 1basebal emmitt22 bignasty 123hfjdk147
-        caseydog peternorth amarillo monkey11 a1a2a3a4a5 sweetass babushka vfnbkmlf gotigers lindsey1
-        dragon13 qazxsw12 dropdead hitman47 eleven11 bloopers avangard ginscoot masterkey rootedit hannover
-        8phrowz622 angelito badkarma glenwood footlove summer12 fastcars pantyhose arabella c3por2d2
-        dillweed geraldin loveyou2 5hsu75kpot alexandru teamwork deepblue goodison r2d2c3p0 topsecre
-        mandolin brother1 failsafe open1234 priscill trojans1 calamity ufhvjybz hawkwind luv2epus aquafina
-        pepsi123 passwerd 01478520 headshot password3 gbgbcmrf pornpass insertion nyyankee nbuhtyjr fabienne
-        chrissy1 loveme89 boris123 novifarm qwerty777 giveitup 123456abc assassins swallows moonshine
-        hotchick princessa holiday1 miranda1 jamaica1 badnaamhere 085tzzqi universi nevermor qwerty77
-        0102030405 seraphim black123 ducati99 dkflbvbhjdyf 44magnum samantha1 ultraman redneck1 usmc0311
-        monique1 alphaman greyhoun
-        """#
+    private static let text = """
+        00048ba5d7 000c5fcd97 0029525709 003ee1cf1c 0054f218b9 00890e9122 008dd550c2 009dba7e54 00b8f9e229
+        00bddb36a6 00c970c8fd 00e0648b16 00e407e5d7 010453508d 010bdf79aa 0122f78823 0139ac6fa1 015eb3455f
+        01783e74f0 0188eaa432 018cc3e8b4 01b6c47510 01cf9f56a3 01d482b8f1 01db71ab80 01f6de9eeb 0200f03315
+        020bde06c1 02246bf5d4 02317af504 0250af8294 026c6f9bf9 029755415a 02c855bcf0 02d32f28a8 032cc11fe7
+        0330638837 03391382a1 033d8edd15 0349139214 0365cac141 03688820a0 0375e60c72 0385bd71bc 03b2fc4514
+        03db2fa9cc 03df2e5fa6 03df4be689 04262c5bb6 042fe8c4f9 045babdcd2 04919c842a 04a5cb2608 04d52bfb8c
+        04e7302961 04e77bf8f9 04f66d16f3 051514b08e 052d99ea8f 0547b3628e 055114db7e 0554a5df02 05623b5ed7
+        056839ac9a 056a41b848 0574b023b2 057ba03d6c 057f7cb1be 0594428924 059a001925 05a642215a 05c08a8470
+        05c63d53de 05f4119b11 05fbeb1057 060f2dd6e6 062faa171c 0630668d75 064a43832b 064bd2396f 065962dabf
+        065ec384cc 06926a5203 06a1d8bf7f 06a7928f52 06b4eab309 06ddb37b37 06e55b6334 06fa1d3460 071513909e
+        0730778403 075a421a01 076119b2fd 0782cb5140 07a0a3bd17 07aa899546 07f917400b 07ff1ca575 081aca6cc6
+        082170c6a0 083354f64c 084228a16d 0848377841 08775183b0 08b485c292 08b5c41558 08d210e5b7 08ebdc0495
+        08febc6017 0911365a68 091364025a 092d5e20bf 0940d012de 094dacfa4a 096a02de09 096cdb75b0 09825fb3ec
+        0991bcc429 09a4cf7fdd 09b632db94 09b6d2197b 09c587fb28 09c78756f6 09fba7943e 0a05d7b27c 0a0ecbb7a6
+        0a12319020 0a364e56fd 0a3f13c673 0a42b00cdc 0a67248b9a 0a6d5939af 0a76248733 0a813f5bd6 0ae2f6c706
+        0b14d501a5 0b15ccb694 0b22984408 0b24c35b4d 0b478d0ea7 0b6becdbb9 0baf38f5da 0bbe5caeb1 0bc07441d6
+        0bd8b2e199 0c08c0d223 0c24f3c7fd 0c3d12fd93 0c44be9f79 0c657716ea 0c7936466c 0c799c7b3e 0c957e9f09
+        0c96cb4bef 0ca58270f8 0d1709cc9c 0d26317a47 0d2a474ef8 0d446e52b5 0d48893321 0d53a85e1f 0d826659bb
+        0d88ee7bb1 0d9a8474f4 0da0b943f3 0dae4d85ef 0e0532cac2 0e0637a040 0e1d59321a 0e37344678 0e43650b14
+        0e481e2667 0e5d65948e 0eb0e9fdea 0ecf003efc 0ecfdfe8ab 0edbdffac1 0f068c4fa5 0f06b5214c 0f14089313
+        0f141a82c5 0f39683853 0f47dd87cd 0f48868342 0f68a1c288 0f6a5bb199 0f6bb6ae73 0f7de4dac5 0fab79ae8b
+        0fbe6f2d95 0fe9115a2c 0ff352afdd 0ff64093e5 0ff9f948f8 0ffe5a53f1 103f2228c6 104aecd611 105260ea5c
+        11148d8f6a 11156cd224 1142c37733 117604106c 11787c0d05 11b9b841e9 11be44f77c 11bfd476bc 11ce8189a4
+        11d902301a 11dc2df934 12244779e2 12451ac0a5 12775348ce 127ee625c3 128ffa54c3 12944f2233 129db69504
+        12ad4a3ef3 12c831a672 12c87370d1 12d47138de 12d4e6fc47 12e03a3241 12e27fe0a0 1305485a71 130c0da5d8
+        134d57a686 1350f84d6d 136db4c2a7 139fc8fa47 13a5be79a8 13a5c202e3 13aa6127ef 13ba19ea45 13c4f1eb61
+        13cc358c60 13d249f2cb 13eaedc523 14272bd361 143705b2da 1441527e59 14443a5cf7 148de804a3 14a40534ce
+        14d4568a98 14f31dd96a 14f8f4bb8c 150f0e91d4 15117d6f2e 1523e9d17e 152df37ffd 153babaa1e 1557de35f6
+        1567178d67 157fc55121 15d7c1aa0d 15e2b0d3c3 15e6bb0c50 1630d24fd3 164c4e46a1 164e708a6b 1660382def
+        166f7f051d 168e4be181 16a0b4d220 16a0eeb079 16f0e9cf6f 16f50cf056 16f78a7d63 1704e2ee64 171aac72c0
+        172d5da515 175d932452 175f3c4fdd 176c1e698b 17734c23c2 177bc8c2cb 17a79e7833 17bfc9476b 17f8075464
+        18431bc005 184865a146 1883f7c447 18b659028f 18c313e37a 18cb071eec 18cc4f0a66 1906b1b14c 1909635538
+        19791736f0 1983001fb2 19a517a525 19a638eab3 19a83dc8bb 19ae38b74d 1a0fde97da 1a2220adba 1a2d3e3e22
+        1a330efda0 1a4dd78bb7 1a89614a7a 1a8bb3d1b0 1aa04602e6 1aa3558a77 1aedb843ea 1af293a888 1afa0b2457
+        1afd7a90c1 1afda89737 1b24e0c17e 1b3db58fdc 1b4021b5ad 1b5f82125c 1b6edecb82 1b92476c91 1ba496ad99
+        1bad01e6e3 1bd8f76022 1c09e5d790 1c1352602e 1c188a6d76 1c1b211f27 1c1d50c7b0 1c443cabb9 1c45f6c7ab
+        1c467339c9 1c4f1f5dca 1c5d83daae 1c632423f0 1c699d06d9 1c7839fd39 1c81600cba 1c8816b1e1 1c88b52460
+        1c9f8eec5e 1cac3a7ac1 1cba997a72 1ce3a8ad6b 1cf18a243c 1cfd0effc4 1d256b5d20 1d45adac46 1d4b41c9db
+        1d533c672b 1d54321265 1d58d6066b 1da0672bd3 1db0046b8b 1db5542a30 1db86b49e7 1dd78bdee7 1dd9308df7
+        1df74d8a91 1dfea1cc8f 1e007ad010 1e04bd4295 1e1e5781bb 1e1f534119 1e30b14a80 1e4f52a959 1e5cad596f
+        1e67037bc5 1e6994660c 1ea63fa1c9 1eafe82686 1ebb068bde 1ee686b359 1eeff7a07f 1efddc6ece 1f20ad1721
+        1f517944de 1f5c16f6a8 1f65077658 1f8c179789 1fa794fa6b 1fb565c514 1fd38ecd81 1fd6202c9b 1fdf3ed5bb
+        203b70b5ae 20504cdfdd 208cff13c0 2096483682 20b04a4f01 20b713d0eb 20c9f33d97 20d1a14158 20e8291d9c
+        2102ef5ea8 2103aef469 2123f6cda9 212d4a3d41 2142b81250 2144a56f77 218b81b78b 218d373c28 21ba5305a3
+        21c6aca0db 21dbb36eb9 21e363afd0 22177b6f2a 221b37fcdb 222f994792 223ea095c1 224ec67c89 227bb0ec86
+        2285877fbe 22d33e84a4 22ea282ecf 22edbb23ad 22f3abbcee 2304176ba7 232851c307 2368cf575e 23b5ed29a1
+        23bf0d244a 23cbb06d0a 23d67ac46e 23eb91dc1c 23f532066e 24024308c7 2406f46e50 240be518fa 2413fb3709
+        243ab035e2 2440d4c666 245bc97ec8 2479f80f64 24c23af521 24c737429e 24cacf370e 24e0f0ae0e 24eb4da092
+        24f344ea2e 2556752d98 2583ed11a8 258f264e2c 258fa84aba 259016fa30 25aca4ad2d 25b77d24b6 2603c44b55
+        2618be5da8 26578569a2 26c46bf94f 26c98ec3b4 27113714e0 271e56d94d 2742c40394 274c6be124 2751b66fd5
+        2754226cc9 2754fd4088 279eb88caa 27a96e38b0 27cc6994fc 27d0b0931c 27e207653f 27eecf97f3 27fe8194c0
+        28110b2f54 281d926241 28274b3b33 28312536bf 284fff3bd2 2867f30666 28780a3cd2 2887a32e02 28a8759ab6
+        28aaf815a9 28ab4f89ad 28b07c7a91 28b38b1548 28bb7accd1 28bfff45f6 28c9cf4c03 28ee793c0f 28f0116ef4
+        28f6155150 290a6383ef 29196e6cc0 2933e7a670 293de0e6ac 2943a567bc 295fa52b24 2968f60b4c 2974744982
+        2979b98a10 297ef885c2 298350b144 298ec2d748 2992a2bcad 29a0035fee 29a221c698 29aae8cee6 29cd981177
+        29d206102b 29d529c6b6 29eddc6a38 2a09783b1c 2a0e58476f 2a1af0fcb2 2a232d1de8 2a24879177 2a3a6a34f3
+        2a6060b5e2 2a6f9298e3 2a784e0142 2adb9a926f 2af5a9a285 2b2082c5b6 2b22197051 2b250bf5a1 2b4a59fec3
+        2b7847b7b7 2ba4a840a1 2be08f7684 2be423ffd0 2bf1095a27 2c20970c76 2c34a48b9d 2c3d403814 2c4779e28e
+        2c6451a7bf 2c7b71d161 2cac39c223 2cb4c2ac57 2cbe13972c 2d0c7f7354 2d222d05d2 2d2c85f689 2d33050731
+        2d4795b5a4 2d637f5e64 2d69dac508 2d8c911ed4 2dd287bc3a 2e37bf4bd9 2e51672858 2e541e0068 2e62c8d602
+        2e7af7e9a4 2e844ad651 2e88e6b6cd 2e8db3aceb 2e9974b54f 2ebda39756 2ecec8414a 2f00c70d5f 2f0875249c
+        2f33c5e4d1 2f429fc846 2f72ee8985 2f88158100 2f8e96830c 2fa4263535 2fdd995c48 2fee9558cd 2feefb9fd0
+        300908b9d3 300cb2d7a5 302eacf716 302ec21b9d 3039249689 3046f751cd 3049a1f832 307034ff26 307dc76cfd
+        308a173ee6 30a989afc8 30c293f26f 30cce01472 30cdd6731e 30d0e035e4 3113c9e45f 311ef643e9 312433c283
+        31309449d6 313c1eca2a 31466fd899 3157d377b6 31891a3908 31a2d52826 31b399cc89 31cc9650f3 31f7a50f14
+        31fb020df6 3201e9a059 324300dcb4 3250b4a6fd 326411af77 32783cef30 32bbb4949f 32d083006f 32e9dd10d5
+        330fc5128d 33215f3e25 332394e9c5 336665b051 336dbe0ba9 3370937bfe 3376fa54dd 338a518dce 33962bf85c
+        33a00a0c76 33b1bb2668 33c5ebbb01 33c61f0cc5 33cbf2bc19 33e0db8495 33f10a4d1f 3436251bdf 3448238443
+        34497fe00e 346c4c9a0c 3481d95f26 349d9487fa 349dbf5a87 34b8d380d4 34f7926819 35326260d7 35390f5453
+        35439e40a0 35482bcf56 355550250b 35556e8e76 35604f0106 357ea13433 35af25f5a5 35bada4711 35c0bbbceb
+        35f82c04d6 35f91566a6 3631428bad 36387e1034 3649a9dd06 364f5f0545 3674cf73a8 3677138cf1 368aedef61
+        36982699e2 36a2beaf3f 36aa15a88e 36ae704936 36b7772d0d 36d83ed436 36e3cf465f 36efd65918 371ba1dbc8
+        3755b417b0 3756b5fab4 3763e72d74 376805920e 37797910f4 3782653865 3786488b6f 379819d173 37a475c981
+        37a939306d 37e80191f6 37e8068ae2 380f9771d2 38187b95e1 384be34744 386ef22ff1 387e108ca4 389564f915
+        389d46389a 38a69b2931 38bba42184 38cacdd366 38fd40b6ce 393766a88c 394a5cef5a 395206f0b4 395f291073
+        3972552756 39a39d1bfa 39a7595c59 39b233fd83 39c6ab21fe 39e7269dcc 39ee8144f0 39f83dd313 3a0225063b
+        3a120dc158 3a2c164208 3a430170d3 3a43dba9f1 3a4573eee1 3a4e73aa95 3a5745a05f 3a5d9797c6 3a6e29e7c8
+        3a74482d0d 3a792932af 3a9be8c308 3aefd1df36 3af623ed7a 3b03fb24a0 3b0fe0d342 3b331be2af 3b58987bda
+        3b7858b092 3b80d38f76 3b902b6ed9 3b9c2144cc 3bbf5c9d6a 3bdc1e86f2 3bf7ab689e 3c0a579bbd 3c0f4ce2ce
+        3c295a14b5 3c333102d5 3c3efbfb80 3c4ef966f7 3c52f7004a 3c644eba9a 3c64d02e75 3c70b75066 3c9d411f67
+        3c9fa21d55 3c9fdacf62 3cc29661b5 3cde284035 3cf2cf1a2e 3cf7325367 3d00136c27 3d011e92f7 3d12178473
+        3d2fa30fc7 3d414ea592 3d9cdb2915 3da4f41c13 3dbfc980dc 3dc43dbbce 3e1297acb8 3e2ddeb172 3e2f2a983f
+        3e3d6a2835 3e4c7192a1 3e794348ed 3e7b3a19fb 3e8192cfa1 3e9f0ba9fe 3eba820e7e 3ebab9f5eb 3eef0cd146
+        3f132995c0 3f13c4cc99 3f1d3c4017 3f3371c759 3f7963e4f7 3f7c82d621 3f7fe0fb68 3f8375f34e 3f9a61bec3
+        3f9cfd5198 3fd13da8c8 3ff6a078ff 40133c54cd 402696fbba 402eed114f 4032450140 403a6c556b 403f45a096
+        40483593a1 40493642e7 405975c308 405dc75656 407370305c 407ee89291 40a13b748e 40b1bbb544 40b4783ce5
+        40b6642b27 40bbb39e6e 40e440e229 40f598cc76 41495f7db6 4150fad235 415b5af3d9 415ecc82d3 41a2f9148d
+        41e302daf0 41e3a04930 420af245ef 420e08fac0 4227696226 42348ca570 4236ab3d41 423af8d7e8 428542e60d
+        42b910b4af 42c10858be 4303150a36 430a68d983 430fbcc546 4310884a61 4346ff92f5 43a9f00d00 43ff792d79
+        4408761473 4444f5a4fa 446925ce89 448d6731ee 449b23f11f 449f7e9884 44a214b4b4 44b3c5003d 44da1b8a81
+        4505e5001a 454197ba89 4557949a7a 45a6c3c86f 45a8f6af41 45a97a1104 45ab5b9591 45c4c492be 45d0b22661
+        45ddadb266 45e8f3d947 461d7a1b4c 462aec2ca8 4674309091 4685ba3aa4 46a281cd35 46c759e871 46cfd2aab2
+        46da79f019 46e17ba54e 46fabd5635 4709048cb6 471d941013 47300d32f6 4760283fb3 476507d3b0 476978b01c
+        476e42f115 477c53af2f 4781fe4aea 4786541dc4 478b8c85b2 4795448952 479a246c51 47d2065a45 47e1ba669a
+        47ef202074 48166c7c19 4834533781 484c787203 48b5372585 48c5a1d217 48d2a5bbcf 48dc130365 48f3e483ca
+        49137e7148 4984530425 498946ae91 4993d687d1 4993eee03e 49a331ab6a 49ff03f2a4 49ffa05975 4a07a43100
+        4a3484b3bf 4a4526e21c 4a5a0c53b3 4a76d6a798 4a973ffe49 4ab1335c8c 4ab6cffac3 4ab9f398e7 4adff94eb3
+        4b1f6f5309 4b328a5597 4b63c345e7 4b8f353889 4bbf0a689a 4bc3cd5185 4bc597f14f 4be045cf68 4be1d4bba6
+        4bfbdf7ebe 4c0c6e0365 4c12352a81 4c1b9bb340 4c935b2d93 4c9ce80535 4ca9f5719b 4cbe3aceb3 4cc7a4b341
+        4cf78d07d0 4d11818aec 4d187add00 4d1dc2baec 4d391982d0 4d4b8c275c 4d4ea86ae0 4d4f263691 4d90be3872
+        4dbb146e6e 4dcab0d82c 4dcb82ec3b 4dcf32b249 4dd3f666e4 4dd4f38355 4ded336ad7 4e18123e0f 4e1aa13c8c
+        4e2295dd92 4e254d5232 4e3ffda8c4 4e4c56e4a1 4e8f1365bf 4e9394ca65 4ea55208c4 4eccdc6a30 4ef5add54b
+        4f198eea16 4f3267d316 4f7329d42f 4f94e3e1d8 4f9684d4b7 4f9f10b304 4fb5ca3b98 4fbb1929d4 4fc50a24ef
+        4fd07c173f 4fd1483821 500751a256 501d5acb4a 5030c5bd00 5067479ede 5070e08a18 508470443d 5094dcad61
+        50985e1639 50a8aa5523 50b2ff5044 50b59de162 50bccdb129 50cd37cc9f 50cd57a690 50dd76a1e3 50def4b1d9
+        50eaed4491 51005b4bf3 5129a4a62c 5146ade2f3 5183564f7c 518828138b 518fe5f5c1 519076f7c4 51a3adb050
+        51cbf4579c 51e4e65003 520233db37 520beba385 520cc33be6 52112a1cbc 522634d5fd 5232e12325 523aa18ecb
+        52422166e9 525b91f578 52698ab8f7 526f9816ff 528d37b4bb 52ef3d8d90 530c7149cb 531afd9663 53336a676c
+        53491f4b53 534f529cd7 53b849ec64 53bdbc54d4 53bf7b5a35 53d4322fe4 53d453b0c0 5425a56583 54338b5600
+        545f070295 5483d5df9b 54862b4c3c 549d8551ce 54b27319b1 54b2eb7a67 54dc0b5492 5515d70e76 556e6009da
+        556f9cb498 5589037e53 55b48a1103 55be07f768 55c1850452 55d161a1c5 55e052349a 55e6b83841 5600715f42
+        5605d80da8 561845d3ea 5618aca391 56297dbc3d 5676b230f1 567eaaa3f2 56965e2a1a 56a7d23396 56b7dcbb87
+        56b8c35301 5770011ff6 5781eca80e 57b4726907 57ca7679d6 57ee892e9f 57f15d71b0 57f256cff1 57fac8572e
+        5815755fc6 583990bea9 584038b5e8 586a171ba0 588d3cff31 588ee66b49 58a4a8790a 58c9722fd3 58cbded0f0
+        58f87e265d 58f966a9a6 590605ebf7 5906ac361a 5912d5590c 59238e0fc4 593b4deb43 594b1159d6 595499f88b
+        595e85ef40 596071e699 597585e827 59945da25d 599a4410e2 59b2618232 59b49254ad 59c700363e 59c9ae87c7
+        59ccb04dbd 59e1668744 5a266d1df0 5a2956325f 5a5edf336a 5a73b2a953 5b2e4c7665 5b42389ef8 5b884c6fb2
+        5b89071775 5b90071aea 5ba19eea0a 5bb65bb263 5bc032b2ed 5bcb80d068 5bd6502ccf 5bd9dc7b75 5be0888bbe
+        5bf0fce1d2 5c1bb02822 5c34f1fe51 5c3e70257d 5c488b06e6 5c516a8ca9 5c7d4ca854 5c80565db6 5c815bee4c
+        5c8f1b3150 5cb8495d90 5cbec3c9ea 5ce5fd5a3a 5d09224b66 5d0c0ab127 5d2d3ceb7a 5d4e1bb37d 5d5a598dbd
+        5d5a70a2d7 5d95036b4f 5e4ff8ebb5 5e579e0158 5e6a095158 5e737f891d 5e884898da 5e90f7d53f 5ec772f3a2
+        5ef2c394d5 5f1059ff00 5f28944b63 5f2fd2b1e7 5f3b3b6149 5f5b24ad65 5f5fd956aa 5fa11cca07 5fc3e57c7c
+        5ffed2e1bd 6011d7a8f3 60547bb412 6085fee299 60960e65c7 60b408b35d 60b40b7846 60bffa20b0 60ea110ec9
+        60f80eae09 61049289d7 61058a8bd4 6118a43f9c 611af5bd77 613c4d7547 6141c87ba5 6141e73c19 617034c22d
+        6182492599 6182c678fe 61a97d076f 61dd29f2fd 61e0b1fdf9 61e24be6ea 62124b5d1b 6236954eb0 623ca03b77
+        62465eeaaf 6265db0c8c 62684d63d9 62708057fa 627f1faf4c 62862604c5 62b3d0d2be 62d708fc04 62d9b56b23
+        62fc1abdb5 63114a1e2c 631d8b166c 631ffa50b5 6340103fff 6364026484 636916f458 636d5cd504 6382deaf1f
+        63bae8e2fd 63d81dc574 6401e67595 6460624c70 64699baae0 64709cc189 647650c415 648b4a1fdb 649a507b53
+        64bfefe77f 64d72e5c1c 650031a60e 650e077f4d 65151eb979 6527ffd057 652c7dc687 65584fdb05 657dfceb96
+        659519b7cd 65a9609af3 65b3d03622 65b433145f 65bdce16bf 65dd5620f6 65e2f4d2b5 65e3b584ab 660bc389ac
+        6636b31811 6699537fca 66befeedf2 66c46731f8 66d4120c38 66dbe34897 66eb2784bd 66ebd4dd02 66fd03c4d3
+        672e857bf2 67627795bb 6793b93aad 67ae969a9b 67b71bbc0f 67f3f451d6 6802d3e1a5 6826b5fb2e 6840f7f8d3
+        6845b7e054 687b346a1f 6884882d0a 68885fec0c 6899cafd8f 68c0a141f4 68c51aba8b 68d6e9a79f 68fdc39e00
+        6930dda8d7 694f923919 695a39bb30 695e7e93da 695f701db4 696e7bf2bf 69748d7506 6981b01ba1 69833e78cd
+        6996335ed9 69da06e38c 69ec5bc4de 69f5b43fa4 69fb53f501 6a0ada2760 6a0b8f4c19 6a0dc01b09 6a291ac761
+        6a381428f4 6a62362c11 6a8cd5a0a4 6abd21d065 6ad60469b6 6ae217164a 6af7d5dff7 6afe40611f 6b1a23007e
+        6b2f2942a3 6b43967d3f 6b4f385de6 6b565e9515 6b6cb0ea05 6b8e25fbcf 6bad216401 6bb67b578b 6bdce79768
+        6be37905b1 6be9a35c56 6bfbd709d5 6c5f285a9e 6c6ada59ba 6c7dd80b5b 6c8a739536 6ca7eb771b 6cb51ad365
+        6cb97d99d4 6cc1efdf09 6ce679b01d 6ced5266a8 6cf615d5bc 6d205806e1 6d50f6ab65 6d5d45d57e 6d64254811
+        6d7413d361 6d92b87878 6d943a5855 6da9efdb13 6dd95bdc9b 6e10036480 6e285a1a52 6e97caf191 6e98b48425
+        6ec8c8b321 6ee83d0b8a 6eea8b04c6 6f03b6d7dd 6f5e90519c 6f6afcc3b3 6f7208b91f 6f7e0b4e3b 6f87c55c42
+        6fb80b36f7 6fd2883172 6fe56055d5 7001a6ad95 701033ae26 701667eff7 7044b77fd2 704920010b 70acfc6254
+        70ecaa98df 70f2ecc446 710482eaa2 7108c55aa1 714ea008c9 7154c6eeb6 715e000168 71a516dfd3 71a757d6bb
+        71adf12c43 71c0ecba99 71e0532ebf 7225324c73 722f45c486 72325a29ea 7246d2b2b9 727e5ae3a2 72ab994fa2
+        72bec4bd8f 72ea544f6a 7304847789 730551f5ba 733495cc01 7348f33c0e 735701f285 739ec448ed 73cd1b16c4
+        7405e3ef4d 7407f53c44 741d912c05 74305616b2 7430a3be93 745d3fb568 7466cb5fd7 7474b9626e 7479396390
+        7482ba6f5c 74ae323f9b 74b5a8202c 74c25a699f 74c36c4a08 74d91c5574 74ef7ad491 74f1c3e2a3 74f2ccfc6d
+        74f6c416a4 74fca0325b 74fe23b09a 751c59fe1f 752366190d 754068f93c 75776ea76c 75822a96fd 759369fbe8
+        75c20970be 75eb93fd0d 75f2e8dd89 764037136a 765ad9f4c7 765e5b9acc 76812f46e7 768fbcc460 76b64fa365
+        76e1cb5b81 76ef0c9eb1 77011a88f9 77061f1bfa 770c14bccc 770fecc047 772eb16736 77320cc7d2 77361456f4
+        773f29873b 774fc5d077 775b9c2000 7764887755 777524f0cf 778cc70263 7793ba1ad0 77b5c3302d 7804cc0aba
+        78154df5f5 7821f5cdb2 7826b958b7 783e130634 7863a379f7 787132ecfd 78967778e2 78e0a061fd 78f5a50aaa
+        790bd09a90 791152d2a9 7923bfa1a1 7935c273af 793da17aec 793f4be481 795847ef6a 796515c791 796565281f
+        797caf91f2 7998ed31ce 79aa93c94e 79bb8d29ba 79c2495480 79c7ee1560 79ca2057b1 79ce988ba7 79ea935818
+        79f22409c2 7a01ac3740 7a0d1af8bb 7a2e7323a7 7a3180ba33 7a345ba5e1 7a3818f87e 7a5c7b5e1d 7a5d55ffef
+        7a75f8b57f 7a7801334d 7a7ce758f6 7aa203f464 7aab06cd90 7abe0cd919 7acfbc104c 7ae3333af1 7aee179642
+        7b29e8486f 7b3381e10a 7b3f758480 7b6792c9f9 7b79ce46bc 7b8ad5d242 7ba20791f9 7bb35b720c 7bbc5e0e11
+        7be88e1226 7bfd4be249 7c12db546b 7c167b22ba 7c17fb094d 7c2852817b 7c31361730 7c451fcd39 7c4959c925
+        7c4a5c242b 7c5c125af9 7c6571b196 7c66ae3470 7c8c60a19f 7c9c9aa172 7cc5824128 7cd5191cc5 7cf3e480d0
+        7d106deafe 7d128c4c53 7d2c6cf3d9 7d45f0863f 7d5e038d84 7d63546d79 7d688bb5e2 7d69277374 7d76705ffd
+        7da065200c 7dcf407fa8 7dd1aeff34 7e050c6a30 7e33bac06c 7e5ff122ff 7e68655913 7e77ab468f 7ecfa4d842
+        7eef4acfbf 7ef452f538 7f2426a460 7f2774b22f 7f3e6d27c5 7f5bcffa0d 7f7e05b107 7f7f8a60e3 7f82f72a20
+        7f89f6215e 7fb978cbb3 7fcc5ff03c 7fd06f0e2a 7fd09250a8 7feb0055ea 8009a2ded6 800ad6207f 8019d97d49
+        801d0b3eef 802c9d6e6a 806379cde9 80993f054b 809c398466 80ac697a66 80d41c54a8 80d4f92371 80d71140f7
+        80d9b5aabd 80df1254bc 80f70433d5 80fa4d4ba7 810e9e8972 813c591bc9 814e2ae039 819210ab9e 819423a698
+        819727ba42 819ded5fa0 81cbf4e1b0 81cf447ed0 81d06fe916 81dda343c4 81e5b1e6c3 820c057726 8216179121
+        821cb01247 82280bb7b3 82445f246f 824e9d5930 826cffaaea 82806627fb 8284a321f1 828febb760 8294547e9f
+        8299d2f224 82a839d5b9 82d243e857 82da66edfe 82e189270a 82fe26c047 830e5902d4 83353fc5a8 833f848ead
+        83590c3cf7 8365591b16 8369bcb9a3 8379dd41f8 83ddce4287 83dff24d0b 83f9d72f0c 84006bc7ad 840815f39c
+        842f1868ff 845c11e25e 84623abea0 847589e13d 8475a2e11b 8478d1b4be 847fe8e075 8493819102 84ab580309
+        84dd965676 84ebc1bac7 84f46d1bac 84f50e898f 84fa251d85 8506295d6e 850a8cd2f4 852693f7cc 8549b94cd6
+        8571c2311a 85738f8f9a 8590250927 8593264592 85ddf2dd2b 85e5e9136f 85e7aae1ad 85f4550918 85fd7c889f
+        861827ebac 862d7888f8 8634c1d438 86378fca2e 86409473c2 8662213633 86c12ba673 86daa3cfcb 872b1581b3
+        8749054cc8 8760663bb2 8773fc929b 879610ba2b 879c5a3157 87bf78f4fd 87e9fe01b3 87fd8b5046 87fea5e18c
+        88009219a0 8802c7af09 8813e64f4e 882099af2b 88328d3ea3 883500c698 884a339b96 884c615372 884f458aaf
+        88670bf6f7 8874cad596 8879addeb1 889343e5ad 88a326e3e3 88b1deea6a 88c38cdeca 88d2019354 88f94eaba3
+        88ff42376a 8907a499b5 8927ca135e 8935b10f05 89378a62ac 89522780aa 8963b40de4 8977913fcc 8978716308
+        898305ec9f 899d13b84d 89a179b380 89ab530ac4 89b00a2edf 89d47c1440 89e01536ac 89fdb8a790 8a1a015a86
+        8a1bcba8e0 8a3690b6a0 8a389a9ab4 8a4262979b 8a477c5a72 8a58a09a9b 8a662a1010 8a75cc3509 8a7be276f8
+        8aca4f3677 8ad69f2165 8ae144199b 8aeebe3fb9 8b00ef3ba9 8b17a06fa4 8b20428776 8b30071c39 8b555452b1
+        8b586eb3ab 8b591cc313 8b5d7649d4 8b876e57eb 8ba3d9699b 8bbe1842c6 8bbe4029df 8bc345e4ff 8bc40343b1
+        8bd1069822 8bd3ae2dfa 8bf32e2c36 8c4ebab40a 8c5d9762e5 8c62759f5b 8c673a0108 8c6e96f7ab 8ce1cd43c5
+        8ce4e0d648 8ce94fc981 8cf217cdfe 8cf4da8f0a 8cf7692383 8d0c2780d4 8d16498453 8d3514d550 8d3cbb7541
+        8d719a09a0 8d792d7165 8d8af20a20 8d9aa4e88c 8d9b2e6444 8daaaa9dd4 8dadf41ace 8dbb1fe726 8dcdbe1af3
+        8dd59e4129 8e0046c6e2 8e3ce5773a 8e5b57b7b6 8e5f948e5c 8eaad39881 8ead579b4f 8ec3043313 8ec71d0d6b
+        8ee5940779 8f025eb4b6 8f0b02a9e1 8f0e2f76e2 8f388ed94f 8f398886c3 8f3f5201c9 8fa19ffe0f 8faa4116cd
+        8fad8f8802 8fb8a2ce03 8fc0293969 8fc84bd4f0 8fcb25879a 8fcc57a287 8fecd005ba 9028983a55 902a88e0e4
+        9032419a7f 9065a54acc 907488e8fe 90765489b4 9085c2525c 909f6eacc7 90a0805c05 90dbf3e3ef 90df5f8603
+        90e770d5b5 910288d8e9 91037a18ec 910c93c2ca 91169e9413 9124e29e0c 9130b44d00 914977e6a6 9151c861cc
+        9154b26f42 915666cd4d 915a0068dc 915a4d7921 917ebb3396 918f2f164c 91b23d2554 91c22c38e4 91dfa44406
+        91f060a9ad 9200f64726 92117ce11e 921a95e8b6 9257970bc4 9260f889a0 9274d49c27 92a489a91b 92aefa2fcd
+        92afb31629 92b55a2e52 931145d4dd 9323dd6786 93433e08c1 9348041a2d 93506ae407 937e8d5fbb 9385002c3c
+        93a4751d66 93c2719048 93db170873 93e94d9ebb 9409d68826 940f8ea4fd 945a233c73 945c600ba5 946f2cde0f
+        9480000f7e 9499e6aeff 949c9b3445 94a2d00996 94a41c6278 94a4860109 94af67700f 94b720a583 94d7567d89
+        94f5683711 94fb1a6f1c 95119d0948 95234f027b 953457ecc7 954bee50e2 954c7a1f84 955c4f276b 955db14dca
+        9567d4378a 956cd9e97c 9597646d9b 95b0f5cb82 95b3af3099 95c87de475 95feb74db5 960a38ace7 961196c324
+        9626c74447 9627491f75 9634ef8b15 964e3ca930 965fa73ecb 96737cde92 967520ae23 96ab3709cd 96d97e9843
+        96fdc3a6ac 971fa55cfc 97448d87ae 9771b3185b 9780c227e3 97942b2de1 97a22fa048 97c580f545 97efedbc16
+        97f683298d 982a732d34 987fa996fd 98fc07367b 9900a0d334 991540dcc6 9923ce8cbb 992a2a71df 9970626666
+        9999116ec6 999a8cf63e 99a5ec8dee 99b00fec95 99b379607f 99c5c25b9c 99e4ce1902 9a1e05c0fe 9a4eac2dfa
+        9a7b416aa4 9a7ec836ce 9a869c1ff4 9a900403ac 9a9842d1dd 9aa43b23f2 9aa498d428 9ad249608c 9af7bc9709
+        9b18feb2e0 9b1bd81a43 9b3075c0cf 9b7af877e7 9b97ac5e76 9bab4a3165 9bc6afa34b 9bd642cdf4 9bd9aa0df0
+        9be039c9da 9be13f66ba 9bf501c572 9c35b425f2 9c4aeaaff9 9c5997d687 9c5e791a45 9c6d405bba 9cca996bd4
+        9cceb6b9b2 9cdc207a55 9cdcfbbe01 9ce65878c9 9cf4c61236 9d14a50028 9d3c4061c1 9d4d27feea 9d4d5e8719
+        9d4ea606bd 9d65e15794 9d7bda8e62 9d9a67a66d 9da7017637 9de7933bab 9e1f341dff 9e33d48128 9e456f2680
+        9e4633d874 9e48bad6e3 9e7f337570 9e861941ad 9e8e92a78b 9ea0e6c6f5 9ec5dbef87 9ecc81f0a4 9eda53a91d
+        9ee6c0facb 9ef3f0229d 9f0001fd26 9f0638fd60 9f135f9d31 9f30d8021c 9f53feb29f 9f6e76b3e1 9f6f4d9ade
+        9fb87b2151 9fbf261b62 9fc26cce6e 9fc4c2d1ab 9fcefc0080 a003261d01 a01edad91c a03c32fcd3 a075d17f3d
+        a0811a47b1 a0978d4c31 a0985e8650 a0b8143c56 a0c3259330 a0d31c7525 a0d6969fa2 a0db3f3822 a0dd93a567
+        a0f9ef9e84 a0fde36681 a1148fc4bf a11eb7eb29 a138f4357b a143abd85c a1585c0d1e a16f4d40f5 a17312e772
+        a17444550e a1b8219ca7 a1c7a5eca1 a1db996808 a1dd395c19 a1fd973ae5 a22925b9c3 a22bb54bf4 a25f4e7f06
+        a266cbe3a1 a2878fa178 a28e0098f3 a293d22b9d a29445fd9c a2d683d6d2 a3351780c4 a3577b803a a360ef16dd
+        a36cecc7c0 a3863c5d7c a3918628a8 a3ba716133 a3d003f9ef a427815f06 a43df7c2ff a45090e56b a467a313e8
+        a47a8b85e5 a49b1d1b58 a4a1e1105e a4c42f407f a4e335c91c a4ecefa9f6 a501e83c26 a5473cd48f a54787c09f
+        a55b0153fd a5ac1f967d a5b0e12d2c a5b810a319 a5bba5d209 a5c5a15eec a5c5ad14eb a5c9d5a322 a5e2aa01d2
+        a5f21652f5 a60801bba0 a66f131b1d a6791e0d12 a68da01593 a69b5e52b3 a6bb8dbfa3 a6bf7916d0 a6c673d0c9
+        a6ebdfb126 a6ff575830 a70a59b398 a7177c8f11 a721200c37 a72bacd514 a742573549 a744d93f2c a763f3bcfd
+        a776fba1ad a79f2e8e60 a7ad3297a8 a7ad44b96e a7c83bb7ad a7d89b738a a7de009fca a822611bab a8476735b3
+        a852253833 a861893713 a880c383e7 a887a71d18 a8a487ae65 a8a70fe9da a8adf040d5 a8b1a46488 a8bd5dd6e4
+        a8cd7e237c a8da12d401 a8fd10a421 a913d604cd a91f0cc24f a923477a8e a939311a5c a941a4c4fd a96a19c44d
+        a96e8bffb1 a9d4d079fd a9deecea37 a9e211f3a0 aa10596c3c aa2b1c0f96 aa3d15ad13 aa3d2fe4f6 aa59343f9e
+        aa7e629517 aa802f654e aa97302150 aab0f704da aac676b02c aacb725897 aae0a09ff5 aae7324727 ab1f17c791
+        ab24172300 ab40406c14 ab4cc9dd4d ab70e17aad ab7a527b75 ab95c9fd36 aba6fde5d8 aba7b0d903 abaf909df4
+        abbfa99d75 abd1d75f6b ac0103387d ac0c70e429 ac125cf959 ac13a8b534 ac299f2442 ac3160b0a9 ac460b26eb
+        ac6da7ef01 ac7bdfb295 ac811aa0c4 ac8290907a ac87917328 ac928466ac acf4548897 ad1d0a33d1 ad1eacd5e3
+        ad3908bfb4 ad4941386c ad589ceb8b ad738ad3ef ad958d0a31 ad985aa661 adbbf042db adc85e62c1 adce98918a
+        addc1017dd adf27cc54e adf4a84426 ae1a5e41d7 ae3784314f ae3b8a7de9 ae3fec1f96 ae481ee5d9 ae55084543
+        ae5deb865d ae6a1fbd3b ae6eb3decb ae8987487e ae8a622f14 ae9fec6795 aec98b8baf aedad4dfac aeede87dbc
+        af16847054 af42fb2c72 af52efab19 af53f8538d afa2d124d7 afab363548 afb69f6858 afba7666b3 aff6301bc3
+        aff7dfbe46 aff87f637a b00ef262af b02620d925 b03136e980 b05c9ad49c b074f351d6 b07e14552d b08a6dcddc
+        b0acfefb01 b0cd76b7d7 b0dd268328 b0f60a0469 b0fbddb412 b0fef62172 b108fdf8c7 b1309af53c b14c8b304b
+        b15adaf1e5 b186ba1f53 b18d5846c7 b1a39578f7 b1eef7a274 b1f8e1bf65 b1f8e41d46 b21492b15d b22170202e
+        b221f7d156 b22c190037 b2539dc7f1 b25cf35f56 b26775151e b2c3b64656 b2cedc196f b2d22825f4 b2e605c9aa
+        b2e78e3a5b b304adc337 b3088b26d6 b316f9499b b34161dfe9 b39a6e69cb b3c253d8d2 b3d17ebbe4 b3d4cd641c
+        b3d4d26ff7 b3ef4a9fac b42ec1345d b42eef1338 b46852fb83 b46b09d2ce b4895a9c9d b4fbe57144 b53bcf919f
+        b542e09e81 b5452bf9c5 b5494b3df2 b59c1da7e8 b5b159009e b5c4425b01 b5cc5ed9fe b5fc788198 b5ffb38b45
+        b603de426e b6086e6137 b60e66fe26 b63e27a4ec b64416d7d6 b6634ed282 b6650cb5a7 b68e6884a9 b69e5d2070
+        b6c4ac412a b6c903f9dd b6d8d339f5 b6f6f369c5 b72f0261eb b73846dd53 b7395530e4 b759803bc6 b77207f916
+        b774426399 b79bb8bd16 b7aed48f5b b7af7b3a39 b7b8ef0267 b7f71c347d b7fc6eaae1 b82e723b46 b842f9ff28
+        b846e9cb7e b85b8f6c41 b863d2d6b1 b86a708eb9 b87c522bbf b88820297d b8d56ccd76 b91136286b b91986dc94
+        b9505f3c64 b99468a1ea b9a334f65d b9c6362fbc b9dda264d8 b9f195c5cc ba10ba52c6 ba19d2296a ba21422b61
+        ba2bfb1460 ba2d0830e6 ba3a502a52 ba467682f4 ba63cfa704 ba7852257d ba9f6e2cc3 baa2fcf03e bad62274d3
+        bb59c48559 bb7f99b352 bb93cff885 bba761455f bbafd53175 bc0ca173cb bc1450c685 bc1d656104 bc336f20c4
+        bc3550d16a bc5db9463a bc5fb9abe8 bc5fcf39b9 bc84574963 bcd1642bca bcd8af9004 bcedcf24f7 bcf12e565a
+        bd823791d1 bd94dcda26 bd9f1328ee bdd1527437 bdd60c4fe8 bdd65dcd9f be12db004b be2e507787 be5668c2f6
+        be6613c60b be6c906f71 bec39445f6 bedea6b1da bef9bc5fb7 bf0ae2736f bf112a8e84 bf15d6ce1d bf3cb6d51d
+        bf6e6e94c6 bf7e7157c9 bf8798163a bf8c10763e bf97c7347c bfa120b9fe bfb301b26c bfef9a5fde bff91a0a63
+        c009327a4a c0434a7d50 c04bd42637 c05aa0b259 c06dbed7f6 c09dee9996 c0a1aeedb6 c0a4942143 c0ab9a9048
+        c0c62231b2 c0cf4bdbcd c0e21a8ff8 c0ec8c6f75 c1048c920b c112336070 c1493b0ab2 c19122f29b c196450e23
+        c1a1e4aa10 c1a7c2039e c1be5c740e c1c9587e1d c1ca3b7dad c1d4a27a23 c1d9643815 c1df611335 c1f1aff37b
+        c1fad2a758 c20c769db9 c20cf98796 c20d2927db c20eb2d1da c23170dd88 c2464d0af1 c25b077abc c26838ec29
+        c27bc6601e c27dad1790 c2b0340166 c2b848c9a7 c2ba7b6915 c2bc6b5549 c2bd1c6755 c2dc5614ab c319214aa9
+        c349f8cfbb c355b675fb c37913e002 c37fda472f c39006dae3 c393dc9abe c3af57a972 c3c4df7bd5 c3dc1dc42f
+        c419c05c98 c41d8d2033 c46343e6d1 c463cdd645 c46d87f1fb c470c4f648 c4a2cc3e48 c4a4176446 c4d568aef5
+        c4f6742c9e c525bfb9b6 c5422c052b c550c2f4a0 c570e0e3fb c5745af2f4 c587c64a3f c587def9bd c58942057e
+        c5944ac299 c5c2e54de9 c5e56a4e87 c5ea4cdc83 c60ba49db5 c61da0d3a5 c64dce4aa7 c654c3d274 c654f984e7
+        c6603121fa c6774c1904 c6898e7f1f c6c2307ac0 c6d4c4e324 c6de72fbfb c6f797bedb c704db3ac7 c7111f1477
+        c72b02f85b c73c243965 c73c3a07b6 c74f319c83 c7575274a2 c7649ec5f1 c775e7b757 c781aece1b c78862c4af
+        c798ceefae c7a23961b1 c7c0bee63f c7cc8ab01d c7d2954fb2 c7e5ddd440 c7e810aa5b c7f26212fd c7f2f94dd7
+        c80eceb5b7 c80f63014c c81532d235 c8246a4986 c842204246 c8555434b9 c882133e8f c8a9fdc7ec c8bd849e3a
+        c8c38b9c87 c8c781c96c c902bee9be c91bd9c288 c92d52a02a c9344c5f10 c9567ead08 c9a8f545e1 c9b8e06765
+        c9bad9248d c9be50360f c9c2034d33 c9e66ac09c ca01a484fd ca19f94b0a ca20c36279 ca51a0ea11 ca9fa08a1c
+        caa1102978 cac681320d cacd11bd74 cacfd52440 cb3b5639a0 cb5e0fac75 cb8b2dc776 cbbb3e0a47 cbc471ca60
+        cbc5449c66 cbd1f96f33 cbf3f11ead cc1659c78e cc5892849b cc59909264 cc6255797e cc805b0e30 cc963d1d29
+        cc979dd194 cc9f0b2a2a ccb640ddca ccc35fb4b3 ccd758e72a cce15f48da ccf2373ad5 cd08c4c431 cd13584b1a
+        cd26b35b47 cd2c0f63ad cd36f58c1e cd4e893184 cd50fc998e cd841ea5c2 cda4198dd9 cda597bb59 cdbbc89857
+        cde20c7d51 cde527543c cde8607c01 ce1484f504 ce195a0dea ce39cc7937 ce47cbff84 ce6428728f ce77766668
+        ce9feb8bb5 cea6e08605 ceb1868b72 cedecc0441 cee2b25b36 cee61f1572 ceec674a76 cf0265f289 cf0b854f5a
+        cf0bd4a517 cf5ae4c2ef cf63173304 cf7af6b1be cf8350e18a cf8c3e3f71 cf9c1cb895 cfc2d47374 cfc9a9c682
+        cfdafb0452 cff47fe5d9 cff986c250 d011885d88 d01d05388d d0272ac423 d0403d5a4f d048461a91 d06690f934
+        d082d09643 d09cdab94d d0c83ca275 d11f396172 d14a7310bd d14b127c0c d14ef745bd d18cfcd69e d18f85696d
+        d1aa305c09 d1be07618c d1d1f6b101 d1de50137a d1fe0b3c90 d205afb2e6 d24259be13 d246285c29 d271298bd2
+        d2718df763 d28efbe33b d299927fde d2b80cb169 d2b850dfc8 d2d8e0569e d2dafa2e6e d2f129dd30 d2f157c846
+        d3072ef675 d30bd6806e d30ed3d978 d322ba1a50 d34115b61a d35a247e07 d37f48d804 d38829559d d3a650f747
+        d3b01dff66 d3bb0ca277 d3cb43e798 d3cd175149 d3d37edd61 d3e1db483f d4155ef881 d417301910 d41cbf23d5
+        d420f0f948 d42427f149 d426f83a5d d45ec3b2bc d461b9670c d48bc452dc d4bbee5774 d4c363025f d4c7f4d8e4
+        d4d9ca1862 d4df2ec253 d50ced4353 d5130f8277 d51694caa2 d51801e488 d51dd2e710 d54e8c0e9f d559205a0a
+        d561206b46 d583197d70 d58d736c7a d58da41e0f d58e0182f5 d58fc8daf0 d5956544db d59890e0bf d5b403201c
+        d5b6469066 d5e3481984 d634bf7c01 d653ea2cd4 d6788c6a78 d6a3891678 d6a78e7024 d6db6776d2 d6ecfbb131
+        d6f12e4e2c d7088cd344 d70ff1faf9 d715f60c1f d74ded3f9f d75df11ada d79987051a d79c13b3f7 d7baeada7e
+        d7c3dcedd1 d7c5630b7d d7ce921514 d7d87a02fd d7f4d3ccee d81bc59a7f d82087a628 d84867db0e d854a8d97e
+        d856186e4d d865b65bdb d86eec85d7 d8875d72c3 d89360ef02 d8a06a70fb d8aafc4b84 d8c486f353 d8cb22d8cf
+        d8d11b0288 d8d3bd8b9d d8f01c5929 d8f387078a d8fc57d50e d901a8a437 d9070c1ac2 d918257427 d924fd9ca2
+        d92c4bcb8b d93c090a2c d93fc3c4ad d98c8663fc d9be2780e7 d9cc17ca2f d9d67a3885 d9e36ff205 da03b244c9
+        da154afd8c da23600368 da5053afea da5511d2ba da5d884884 da8cc79090 daaad6e560 dab2c253d3 dac96eaa15
+        dad0ae2a90 dadf9d5eef daf7c2f52f db139295cb db5cbd465d db5e18fae9 db89a15ca7 db96ea8240 dbab72514b
+        dbd423c9f1 dbdcf01bf5 dbe3f81d60 dbfd3d295d dbff434607 dc00c90385 dc0b830262 dc391a3514 dc42b776ab
+        dc4d53ba57 dcdf1251e8 dd0491fe72 dd158c2153 dd2903146c dd33c9b6bc dd368cc7bb dd5830654c dd5a13788c
+        dd6c5828dd dd832404e8 ddb2055f10 ddd6853c52 dde6e8974b de036993ad de0799dcaa de0de82ac6 de0e7c5f0d
+        de244faa78 de28020079 de4037d83f de58ea343f de5a1adf4f de6278ab9e de6670bd96 de689e0552 de824c956c
+        de847752bf deeb8051d2 df16f28b33 df4ef4d384 df5132aa04 df56baa28c df63a1d921 dfa8a05dd0 dfaa4922e8
+        dfb6662bf7 dfbe820316 dfc64d310d dfd0dee33f dfdd5a0c3e dfdfcacbe3 dfe71c0cd4 dffc504aa5 e017b94885
+        e02516e8b7 e03ff190d1 e06406d174 e07198ba05 e081ffedc7 e094461145 e09e66bf72 e0a32e5cf7 e0c400b098
+        e10f1fccf9 e111a1ef7d e11779b2f0 e123be288f e12dc8ccc1 e15d12924c e17ae4d081 e194459de8 e1b615af26
+        e1cf6aef62 e1ed3f1ac8 e1f8a1b718 e22f31b827 e26f3e86d1 e2715ee00f e273db21d1 e27e9b8cdb e296c56028
+        e2bc512240 e2ca6aec52 e2f20cd250 e31aff61fa e32126ec73 e3284ec004 e32ac31e84 e32b0a9ffa e3460d5f03
+        e369a7b61c e36f711114 e388596bd3 e3aab0d371 e3e3164b2b e3e93b60bd e3f07fb7ff e4005e2c15 e4052a4f0a
+        e40566f607 e42d97f9f5 e4420d93c0 e461aa9741 e4665a4e64 e47dc0ee0d e48443929f e49034cf4b e498423d68
+        e4ad93ca07 e4b8d11548 e4beb6aad0 e4cacf11ca e4d50ba098 e4d702d35d e5029ec301 e5263ae7e9 e53a6d9db3
+        e54218c29b e566be2289 e59ae67897 e5cd1243e0 e5ce256cdc e5dcd3f80a e5ea8f7430 e5fa18d8cd e5fa94453a
+        e606006168 e61ade79f6 e647708a52 e647ffe613 e654666eee e6608c0847 e66ccdc8af e697c5113c e6a7b485da
+        e6ae335608 e6da99abea e6db08f96a e6f4580746 e70a8ab8c2 e753a6d3c0 e75dfc45e6 e7712396dd e7a3a82b5c
+        e7bc2f973a e7cb5b55f1 e7e8320b04 e800e9f656 e84021f134 e890ab756b e893d4b343 e8a4d33828 e8fbefe85a
+        e9080cc584 e918df3f53 e91a9ba865 e9236ffd48 e936fa73c6 e94b54d1ce e9605a7400 e97e6795c9 e995a83ad1
+        e9b5f32da8 e9c34be8fd e9cee71ab9 e9d9d0f618 ea0116a6fd ea0803c364 ea15960a11 ea1bbc614e ea41bcffce
+        ea555856a2 ea56fff75a ea7b3f0ce0 ea80a010a4 ea841fbbb0 ea8a71bc96 eaa191a36b eabc1c385b eabfab6a81
+        eada3e9ab4 eae5d7d418 eae6d77e26 eb08df34e1 eb11e4e5fa eb1798d2f7 eb1ac1615f eb43d9e7c5 eb49ea8669
+        eb9d066f07 eba2346346 eba759e904 ebb3fb3fa0 ebdb375f27 ebf49dcd83 ec0220043e ec042e52cf ec1e83fc07
+        ec27c5dcb1 ec3eaac7b1 ec443639ce ec4a8549c8 ec5acefa44 ec6911f451 ecb0705c83 ecbfb23a44 ecc9490572
+        ed068fe14b ed0e668894 ed19097781 ed3c7bc96f ed4b7f7b43 ed5ba2ea6d ed6e44a42c ed70e57a98 ed72a6f980
+        ed77fc0201 ed82d253ca ed8b9be208 edcd235d8e edd8f4a673 ee10d76add ee79976c93 eed86e68ea eeda7c0714
+        eee5cb6601 eee64f184b eeeea79129 eef1394ee3 ef00f0458e ef076f9019 ef2266aa57 ef45305342 ef51306214
+        ef5d04df6b ef797c8118 ef92b778ba ef94d492bb efd6eb4b81 f0446bfa08 f04cd9bb06 f07127e9ca f081f7b8d4
+        f08f448a5e f0b139242b f0b8349db8 f0c3cd6fc4 f0d1351ae0 f0e2e75079 f106e246ec f13a72ce01 f165fcb2d2
+        f1a9ac3acd f1b20b3369 f1b3e36068 f1cd299a53 f1cd3f780d f1f7fa48b6 f20ad607cd f20bb5c117 f21adfd199
+        f22da79757 f259b95a4c f2743cb33e f275c93692 f27f91a181 f2bac92757 f2ed4886e2 f3047409c8 f31f17e494
+        f324e3ffac f342a93593 f34e253000 f35e1f3ab1 f362d23f90 f36b8e41e4 f37495407e f38a5076e7 f3ba6d18ec
+        f3f6c70311 f3fa372413 f400a2bf1f f405f95c2f f40616bfaf f40b530e34 f41865c3e7 f41b0cdaf1 f454a3df66
+        f45d735737 f46905e719 f4699a20e0 f46d2e0698 f4783c7d00 f48902e098 f4a6f8bdd9 f4b47b0f52 f4c14a1040
+        f4e9947300 f4f3c8a1bc f5153d467d f5851e2edb f587d4d586 f5885b5927 f59335c608 f5ad3e5802 f5c5fff03c
+        f5da46c672 f5dec870b6 f5f7b379c2 f5f7c7de5a f60fa4f29c f6103624e5 f611beab46 f6232b17e7 f633b7331e
+        f6382a96b5 f64dc92b88 f66a1d8442 f67427bf28 f68e3ecda7 f698f80ea3 f6997950a4 f69f93b059 f6a83a3179
+        f6b4bce434 f6cfe289bb f6d3c706a8 f6dbd3d75d f6ee94ecb0 f6f5a39699 f7054938e4 f7237929cd f72a0856b4
+        f754b29153 f77582eb34 f78992cafd f7946130bd f7966c4cb5 f7bcd2d4e3 f7e5792b9f f85bab2d3d f85db58247
+        f861c31e81 f8657bc65f f8bff7156b f8f5f5bae4 f91a413212 f91dbad0af f92bf212f4 f931c308fc f959be0fe6
+        f95cc9a343 f95e67f453 f95fc9d255 f969248d62 f9a6b8ad79 f9c9b94a35 f9cde0beac f9d2c106af f9d5371cdf
+        f9df0da4d6 f9f66427da fa0b586894 fa15cfb46d fa437e355b fa4d5ebf3a fa542cf217 fa6b7e7cc5 fa7ad9b6ee
+        fa88b1cd1e fa8f9a2288 fac718864d fac8078516 facbd27829 fb111a351d fb12bb6e58 fb2a02e4a1 fb3325e5c8
+        fb34ad4ac2 fb38eada93 fb7c3cfce9 fb855837d1 fb8d793c57 fbfa7f37f4 fc00a47d3b fc17bc013d fc3607ca04
+        fc47e68d5c fc7647bee7 fc939b0bb6 fcb1f61006 fcb73c9d56 fcc3a23fc7 fccff59373 fcd20dc1d9 fcddb3ba91
+        fceca86ea5 fcfd075cbe fd19041c7e fd3aaa3b66 fd4250419d fd4dc09d58 fd77ba5979 fda6cf2f92 fdb57b2909
+        fe1f22537f fe6aeeeb93 fe79148161 fe7ca4ea0a fe7ea00f30 fe825b3e68 fe8a0bf1fd fea8e163d5 fec5d80c18
+        fee5861463 fee9bdfc5e fef31a40a8 ff2188e7af ff247b0b57 ff298e4c4f ff29cbbd24 ff3b0b79d5 ff479f9d89
+        ffca33121a ffcdaa9ee9 fff54945ef
+        """
 }

@@ -12,8 +12,9 @@ struct RotateKey: AsyncParsableCommand {
         discussion: """
             It takes a second: first every server reads the new key's public half, then the service gets the key. The \
             new key has the scopes and the lifetime of the newest active one, and replaces NAME.key in the folder of the \
-            keys. The old ones expire after --overlap. Where hosts have copies of the keyring, or the key is in another \
-            file, use --prepare, copy the keyring to all hosts, and then the file to where the service reads its key.
+            keys. The old ones expire after --overlap. Where hosts have copies of \
+            the keyring, or the key is in another file, use --prepare. Then copy the keyring to all hosts, and after \
+            that the file to where the service reads its key.
             """)
 
     @Argument(help: "The name of the service.")

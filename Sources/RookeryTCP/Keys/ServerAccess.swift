@@ -7,7 +7,7 @@ import RookeryPolicies
 import RookeryWire
 import Synchronization
 
-/// Who may call a server: those who show a service key of its keyring.
+/// Who may call a server: peers with a service key of its keyring.
 final class ServerAccess: Sendable {
     private struct State {
         /// The grants of keys that were shown, by the ids of the keys, while the keyring has this version.
