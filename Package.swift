@@ -311,7 +311,7 @@ let package = Package(
         .testTarget(
             name: "PetProStorageTests",
             dependencies: [
-                "PetProRuntime", "PetProStorage", grdb, "PetProContracts", "RookeryTesting", "Rookery", logging,
+                "PetProRuntime", "PetProStorage", grdb, "PetProContracts", "RookeryTesting", "Rookery", logging, crypto,
                 nioCore,
             ],
             swiftSettings: settings),
@@ -355,7 +355,7 @@ let package = Package(
             name: "PetProCommandTests",
             dependencies: [
                 "PetProCommand", "PetProAssembly", "PetProRuntime", "PetProStorage", "PetProContracts",
-                "PetProTesting", "Rookery", "RookeryTesting",
+                "AuthService", "VendorService", "PetProTesting", "Rookery", "RookeryTesting",
                 httpClient, nioCore,
                 nioPosix, nioHTTP1, logging, lifecycle,
             ],

@@ -169,7 +169,7 @@ public struct AuthController: AuthAPI {
                 throw RemoteError(
                     .userNotPending, "This account is not pending, or another attempt created or continued it.")
             }
-            try transaction.execute("DELETE FROM users WHERE id = ?", request.id)
+            _ = try transaction.eraseUser(request.id, at: now)
             try transaction.publish(
                 .userDeleted, UserDeleted(userId: request.id), about: "user-\(request.id)", at: now, id: eventId)
         }
@@ -186,7 +186,7 @@ public struct AuthController: AuthAPI {
             guard user.role == .customer || user.role == .vendor else {
                 throw RemoteError(.forbidden, "The account of an administrator or operator cannot be erased.")
             }
-            try transaction.execute("DELETE FROM users WHERE id = ?", request.id)
+            _ = try transaction.eraseUser(request.id, at: now)
             try transaction.publish(
                 .userDeleted, UserDeleted(userId: request.id), about: "user-\(request.id)", at: now, id: eventId)
             return true
@@ -211,7 +211,7 @@ public struct AuthController: AuthAPI {
         if hasher.isOutdated(hash) {
             let renewed = try await hasher.hash(request.password).phc
             _ = try await database.write {
-                try $0.execute("UPDATE users SET password = ? WHERE id = ?", renewed, record.user.id)
+                try $0.setPassword(renewed, insteadOf: record.password, ofUser: record.user.id)
             }
         }
         let now = environment.now()
@@ -267,9 +267,7 @@ public struct AuthController: AuthAPI {
         let renewed = try await hasher.hash(request.newPassword).phc
         let now = environment.now()
         try await database.write { transaction in
-            let changed = try transaction.execute(
-                "UPDATE users SET password = ? WHERE id = ? AND password = ?", renewed, request.userId, record.password)
-            guard changed == 1 else {
+            guard try transaction.setPassword(renewed, insteadOf: record.password, ofUser: request.userId) else {
                 throw RemoteError(.badCredentials, "The password was changed meanwhile.")
             }
             try transaction.revokeSessions(ofUser: request.userId, at: now)

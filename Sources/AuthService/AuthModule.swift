@@ -15,6 +15,14 @@ public enum AuthModule: ServiceModule {
     /// The services that this service calls.
     public static let needs: [ServiceName] = [.vendor]
 
+    /// The tables with personal data.
+    public static let sealedTables: [SealedTable] = [AuthSchema.users]
+
+    /// Erases a person's rows.
+    public static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws {
+        _ = try transaction.eraseUser(subject, at: now)
+    }
+
     /// Assembles an instance. In the background, it settles pending accounts every 60 s, for which it calls Vendor.
     public static func assemble(_ resources: ServiceResources) async throws -> Assembled {
         let (database, options, logger) = (resources.database, resources.options, resources.logger)

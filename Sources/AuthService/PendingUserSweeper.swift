@@ -61,7 +61,7 @@ public struct PendingUserSweeper: Sendable {
         let now = environment.now()
         let eventId = environment.uniqueID()
         try await database.write { transaction in
-            guard try transaction.settle(id, claim: token, hasVendor: hasVendor), !hasVendor else { return }
+            guard try transaction.settle(id, claim: token, hasVendor: hasVendor, at: now), !hasVendor else { return }
             try transaction.publish(.userDeleted, UserDeleted(userId: id), about: "user-\(id)", at: now, id: eventId)
         }
     }

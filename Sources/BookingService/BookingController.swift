@@ -43,7 +43,7 @@ public struct BookingController: BookingAPI {
         let key = Self.idempotencyKey(of: request)
         // First the checks that need no call.
         let (kept, pet) = try await database.read { transaction in
-            (try key?.reply(in: transaction, at: now) as Booking?, try transaction.pet(id: request.petId))
+            (try key?.reply(in: transaction, at: now) as Booking?, try transaction.petForBooking(id: request.petId))
         }
         if let kept { return kept }
         guard let pet, pet.ownerId == request.customerId else {
@@ -54,7 +54,7 @@ public struct BookingController: BookingAPI {
         // Vendor and JavaScript cannot represent every distant day. No vendor's horizon reaches this one.
         let start = min(request.start, now + Self.farthestHorizon)
         let availability = try await askVendor(GetVendorAvailability(vendorId: request.vendorId, at: start))
-        let wish = try self.wish(request, availability, for: pet)
+        let wish = try self.wish(request, availability, for: pet.species)
         if let reason = wish.refusal(at: now) { throw try await unavailable(reason, wish, at: now) }
         return try await save(wish, request, key, at: now)
     }
@@ -68,18 +68,18 @@ public struct BookingController: BookingAPI {
         guard let key = request.idempotencyKey ?? MessageContext.current?.idempotencyKey else { return nil }
         var body = request
         body.idempotencyKey = nil
-        return IdempotencyKey(scope: scope(ofCustomer: request.customerId), key: key, body: body.json)
+        return IdempotencyKey(
+            scope: "create-booking:\(request.customerId)", key: key, body: body.json, subject: request.customerId)
     }
 
-    private static func scope(ofCustomer id: Int) -> String { "create-booking:\(id)" }
-
-    private func wish(_ request: CreateBooking, _ availability: VendorAvailability, for pet: Pet) throws -> BookingWish
+    private func wish(_ request: CreateBooking, _ availability: VendorAvailability, for species: Species) throws
+        -> BookingWish
     {
         guard let service = availability.services.first(where: { $0.id == request.serviceId }) else {
             throw RemoteError(.serviceNotFound, "This vendor has no such service.")
         }
-        guard service.species.contains(pet.species) else {
-            throw RemoteError(.speciesNotServed, "\(service.name) is not offered for a \(pet.species.rawValue).")
+        guard service.species.contains(species) else {
+            throw RemoteError(.speciesNotServed, "\(service.name) is not offered for a \(species.rawValue).")
         }
         if let expected = request.expectedPrice, expected != service.price {
             throw RemoteError(
@@ -269,14 +269,8 @@ public struct BookingController: BookingAPI {
         let now = environment.now()
         try await database.write { transaction in
             guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
-            try transaction.execute(
-                "UPDATE bookings SET notes = NULL, cancel = json_set(cancel, '$.reason', '') WHERE customer_id = ?",
-                event.data.userId)
-            // The stored replies contain the notes too.
-            try IdempotencyKey.forget(scope: Self.scope(ofCustomer: event.data.userId), in: transaction)
-            try transaction.execute(
-                "UPDATE pets SET name = '-', breed = NULL, birth_date = NULL, notes = NULL WHERE owner_id = ?",
-                event.data.userId)
+            try transaction.erasePerson(event.data.userId)
+            try transaction.noteErasure(of: event.data.userId, at: now)
         }
     }
 

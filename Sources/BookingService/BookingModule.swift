@@ -15,6 +15,14 @@ public enum BookingModule: ServiceModule {
     /// The services that this service calls.
     public static let needs: [ServiceName] = [.vendor]
 
+    /// The tables with personal data.
+    public static let sealedTables: [SealedTable] = [BookingSchema.pets, BookingSchema.bookings]
+
+    /// Erases a person's rows.
+    public static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws {
+        try transaction.erasePerson(subject)
+    }
+
     /// Assembles an instance, which calls Vendor for each booking. In the background, it cancels expired bookings every
     /// 30 s.
     public static func assemble(_ resources: ServiceResources) async throws -> Assembled {

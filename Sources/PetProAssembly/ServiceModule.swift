@@ -12,6 +12,11 @@ public protocol ServiceModule: Sendable {
     static var migrations: [Migration] { get }
     /// The services that this service calls.
     static var needs: [ServiceName] { get }
+    /// The tables with personal data.
+    static var sealedTables: [SealedTable] { get }
+
+    /// Erases a person's rows. An erased person is no error.
+    static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws
 
     /// Assembles an instance: its handlers and its background work.
     ///

@@ -61,6 +61,9 @@ struct ServiceInstance: Sendable {
                     PeriodicService("old replies and events", every: .seconds(600), logger: platform.logger) {
                         try await IdempotencyKey.forgetOld(in: database, at: .current())
                     },
+                    PersonalDataWorker(
+                        database: database, tables: module.sealedTables, logger: platform.logger, now: Instant.current
+                    ) { try module.erase($0, in: $1, at: .current()) },
                 ]
             self.clients = Array(clients.values)
         } catch {
@@ -78,8 +81,11 @@ struct ServiceInstance: Sendable {
     private static func open(_ module: any ServiceModule.Type, _ platform: Platform) throws -> Database {
         try platform.store.prepareFolder()
         let path = path(module.name, platform)
+        let keys = try platform.store.openEncryptionKeys(logger: platform.logger)
         do {
-            return try Database(path: path, migrations: module.migrations)
+            return try Database(
+                path: path, migrations: module.migrations,
+                protection: platform.store.protection(of: module.name, keys))
         } catch {
             throw CommandFailure("cannot open the database \(path): \(error)")
         }

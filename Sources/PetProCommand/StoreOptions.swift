@@ -1,5 +1,7 @@
 import ArgumentParser
 import CommandSupport
+import Logging
+import PetProContracts
 import PetProStorage
 import Rookery
 
@@ -14,6 +16,16 @@ struct StoreOptions: ParsableArguments {
             "The file of the keys that sign tokens. Default: auth-keys.json in the folder of the databases.",
             valueName: "file"))
     var signingKeys: String?
+    @Option(
+        help: ArgumentHelp(
+            "The file of the keys that encrypt personal data. petpro makes it if it is missing. Default: "
+                + "encryption-keys.json in the folder of the databases.", valueName: "file"))
+    var encryptionKeys: String?
+    @Flag(
+        help:
+            "Store personal data as it is. What is encrypted is rewritten in the background; the keys are still needed."
+    )
+    var plainData = false
     @Flag(help: "Fill an empty platform with demo data, and list in each response the calls it caused.")
     var demo = false
     @Flag(help: "Allow --demo on an address that other machines reach. The demo passwords are public.")
@@ -26,6 +38,25 @@ struct StoreOptions: ParsableArguments {
             "other machines may reach \(address), and the passwords of the demo accounts are public: "
                 + "listen on 127.0.0.1, or add --public-demo")
     }
+
+    /// Opens the file of the keys that encrypt personal data, or makes it.
+    ///
+    /// Throws ``CommandSupport/CommandFailure`` that names the file.
+    func openEncryptionKeys(logger: Logger) throws -> EncryptionKeyFile {
+        do {
+            return try EncryptionKeyFile(encryptionKeysPath, logger: logger)
+        } catch {
+            throw CommandFailure("\(error)\nGive the file with --encryption-keys.")
+        }
+    }
+
+    /// How the database of a service protects personal data.
+    func protection(of service: ServiceName, _ keys: EncryptionKeyFile) -> Protection {
+        Protection(service: service.rawValue, form: plainData ? .plain : .sealed, keys: keys)
+    }
+
+    /// The path of the file with the keys that encrypt personal data.
+    var encryptionKeysPath: String { encryptionKeys ?? data + "/encryption-keys.json" }
 
     /// The path of the file with the keys that sign tokens.
     var signingKeysPath: String { signingKeys ?? data + "/auth-keys.json" }

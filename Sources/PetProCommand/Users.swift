@@ -100,9 +100,12 @@ struct Users: AsyncParsableCommand {
     ) async throws -> Result {
         try store.prepareFolder()
         let path = store.data + "/auth.sqlite"
+        let quiet = Logger(label: "petpro") { _ in SwiftLogNoOpLogHandler() }
+        let keys = try store.openEncryptionKeys(logger: quiet)
         let database: Database
         do {
-            database = try Database(path: path, migrations: AuthController.migrations)
+            database = try Database(
+                path: path, migrations: AuthController.migrations, protection: store.protection(of: .auth, keys))
         } catch {
             throw CommandFailure("cannot open the database \(path): \(error)")
         }
@@ -111,7 +114,7 @@ struct Users: AsyncParsableCommand {
             try await database.claim(store.demo ? .demo : .live)
             let auth = try await AuthController(
                 database: database, signingKeys: store.signingKeysPath, passwordCost: passwords.passwordCost,
-                logger: Logger(label: "petpro") { _ in SwiftLogNoOpLogHandler() })
+                logger: quiet)
             return try await body(auth)
         } catch let error as StoreKind.Mismatch {
             throw CommandFailure("\(path): \(error)")

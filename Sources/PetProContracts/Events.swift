@@ -43,7 +43,7 @@ public enum EventType: String, Sendable, CaseIterable {
     /// The services that receive the event.
     public var subscribers: [ServiceName] {
         switch self {
-        case .userDeleted: [.booking, .vendor]
+        case .userDeleted: [.booking, .vendor, .product]
         case .vendorCreated: [.auth]
         case .vendorStatusChanged: [.booking, .product]
         case .bookingCreated, .bookingStatusChanged: [.vendor]

@@ -40,6 +40,10 @@ public protocol ProductAPI: Sendable {
     @StreamPattern(cmd: "watch-inventory-changes", group: ProductGroups.watches, errors: [.productNotFound])
     func watchInventoryChanges(_ request: WatchInventoryChanges) async throws -> MessageStream<InventoryChunk>
 
+    /// Takes a deleted account out of its reservations.
+    @EventPattern("user.deleted")
+    func userDeleted(_ event: UserDeletedEvent) async throws
+
     /// Takes the products of a vendor that stops being active out of the shop. Puts them back when it is active again.
     @EventPattern("vendor.status-changed")
     func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws

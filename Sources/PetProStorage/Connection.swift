@@ -9,7 +9,13 @@ final class Connection {
     /// limit.
     private static let statementLimit = 512
 
-    init(_ database: GRDB.Database) { self.database = database }
+    /// The data keys of the people in the database. Nil when the database has no key store.
+    let keyStore: KeyStoreConnection?
+
+    init(_ database: GRDB.Database, _ keyStore: KeyStoreConnection? = nil) {
+        self.database = database
+        self.keyStore = keyStore
+    }
 
     /// The texts of the prepared statements.
     var prepared: [String] { Array(statements.keys) }
@@ -20,8 +26,6 @@ final class Connection {
 
     /// The number of rows that the last statement changed.
     var changes: Int { Int(sqlite3_changes(handle)) }
-
-    /// The id of the row that was inserted last.
 
     private var handle: OpaquePointer? { database.sqliteConnection }
 
@@ -35,6 +39,18 @@ final class Connection {
 
     /// Runs a statement without values.
     func execute(_ sql: String) throws { try perform(sql, []) { try $0.finish() } }
+
+    /// Returns the texts in the first column of a query.
+    func texts(_ sql: String, _ values: any SQLConvertible...) throws -> [String] {
+        try perform(sql, values) { statement in
+            var found: [String] = []
+            while try statement.step() {
+                var row = statement.row
+                found.append(try row.text())
+            }
+            return found
+        }
+    }
 
     /// Binds values to a statement, through which `body` steps. Throws `DatabaseError`, and what `body` throws.
     func perform<Value>(

@@ -12,13 +12,21 @@ public final class Database: Sendable {
     private let writer: DatabaseThreads
     /// Sent after each commit that published events.
     public let outboxSignal: Signal
+    /// Sent after each commit that erased a person.
+    let erasureSignal: Signal
+    private let keyStore: KeyStore?
+    /// The protection of personal data. Nil when the database has no key store.
+    public var protection: Protection? { keyStore?.protection }
 
     /// Opens the database in a file, and migrates its schema. Creates the file if it does not exist. Only the user of
     /// the process may read the file.
     ///
-    /// - Throws: ``SchemaTooNew``, ``PrivateFiles/NotPrivate``, or the error of SQLite, for example when the file is
-    ///   not a database.
-    public convenience init(path: String, migrations: [Migration]) throws {
+    /// With `protection`, personal data is sealed, and the data keys are in ``keyStorePath(of:)``. Without it, personal data
+    /// is written as it is, and sealed data cannot be read.
+    ///
+    /// - Throws: ``SchemaTooNew``, ``PrivateFiles/NotPrivate``, an error that says which keys are missing, or the error of
+    ///   SQLite, for example when the file is not a database.
+    public convenience init(path: String, migrations: [Migration], protection: Protection? = nil) throws {
         try PrivateFiles.prepare(file: path)
         var configuration = Self.configuration
         configuration.journalMode = .wal
@@ -33,30 +41,65 @@ public final class Database: Sendable {
         var reading = Self.configuration
         reading.readonly = true
         let readers = try (0..<Self.readerCount).map { _ in try DatabaseQueue(path: path, configuration: reading) }
-        self.init(writer, readers: readers)
+        let keyStore = try protection.map { try KeyStore(path: Self.keyStorePath(of: path), $0) }
+        if let keyStore {
+            try writer.writeWithoutTransaction { try Self.check(Connection($0), keyStore, path) }
+        }
+        try self.init(writer, readers: readers, keyStore)
     }
 
-    /// Opens an existing database read-only, without a migration. Any version of the program may have written it.
-    /// Throws the error of SQLite.
-    public convenience init(inspecting path: String) throws {
+    /// Opens an existing database read-only, without a migration. Any version of the program may have written it. Without
+    /// `protection`, sealed data cannot be read. Throws the error of SQLite.
+    public convenience init(inspecting path: String, protection: Protection? = nil) throws {
         var configuration = Self.configuration
         configuration.readonly = true
-        self.init(try DatabaseQueue(path: path, configuration: configuration), readers: [])
+        let keyStore = try protection.map { try KeyStore(path: Self.keyStorePath(of: path), $0) }
+        try self.init(try DatabaseQueue(path: path, configuration: configuration), readers: [], keyStore)
     }
 
-    /// Makes a database in memory, which is released with this object.
-    public convenience init(inMemory migrations: [Migration]) throws {
+    /// Makes a database in memory, which is released with this object. So is its key store.
+    public convenience init(
+        inMemory migrations: [Migration], protection: Protection? = Protection(service: "memory")
+    ) throws {
         let connection = try DatabaseQueue(configuration: Self.configuration)
         _ = try Self.migrate(connection, migrations)
-        self.init(connection, readers: [])
+        try self.init(connection, readers: [], try protection.map { try KeyStore(path: nil, $0) })
+    }
+
+    /// The path of the key store of a database: `auth.keys.sqlite` beside `auth.sqlite`.
+    public static func keyStorePath(of path: String) -> String {
+        path.hasSuffix(".sqlite") ? path.dropLast(6) + "keys.sqlite" : path + ".keys"
+    }
+
+    /// The database was sealed with the keys of another key store.
+    struct WrongKeyStore: Error, CustomStringConvertible {
+        let path: String
+        var description: String {
+            "its personal data was sealed with another key store: put its \(path) back beside it"
+        }
+    }
+
+    /// Binds a database to its key store. Throws ``WrongKeyStore`` when it is bound to another one.
+    private static func check(_ connection: Connection, _ keyStore: KeyStore, _ path: String) throws {
+        if try connection.texts("SELECT mark FROM key_store WHERE id = 1").isEmpty {
+            try connection.perform(
+                "INSERT INTO key_store (id, mark) VALUES (1, ?) ON CONFLICT DO NOTHING", [keyStore.mark]
+            ) { try $0.finish() }
+        }
+        if try connection.texts("SELECT mark FROM key_store WHERE id = 1") != [keyStore.mark] {
+            throw WrongKeyStore(path: keyStorePath(of: path))
+        }
     }
 
     /// Without `readers`, the thread that writes also reads.
-    private init(_ writer: DatabaseQueue, readers: [DatabaseQueue]) {
-        let signal = Signal()
-        outboxSignal = signal
-        self.writer = DatabaseThreads("db-write", [writer]) { signal.send() }
-        self.readers = readers.isEmpty ? self.writer : DatabaseThreads("db-read", readers)
+    private init(_ writer: DatabaseQueue, readers: [DatabaseQueue], _ keyStore: KeyStore?) throws {
+        let (published, erased) = (Signal(), Signal())
+        outboxSignal = published
+        erasureSignal = erased
+        self.keyStore = keyStore
+        self.writer = try DatabaseThreads(
+            "db-write", [writer], keyStore, onPublished: { published.send() }, onErased: { erased.send() })
+        self.readers = readers.isEmpty ? self.writer : try DatabaseThreads("db-read", readers, keyStore)
     }
 
     /// Migrates a schema. Returns false when it was up to date. Throws ``SchemaTooNew``.
@@ -89,7 +132,7 @@ public final class Database: Sendable {
 
     private static let readerCount = max(2, min(4, ProcessInfo.processInfo.activeProcessorCount))
 
-    private static var configuration: GRDB.Configuration {
+    static var configuration: GRDB.Configuration {
         var configuration = GRDB.Configuration()
         configuration.foreignKeysEnabled = true
         // Another process of the same service may be writing.
@@ -143,10 +186,17 @@ public final class Database: Sendable {
         try await read { try !$0.exists("SELECT 1 FROM \(table) LIMIT 1") }
     }
 
+    /// Runs `body` on the thread that writes, outside a transaction.
+    func bare<Result: Sendable>(
+        _ body: @Sendable @escaping (Transaction) throws -> Result
+    ) async throws -> Result {
+        try await writer.perform(.bare, body)
+    }
+
     /// Moves the write-ahead log into the database file and empties it, so that overwritten bytes disappear from the
     /// log too. While others read, it moves only a part.
     public func checkpoint() async throws {
-        _ = try await writer.perform(.bare) { try $0.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
+        _ = try await bare { try $0.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
     }
 
     /// Closes the files. No read or write may be under way.

@@ -14,29 +14,45 @@ final class DatabaseThreads: Sendable {
     /// The connection of a thread, made on first use. Only touched within the thread's queue.
     private final class Known: @unchecked Sendable {
         var connection: Connection?
+        private let keyStore: KeyStoreConnection?
+
+        init(_ keyStore: KeyStoreConnection?) { self.keyStore = keyStore }
 
         func connection(of database: GRDB.Database) -> Connection {
             if let connection { return connection }
-            let made = Connection(database)
+            let made = Connection(database, keyStore)
             connection = made
             return made
+        }
+
+        func close() throws {
+            connection = nil
+            try keyStore?.close()
         }
     }
 
     /// The most jobs that wait. Further ones are refused.
     private static let waiting = 8192
 
-    /// Starts a thread for each connection. The thread calls `onPublished` after a commit that published events.
+    /// Starts a thread for each connection, with a connection to the key store if there is one. The thread calls
+    /// `onPublished` after a commit that published events, and `onErased` after one that erased people. Throws the error of
+    /// opening the key store.
     init(
-        _ name: String, _ connections: [DatabaseQueue], onPublished: @escaping @Sendable () -> Void = {}
-    ) {
+        _ name: String, _ connections: [DatabaseQueue], _ keyStore: KeyStore?,
+        onPublished: @escaping @Sendable () -> Void = {}, onErased: @escaping @Sendable () -> Void = {}
+    ) throws {
         let jobs = JobQueue(limit: Self.waiting)
         self.jobs = jobs
         outboxes = EventLoops.shared.executors.map { JobOutbox(jobs, $0) }
         self.connections = connections
-        known = connections.map { _ in Known() }
+        known = try connections.map { _ in Known(try keyStore?.connect()) }
         for (queue, known) in zip(connections, known) {
-            jobs.start(name) { Self.run(jobs, queue, known, onPublished) }
+            jobs.start(name) {
+                Self.run(jobs, queue, known) { outcome in
+                    if outcome.hasPublished { onPublished() }
+                    if outcome.hasErased { onErased() }
+                }
+            }
         }
     }
 
@@ -52,7 +68,8 @@ final class DatabaseThreads: Sendable {
     }
 
     private static func run(
-        _ jobs: JobQueue, _ queue: DatabaseQueue, _ known: Known, _ onPublished: @Sendable () -> Void
+        _ jobs: JobQueue, _ queue: DatabaseQueue, _ known: Known,
+        _ onOutcome: @Sendable (SharedTransaction.Outcome) -> Void
     ) {
         while let taken = jobs.next(atMost: batch) {
             let began = ContinuousClock.now
@@ -63,7 +80,7 @@ final class DatabaseThreads: Sendable {
                 }.run(taken)
             }
             jobs.putBack(outcome.left)
-            if outcome.hasPublished { onPublished() }
+            onOutcome(outcome)
             finish(outcome.done)
         }
     }
@@ -132,7 +149,7 @@ final class DatabaseThreads: Sendable {
     func close() throws {
         jobs.close()
         for (queue, known) in zip(connections, known) {
-            queue.inDatabase { _ in known.connection = nil }
+            try queue.inDatabase { _ in try known.close() }
             try queue.close()
         }
     }

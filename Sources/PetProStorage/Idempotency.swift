@@ -8,15 +8,20 @@ public struct IdempotencyKey: Sendable {
     /// How long replies are kept: 24 hours.
     public static let lifetime: Duration = .seconds(24 * 3600)
 
+    static let table = SealedTable("idempotency", key: ["scope", "key"], subject: "subject", columns: ["reply"])
+
     private let scope: String
     private let key: String
-    private let digest: String
+    private let body: String
+    private let subject: Int?
 
-    /// Makes a key within a scope, such as one user. `body` is the text of the request.
-    public init(scope: String, key: String, body: String) {
+    /// Makes a key within a scope, such as one user. `body` is the text of the request. `subject` is the account to which
+    /// the reply belongs: its data key seals the reply. Nil for replies without personal data.
+    public init(scope: String, key: String, body: String, subject: Int?) {
         self.scope = scope
         self.key = key
-        digest = Self.digest(body)
+        self.body = body
+        self.subject = subject
     }
 
     /// Returns the SHA-256 of a text, in hexadecimal.
@@ -24,22 +29,48 @@ public struct IdempotencyKey: Sendable {
         ByteBuffer(bytes: SHA256.hash(data: Array(text.utf8))).hexDump(format: .compact)
     }
 
-    /// Returns the reply stored for this key, or nil. Throws `KEY_REUSED` when the reply belongs to another request.
-    public func reply<Reply: MessageValue>(in transaction: Transaction, at now: Instant) throws -> Reply? {
-        try transaction.row(
-            "SELECT digest, reply FROM idempotency WHERE scope = ? AND key = ? AND created_at > ?", scope, key,
-            now - Self.lifetime
-        ) { row in
-            guard try row.text() == digest else {
-                throw RemoteError(.keyReused, "This idempotency key was used for another request.")
-            }
-            return try row.json()
+    private static func row(_ scope: String, _ key: String, _ subject: Int) -> SealedRow {
+        SealedRow(table, row: digest(scope + "\0" + key), subject: subject)
+    }
+
+    /// Returns all stored replies of a command, with their keys, for inspection.
+    package static func replies(of command: String, in transaction: Transaction) throws -> [(
+        key: String, reply: String
+    )] {
+        let sql = """
+            SELECT scope, key, subject, reply FROM idempotency WHERE scope >= ? AND scope < ?
+            """
+        return try transaction.rows(sql, command + ":", command + ";") { row in
+            let (scope, key) = (try row.text(), try row.text())
+            let place = Self.row(scope, key, try row.optionalInt() ?? 0)
+            return (key, try transaction.open(try row.stored(), "reply", in: place) ?? "")
         }
     }
 
-    /// Deletes the replies of a scope, because they may hold the personal data of a deleted account.
-    public static func forget(scope: String, in transaction: Transaction) throws {
-        try transaction.execute("DELETE FROM idempotency WHERE scope = ?", scope)
+    /// Returns the reply stored for this key, or nil. Throws `KEY_REUSED` when the reply belongs to another request.
+    public func reply<Reply: MessageValue>(in transaction: Transaction, at now: Instant) throws -> Reply? {
+        let kept: Reply?? = try transaction.row(
+            "SELECT digest, subject, reply FROM idempotency WHERE scope = ? AND key = ? AND created_at > ?", scope, key,
+            now - Self.lifetime
+        ) { row -> Reply? in
+            let digest = try row.text()
+            // Earlier versions stored the SHA-256 of the request.
+            guard digest == transaction.digest(body, as: "idempotency.digest") || digest == Self.digest(body) else {
+                throw RemoteError(.keyReused, "This idempotency key was used for another request.")
+            }
+            let subject = try row.optionalInt()
+            guard let text = try transaction.open(try row.stored(), "reply", in: Self.row(scope, key, subject ?? 0))
+            else {
+                return nil
+            }
+            return try Reply.decode(Array(text.utf8), format: .json, rules: .types)
+        }
+        return kept ?? nil
+    }
+
+    /// Deletes the replies of an account, because they may hold the personal data of a deleted account.
+    public static func forget(subject: Int, in transaction: Transaction) throws {
+        try transaction.execute("DELETE FROM idempotency WHERE subject = ?", subject)
     }
 
     /// Deletes the replies that were stored, and the events that were delivered, more than ``lifetime`` ago.
@@ -53,12 +84,16 @@ public struct IdempotencyKey: Sendable {
 
     /// Stores a reply. Call it in the transaction of the request's effect.
     public func keep(_ reply: some MessageValue, in transaction: Transaction, at now: Instant) throws {
+        let stored =
+            try subject.map { try transaction.seal(reply.json, "reply", in: Self.row(scope, key, $0)) }
+            ?? .text(reply.json)
         // Replaces the reply of a key that is older than `lifetime`: such a key is free again.
         try transaction.execute(
             """
-            INSERT INTO idempotency (scope, key, digest, reply, created_at) VALUES (?, ?, ?, ?, ?)
+            INSERT INTO idempotency (scope, key, digest, subject, reply, created_at) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (scope, key) DO UPDATE
-            SET digest = excluded.digest, reply = excluded.reply, created_at = excluded.created_at
-            """, scope, key, digest, reply.json, now)
+            SET digest = excluded.digest, subject = excluded.subject, reply = excluded.reply,
+                created_at = excluded.created_at
+            """, scope, key, transaction.digest(body, as: "idempotency.digest"), subject, stored, now)
     }
 }

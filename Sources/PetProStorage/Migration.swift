@@ -69,5 +69,23 @@ public struct Migration: Sendable {
             ALTER TABLE outbox ADD COLUMN aggregate TEXT NOT NULL DEFAULT '';
             CREATE INDEX outbox_delivered ON outbox (delivered_at) WHERE delivered_at IS NOT NULL;
             """),
+        // The key store with the data keys of this database. The person to whom a reply belongs, whose data key seals it. A
+        // row of erasures is the receipt for a person who was erased.
+        Migration(
+            "common-5",
+            """
+            CREATE TABLE key_store (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                mark TEXT NOT NULL
+            );
+            ALTER TABLE idempotency ADD COLUMN subject INTEGER;
+            CREATE INDEX idempotency_subject ON idempotency (subject) WHERE subject IS NOT NULL;
+            CREATE TABLE erasures (
+                subject INTEGER PRIMARY KEY,
+                erased_at INTEGER NOT NULL,
+                key_destroyed_at INTEGER
+            );
+            CREATE INDEX erasures_open ON erasures (subject) WHERE key_destroyed_at IS NULL;
+            """),
     ]
 }

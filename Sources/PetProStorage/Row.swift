@@ -65,7 +65,20 @@ public struct Row: ~Copyable {
     }
 
     /// Reads bytes.
-    public mutating func blob() throws -> [UInt8] { Array(try required(try bytes(SQLITE_BLOB, "a blob"), "a blob")) }
+    public mutating func blob() throws -> [UInt8] { try required(try optionalBlob(), "a blob") }
+
+    /// Reads bytes, or nil for null.
+    mutating func optionalBlob() throws -> [UInt8]? { try bytes(SQLITE_BLOB, "a blob").map { Array($0) } }
+
+    /// Reads a text of a ``SealedTable``, which ``Transaction/open(_:_:in:)`` opens.
+    public mutating func stored() throws -> StoredText {
+        switch any() {
+        case .null: .null
+        case .text(let text): .plain(text)
+        case .blob(let bytes): .sealed(bytes)
+        case .integer, .real: throw mismatch(column - 1, "a text or a sealed text")
+        }
+    }
 
     /// Reads an integer as a Boolean: 0 is false, any other is true.
     public mutating func bool() throws -> Bool { try int() != 0 }

@@ -12,6 +12,13 @@ struct SharedTransaction {
         var left: ArraySlice<DatabaseJob> = []
         /// Whether events were published and committed.
         var hasPublished = false
+        /// Whether people were erased, and that is committed.
+        var hasErased = false
+
+        mutating func committed(_ transaction: Transaction) {
+            if transaction.hasPublished { hasPublished = true }
+            if transaction.hasErased { hasErased = true }
+        }
     }
 
     let connection: Connection
@@ -59,7 +66,7 @@ struct SharedTransaction {
             let transaction = Transaction(connection)
             try job.run(transaction)
             try commit(job.access)
-            if transaction.hasPublished { outcome.hasPublished = true }
+            outcome.committed(transaction)
         } catch {
             rollBack()
             job.failed(error)
@@ -85,7 +92,7 @@ struct SharedTransaction {
                 try join(job, transaction)
             }
             try commit(access)
-            if transaction.hasPublished { outcome.hasPublished = true }
+            outcome.committed(transaction)
             outcome.done.append(contentsOf: joined)
         } catch {
             // The whole transaction failed. Each job runs again, alone.

@@ -5,6 +5,10 @@ import Rookery
 public final class Transaction {
     private let connection: Connection
     private(set) var hasPublished = false
+    private(set) var hasErased = false
+
+    /// The data keys of the people in the database. Nil when the database has no key store.
+    var keyStore: KeyStoreConnection? { connection.keyStore }
 
     init(_ connection: Connection) { self.connection = connection }
 
@@ -28,6 +32,12 @@ public final class Transaction {
     /// it.
     @discardableResult
     public func execute(_ sql: String, _ values: any SQLConvertible...) throws -> Int {
+        try execute(sql, values)
+    }
+
+    /// Runs a statement whose values are in an array.
+    @discardableResult
+    func execute(_ sql: String, _ values: [any SQLConvertible]) throws -> Int {
         try perform(sql, values) { try $0.finish() }
         return connection.changes
     }
@@ -97,4 +107,7 @@ public final class Transaction {
 
     /// Notes that events were written, so that the relay is notified after the commit.
     func published() { hasPublished = true }
+
+    /// Notes that a person was erased, so that the person's data key is destroyed after the commit.
+    func erased() { hasErased = true }
 }

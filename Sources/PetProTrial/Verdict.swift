@@ -1,3 +1,4 @@
+import Logging
 import PetProStorage
 import PetProTesting
 import Rookery
@@ -24,15 +25,17 @@ struct Verdict {
     init(
         _ outcomes: [Load.Outcome], _ faults: [Fleet.AppliedFault], data: String, mustSucceed: Double, stoppedWell: Bool
     ) async throws {
-        let database = try Database(inspecting: "\(data)/booking.sqlite")
+        let encryption = try EncryptionKeyFile("\(data)/encryption-keys.json", logger: Logger(label: "trial"))
+        let database = try Database(
+            inspecting: "\(data)/booking.sqlite", protection: Protection(service: "booking", keys: encryption))
         let saved = try await database.read { transaction in
             try transaction.rows("SELECT id, pet_id, start_at FROM bookings") {
                 (id: try $0.int(), pet: try $0.int(), start: try $0.int())
             }
         }
         let kept = try await database.read { transaction in
-            try transaction.rows("SELECT key, reply FROM idempotency WHERE scope LIKE 'create-booking:%'") {
-                (key: try $0.text(), booking: try JSONValue(parsing: try $0.text())["id"]?.intValue)
+            try IdempotencyKey.replies(of: "create-booking", in: transaction).map {
+                (key: $0.key, booking: try JSONValue(parsing: $0.reply)["id"]?.intValue)
             }
         }
         try database.close()

@@ -72,7 +72,8 @@ public struct ProductController: ProductAPI {
         let now = environment.now()
         let ids = eventIds()
         let key = IdempotencyKey(
-            scope: "adjust-inventory:\(request.actorId)", key: request.key, body: request.json)
+            scope: "adjust-inventory:\(request.actorId)", key: request.key, body: request.json,
+            subject: request.actorId)
         return try await database.write { transaction in
             if let kept: Inventory = try key.reply(in: transaction, at: now) { return kept }
             let record = try transaction.change(
@@ -97,7 +98,8 @@ public struct ProductController: ProductAPI {
         let now = environment.now()
         let ids = eventIds()
         let key = IdempotencyKey(
-            scope: "reserve-inventory:\(request.customerId)", key: request.key, body: request.json)
+            scope: "reserve-inventory:\(request.customerId)", key: request.key, body: request.json,
+            subject: request.customerId)
         return try await database.write { transaction in
             if let kept: Reservation = try key.reply(in: transaction, at: now) { return kept }
             let product = try transaction.product(id: request.productId)
@@ -186,6 +188,16 @@ public struct ProductController: ProductAPI {
     }
 
     // MARK: Events
+
+    /// Takes a deleted account out of its reservations. Held ones expire by themselves.
+    public func userDeleted(_ event: UserDeletedEvent) async throws {
+        let now = environment.now()
+        try await database.write { transaction in
+            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            try transaction.erasePerson(event.data.userId)
+            try transaction.noteErasure(of: event.data.userId, at: now)
+        }
+    }
 
     /// Takes a vendor's active products out of the shop when the vendor stops being active. Puts its inactive products
     /// back when it is active again.

@@ -15,6 +15,14 @@ public enum ProductModule: ServiceModule {
     /// The services that this service calls.
     public static let needs: [ServiceName] = []
 
+    /// The tables with personal data.
+    public static let sealedTables: [SealedTable] = []
+
+    /// Erases a person's rows.
+    public static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws {
+        try transaction.erasePerson(subject)
+    }
+
     /// Assembles an instance. In the background, it releases expired reservations every 10 s.
     public static func assemble(_ resources: ServiceResources) async throws -> Assembled {
         let products = try await ProductController(database: resources.database)

@@ -31,7 +31,7 @@ public struct VendorController: VendorAPI {
         let status = initialStatus
         return try await database.write { transaction in
             let existing = try transaction.registration(ofUser: request.userId)
-            let isGone = try transaction.isGone(account: request.userId)
+            let isGone = try transaction.isErased(request.userId)
             switch VendorRegistration.decide(request, existing, isGone: isGone) {
             case .exists: throw RemoteError(.vendorExists, "This user has a vendor already.")
             case .accountGone: throw RemoteError(.userNotFound, "This account was deleted.")
@@ -107,16 +107,7 @@ public struct VendorController: VendorAPI {
             if let expected = request.expectedVersion, expected != vendor.version {
                 throw RemoteError(.staleVersion, "The vendor was changed in the meantime.")
             }
-            try transaction.execute(
-                """
-                UPDATE vendors SET business_name = ?, email = ?, phone = ?, address = ?, capacity = ?,
-                    lead_time_minutes = ?, horizon_days = ?
-                WHERE id = ?
-                """,
-                request.businessName ?? vendor.businessName, request.email ?? vendor.email,
-                request.phone ?? vendor.phone,
-                request.address ?? vendor.address, request.capacity ?? vendor.capacity,
-                request.leadTimeMinutes ?? vendor.leadTimeMinutes, request.horizonDays ?? vendor.horizonDays, vendor.id)
+            try transaction.update(vendor, request)
         }
     }
 
@@ -234,15 +225,15 @@ public struct VendorController: VendorAPI {
     }
 
     /// Erases what the vendor of a deleted account said about a person, and sets the vendor to `inactive`, unless it is
-    /// rejected. For at least 24 hours, the service creates no vendor for that account.
+    /// rejected. The service creates no vendor for that account any more.
     public func userDeleted(_ event: UserDeletedEvent) async throws {
         let now = environment.now()
         let eventId = environment.uniqueID()
         try await database.write { transaction in
             guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
-            try transaction.rememberGone(account: event.data.userId, at: now)
+            try transaction.erasePerson(event.data.userId)
+            try transaction.noteErasure(of: event.data.userId, at: now)
             guard let vendor = try transaction.vendor(userId: event.data.userId) else { return }
-            try transaction.erasePerson(ofVendor: vendor.id)
             if vendor.status == .inactive || vendor.status == .rejected { return }
             try transaction.move(vendor, to: .inactive, at: now, eventId: eventId)
         }
@@ -250,17 +241,6 @@ public struct VendorController: VendorAPI {
 }
 
 extension Transaction {
-    /// Erases names, addresses and notes of a vendor. Its services and opening hours stay, because bookings refer to them.
-    fileprivate func erasePerson(ofVendor id: Int) throws {
-        try execute(
-            """
-            UPDATE vendors SET business_name = 'closed', email = NULL, former_email = NULL, phone = NULL, address = NULL,
-                registration = NULL
-            WHERE id = ?
-            """, id)
-        try execute("UPDATE special_days SET note = NULL WHERE vendor_id = ?", id)
-    }
-
     /// Sets the status of a vendor, and publishes the change.
     fileprivate func move(_ vendor: Vendor, to status: VendorStatus, at now: Instant, eventId: String) throws {
         try execute(

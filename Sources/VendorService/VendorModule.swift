@@ -14,6 +14,14 @@ public enum VendorModule: ServiceModule {
     /// The services that this service calls.
     public static let needs: [ServiceName] = []
 
+    /// The tables with personal data.
+    public static let sealedTables: [SealedTable] = [VendorSchema.vendors, VendorSchema.specialDays]
+
+    /// Erases a person's rows.
+    public static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws {
+        try transaction.erasePerson(subject)
+    }
+
     /// Assembles an instance. It has no background work.
     public static func assemble(_ resources: ServiceResources) async throws -> Assembled {
         let vendors = VendorController(

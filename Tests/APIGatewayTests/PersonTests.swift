@@ -28,9 +28,13 @@ struct PersonTests {
         }
     }
 
-    @Test("is exported whole, and erased from every service, also from one that hears of it later")
-    func erasure() async throws {
-        let platform = try await TestPlatform()
+    private static let forms: [Protection.Form] = [.plain, .sealed]
+
+    @Test(
+        "is exported whole, and erased from every service, also from one that hears of it later; sealed, it is never to be read",
+        arguments: forms)
+    func erasure(_ form: Protection.Form) async throws {
+        let platform = try await TestPlatform(form: form)
         try await platform.serving { gateway in
             let http = gateway.http
             let vendor = try await gateway.makeVendor()
@@ -59,10 +63,10 @@ struct PersonTests {
             #expect(export["bookings"]?.arrayValue?.first?["id"] == booking.body["id"])
             let counts = export["manifest"]?.arrayValue?.map { $0["count"]?.intValue }
             #expect(counts == [1, 1, 1, 0])
-            // The canary is kept where it should be found later to be gone.
+            // Without encryption, the canary is kept where it should be found later to be gone.
             for service in [ServiceName.auth, .booking] {
                 let database = try #require(platform.databases[service])
-                #expect(try await kept(database).contains("canary"))
+                #expect(try await kept(database).contains("canary") == (form == .plain), "\(service)")
             }
 
             #expect(try await http.send(.DELETE, "/api/me", token: token).status == 204)
@@ -84,9 +88,10 @@ struct PersonTests {
         }
     }
 
-    @Test("of a vendor is erased too: contact and notes go, services that bookings refer to stay")
-    func vendors() async throws {
-        let platform = try await TestPlatform()
+    @Test(
+        "of a vendor is erased too: contact and notes go, services that bookings refer to stay", arguments: forms)
+    func vendors(_ form: Protection.Form) async throws {
+        let platform = try await TestPlatform(form: form)
         try await platform.serving { gateway in
             let http = gateway.http
             let vendor = try await gateway.makeVendor()
@@ -100,7 +105,7 @@ struct PersonTests {
             let export = try await http.get("/api/me/export", token: vendor.token).body
             #expect(export["vendor"]?["address"]?.stringValue == Self.canary)
             let database = try #require(platform.databases[.vendor])
-            #expect(try await kept(database).contains("canary"))
+            #expect(try await kept(database).contains("canary") == (form == .plain))
             #expect(try await http.send(.DELETE, "/api/me", token: vendor.token).status == 204)
             try await platform.deliverEvents()
             #expect(!(try await kept(database)).contains("canary"))

@@ -1,13 +1,14 @@
 import AuthService
 import BookingService
 import Foundation
-import PetProStorage
 import ProductService
 import Rookery
 import SwiftParser
 import SwiftSyntax
 import Testing
 import VendorService
+
+@testable import PetProStorage
 
 /// Reads the sources: a statement that no test happens to run is looked at as well.
 @Suite("Every SQL statement")
@@ -65,7 +66,9 @@ struct StatementTests {
         var madeAtRunTime = 0
         let folder = sources.appending(path: target)
         for path in try FileManager.default.subpathsOfDirectory(atPath: folder.path)
-        where path.hasSuffix(".swift") && !path.hasSuffix("Schema.swift") && !path.hasSuffix("Migration.swift") {
+        where (target == keys || !path.hasPrefix("Sealing/Keys/")) && path.hasSuffix(".swift")
+            && !path.hasSuffix("Schema.swift") && !path.hasSuffix("Migration.swift")
+        {
             let text = try String(contentsOf: folder.appending(path: path), encoding: .utf8)
             let reader = Reader(viewMode: .sourceAccurate)
             reader.walk(Parser.parse(source: text))
@@ -84,8 +87,10 @@ struct StatementTests {
     private static let schemas: [(target: String, migrations: [Migration])] = [
         ("AuthService", AuthController.migrations), ("BookingService", BookingController.migrations),
         ("VendorService", VendorController.migrations), ("ProductService", ProductController.migrations),
-        ("PetProStorage", []),
+        ("PetProStorage", []), (keys, [Migration("keys", KeyStore.migration)]),
     ]
+    /// The key stores, which have a schema of their own.
+    private static let keys = "PetProStorage/Sealing/Keys"
 
     @Test("finds its rows by an index, and needs no sorting")
     func plans() async throws {
@@ -98,11 +103,13 @@ struct StatementTests {
                 count += 1
                 // Whether there is a row at all is known after the first one.
                 let isFirst = statement.text.hasSuffix("LIMIT 1") && !statement.text.contains("WHERE")
+                // A store has few secrets, and few tables whose ids are counted.
+                let isFew = ["FROM secrets", "FROM sqlite_sequence"].contains(where: statement.text.contains)
                 // Of a row that goes in, SQLite lists a scan of the rows that could refer to it. It skips that scan unless a
                 // foreign key is violated (`OP_FkIfZero`).
                 let isRow = statement.text.hasPrefix("INSERT") && !statement.text.contains("SELECT")
                 #expect(
-                    isFirst || isRow || !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
+                    isFirst || isRow || isFew || !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
                     "\(statement.file): \(statement.text)\n\(plan)")
             }
         }
@@ -113,8 +120,9 @@ struct StatementTests {
         "has a text that is there beforehand, so that it is prepared once; lists that are asked for in several ways have one each"
     )
     func texts() throws {
-        // The lists of Booking, Vendor and Product, whose plans their own tests look at, and ``Database/isEmpty(_:)``.
+        // The lists of Booking, Vendor and Product, whose plans their own tests look at, ``Database/isEmpty(_:)``, and how the
+        // background work reads and writes a table.
         let made = try Self.schemas.map { try Self.statements($0.target).madeAtRunTime }
-        #expect(made == [0, 1, 1, 1, 1])
+        #expect(made == [0, 1, 1, 1, 3, 0])
     }
 }

@@ -27,13 +27,16 @@ struct TestPlatform: Sendable {
     private let relays: [OutboxRelay]
 
     /// Makes one with demo data.
-    init(needsApproval: Bool = false) async throws {
+    init(needsApproval: Bool = false, form: Protection.Form = .sealed) async throws {
         let time = self.time
         let environment = ServiceEnvironment(now: { time.now })
-        let authData = try Database(inMemory: AuthController.migrations)
-        let vendorData = try Database(inMemory: VendorController.migrations)
-        let bookingData = try Database(inMemory: BookingController.migrations)
-        let productData = try Database(inMemory: ProductController.migrations)
+        func database(_ service: ServiceName, _ migrations: [Migration]) throws -> Database {
+            try Database(inMemory: migrations, protection: Protection(service: service.rawValue, form: form))
+        }
+        let authData = try database(.auth, AuthController.migrations)
+        let vendorData = try database(.vendor, VendorController.migrations)
+        let bookingData = try database(.booking, BookingController.migrations)
+        let productData = try database(.product, ProductController.migrations)
         let databases: [ServiceName: Database] = [
             .auth: authData, .vendor: vendorData, .booking: bookingData, .product: productData,
         ]

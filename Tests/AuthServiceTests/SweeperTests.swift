@@ -52,8 +52,8 @@ struct SweeperTests {
 
     private func states() async throws -> [String: String] {
         try await database.read { transaction in
-            try transaction.rows("SELECT name, state FROM users") { (try $0.text(), try $0.text()) }.reduce(into: [:]) {
-                $0[$1.0] = $1.1
+            try transaction.rows("SELECT id FROM users") { try $0.int() }.reduce(into: [:]) {
+                if let user = try transaction.user(id: $1)?.user { $0[user.name] = user.state.rawValue }
             }
         }
     }
@@ -77,7 +77,7 @@ struct SweeperTests {
                 "\(try $0.text()) \(try $0.text())"
             }
         }
-        #expect(published == ["user.deleted booking", "user.deleted vendor"])
+        #expect(published == ["user.deleted booking", "user.deleted product", "user.deleted vendor"])
     }
 
     @Test("leaves an account alone that an attempt went on with while Vendor was asked")

@@ -1,9 +1,14 @@
 import Foundation
+import Logging
+import PetProContracts
 import PetProStorage
 import PetProTesting
 import Rookery
 import RookeryTesting
 import Testing
+
+@testable import AuthService
+@testable import VendorService
 
 /// The parts of a platform in processes of their own. The gateway reaches Auth, Booking and Vendor through proxies, so that
 /// a test can break each way; Booking reaches Vendor directly.
@@ -101,5 +106,31 @@ struct BrokenPlatform {
         let count = try await database.read { try $0.table(sql).count }
         try database.close()
         return count
+    }
+
+    /// Runs `body` with a service's database as the service opens it, since personal data is sealed.
+    private func open<Value: Sendable>(
+        _ service: String, _ migrations: [Migration], _ body: @Sendable @escaping (Transaction) throws -> Value
+    ) async throws -> Value {
+        let keys = try EncryptionKeyFile(
+            "\(data)/encryption-keys.json", logger: Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() })
+        let database = try Database(
+            path: "\(data)/\(service).sqlite", migrations: migrations,
+            protection: Protection(service: service, keys: keys))
+        let value = try await database.read(body)
+        try database.close()
+        return value
+    }
+
+    /// The state of the account with an address. Nil without one.
+    func account(_ email: String) async throws -> UserState? {
+        try await open("auth", AuthController.migrations) { try $0.user(email: email)?.user.state }
+    }
+
+    /// How many vendors have a name.
+    func vendors(named name: String) async throws -> Int {
+        try await open("vendor", VendorController.migrations) { transaction in
+            try transaction.vendors(ListVendors(limit: 100)).count { $0.businessName == name }
+        }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import NIOHTTP1
+import PetProContracts
 import PetProStorage
 import PetProTesting
 import Rookery
@@ -101,14 +102,13 @@ struct FailureTests {
             let refused = try await http.post(
                 "/api/vendors", Self.registration("refused", timeZone: "Nowhere/Atoll"), key: "refused")
             #expect(refused.status == 400)
-            #expect(try await platform.rows("auth", "SELECT id FROM users WHERE email = 'refused@petpro.example'") == 0)
+            #expect(try await platform.account("refused@petpro.example") == nil)
 
             // Never reached: Vendor is not there, which refuses nothing. The account waits for it.
             try await platform.vendor.close()
             let unreached = try await http.post("/api/vendors", Self.registration("unreached"))
             #expect(unreached.status == 503)
-            let pending = "SELECT id FROM users WHERE email = 'unreached@petpro.example' AND state = 'pending_vendor'"
-            #expect(try await platform.rows("auth", pending) == 1)
+            #expect(try await platform.account("unreached@petpro.example") == .pendingVendor)
             // Another vendor by the same account, with its password, and no key.
             let again = try await FaultProxy.start(
                 listen: ("127.0.0.1", platform.vendorPort.proxy), to: ("127.0.0.1", platform.vendorPort.direct))
@@ -121,7 +121,7 @@ struct FailureTests {
                 reached = try await http.post("/api/vendors", other)
             }
             #expect(reached.status == 201 && reached.body["timeZone"] == "Europe/Berlin")
-            #expect(try await platform.rows("vendor", "SELECT id FROM vendors WHERE business_name = 'unreached'") == 1)
+            #expect(try await platform.vendors(named: "unreached") == 1)
 
             // Unknown: the vendor is made, and nobody hears of it. Nothing is taken back; the key goes on.
             platform.loseReplies(platform.vendor)
@@ -135,8 +135,8 @@ struct FailureTests {
                 resumed = try await http.post("/api/vendors", Self.registration("kept"), key: "kept")
             }
             #expect(resumed.status == 201)
-            #expect(try await platform.rows("vendor", "SELECT id FROM vendors WHERE business_name = 'kept'") == 1)
-            #expect(try await platform.rows("auth", "SELECT id FROM users WHERE email = 'kept@petpro.example'") == 1)
+            #expect(try await platform.vendors(named: "kept") == 1)
+            #expect(try await platform.account("kept@petpro.example") == .active)
         }
     }
 }

@@ -25,7 +25,7 @@ struct KeyTableTests {
         ],
         .auth: [
             "vendor/get-vendor-by-user", "vendor/user.deleted", "vendor/$rookery.health", "booking/user.deleted",
-            "booking/$rookery.health",
+            "booking/$rookery.health", "product/user.deleted", "product/$rookery.health",
         ],
         .booking: [
             "vendor/get-vendor-availability", "vendor/booking.created", "vendor/booking.status-changed",

@@ -1,3 +1,4 @@
+import PetProContracts
 import PetProStorage
 
 enum AuthSchema {
@@ -75,4 +76,8 @@ enum AuthSchema {
         // Deleting an account deletes its tokens. This index finds them.
         Migration("auth-3", "CREATE INDEX refresh_tokens_user ON refresh_tokens (user_id)"),
     ]
+
+    static let users = SealedTable(
+        "users", subject: "id", columns: ["email", "password", "name", "registration_digest"],
+        index: .init("email_key", of: "email", form: EmailKey.of))
 }

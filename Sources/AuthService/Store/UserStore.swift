@@ -29,18 +29,25 @@ extension Transaction {
         touched_at, claimed_at
         """
 
-    private static func record(_ row: inout Row) throws -> UserRecord {
-        UserRecord(
+    private func record(_ row: inout Row) throws -> UserRecord {
+        let id = try row.int()
+        let place = Self.place(id)
+        return UserRecord(
             user: User(
-                id: try row.int(), email: try row.text(), name: try row.text(), role: try row.value(),
+                id: id, email: try open(try row.stored(), "email", in: place) ?? "",
+                name: try open(try row.stored(), "name", in: place) ?? "", role: try row.value(),
                 state: try row.value(), createdAt: try row.instant()),
-            password: try row.text(), registrationKey: try row.optionalText(),
-            registrationDigest: try row.optionalText(), madeBy: try row.optionalText(),
+            password: try open(try row.stored(), "password", in: place) ?? "",
+            registrationKey: try row.optionalText(),
+            registrationDigest: try open(try row.stored(), "registration_digest", in: place),
+            madeBy: try row.optionalText(),
             touchedBy: try row.optionalText(), touchedAt: try row.instant(), claimedAt: try row.optionalInstant())
     }
 
+    private static func place(_ id: Int) -> SealedRow { SealedRow(AuthSchema.users, row: id, subject: id) }
+
     func user(id: Int) throws -> UserRecord? {
-        try row("SELECT \(Self.recordColumns) FROM users WHERE id = ?", id, read: Self.record)
+        try row("SELECT \(Self.recordColumns) FROM users WHERE id = ?", id, read: record)
     }
 
     /// Returns the role and the state of an account. It reads nothing else, because it runs for each request.
@@ -49,28 +56,47 @@ extension Transaction {
     }
 
     func user(email: String) throws -> UserRecord? {
-        try row(
-            "SELECT \(Self.recordColumns) FROM users WHERE email_key = ?", EmailKey.of(email), read: Self.record)
+        let (sealed, plain) = indexes(email, in: AuthSchema.users)
+        return try row(
+            "SELECT \(Self.recordColumns) FROM users WHERE email_key IN (?, ?)", sealed, plain, read: record)
     }
 
-    /// Inserts an account. Throws `EMAIL_TAKEN` when the unique index refuses the address.
+    /// Inserts an account. Throws `EMAIL_TAKEN`.
     func insertUser(_ request: CreateUser, state: UserState, password: String, at now: Instant) throws -> User {
-        do {
-            let id = try insert(
-                """
-                INSERT INTO users (email, email_key, password, name, role, state, registration_key,
-                    registration_digest, made_by, touched_by, touched_at, created_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                RETURNING id
-                """,
-                request.email, EmailKey.of(request.email), password, request.name, request.role.rawValue,
-                state.rawValue, request.registrationKey, request.registrationDigest, request.attempt, request.attempt,
-                now, now)
-            return User(
-                id: id, email: request.email, name: request.name, role: request.role, state: state, createdAt: now)
-        } catch let error as ConstraintViolated where error.message.contains("email_key") {
+        // The unique index compares values of one form only.
+        let (sealed, plain) = indexes(request.email, in: AuthSchema.users)
+        if try exists("SELECT 1 FROM users WHERE email_key IN (?, ?)", sealed, plain) {
             throw RemoteError(.emailTaken, "An account with this email address exists.")
         }
+        let id = try nextID(in: AuthSchema.users, isSubject: true)
+        let place = Self.place(id)
+        try execute(
+            """
+            INSERT INTO users (id, email, email_key, password, name, role, state, registration_key,
+                registration_digest, made_by, touched_by, touched_at, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            id, try seal(request.email, "email", in: place), index(request.email, in: AuthSchema.users),
+            try seal(password, "password", in: place), try seal(request.name, "name", in: place),
+            request.role.rawValue, state.rawValue, request.registrationKey,
+            try seal(request.registrationDigest, "registration_digest", in: place), request.attempt, request.attempt,
+            now, now)
+        return User(
+            id: id, email: request.email, name: request.name, role: request.role, state: state, createdAt: now)
+    }
+
+    /// Sets the hash of an account's password, if it is still `former`. Returns whether it was.
+    func setPassword(_ password: String, insteadOf former: String, ofUser id: Int) throws -> Bool {
+        guard try user(id: id)?.password == former else { return false }
+        let sealed = try seal(password, "password", in: Self.place(id))
+        return try execute("UPDATE users SET password = ? WHERE id = ?", sealed, id) == 1
+    }
+
+    /// Deletes an account, with its tokens. Returns whether there was one.
+    func eraseUser(_ id: Int, at now: Instant) throws -> Bool {
+        guard try execute("DELETE FROM users WHERE id = ?", id) == 1 else { return false }
+        try noteErasure(of: id, at: now)
+        return true
     }
 
     /// Notes that an attempt continues an account, and assigns the account to its registration. The account's time to
@@ -82,7 +108,8 @@ extension Transaction {
                 claim = NULL, claimed_at = NULL
             WHERE id = ?
             """,
-            request.name, request.registrationKey, request.registrationDigest, request.attempt, now, id)
+            try seal(request.name, "name", in: Self.place(id)), request.registrationKey,
+            try seal(request.registrationDigest, "registration_digest", in: Self.place(id)), request.attempt, now, id)
     }
 
     func setState(_ state: UserState, ofUser id: Int) throws {
@@ -110,12 +137,14 @@ extension Transaction {
 
     /// Carries out a claim: activates an account with a vendor, or deletes one without. Returns false when the claim no
     /// longer holds.
-    func settle(_ id: Int, claim token: String, hasVendor: Bool) throws -> Bool {
-        let sql =
-            hasVendor
-            ? "UPDATE users SET state = 'active', claim = NULL, claimed_at = NULL WHERE id = ? AND claim = ?"
-            : "DELETE FROM users WHERE id = ? AND claim = ?"
-        return try execute(sql, id, token) == 1
+    func settle(_ id: Int, claim token: String, hasVendor: Bool, at now: Instant) throws -> Bool {
+        guard try exists("SELECT 1 FROM users WHERE id = ? AND claim = ?", id, token) else { return false }
+        if hasVendor {
+            try setState(.active, ofUser: id)
+        } else {
+            _ = try eraseUser(id, at: now)
+        }
+        return true
     }
 
     // MARK: The signing key of earlier versions

@@ -76,5 +76,19 @@ enum BookingSchema {
             CREATE INDEX bookings_pet ON bookings (pet_id, start_at, end_at)
                 WHERE status IN ('pending', 'confirmed', 'in_progress');
             """),
+        // A reason is personal data, which is sealed; who cancelled is not.
+        Migration(
+            "booking-4",
+            """
+            ALTER TABLE bookings ADD COLUMN cancelled_by TEXT;
+            ALTER TABLE bookings ADD COLUMN cancel_reason TEXT;
+            UPDATE bookings SET cancelled_by = json_extract(cancel, '$.by'),
+                    cancel_reason = NULLIF(json_extract(cancel, '$.reason'), '')
+                WHERE cancel IS NOT NULL;
+            ALTER TABLE bookings DROP COLUMN cancel;
+            """),
     ]
+
+    static let pets = SealedTable("pets", subject: "owner_id", columns: ["name", "breed", "notes"])
+    static let bookings = SealedTable("bookings", subject: "customer_id", columns: ["notes", "cancel_reason"])
 }

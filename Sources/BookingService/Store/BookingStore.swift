@@ -7,21 +7,28 @@ extension Transaction {
 
     private static let petColumns = "id, owner_id, name, species, breed, birth_date, notes"
 
-    private static func pet(_ row: inout Row) throws -> Pet {
-        Pet(
-            id: try row.int(), ownerId: try row.int(), name: try row.text(), species: try row.value(),
-            breed: try row.optionalText(), birthDate: try row.optionalText().flatMap { LocalDate($0) },
-            notes: try row.optionalText())
+    private func pet(_ row: inout Row) throws -> Pet {
+        let (id, ownerId) = (try row.int(), try row.int())
+        let place = SealedRow(BookingSchema.pets, row: id, subject: ownerId)
+        return Pet(
+            id: id, ownerId: ownerId, name: try open(try row.stored(), "name", in: place) ?? Self.erasedName,
+            species: try row.value(), breed: try open(try row.stored(), "breed", in: place),
+            birthDate: try row.optionalText().flatMap { LocalDate($0) },
+            notes: try open(try row.stored(), "notes", in: place))
     }
 
-    func pet(id: Int) throws -> Pet? {
-        try row("SELECT \(Self.petColumns) FROM pets WHERE id = ?", id, read: Self.pet)
+    /// The name of an erased owner's pet.
+    private static let erasedName = "-"
+
+    /// Returns what decides about a booking for a pet: its owner and its species.
+    func petForBooking(id: Int) throws -> (ownerId: Int, species: Species)? {
+        try row("SELECT owner_id, species FROM pets WHERE id = ?", id) { (try $0.int(), try $0.value()) }
     }
 
     func pets(_ request: ListPets) throws -> [Pet] {
         try rows(
             "SELECT \(Self.petColumns) FROM pets WHERE owner_id = ? AND id > ? ORDER BY id LIMIT ?", request.ownerId,
-            request.after ?? 0, request.limit, read: Self.pet)
+            request.after ?? 0, request.limit, read: pet)
     }
 
     func petCount(ofOwner id: Int) throws -> Int {
@@ -29,9 +36,12 @@ extension Transaction {
     }
 
     func insertPet(_ request: CreatePet) throws -> Pet {
-        let id = try insert(
-            "INSERT INTO pets (owner_id, name, species, breed, birth_date, notes) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
-            request.ownerId, request.name, request.species.rawValue, request.breed, request.birthDate, request.notes)
+        let id = try nextID(in: BookingSchema.pets)
+        let place = SealedRow(BookingSchema.pets, row: id, subject: request.ownerId)
+        try execute(
+            "INSERT INTO pets (id, owner_id, name, species, breed, birth_date, notes) VALUES (?, ?, ?, ?, ?, ?, ?)", id,
+            request.ownerId, try seal(request.name, "name", in: place), request.species.rawValue,
+            try seal(request.breed, "breed", in: place), request.birthDate, try seal(request.notes, "notes", in: place))
         return Pet(
             id: id, ownerId: request.ownerId, name: request.name, species: request.species, breed: request.breed,
             birthDate: request.birthDate, notes: request.notes)
@@ -41,29 +51,38 @@ extension Transaction {
 
     private static let bookingColumns = """
         id, reference, customer_id, vendor_id, service_id, pet_id, start_at, end_at, service_name, price,
-        duration_minutes, notes, status, version, cancel, flagged, history, created_at
+        duration_minutes, notes, status, version, cancelled_by, cancel_reason, flagged, history, created_at
         """
 
-    private static func booking(_ row: inout Row) throws -> Booking {
-        Booking(
-            id: try row.int(), reference: try row.text(), customerId: try row.int(), vendorId: try row.int(),
+    private func booking(_ row: inout Row) throws -> Booking {
+        let (id, reference, customerId) = (try row.int(), try row.text(), try row.int())
+        let place = SealedRow(BookingSchema.bookings, row: id, subject: customerId)
+        var booking = Booking(
+            id: id, reference: reference, customerId: customerId, vendorId: try row.int(),
             serviceId: try row.int(), petId: try row.int(), start: try row.instant(), end: try row.instant(),
             serviceName: try row.text(), price: try row.json(), durationMinutes: try row.int(),
-            notes: try row.optionalText(), status: try row.value(), version: try row.int(),
-            cancel: try row.optionalJSON(), flagged: try row.bool(), history: try row.json(),
-            createdAt: try row.instant())
+            notes: try open(try row.stored(), "notes", in: place), status: try row.value(), version: try row.int(),
+            cancel: nil, flagged: false, history: [], createdAt: .init(milliseconds: 0))
+        let (cancelledBy, reason) = (try row.optionalText(), try row.stored())
+        booking.cancel = try cancelledBy.map {
+            Cancellation(by: $0, reason: try open(reason, "cancel_reason", in: place) ?? "")
+        }
+        booking.flagged = try row.bool()
+        booking.history = try row.json()
+        booking.createdAt = try row.instant()
+        return booking
     }
 
     /// Returns a booking. Throws `BOOKING_NOT_FOUND`.
     func booking(id: Int) throws -> Booking {
-        let found = try row("SELECT \(Self.bookingColumns) FROM bookings WHERE id = ?", id, read: Self.booking)
+        let found = try row("SELECT \(Self.bookingColumns) FROM bookings WHERE id = ?", id, read: booking)
         guard let found else { throw RemoteError(.bookingNotFound, "There is no such booking.") }
         return found
     }
 
     func bookings(_ request: ListBookings) throws -> [Booking] {
         let (sql, values) = Self.listing(request)
-        return try rows(sql, values, read: Self.booking)
+        return try rows(sql, values, read: booking)
     }
 
     static func listing(_ request: ListBookings) -> (sql: String, values: [any SQLConvertible]) {
@@ -126,18 +145,20 @@ extension Transaction {
         -> Booking
     {
         let history = [BookingStep(status: .pending, at: now, by: BookingActor.customer.rawValue)]
+        let id = try nextID(in: BookingSchema.bookings)
+        let place = SealedRow(BookingSchema.bookings, row: id, subject: request.customerId)
+        let notes = try seal(request.notes, "notes", in: place)
         for reference in references {
             do {
-                let id = try insert(
+                try execute(
                     """
-                    INSERT INTO bookings (reference, customer_id, vendor_id, service_id, pet_id, start_at, end_at,
+                    INSERT INTO bookings (id, reference, customer_id, vendor_id, service_id, pet_id, start_at, end_at,
                         occupied_until, service_name, price, duration_minutes, notes, status, history, created_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)
-                    RETURNING id
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)
                     """,
-                    reference, request.customerId, request.vendorId, request.serviceId, request.petId, wish.start,
+                    id, reference, request.customerId, request.vendorId, request.serviceId, request.petId, wish.start,
                     wish.end, wish.occupied.end, wish.service.name, wish.service.price.json,
-                    wish.service.durationMinutes, request.notes, history.json, now)
+                    wish.service.durationMinutes, notes, history.json, now)
                 return Booking(
                     id: id, reference: reference, customerId: request.customerId, vendorId: request.vendorId,
                     serviceId: request.serviceId, petId: request.petId, start: wish.start, end: wish.end,
@@ -162,14 +183,29 @@ extension Transaction {
         moved.history.append(BookingStep(status: status, at: now, by: actor))
         moved.cancel = cancel ?? booking.cancel
         try execute(
-            "UPDATE bookings SET status = ?, version = ?, history = ?, cancel = ? WHERE id = ?",
-            status.rawValue, moved.version, moved.history.json, moved.cancel?.json, booking.id)
+            "UPDATE bookings SET status = ?, version = ?, history = ? WHERE id = ?", status.rawValue, moved.version,
+            moved.history.json, booking.id)
+        if let cancel {
+            let place = SealedRow(BookingSchema.bookings, row: booking.id, subject: booking.customerId)
+            let reason = cancel.reason.isEmpty ? nil : cancel.reason
+            try execute(
+                "UPDATE bookings SET cancelled_by = ?, cancel_reason = ? WHERE id = ?", cancel.by,
+                try sealUnlessErased(reason, "cancel_reason", in: place), booking.id)
+        }
         return moved
+    }
+
+    /// Erases what a person's pets and bookings say about the person. The pets and bookings stay.
+    func erasePerson(_ id: Int) throws {
+        try execute("UPDATE bookings SET notes = NULL, cancel_reason = NULL WHERE customer_id = ?", id)
+        try execute(
+            "UPDATE pets SET name = ?, breed = NULL, birth_date = NULL, notes = NULL WHERE owner_id = ?",
+            Self.erasedName, id)
     }
 
     func unconfirmedBookings(startedBy instant: Instant) throws -> [Booking] {
         try rows(
             "SELECT \(Self.bookingColumns) FROM bookings WHERE status = 'pending' AND start_at <= ? LIMIT 100", instant,
-            read: Self.booking)
+            read: booking)
     }
 }

@@ -64,5 +64,11 @@ enum ProductSchema {
                     THEN 'demo' ELSE 'live' END
                 WHERE EXISTS (SELECT 1 FROM products);
             """),
+        // Finds all reservations of a person who is erased.
+        Migration(
+            "product-3",
+            """
+            CREATE INDEX reservations_person ON reservations (customer_id) WHERE customer_id IS NOT NULL;
+            """),
     ]
 }

@@ -170,6 +170,11 @@ extension Transaction {
             status: .held, expiresAt: expiresAt)
     }
 
+    /// Takes a person out of the reservations, which stay.
+    func erasePerson(_ id: Int) throws {
+        try execute("UPDATE reservations SET customer_id = NULL WHERE customer_id = ?", id)
+    }
+
     func setStatus(_ status: ReservationStatus, ofReservation id: Int) throws {
         try execute("UPDATE reservations SET status = ? WHERE id = ?", status.rawValue, id)
     }

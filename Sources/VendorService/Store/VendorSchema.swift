@@ -118,5 +118,19 @@ enum VendorSchema {
             DROP INDEX hours_vendor;
             CREATE INDEX hours_vendor ON hours (vendor_id, weekday, open, close);
             """),
+        // Nobody reads former_email, which is personal data. The receipts of erasures say which accounts are gone.
+        Migration(
+            "vendor-4",
+            """
+            ALTER TABLE vendors DROP COLUMN former_email;
+            INSERT INTO erasures (subject, erased_at) SELECT user_id, deleted_at FROM gone_accounts;
+            DROP TABLE gone_accounts;
+            """),
     ]
+
+    static let vendors = SealedTable(
+        "vendors", subject: "user_id", columns: ["business_name", "email", "phone", "address", "registration"])
+    static let specialDays = SealedTable(
+        "special_days", key: ["vendor_id", "date"],
+        subject: "(SELECT user_id FROM vendors WHERE vendors.id = special_days.vendor_id)", columns: ["note"])
 }

@@ -9,14 +9,25 @@ extension Transaction {
         """
 
     /// Reads a vendor without its services and hours.
-    private static func vendor(_ row: inout Row) throws -> Vendor {
-        Vendor(
-            id: try row.int(), userId: try row.int(), businessName: try row.text(), type: try row.value(),
-            email: try row.optionalText(), phone: try row.optionalText(), address: try row.optionalText(),
-            timeZone: try row.text(), currency: try row.value(), capacity: try row.int(),
+    private func vendor(_ row: inout Row) throws -> Vendor {
+        let (id, userId) = (try row.int(), try row.int())
+        let place = SealedRow(VendorSchema.vendors, row: id, subject: userId)
+        return Vendor(
+            id: id, userId: userId, businessName: try businessName(&row, place), type: try row.value(),
+            email: try open(try row.stored(), "email", in: place),
+            phone: try open(try row.stored(), "phone", in: place),
+            address: try open(try row.stored(), "address", in: place), timeZone: try row.text(),
+            currency: try row.value(), capacity: try row.int(),
             leadTimeMinutes: try row.int(), horizonDays: try row.int(), status: try row.value(),
             version: try row.int(), services: [], hours: [])
     }
+
+    private func businessName(_ row: inout Row, _ place: SealedRow) throws -> String {
+        try open(try row.stored(), "business_name", in: place) ?? Self.erasedName
+    }
+
+    /// The name of an erased person's vendor.
+    static let erasedName = "closed"
 
     private func withServicesAndHours(_ found: Vendor) throws -> Vendor {
         var vendor = found
@@ -25,30 +36,35 @@ extension Transaction {
         return vendor
     }
 
-    private static let listingColumns = "id, business_name, type, email, phone, address, time_zone, currency, status"
+    private static let listingColumns =
+        "id, user_id, business_name, type, email, phone, address, time_zone, currency, status"
 
-    private static func listing(_ row: inout Row) throws -> VendorListing {
-        VendorListing(
-            id: try row.int(), businessName: try row.text(), type: try row.value(), email: try row.optionalText(),
-            phone: try row.optionalText(), address: try row.optionalText(), timeZone: try row.text(),
+    private func listing(_ row: inout Row) throws -> VendorListing {
+        let id = try row.int()
+        let place = SealedRow(VendorSchema.vendors, row: id, subject: try row.int())
+        return VendorListing(
+            id: id, businessName: try businessName(&row, place), type: try row.value(),
+            email: try open(try row.stored(), "email", in: place),
+            phone: try open(try row.stored(), "phone", in: place),
+            address: try open(try row.stored(), "address", in: place), timeZone: try row.text(),
             currency: try row.value(), status: try row.value())
     }
 
     /// Returns a vendor with its services and hours. Throws `VENDOR_NOT_FOUND`.
     func vendor(id: Int) throws -> Vendor {
-        let found = try row("SELECT \(Self.vendorColumns) FROM vendors WHERE id = ?", id, read: Self.vendor)
+        let found = try row("SELECT \(Self.vendorColumns) FROM vendors WHERE id = ?", id, read: vendor)
         guard let found else { throw RemoteError(.vendorNotFound, "There is no such vendor.") }
         return try withServicesAndHours(found)
     }
 
     func vendor(userId: Int) throws -> Vendor? {
-        try row("SELECT \(Self.vendorColumns) FROM vendors WHERE user_id = ?", userId, read: Self.vendor)
+        try row("SELECT \(Self.vendorColumns) FROM vendors WHERE user_id = ?", userId, read: vendor)
             .map(withServicesAndHours)
     }
 
     func vendors(_ request: ListVendors) throws -> [VendorListing] {
         let (sql, values) = Self.listing(request)
-        return try rows(sql, values, read: Self.listing)
+        return try rows(sql, values, read: listing)
     }
 
     static func listing(_ request: ListVendors) -> (sql: String, values: [any SQLConvertible]) {
@@ -64,41 +80,59 @@ extension Transaction {
 
     /// Returns the registration that created a user's vendor, or nil without a vendor.
     func registration(ofUser id: Int) throws -> VendorRegistration.Existing? {
-        try row("SELECT registration, business_name FROM vendors WHERE user_id = ?", id) { row in
-            VendorRegistration.Existing(digest: try row.optionalText(), businessName: try row.text())
+        try row("SELECT id, business_name, registration FROM vendors WHERE user_id = ?", id) { row in
+            let place = SealedRow(VendorSchema.vendors, row: try row.int(), subject: id)
+            let name = try businessName(&row, place)
+            return VendorRegistration.Existing(
+                digest: try open(try row.stored(), "registration", in: place), businessName: name)
         }
     }
 
     func insertVendor(_ request: CreateVendor, status: VendorStatus) throws -> Int {
-        try insert(
+        let id = try nextID(in: VendorSchema.vendors)
+        let place = SealedRow(VendorSchema.vendors, row: id, subject: request.userId)
+        try execute(
             """
-            INSERT INTO vendors (user_id, registration, business_name, type, email, phone, address, time_zone, currency,
+            INSERT INTO vendors (id, user_id, registration, business_name, type, email, phone, address, time_zone, currency,
                 capacity, lead_time_minutes, horizon_days, status)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            RETURNING id
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
-            request.userId, VendorRegistration.digest(request), request.businessName, request.type.rawValue,
-            request.email, request.phone, request.address, request.timeZone.rawValue, request.currency.rawValue,
+            id, request.userId, try seal(VendorRegistration.digest(request), "registration", in: place),
+            try seal(request.businessName, "business_name", in: place), request.type.rawValue,
+            try seal(request.email, "email", in: place), try seal(request.phone, "phone", in: place),
+            try seal(request.address, "address", in: place), request.timeZone.rawValue, request.currency.rawValue,
             request.capacity, request.leadTimeMinutes, request.horizonDays, status.rawValue)
+        return id
+    }
+
+    /// Changes a vendor's details. Absent members keep their values.
+    func update(_ vendor: Vendor, _ request: UpdateVendor) throws {
+        let place = SealedRow(VendorSchema.vendors, row: vendor.id, subject: vendor.userId)
+        try execute(
+            """
+            UPDATE vendors SET business_name = ?, email = ?, phone = ?, address = ?, capacity = ?,
+                lead_time_minutes = ?, horizon_days = ?
+            WHERE id = ?
+            """,
+            try seal(request.businessName ?? vendor.businessName, "business_name", in: place),
+            try seal(request.email ?? vendor.email, "email", in: place),
+            try seal(request.phone ?? vendor.phone, "phone", in: place),
+            try seal(request.address ?? vendor.address, "address", in: place), request.capacity ?? vendor.capacity,
+            request.leadTimeMinutes ?? vendor.leadTimeMinutes, request.horizonDays ?? vendor.horizonDays, vendor.id)
     }
 
     // MARK: Deleted accounts
 
-    /// How long the service remembers a deleted account: 24 hours. Every call that could still create a vendor for it
-    /// ends within seconds.
-    private static let memoryOfGoneAccounts: Duration = .seconds(24 * 3600)
-
-    func isGone(account id: Int) throws -> Bool {
-        try exists("SELECT 1 FROM gone_accounts WHERE user_id = ?", id)
-    }
-
-    func rememberGone(account id: Int, at now: Instant) throws {
-        try execute("DELETE FROM gone_accounts WHERE deleted_at <= ?", now - Self.memoryOfGoneAccounts)
+    /// Erases names, addresses and notes of a person's vendor. Its services and opening hours stay, because bookings refer
+    /// to them.
+    func erasePerson(_ id: Int) throws {
         try execute(
             """
-            INSERT INTO gone_accounts (user_id, deleted_at) VALUES (?, ?)
-            ON CONFLICT (user_id) DO UPDATE SET deleted_at = excluded.deleted_at
-            """, id, now)
+            UPDATE vendors SET business_name = ?, email = NULL, phone = NULL, address = NULL, registration = NULL
+            WHERE user_id = ?
+            """, Self.erasedName, id)
+        try execute(
+            "UPDATE special_days SET note = NULL WHERE vendor_id IN (SELECT id FROM vendors WHERE user_id = ?)", id)
     }
 
     /// Raises the version of a vendor, so that callers notice the change.
@@ -177,10 +211,15 @@ extension Transaction {
 
     func setSpecialDays(_ days: [SpecialDay], ofVendor id: Int) throws {
         try execute("DELETE FROM special_days WHERE vendor_id = ?", id)
+        guard let userId = try row("SELECT user_id FROM vendors WHERE id = ?", id, read: { try $0.int() }) else {
+            return
+        }
         for day in days {
+            let place = SealedRow(VendorSchema.specialDays, row: "\(id)/\(day.date)", subject: userId)
             try execute(
                 "INSERT INTO special_days (vendor_id, date, closed, open, close, note) VALUES (?, ?, ?, ?, ?, ?)",
-                id, day.date, day.closed, day.open?.description, day.close?.description, day.note)
+                id, day.date, day.closed, day.open?.description, day.close?.description,
+                try seal(day.note, "note", in: place))
         }
     }
 

@@ -1,0 +1,217 @@
+import Crypto
+import GRDB
+import PetProContracts
+import Rookery
+
+/// A thread's connection to a key store. Confined to one thread at a time.
+final class KeyStoreConnection {
+    let store: KeyStore
+    private let queue: DatabaseQueue
+    private let isOwner: Bool
+    private var connection: Connection?
+    private var isInTransaction = false
+    /// Keys that were opened, with their sealed forms, by subject.
+    private var opened: [Int: (sealed: [UInt8], key: SealingKey)] = [:]
+    /// The most opened keys that are kept. Then all are dropped.
+    private static let openedLimit = 4096
+
+    init(_ store: KeyStore, _ queue: DatabaseQueue, isOwner: Bool) {
+        self.store = store
+        self.queue = queue
+        self.isOwner = isOwner
+    }
+
+    func close() throws {
+        queue.inDatabase { _ in connection = nil }
+        if isOwner { try queue.close() }
+    }
+
+    private func use<Value>(_ body: (Connection) throws -> Value) throws -> Value {
+        if isInTransaction, let connection { return try body(connection) }
+        return try queue.inDatabase { database in
+            if let connection { return try body(connection) }
+            let made = Connection(database)
+            connection = made
+            return try body(made)
+        }
+    }
+
+    /// Runs `body` in a write transaction. Throws what it throws, and undoes its changes then.
+    private func transaction<Value>(_ body: () throws -> Value) throws -> Value {
+        try use { connection in
+            try connection.execute("BEGIN IMMEDIATE")
+            isInTransaction = true
+            defer { isInTransaction = false }
+            do {
+                let value = try body()
+                try connection.execute("COMMIT")
+                return value
+            } catch {
+                if connection.isInTransaction { try? connection.execute("ROLLBACK") }
+                throw error
+            }
+        }
+    }
+
+    private func rows<Value>(
+        _ sql: String, _ values: [any SQLConvertible], _ read: (inout Row) throws -> Value
+    ) throws -> [Value] {
+        try use { connection in
+            try connection.perform(sql, values) { statement in
+                var found: [Value] = []
+                while try statement.step() {
+                    var row = statement.row
+                    found.append(try read(&row))
+                }
+                return found
+            }
+        }
+    }
+
+    @discardableResult
+    private func execute(_ sql: String, _ values: any SQLConvertible...) throws -> Int {
+        try use { connection in
+            try connection.perform(sql, values) { try $0.finish() }
+            return connection.changes
+        }
+    }
+
+    // MARK: Data keys
+
+    /// What the store knows of a person.
+    enum Found {
+        case key(SealingKey)
+        case none
+        case destroyed
+    }
+
+    private func path(_ subject: Int) -> FieldPath {
+        FieldPath(
+            service: store.protection.service, table: "data_keys", column: "sealed", row: String(subject),
+            subject: subject)
+    }
+
+    /// Returns a person's data key. Throws ``Unreadable`` when it cannot be opened.
+    func find(_ subject: Int) throws -> Found {
+        let sealed = try rows("SELECT sealed FROM data_keys WHERE subject = ?", [subject]) { try $0.optionalBlob() }
+        guard let row = sealed.first else { return .none }
+        guard let sealed = row else { return .destroyed }
+        if let known = opened[subject], known.sealed == sealed { return .key(known.key) }
+        let key = SealingKey(secret: SymmetricKey(data: try encryptionKey(of: sealed).open(sealed, at: path(subject))))
+        if opened.count >= Self.openedLimit { opened = [:] }
+        opened[subject] = (sealed, key)
+        return .key(key)
+    }
+
+    /// Returns the encryption key of a sealed value. Another process may have added it just now.
+    private func encryptionKey(of sealed: [UInt8]) throws -> SealingKey {
+        guard let id = SealingKey.id(of: sealed) else { throw Unreadable() }
+        if let key = store.protection.keys()[id] { return key }
+        if store.protection.reload(), let key = store.protection.keys()[id] { return key }
+        throw Unreadable()
+    }
+
+    /// Returns a person's data key, and makes it if there is none. A new key is on the disk when this returns.
+    ///
+    /// Throws `USER_NOT_FOUND` when the key was destroyed.
+    func dataKey(of subject: Int) throws -> SealingKey {
+        for _ in 0..<2 {
+            switch try find(subject) {
+            case .key(let key): return key
+            case .destroyed: throw RemoteError(.userNotFound, "This account was erased.")
+            case .none: break
+            }
+            let encryption = store.protection.keys().newest
+            let secret = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
+            // Another process may have made it first. Then that one is in use.
+            try execute(
+                """
+                INSERT INTO data_keys (subject, encryption_key, sealed) VALUES (?, ?, ?)
+                ON CONFLICT DO NOTHING
+                """, subject, encryption.id, SQLValue.blob(try encryption.seal(secret, at: path(subject))))
+        }
+        throw Unreadable()
+    }
+
+    /// Destroys a person's data key for good. Nothing is sealed for the person any more.
+    func destroy(_ subject: Int, at now: Instant) throws {
+        opened[subject] = nil
+        try execute(
+            """
+            INSERT INTO data_keys (subject, destroyed_at) VALUES (?, ?)
+            ON CONFLICT (subject) DO UPDATE SET encryption_key = NULL, sealed = NULL, destroyed_at = excluded.destroyed_at
+            WHERE destroyed_at IS NULL
+            """, subject, now)
+    }
+
+    /// Moves the store's log into its file, so that destroyed keys disappear from the log too.
+    func checkpoint() throws {
+        _ = try rows("PRAGMA wal_checkpoint(TRUNCATE)", []) { _ in }
+    }
+
+    /// The people whose keys were destroyed, in order, at most `limit` after one.
+    func destroyed(after subject: Int, limit: Int) throws -> [Int] {
+        try rows(
+            """
+            SELECT subject FROM data_keys WHERE destroyed_at IS NOT NULL AND subject > ? ORDER BY subject LIMIT ?
+            """, [subject, limit]
+        ) { try $0.int() }
+    }
+
+    /// The highest subject that the store knows, or 0.
+    func lastSubject() throws -> Int {
+        try rows("SELECT COALESCE(MAX(subject), 0) FROM data_keys", []) { try $0.int() }.first ?? 0
+    }
+
+    // MARK: Rotation
+
+    /// Seals data keys and secrets that older encryption keys seal again with the newest, at most `limit`. Returns how many
+    /// there were.
+    func rewrap(limit: Int) throws -> Int { try transaction { try rewrapWithin(limit: limit) } }
+
+    private func rewrapWithin(limit: Int) throws -> Int {
+        let newest = store.protection.keys().newest
+        let keys = try rows(
+            """
+            SELECT subject, sealed FROM data_keys WHERE encryption_key < ? OR encryption_key > ? LIMIT ?
+            """, [newest.id, newest.id, limit]
+        ) { (try $0.int(), try $0.blob()) }
+        for (subject, sealed) in keys {
+            let secret = try encryptionKey(of: sealed).open(sealed, at: path(subject))
+            try execute(
+                "UPDATE data_keys SET encryption_key = ?, sealed = ? WHERE subject = ?", newest.id,
+                SQLValue.blob(try newest.seal(secret, at: path(subject))), subject)
+        }
+        let secrets = try rows("SELECT name, sealed FROM secrets WHERE encryption_key <> ? ORDER BY name", [newest.id])
+        {
+            (try $0.text(), try $0.blob())
+        }
+        for (name, sealed) in secrets {
+            let path = KeyStore.secretPath(name, store.protection)
+            let secret = try encryptionKey(of: sealed).open(sealed, at: path)
+            try execute(
+                "UPDATE secrets SET encryption_key = ?, sealed = ? WHERE name = ?", newest.id,
+                SQLValue.blob(try newest.seal(secret, at: path)), name)
+        }
+        return keys.count + secrets.count
+    }
+
+    // MARK: Progress
+
+    /// How far the work of a name is.
+    func progress(_ name: String, _ form: Protection.Form) throws -> (upto: Int, isDone: Bool) {
+        let found = try rows("SELECT upto, is_done FROM progress WHERE name = ? AND form = ?", [name, form.rawValue]) {
+            (try $0.int(), try $0.bool())
+        }
+        return found.first ?? (0, false)
+    }
+
+    /// Notes how far the work of a name is.
+    func setProgress(_ name: String, _ form: Protection.Form, upto: Int, isDone: Bool) throws {
+        try execute(
+            """
+            INSERT INTO progress (name, form, upto, is_done) VALUES (?, ?, ?, ?)
+            ON CONFLICT (name) DO UPDATE SET form = excluded.form, upto = excluded.upto, is_done = excluded.is_done
+            """, name, form.rawValue, upto, isDone)
+    }
+}

@@ -1,0 +1,8 @@
+/// A text as a ``SealedTable`` stores it.
+public enum StoredText: Sendable, Hashable {
+    case null
+    /// The text itself.
+    case plain(String)
+    /// The text, encrypted with the data key of its person.
+    case sealed([UInt8])
+}

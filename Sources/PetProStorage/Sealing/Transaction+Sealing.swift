@@ -1,0 +1,96 @@
+import NIOCore
+public import Rookery
+
+extension Transaction {
+    /// Returns the value to store for a personal text: sealed with the person's data key, which is made if there is none.
+    ///
+    /// Without a key store, and in plain form, it is the text itself. Throws `USER_NOT_FOUND` for an erased person.
+    public func seal(_ text: String?, _ column: String, in row: SealedRow) throws -> SQLValue {
+        guard let text else { return .null }
+        guard let keyStore, keyStore.store.protection.form == .sealed else { return .text(text) }
+        let key = try keyStore.dataKey(of: row.subject)
+        return .blob(try key.seal(text.utf8, at: path(column, row, keyStore)))
+    }
+
+    /// Returns the value to store for a text about a person, as ``seal(_:_:in:)`` does. For an erased person the text is
+    /// dropped.
+    public func sealUnlessErased(_ text: String?, _ column: String, in row: SealedRow) throws -> SQLValue {
+        try isErased(row.subject) ? .null : try seal(text, column, in: row)
+    }
+
+    /// Returns a personal text, in whichever form it is stored. Nil when there is none, or when the person's data key was
+    /// destroyed.
+    ///
+    /// Throws ``Unreadable`` when the value is damaged, was moved, or cannot be opened with the person's key.
+    public func open(_ stored: StoredText, _ column: String, in row: SealedRow) throws -> String? {
+        switch stored {
+        case .null: return nil
+        case .plain(let text): return text
+        case .sealed(let bytes):
+            guard let keyStore else { throw Unreadable() }
+            switch try keyStore.find(row.subject) {
+            case .destroyed: return nil
+            case .none: throw Unreadable()
+            case .key(let key):
+                return String(decoding: try key.open(bytes, at: path(column, row, keyStore)), as: UTF8.self)
+            }
+        }
+    }
+
+    private func path(_ column: String, _ row: SealedRow, _ keyStore: KeyStoreConnection) -> FieldPath {
+        FieldPath(
+            service: keyStore.store.protection.service, table: row.table.name, column: column, row: row.row,
+            subject: row.subject)
+    }
+
+    // MARK: Indexes
+
+    /// Returns the value of a table's blind index for a text: the HMAC-SHA256 of the text's form. Without a key store, and
+    /// in plain form, it is the form itself.
+    public func index(_ text: String, in table: SealedTable) -> SQLValue {
+        let (sealed, plain) = indexes(text, in: table)
+        return keyStore?.store.protection.form == .sealed ? sealed : plain
+    }
+
+    /// Returns the two values that a table's blind index may have for a text. Rows that the background work has not reached
+    /// yet have the plain one.
+    public func indexes(_ text: String, in table: SealedTable) -> (sealed: SQLValue, plain: SQLValue) {
+        guard let index = table.index else { return (.null, .null) }
+        let form = index.form(text)
+        guard let keyStore else { return (.text(form), .text(form)) }
+        return (.blob(keyStore.store.index("\(table.name).\(index.column)", form)), .text(form))
+    }
+
+    /// Returns a digest from which the text cannot be guessed: an HMAC-SHA256 in hexadecimal, with a key for each use.
+    /// Without a key store it is the SHA-256.
+    public func digest(_ text: String, as use: String) -> String {
+        guard let keyStore else { return IdempotencyKey.digest(text) }
+        return ByteBuffer(bytes: keyStore.store.index(use, text)).hexDump(format: .compact)
+    }
+
+    // MARK: Rows
+
+    /// Returns the id for the next row of a table, before it is inserted: a sealed value's path has the row's id.
+    ///
+    /// Call it in a write transaction, and insert the row with that id. `isSubject` says that the ids are those of people:
+    /// then it is above every id that the key store knows. So a restored backup gives no id to a second person.
+    public func nextID(in table: SealedTable, isSubject: Bool = false) throws -> Int {
+        let last = try row("SELECT seq FROM sqlite_sequence WHERE name = ?", table.name) { try $0.int() } ?? 0
+        guard isSubject, let keyStore else { return last + 1 }
+        return max(last, try keyStore.lastSubject()) + 1
+    }
+
+    /// Returns whether a person was erased.
+    public func isErased(_ subject: Int) throws -> Bool {
+        try exists("SELECT 1 FROM erasures WHERE subject = ?", subject)
+    }
+
+    /// Notes that a person was erased: this is the receipt. After the commit, the person's data key is destroyed, and the
+    /// kept replies are gone.
+    public func noteErasure(of subject: Int, at now: Instant) throws {
+        try IdempotencyKey.forget(subject: subject, in: self)
+        try execute(
+            "INSERT INTO erasures (subject, erased_at) VALUES (?, ?) ON CONFLICT (subject) DO NOTHING", subject, now)
+        erased()
+    }
+}
