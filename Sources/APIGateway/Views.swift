@@ -7,7 +7,7 @@ import Rookery
 @Message
 struct VendorView {
     var id: Int
-    var businessName: String
+    @PII(.name) var businessName: String
     var type: VendorType
     @PII(.email) var email: String?
     @PII(.phone) var phone: String?
@@ -50,7 +50,7 @@ struct ProductAvailability {
 @Message
 struct VendorSummary {
     var id: Int
-    var businessName: String
+    @PII(.name) var businessName: String
     var status: VendorStatus
 }
 

@@ -18,6 +18,9 @@ package struct KeyFolder: Sendable {
 
     package var keyring: String { path + "/keyring.json" }
 
+    /// The file of the keys with which services encrypt personal data for each other.
+    package var fieldKeys: String { path + "/fields.json" }
+
     /// The file of a holder's key.
     package func key(of holder: String) -> String { "\(path)/\(holder).key" }
 
@@ -45,6 +48,7 @@ package struct KeyFolder: Sendable {
                     KeyRecord(key, of: holder.rawValue, scopes: holder.scopes, createdAt: now, notAfter: nil))
                 try new.write(key, of: holder.rawValue)
             }
+            try PrivateFiles.write(FieldKeys.random().fileContent, to: new.fieldKeys)
             try new.write(keyring)
             try FileManager.default.moveItem(atPath: new.path, toPath: path)
             return true

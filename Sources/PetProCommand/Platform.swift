@@ -1,5 +1,6 @@
 import APIGateway
 import CommandSupport
+import Foundation
 import Logging
 import PetProAssembly
 import PetProContracts
@@ -37,6 +38,10 @@ struct Platform: Sendable {
         tracer = store.demo ? BoundedTracer() : nil
     }
 
+    /// The file of the keys with which services encrypt personal data for each other. Nil if the folder has none, as one
+    /// that an earlier version made.
+    var fieldKeys: String? { FileManager.default.fileExists(atPath: keys.fieldKeys) ? keys.fieldKeys : nil }
+
     /// The scheme of the gateway's address.
     var scheme: String { settings.gateway.tls.certificate == nil ? "http" : "https" }
 
@@ -48,6 +53,7 @@ struct Platform: Sendable {
         var configuration = settings.clients[service] ?? ClientConfiguration(service.rawValue, instances: source)
         configuration.instances = source
         if configuration.key == nil { configuration.key = keys.key(of: holder.rawValue) }
+        if configuration.fields.keys == nil { configuration.fields.keys = fieldKeys }
         if let certificates = trust.certificates, !configuration.tls.isOn {
             configuration.tls.roots = certificates.authority
             // The certificates have the services' names, wherever the services run.

@@ -44,6 +44,7 @@ struct ServiceInstance: Sendable {
             } else if configuration.keys == nil {
                 configuration.keys = platform.keys.keyring
             }
+            if configuration.fields.keys == nil { configuration.fields.keys = platform.fieldKeys }
             if let certificates = platform.trust.certificates {
                 if configuration.tls.certificate == nil {
                     configuration.tls.certificate = certificates.certificate(of: module.name.rawValue)

@@ -105,7 +105,7 @@ public struct TokenValidation: Hashable {
     public var user: TokenUser?
     public var expiresAt: Instant?
     /// `malformed`, `expired`, `unknown_user` or `disabled`.
-    public var reason: String?
+    @NotPersonal("one of four words") public var reason: String?
 }
 
 /// The account that a token identifies.
@@ -123,17 +123,17 @@ public struct CreateUser {
     @Line(1...100) @PII(.name) public var name: String
     public var role: Role
     /// Identifies the registration, so that a repetition can continue it.
-    @Line(1...128) public var registrationKey: String?
+    @Line(1...128) @NotPersonal("chosen by the client for one registration") public var registrationKey: String?
     /// A digest of the registration without its password. The same key with another digest is refused.
-    @Line(1...128) public var registrationDigest: String?
+    @Line(1...128) @Sensitive public var registrationDigest: String?
     /// Identifies this attempt to register. Only the attempt that created an account may delete it.
-    @Line(1...128) public var attempt: String?
+    @Line(1...128) @NotPersonal("random") public var attempt: String?
 }
 
 @Message
 public struct DeleteUser {
     @InRange(ID.range) public var id: Int
-    @Line(1...128) public var attempt: String
+    @Line(1...128) @NotPersonal("random") public var attempt: String
 }
 
 @Message

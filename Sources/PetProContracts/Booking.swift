@@ -51,9 +51,9 @@ public protocol BookingAPI: Sendable {
 public struct Pet: Hashable {
     public var id: Int
     public var ownerId: Int
-    public var name: String
+    @PII(.notes) public var name: String
     public var species: Species
-    public var breed: String?
+    @PII(.notes) public var breed: String?
     public var birthDate: LocalDate?
     @PII(.notes) public var notes: String?
 }
@@ -77,14 +77,14 @@ public enum BookingStatus: String, CaseIterable {
 @Message
 public struct Booking: Hashable {
     public var id: Int
-    public var reference: String
+    @NotPersonal("random") public var reference: String
     public var customerId: Int
     public var vendorId: Int
     public var serviceId: Int
     public var petId: Int
     public var start: Instant
     public var end: Instant
-    public var serviceName: String
+    @NotPersonal("what a business offers, in public") public var serviceName: String
     public var price: Money
     public var durationMinutes: Int
     @PII(.notes) public var notes: String?
@@ -100,7 +100,7 @@ public struct Booking: Hashable {
 @Message
 public struct Cancellation: Hashable {
     /// `customer`, `vendor`, `admin` or `system`.
-    public var by: String
+    @NotPersonal("one of four words") public var by: String
     @PII(.notes) public var reason: String
 }
 
@@ -109,7 +109,7 @@ public struct Cancellation: Hashable {
 public struct BookingStep: Hashable {
     public var status: BookingStatus
     public var at: Instant
-    public var by: String
+    @NotPersonal("one of four words") public var by: String
 }
 
 @Message
@@ -128,7 +128,7 @@ public struct CreateBooking {
     /// The price that the customer expects. Another current price is refused with `PRICE_CHANGED`.
     public var expectedPrice: Money?
     /// For 24 hours, the same key with the same request returns the same booking.
-    @Line(1...128) public var idempotencyKey: String?
+    @Line(1...128) @NotPersonal("chosen by the client for one request") public var idempotencyKey: String?
 }
 
 @Message
@@ -197,9 +197,9 @@ public enum PetBirth {
 @Message
 public struct CreatePet {
     @InRange(ID.range) public var ownerId: Int
-    @Line(1...60) public var name: String
+    @Line(1...60) @PII(.notes) public var name: String
     public var species: Species
-    @Line(1...60) public var breed: String?
+    @Line(1...60) @PII(.notes) public var breed: String?
     /// From 1900-01-01 to today.
     @InRange(PetBirth.earliest...) public var birthDate: LocalDate?
     @Text(0...500) @PII(.notes) public var notes: String?

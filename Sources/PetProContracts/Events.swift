@@ -54,8 +54,8 @@ public enum EventType: String, Sendable, CaseIterable {
 
 @Message
 public struct VendorCreatedEvent {
-    @Line(1...64) public var eventId: String
-    @Line(1...64) public var type: String
+    @Line(1...64) @NotPersonal("random") public var eventId: String
+    @Line(1...64) @NotPersonal("the type of the event") public var type: String
     public var occurredAt: Instant
     public var data: VendorCreated
 }
@@ -69,8 +69,8 @@ public struct VendorCreated {
 
 @Message
 public struct VendorStatusChangedEvent {
-    @Line(1...64) public var eventId: String
-    @Line(1...64) public var type: String
+    @Line(1...64) @NotPersonal("random") public var eventId: String
+    @Line(1...64) @NotPersonal("the type of the event") public var type: String
     public var occurredAt: Instant
     public var data: VendorStatusChanged
 }
@@ -96,8 +96,8 @@ public struct UserCreated {
 
 @Message
 public struct UserDeletedEvent {
-    @Line(1...64) public var eventId: String
-    @Line(1...64) public var type: String
+    @Line(1...64) @NotPersonal("random") public var eventId: String
+    @Line(1...64) @NotPersonal("the type of the event") public var type: String
     public var occurredAt: Instant
     public var data: UserDeleted
 }
@@ -109,8 +109,8 @@ public struct UserDeleted {
 
 @Message
 public struct BookingCreatedEvent {
-    @Line(1...64) public var eventId: String
-    @Line(1...64) public var type: String
+    @Line(1...64) @NotPersonal("random") public var eventId: String
+    @Line(1...64) @NotPersonal("the type of the event") public var type: String
     public var occurredAt: Instant
     public var data: BookingCreated
 }
@@ -127,8 +127,8 @@ public struct BookingCreated {
 
 @Message
 public struct BookingStatusChangedEvent {
-    @Line(1...64) public var eventId: String
-    @Line(1...64) public var type: String
+    @Line(1...64) @NotPersonal("random") public var eventId: String
+    @Line(1...64) @NotPersonal("the type of the event") public var type: String
     public var occurredAt: Instant
     public var data: BookingStatusChanged
 }

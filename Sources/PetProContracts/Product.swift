@@ -64,8 +64,8 @@ public enum ProductStatus: String, CaseIterable {
 public struct Product: Hashable {
     public var id: Int
     public var vendorId: Int
-    public var sku: String
-    public var name: String
+    @NotPersonal("what a business sells, in public") public var sku: String
+    @NotPersonal("what a business sells, in public") public var name: String
     public var price: Money
     public var species: [Species]
     public var status: ProductStatus
@@ -147,8 +147,8 @@ public struct ProductPage {
 @Message
 public struct CreateProduct {
     @InRange(ID.range) public var vendorId: Int
-    @Line(1...64) public var sku: String
-    @Line(1...120) public var name: String
+    @Line(1...64) @NotPersonal("what a business sells, in public") public var sku: String
+    @Line(1...120) @NotPersonal("what a business sells, in public") public var name: String
     public var price: Money
     /// The vendor's currency, which the price must have.
     public var currency: Currency
@@ -165,7 +165,7 @@ public struct AdjustInventory {
     public var reason: InventoryReason
     /// The account that changes the stock. The key is unique only within one account.
     @InRange(ID.range) public var actorId: Int
-    @Line(1...128) public var key: String
+    @Line(1...128) @NotPersonal("chosen by the client for one request") public var key: String
 }
 
 @Message
@@ -173,7 +173,7 @@ public struct ReserveInventory {
     @InRange(ID.range) public var productId: Int
     @InRange(1...10_000) public var quantity: Int
     @InRange(ID.range) public var customerId: Int
-    @Line(1...128) public var key: String
+    @Line(1...128) @NotPersonal("chosen by the client for one request") public var key: String
 }
 
 @Message

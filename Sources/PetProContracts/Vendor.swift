@@ -91,13 +91,13 @@ public enum Species: String, CaseIterable {
 public struct Vendor: Hashable {
     public var id: Int
     public var userId: Int
-    public var businessName: String
+    @PII(.name) public var businessName: String
     public var type: VendorType
     /// The address that customers see. Nil when the vendor has given none.
     @PII(.email) public var email: String?
     @PII(.phone) public var phone: String?
     @PII(.address) public var address: String?
-    public var timeZone: String
+    @NotPersonal("a name of the IANA database") public var timeZone: String
     public var currency: Currency
     public var capacity: Int
     public var leadTimeMinutes: Int
@@ -113,7 +113,7 @@ public struct Vendor: Hashable {
 public struct OfferedService: Hashable {
     public var id: Int
     public var vendorId: Int
-    public var name: String
+    @NotPersonal("what a business offers, in public") public var name: String
     public var durationMinutes: Int
     public var price: Money
     public var species: [Species]
@@ -135,7 +135,7 @@ public struct OpeningHours: Hashable {
 @Message
 public struct CreateVendor {
     @InRange(ID.range) public var userId: Int
-    @Line(2...120) public var businessName: String
+    @Line(2...120) @PII(.name) public var businessName: String
     public var type: VendorType
     @Email @PII(.email) public var email: String?
     @Line(3...40) @PII(.phone) public var phone: String?
@@ -171,12 +171,12 @@ public struct ListVendors {
 @Message
 public struct VendorListing: Hashable {
     public var id: Int
-    public var businessName: String
+    @PII(.name) public var businessName: String
     public var type: VendorType
     @PII(.email) public var email: String?
     @PII(.phone) public var phone: String?
     @PII(.address) public var address: String?
-    public var timeZone: String
+    @NotPersonal("a name of the IANA database") public var timeZone: String
     public var currency: Currency
     public var status: VendorStatus
 }
@@ -201,7 +201,7 @@ public struct GetVendorAvailability {
 public struct VendorAvailability: Hashable {
     public var vendorId: Int
     public var date: LocalDate
-    public var timeZone: String
+    @NotPersonal("a name of the IANA database") public var timeZone: String
     public var status: VendorStatus
     public var open: Bool
     public var windows: [TimeWindow]
@@ -222,7 +222,7 @@ public struct TimeWindow: Hashable {
 public struct UpdateVendor {
     @InRange(ID.range) public var id: Int
     @InRange(ID.range) public var expectedVersion: Int?
-    @Line(2...120) public var businessName: String?
+    @Line(2...120) @PII(.name) public var businessName: String?
     @Email @PII(.email) public var email: String?
     @Line(3...40) @PII(.phone) public var phone: String?
     @Text(3...300) @PII(.address) public var address: String?
@@ -246,13 +246,13 @@ public struct SpecialDay: Hashable {
     public var closed: Bool
     public var open: LocalTime?
     public var close: LocalTime?
-    @Text(0...200) public var note: String?
+    @Text(0...200) @PII(.notes) public var note: String?
 }
 
 @Message
 public struct AddService {
     @InRange(ID.range) public var vendorId: Int
-    @Line(1...120) public var name: String
+    @Line(1...120) @NotPersonal("what a business offers, in public") public var name: String
     @InRange(5...720) @MultipleOf(Grid.minutes) public var durationMinutes: Int
     public var price: Money
     @Items(1...5) @Distinct public var species: [Species]
@@ -263,7 +263,7 @@ public struct AddService {
 public struct UpdateService {
     @InRange(ID.range) public var vendorId: Int
     @InRange(ID.range) public var serviceId: Int
-    @Line(1...120) public var name: String?
+    @Line(1...120) @NotPersonal("what a business offers, in public") public var name: String?
     @InRange(5...720) @MultipleOf(Grid.minutes) public var durationMinutes: Int?
     public var price: Money?
     @Items(1...5) @Distinct public var species: [Species]?

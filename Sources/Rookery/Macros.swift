@@ -152,3 +152,6 @@ public macro Sensitive() = #externalMacro(module: "RookeryMacros", type: "Marker
 /// Marks a property as personal data. Descriptions, logs and errors never show it.
 @attached(peer)
 public macro PII(_ category: PersonalData) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+/// Says why a text is no personal data, for a test that asks it of every text. It has no other effect.
+@attached(peer)
+public macro NotPersonal(_ why: String) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")

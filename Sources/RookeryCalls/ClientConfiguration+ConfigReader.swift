@@ -119,6 +119,8 @@ extension ClientConfiguration {
             .boolean("sendsMetadata", \.sendsMetadata),
             .path("key", \.key),
             .boolean("sendsKey", \.sendsKey),
+            .path("fields.keys", \.fields.keys),
+            .choice("fields.mode", \.fields.mode),
             .path("tls.roots", \.tls.roots),
             .path("tls.name", \.tls.name),
             .path("tls.certificate", \.tls.certificate),

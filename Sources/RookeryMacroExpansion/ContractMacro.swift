@@ -282,10 +282,10 @@ package struct ContractMacro: PeerMacro {
                 /// What ``\(entry.name)`` does. If nil, its calls fail.
                 \(access)var \(entry.name)Handler: (@Sendable (\(type)) async throws -> \(entry.reply ?? "Void"))?
 
-                /// Calls ``\(entry.name)Handler``. Throws ``StubMethodNotSet`` if it is nil.
+                /// Calls ``\(entry.name)Handler``. Throws ``_StubMethodNotSet`` if it is nil.
                 \(access)func \(entry.name)(\(parameter)) async throws\(reply) {
                 guard let handler = self.\(entry.name)Handler else {
-                throw StubMethodNotSet(_method: \("\(name).\(entry.name)".literal))
+                throw _StubMethodNotSet(_method: \("\(name).\(entry.name)".literal))
                 }
                 return try await handler(\(entry.parameter == nil ? "" : "message"))
                 }

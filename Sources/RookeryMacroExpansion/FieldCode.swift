@@ -52,10 +52,12 @@ struct FieldCode {
     func encode(_ value: (Int) -> String) -> String {
         fields.enumerated().map { at, field in
             let key = "writer.key(\(field.wireName.keyArguments))"
-            guard field.isOptional, !field.writesNull else {
-                return "\(key)\n\(value(at))._encode(to: &writer)"
+            func write(_ value: String) -> String {
+                field.isMarked
+                    ? "writer.marked(\(value), \(field.wireName.literal))" : "\(value)._encode(to: &writer)"
             }
-            return "if let \(checked) = \(value(at)) {\n\(key)\n\(checked)._encode(to: &writer)\n}"
+            guard field.isOptional, !field.writesNull else { return "\(key)\n\(write(value(at)))" }
+            return "if let \(checked) = \(value(at)) {\n\(key)\n\(write(checked))\n}"
         }.joined(separator: "\n")
     }
 
@@ -82,7 +84,7 @@ struct FieldCode {
             """
             if \(key).matches(\(local.field.wireName.literal)) {
             \(local.seen) = true
-            \(local.value) = try decoder.field(\(local.field.wireName.literal), (\(local.field.type)).self)
+            \(local.value) = try decoder.\(local.field.isMarked ? "markedField" : "field")(\(local.field.wireName.literal), (\(local.field.type)).self)
             }
             """
         }

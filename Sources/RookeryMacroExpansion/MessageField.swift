@@ -16,6 +16,8 @@ struct MessageField {
     /// The category of `@PII`, as written: `.email`.
     var personalData: String?
     var isSensitive = false
+    /// Whether it is a secret or personal data: encrypted between services, unless the connection is.
+    var isMarked: Bool { isSensitive || personalData != nil }
     var documentation: String?
     /// The constraints that its attributes state.
     var constraints: [FieldConstraint]

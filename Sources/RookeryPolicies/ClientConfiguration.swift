@@ -78,6 +78,8 @@ public struct ClientConfiguration: Sendable {
     ///
     /// A listener to such a message can use the key, so encrypt the connection with TLS.
     package var sendsKey = false
+    /// The encryption of marked members, for connections without TLS. Default: none.
+    package var fields = FieldEncryption()
 
     /// The encryption of the connections. Default: none.
     package var tls = ClientTLS()

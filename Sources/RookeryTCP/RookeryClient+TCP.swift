@@ -16,11 +16,13 @@ extension Destination {
     ) throws {
         let key = try configuration.key.map { try ServiceKeyFile($0, logger: logger) }
         let encryption = try ClientEncryption(configuration.tls, logger: logger)
+        let fields = try configuration.fields.keys.map { try FieldKeyFile.cipher($0, logger: logger) }
         try self.init(
             configuration, discovery: discovery, environment: environment, tracer: tracer, logger: logger
         ) { instance in
             TCPTransport(
-                instance, configuration, key: key, encryption: encryption, eventLoops: eventLoops, logger: logger)
+                instance, configuration, key: key, encryption: encryption, fields: fields, eventLoops: eventLoops,
+                logger: logger)
         }
     }
 }

@@ -2,6 +2,7 @@ public import Logging
 import NIOConcurrencyHelpers
 package import NIOCore
 import NIOPosix
+import RookeryCalls
 public import RookeryCore
 public import RookeryPolicies
 public import ServiceLifecycle
@@ -65,10 +66,13 @@ public final class RookeryServer: Service {
         let access = try configuration.keys.map {
             try ServerAccess($0, service: configuration.name, commands: router.commandsByEntry, logger: logger)
         }
+        let fields = try configuration.fields.keys.map { try FieldKeyFile.cipher($0, logger: logger) }
+        let encryption = try ServerEncryption(configuration.tls, logger: logger)
         let shared = ServerShared(
             router: router, configuration: configuration, eventLoops: eventLoops, logger: logger, registry: registry,
             instance: instance, memory: MemoryBudget(limit: limits.memory), access: access,
-            encryption: try ServerEncryption(configuration.tls, logger: logger),
+            encryption: encryption, fields: fields,
+            sealingFields: configuration.fields.encrypts(overTLS: encryption != nil) ? fields : nil,
             loads: router.patterns.map { _ in LoadGate(configuration.shedding) },
             counters: ServerCounters(configuration.name), metrics: CallMetrics(service: configuration.name))
         self.init(shared, report)

@@ -53,6 +53,8 @@ extension ServerConfiguration {
             .duration("drainTimeout", \.drainTimeout),
             .duration("connectionAge", \.ageOrNever),
             .path("keys", \.keys),
+            .path("fields.keys", \.fields.keys),
+            .choice("fields.mode", \.fields.mode),
             .path("tls.certificate", \.tls.certificate),
             .path("tls.key", \.tls.key),
             .path("tls.clients", \.tls.clients),

@@ -64,6 +64,8 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         self.connection = connection
         size = payload.body.readableBytes
         self.entry = entry
+        var payload = payload
+        payload.fields = connection.shared.fields
         self.payload = payload
         self.metadata = metadata
         self.deadline = deadline
@@ -180,6 +182,11 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     // MARK: Reply sink
 
     func reply<Value: MessageValue>(_ value: Value) {
+        guard let cipher = connection.shared.sealingFields else { return replyAsIs(value) }
+        replyAsIs(FieldSealed(value, cipher))
+    }
+
+    private func replyAsIs<Value: MessageValue>(_ value: Value) {
         guard connection.executor.eventLoop.inEventLoop else {
             return connection.executor.eventLoop.execute { self.replyOnLoop(value) }
         }
@@ -231,6 +238,11 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     }
 
     func value<Value: MessageValue>(_ value: Value) async throws {
+        guard let cipher = connection.shared.sealingFields else { return try await valueAsIs(value) }
+        try await valueAsIs(FieldSealed(value, cipher))
+    }
+
+    private func valueAsIs<Value: MessageValue>(_ value: Value) async throws {
         if connection.executor.eventLoop.inEventLoop { return try await send(value) }
         // An actor's handler calls from the actor. A `.concurrent` handler calls from the global pool, which it
         // prefers.

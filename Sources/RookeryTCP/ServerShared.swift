@@ -17,6 +17,10 @@ struct ServerShared: Sendable {
     let access: ServerAccess?
     /// The TLS of the connections; nil if there is none.
     let encryption: ServerEncryption?
+    /// Decrypts marked members; nil if there are no keys for that.
+    let fields: FieldCipher?
+    /// Encrypts marked members of answers; nil if they are sent as they are.
+    let sealingFields: FieldCipher?
     /// The gates, by the positions of the router's entries.
     let loads: [LoadGate]
     let counters: ServerCounters

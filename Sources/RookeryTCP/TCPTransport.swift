@@ -16,19 +16,24 @@ package final class TCPTransport: InstanceTransport {
     private let configuration: ClientConfiguration
     private let key: ServiceKeyFile?
     private let encryption: ClientEncryption?
+    private let fields: FieldCipher?
+    private let sealsFields: Bool
     private let eventLoops: EventLoops
     /// One for each event loop, in the loops' order, or `pool.maximumConnections` if that is more.
     private let connections: [ClientConnection]
 
     /// Makes a transport. Opens no connection yet. `key` is what the client shows to servers that ask for a service key,
-    /// and `encryption` the TLS of the connections.
+    /// `encryption` the TLS of the connections, and `fields` decrypts marked members, and encrypts them if the configuration
+    /// says so.
     package init(
         _ instance: Instance, _ configuration: ClientConfiguration, key: ServiceKeyFile? = nil,
-        encryption: ClientEncryption? = nil, eventLoops: EventLoops = .shared,
+        encryption: ClientEncryption? = nil, fields: FieldCipher? = nil, eventLoops: EventLoops = .shared,
         logger: Logger = Logger(label: "rookery.client")
     ) {
         self.key = key
         self.encryption = encryption
+        self.fields = fields
+        sealsFields = configuration.fields.encrypts(overTLS: encryption != nil)
         self.instance = instance
         self.configuration = configuration
         self.eventLoops = eventLoops
@@ -63,12 +68,22 @@ package final class TCPTransport: InstanceTransport {
     /// - Throws: ``RookeryCore/RemoteError`` if the command failed, ``RookeryCore/CallError`` if there is no answer,
     ///   and `CancellationError` if the task is cancelled.
     package func request(_ call: Call) async throws -> Payload {
-        try await connection.perform(call)
+        var payload = try await connection.perform(sealed(call))
+        payload.fields = fields
+        return payload
+    }
+
+    /// The call with its marked members encrypted, if they are to be.
+    private func sealed(_ call: Call) -> Call {
+        guard sealsFields, let fields else { return call }
+        var call = call
+        call.message = call.message.sealed(by: fields)
+        return call
     }
 
     /// Sends an event. Returns once the connection has written it; no server acknowledges it.
     package func emit(_ call: Call) async throws {
-        _ = try await connection.perform(call)
+        _ = try await connection.perform(sealed(call))
     }
 
     /// Opens a stream.
@@ -77,6 +92,16 @@ package final class TCPTransport: InstanceTransport {
     /// other calls. A plain server sends them on a connection of the stream's own. Ending the iteration closes that
     /// connection, because the plain wire has no other way to stop the server.
     package func stream(_ call: Call) async throws -> MessageStream<Payload> {
+        let stream = try await open(sealed(call))
+        guard let fields else { return stream }
+        return stream.mapped { payload in
+            var payload = payload
+            payload.fields = fields
+            return payload
+        }
+    }
+
+    private func open(_ call: Call) async throws -> MessageStream<Payload> {
         if configuration.negotiates, let stream = try await connection.openStream(call) { return stream }
         let executor = eventLoops.executors[eventLoops.currentPosition ?? 0]
         return try await TCPStream.open(

@@ -282,6 +282,27 @@ public struct _ValueReader {
         return try scanString().string
     }
 
+    /// Whether the next value is a string that begins with an ASCII text. A JSON string must not escape it.
+    ///
+    /// Does not consume anything. Throws if the bytes are malformed.
+    public func isNextText(beginningWith text: StaticString) throws(MalformedValue) -> Bool {
+        var ahead = self
+        let start: Int
+        if isJSON {
+            ahead.skipWhitespace()
+            guard ahead.index < end, base[ahead.index] == UInt8(ascii: "\"") else { return false }
+            start = ahead.index &+ 1
+        } else {
+            guard try ahead.peek() == .string else { return false }
+            let found = try ahead.messagePackText("a string")
+            start = ahead.index &- found.count
+        }
+        let length = text.utf8CodeUnitCount
+        guard start &+ length <= end else { return false }
+        return UnsafeRawBufferPointer(start: base + start, count: length).elementsEqual(
+            UnsafeRawBufferPointer(start: text.utf8Start, count: length))
+    }
+
     /// Skips a string and returns the position of its content.
     mutating func scanString() throws(MalformedValue) -> JSONText {
         guard index < end, base[index] == UInt8(ascii: "\"") else { throw failure("expected a string") }

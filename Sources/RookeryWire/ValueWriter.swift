@@ -8,6 +8,8 @@
 public struct _ValueWriter: ~Copyable {
     /// The format of the values written from here on. Default JSON.
     public var format = _ValueFormat.json
+    /// Encrypts marked members. Nil: they are written as they are.
+    @usableFromInline package var sealer: (any FieldSealer)?
     @usableFromInline var base: UnsafeMutablePointer<UInt8>
     @usableFromInline var capacity: Int
     @usableFromInline var written: Int

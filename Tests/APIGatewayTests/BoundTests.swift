@@ -93,4 +93,20 @@ struct BoundTests {
         }
         #expect(texts > 30)
     }
+
+    @Test("is marked as personal data or as a secret, or says why it is neither")
+    func marks() throws {
+        let messages = try Self.sources().messages
+        var texts = 0
+        for (name, message) in messages {
+            for (property, type, attributes) in message.properties {
+                guard ["String", "String?", "[String]", "[String]?"].contains(type) else { continue }
+                texts += 1
+                #expect(
+                    !attributes.isDisjoint(with: ["PII", "Sensitive", "NotPersonal"]),
+                    "\(name).\(property) may hold anything about a person")
+            }
+        }
+        #expect(texts > 60)
+    }
 }

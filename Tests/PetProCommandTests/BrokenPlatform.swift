@@ -33,13 +33,15 @@ struct BrokenPlatform {
     static let settings = ["ROOKERY_CLIENT_TIMEOUT": "2s", "ROOKERY_CLIENT_RETRY_ATTEMPT_TIMEOUT": "600ms"]
 
     static func running(
-        _ arguments: [String] = [], _ body: (BrokenPlatform) async throws -> Void
+        _ arguments: [String] = [], environment extra: [String: String] = [:],
+        _ body: (BrokenPlatform) async throws -> Void
     ) async throws {
         let data = NSTemporaryDirectory() + "petpro-" + UUID().uuidString
         let port = try await FreePorts.first(of: 4)
         let names = ["auth", "booking", "vendor", "product"]
         var direct: [String: String] = [:]
         for (at, name) in names.enumerated() { direct["PETPRO_\(name.uppercased())"] = "127.0.0.1:\(port + at)" }
+        direct.merge(extra) { _, new in new }
         func serve(_ part: String, _ environment: [String: String]) async throws -> (RunningProgram, String) {
             let program = try await RunningProgram(
                 RunningProgram.url("petpro"),

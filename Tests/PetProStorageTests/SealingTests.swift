@@ -204,17 +204,17 @@ struct PersonalDataTests {
     func rotation() async throws {
         let database = try open()
         for number in 0..<120 { try await insert("canary\(number)@example.org", "canary note", in: database) }
-        let (old, new) = try EncryptionKeyFile.update(keyFile) { keys in
-            let rotated = keys.rotated()
-            return (rotated, (keys.ids[0], rotated.ids[1]))
-        }
+        let file = SecretKeyFile.encryption(keyFile)
+        let old = try file.read().ids[0]
+        let new = try file.update { $0.preparing() }
+        try file.update { keys in (try #require(keys.promoting(new)), ()) }
         let other = try open()
         // This instance seals with the new key; the first one has not read the file again, and opens it all the same.
         try await insert("later@example.org", "canary note", in: other)
         #expect(try await note("later@example.org", in: database) == "canary note")
         try await worker(other).rewrap()
         #expect(try EncryptionKeyUse.read(ofDatabase: path) == [new: 122])
-        try EncryptionKeyFile.update(keyFile) { keys in (try #require(keys.without(old)), ()) }
+        try file.update { keys in (try #require(keys.without(old)), ()) }
         try database.close()
         try other.close()
         let after = try open()
@@ -227,7 +227,7 @@ struct PersonalDataTests {
         let database = try open()
         try await insert("canary@example.org", "canary note", in: database)
         try database.close()
-        let id = try EncryptionKeyFile.read(keyFile).ids[0]
+        let id = try SecretKeyFile.encryption(keyFile).read().ids[0]
         try FileManager.default.moveItem(atPath: keyFile, toPath: keyFile + ".away")
         let lost = #expect(throws: KeyStore.MissingKey.self) { try open() }
         #expect(lost?.description.contains(id) == true && lost?.description.contains("people.keys.sqlite") == true)

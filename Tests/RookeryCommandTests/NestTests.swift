@@ -17,9 +17,12 @@ private struct NestFolder {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         let page = try String(
             contentsOf: Self.repository.appendingPathComponent("docs/nest.md"), encoding: .utf8)
-        let code = try #require(page.components(separatedBy: "```js\n").dropFirst().first)
-        try code.components(separatedBy: "\n```")[0]
-            .write(toFile: path + "/service-key.js", atomically: true, encoding: .utf8)
+        let blocks = page.components(separatedBy: "```js\n").dropFirst()
+        for (name, block) in zip(["service-key.js", "fields.js"], blocks) {
+            try block.components(separatedBy: "\n```")[0]
+                .write(toFile: "\(path)/\(name)", atomically: true, encoding: .utf8)
+        }
+        try FieldKeys.random().fileContent.write(to: URL(filePath: path + "/fields.json"))
         var keyring = Keyring()
         for (name, scope, end) in [
             ("good", "*", nil), ("narrow", "shop/other", nil), ("expired", "*", Instant(milliseconds: 1)),
@@ -60,14 +63,21 @@ private struct NestFolder {
     var right: Int
 }
 
+@Message private struct Person {
+    @PII(.name) var name: String
+}
+
 @Contract private protocol ShopAPI: Sendable {
     @MessagePattern(cmd: "sum") func sum(_ sum: Sum) async throws -> String
+    @MessagePattern(cmd: "greet") func greet(_ person: Person) async throws -> Person
 }
 
 private struct Shop: ShopAPI {
     func sum(_ sum: Sum) async throws -> String {
         "\(sum.left + sum.right) for \(MessageContext.current?.caller?.service ?? "nobody")"
     }
+
+    func greet(_ person: Person) async throws -> Person { Person(name: "Dear \(person.name)") }
 }
 
 @Suite("A NestJS service with the code of docs/nest.md", .timeLimit(.minutes(1)))
@@ -147,5 +157,40 @@ struct NestTests {
         for key in [nil, "foreign", "expired", "narrow"] {
             #expect(try await call(key) == "refused", "\(key ?? "none")")
         }
+    }
+
+    private func fields(_ folder: NestFolder) -> JSONValue {
+        ["code": .string(folder.file("fields.js")), "keys": .string(folder.file("fields.json")), "names": ["name"]]
+    }
+
+    @Test("sends and takes encrypted fields")
+    func encryptedFields() async throws {
+        let folder = try NestFolder()
+        defer { folder.remove() }
+        var configuration = ServerConfiguration(port: 0)
+        configuration.name = "shop"
+        try configuration.set("fields.keys", to: folder.file("fields.json"))
+        let server = try RookeryServer(configuration, services: ShopAPIContract.service(Shop()))
+        try await withRookeryServer(server) { server in
+            let port = try await server.listeningAddress.port
+            let options: [String: JSONValue] = ["port": .int(Int64(port)), "fields": fields(folder)]
+            let node = try await folder.node("caller", options, #"{"cmd":"greet"}"#, #"{"name":"Žofie"}"#)
+            let answer = try JSONValue(parsing: try #require(await node.line("{")))
+            #expect(answer["response"] == ["name": "Dear Žofie"])
+            #expect(answer["raw"]?["name"]?.stringValue?.hasPrefix("enc:v1:") == true)
+        }
+        let callee: [String: JSONValue] = [
+            "keyring": .string(folder.file("keyring.json")), "name": "shop", "fields": fields(folder),
+        ]
+        let node = try await folder.node("callee", callee)
+        defer { node.send(SIGKILL) }
+        let line = try #require(await node.line("listening "))
+        var client = try ClientConfiguration("shop", at: "127.0.0.1:\(line.dropFirst("listening ".count))")
+        for (key, value) in [("key", "good.key"), ("fields.keys", "fields.json")] {
+            try client.set(key, to: folder.file(value))
+        }
+        try client.set("sendsKey", to: "true")
+        let greeted = try await withRookeryClient(client) { try await ShopAPIClient($0).greet(Person(name: "Žofie")) }
+        #expect(greeted.name == "Dear Žofie")
     }
 }

@@ -174,7 +174,7 @@ struct DeclarationTests {
     @Test("gives a stub, whose methods fail with their own names until a test sets the one it needs")
     func stub() async throws {
         var stub = EchoAPIStub()
-        let error = await #expect(throws: StubMethodNotSet.self) { try await stub.shout(Owner(name: "eva")) }
+        let error = await #expect(throws: _StubMethodNotSet.self) { try await stub.shout(Owner(name: "eva")) }
         #expect(error?.method == "EchoAPI.shout" && "\(error.map { "\($0)" } ?? "")".contains("shoutHandler"))
         stub.shoutHandler = { Owner(name: "stubbed \($0.name)") }
         #expect(try await stub.shout(Owner(name: "eva")).name == "stubbed eva")

@@ -2,7 +2,7 @@ import ArgumentParser
 
 struct Encryption: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Manages the keys that encrypt personal data.",
+        abstract: "Manages the keys that encrypt personal data, in the databases and between services.",
         discussion: """
             Each person has a data key in each service, and an encryption key seals the data keys. To replace it:
 
@@ -10,7 +10,11 @@ struct Encryption: AsyncParsableCommand {
               petpro encryption list               shows when no data key needs the old one
               petpro encryption retire OLD-ID      takes the old one away
 
-            Without the encryption keys, the personal data is lost: keep a copy of their file, apart from the databases.
+            Without the encryption keys, the personal data is lost: keep a copy of their file, apart from the databases. \
+            With --fields, the commands are about the keys with which services encrypt personal data for each other; nothing \
+            is lost with those.
             """,
-        subcommands: [ListEncryptionKeys.self, RotateEncryptionKey.self, RetireEncryptionKey.self])
+        subcommands: [
+            ListEncryptionKeys.self, RotateEncryptionKey.self, PromoteEncryptionKey.self, RetireEncryptionKey.self,
+        ])
 }

@@ -1,40 +1,72 @@
 import ArgumentParser
 import CommandSupport
 import Foundation
+import PetProAssembly
 import PetProContracts
 import PetProStorage
+import RookeryCore
 
-/// The encryption keys that a `petpro encryption` command reads or changes.
+/// The keys that a `petpro encryption` command reads or changes.
 struct EncryptionOptions: ParsableArguments {
     @Option(help: "The folder of the databases.")
     var data = StoreOptions.defaultFolder
+    @Flag(help: "The keys of personal data between services, not those of the databases.")
+    var fields = false
     @Option(
         help: ArgumentHelp(
-            "The file of the encryption keys. Default: encryption-keys.json in the folder of the databases.",
-            valueName: "file"))
-    var encryptionKeys: String?
+            "The file of the keys. Default: encryption-keys.json in the folder of the databases; with --fields, "
+                + "fields.json in the folder of the service keys.", valueName: "file"))
+    var file: String?
 
-    var file: String { encryptionKeys ?? data + "/encryption-keys.json" }
+    private var keys: SecretKeyFile {
+        if fields { return .fields(file ?? KeyFolder(data + "/keys").fieldKeys) }
+        return .encryption(file ?? data + "/encryption-keys.json")
+    }
+
+    var path: String { keys.path }
 
     /// Reads the keys. Throws ``CommandSupport/CommandFailure`` with the next step if there are none.
-    func read() throws -> EncryptionKeys {
-        guard FileManager.default.fileExists(atPath: file) else {
+    func read() throws -> SecretKeys {
+        guard FileManager.default.fileExists(atPath: path) else {
             throw CommandFailure(
-                "there is no file \(file): `petpro up` makes it at its first start, or give --encryption-keys or --data"
-            )
+                "there is no file \(path): `petpro up` makes it at its first start, or give --file or --data")
         }
-        return try failing { try EncryptionKeyFile.read(file) }
+        return try failing { try keys.read() }
+    }
+
+    /// Makes the file of the field keys with one key, if there is none. Returns whether it did. A folder of service keys that
+    /// an earlier version made has none.
+    func begin() throws -> Bool {
+        guard fields, !FileManager.default.fileExists(atPath: path) else { return false }
+        do {
+            return try PrivateFiles.writeIfAbsent(FieldKeys.random().fileContent, to: path)
+        } catch {
+            throw CommandFailure("cannot write \(path): \(error)")
+        }
     }
 
     /// Changes the keys. Throws ``CommandSupport/CommandFailure``.
-    func update<Result>(_ change: (EncryptionKeys) throws -> (EncryptionKeys, Result)) throws -> Result {
+    func update<Result>(_ change: (SecretKeys) throws -> (SecretKeys, Result)) throws -> Result {
         _ = try read()
-        return try failing { try EncryptionKeyFile.update(file, change) }
+        return try failing { try keys.update(change) }
+    }
+
+    /// Makes a key the one that seals. Throws ``CommandSupport/CommandFailure``.
+    func promote(_ id: String) throws {
+        try update { keys in
+            guard let promoted = keys.promoting(id) else { throw unknown(id) }
+            return (promoted, ())
+        }
+    }
+
+    func unknown(_ id: String) -> CommandFailure {
+        CommandFailure("there is no key \(id) in \(path): `petpro encryption list` shows all")
     }
 
     /// How many data keys each encryption key seals, by service, of the services whose databases are in the folder.
     func use() throws -> [(service: ServiceName, keys: [String: Int])] {
-        try ServiceName.allCases.compactMap { service in
+        if fields { return [] }
+        return try ServiceName.allCases.compactMap { service in
             let database = "\(data)/\(service.rawValue).sqlite"
             let path = Database.keyStorePath(of: database)
             guard FileManager.default.fileExists(atPath: path) else { return nil }

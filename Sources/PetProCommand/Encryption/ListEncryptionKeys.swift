@@ -3,11 +3,12 @@ import CommandSupport
 import PetProContracts
 import PetProStorage
 import Rookery
+import RookeryCore
 
 struct ListEncryptionKeys: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "Lists the encryption keys, with how many data keys each seals in the services of this host.")
+        abstract: "Lists the keys; of encryption keys also how many data keys each seals in the services of this host.")
 
     @OptionGroup var encryption: EncryptionOptions
     @Flag(help: "Print the keys as JSON, one per line.")
@@ -23,12 +24,11 @@ struct ListEncryptionKeys: AsyncParsableCommand {
                 let seals = JSONValue.object(
                     counts.reduce(into: [:]) { $0[$1.0.rawValue] = .int(Int64($1.1)) } as JSONObject)
                 Terminal.line(
-                    JSONValue.object(["id": .string(id), "newest": .bool(isNewest), "seals": seals]).jsonText)
+                    JSONValue.object(["id": .string(id), "inUse": .bool(isNewest), "seals": seals]).jsonText)
             } else {
                 let seals = counts.map { "\($0.0.rawValue) \($0.1)" }.joined(separator: ", ")
-                Terminal.line(
-                    Terminal.strong(id) + (isNewest ? "  newest, " : "  ")
-                        + (seals.isEmpty ? "in no service here" : seals))
+                let parts = [isNewest ? "in use" : "", seals].filter { !$0.isEmpty }
+                Terminal.line(Terminal.strong(id) + parts.map { "  \($0)" }.joined())
             }
         }
     }

@@ -2,11 +2,12 @@ import ArgumentParser
 import CommandSupport
 import PetProContracts
 import PetProStorage
+import RookeryCore
 
 struct RetireEncryptionKey: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retire",
-        abstract: "Takes an encryption key away that no data key needs.",
+        abstract: "Takes a key away that no data key needs.",
         discussion: "It looks at the databases of this host only. Services on other hosts must not need the key either."
     )
 
@@ -24,13 +25,11 @@ struct RetireEncryptionKey: AsyncParsableCommand {
         }
         try encryption.update { keys in
             guard let rest = keys.without(id) else {
-                throw CommandFailure(
-                    keys.ids.last == id
-                        ? "\(id) is the newest key, which seals new data keys: `petpro encryption rotate` first"
-                        : "there is no encryption key \(id): `petpro encryption list` shows all")
+                if keys.newest.id != id { throw encryption.unknown(id) }
+                throw CommandFailure("\(id) is the key in use: `petpro encryption rotate` first")
             }
             return (rest, ())
         }
-        Terminal.line("retired encryption key \(id)")
+        Terminal.line("retired key \(id)")
     }
 }

@@ -1,5 +1,5 @@
 /// A test called a method of a stub whose handler is not set.
-public struct StubMethodNotSet: Error, Sendable, Hashable, CustomStringConvertible {
+public struct _StubMethodNotSet: Error, Sendable, Hashable, CustomStringConvertible {
     /// The method: `BookingAPI.getBooking`.
     package let method: String
 

@@ -14,6 +14,8 @@ public struct _MessageDecoder {
     public let checksConstraints: Bool
     /// The members that the receiver sets at this level. Usually nil, for none.
     @usableFromInline var given: GivenMembers?
+    /// The encrypted members of the message, once there was one.
+    var opening: FieldOpening?
     private static let violationLimit = 100
 
     /// Creates a decoder of `bytes`, which must outlive it. By default, it reads JSON and checks constraints.

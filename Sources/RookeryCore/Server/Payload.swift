@@ -12,6 +12,8 @@ public struct _Payload: Sendable {
     package let range: ByteRange
     /// The format of the payload.
     package let format: ValueFormat
+    /// Decrypts encrypted members. Nil: they are violations.
+    package var fields: FieldCipher?
 
     /// Creates a payload from a part of a packet.
     package init(body: ByteBuffer, range: ByteRange, format: ValueFormat = .json) {
@@ -33,6 +35,8 @@ public struct _Payload: Sendable {
             throw InvalidPayload(violations: [Violation(path: "", constraint: "required", message: "is required")])
         }
         return try body.withBytes(of: range) { bytes in
+            var rules = rules
+            rules.fields = fields
             do {
                 return try Value._decode(bytes, format: format, rules: rules)
             } catch let error as MalformedValue {

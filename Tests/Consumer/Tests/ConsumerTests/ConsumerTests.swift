@@ -92,7 +92,7 @@ struct ConsumerTests {
         stub.listHandler = { _ in Page(items: []) }
         let library = try LibraryAPIClient(RookeryClient(inMemory: LibraryAPIContract.service(stub)))
         #expect(try await library.list(Query()).items.isEmpty)
-        let error = await #expect(throws: StubMethodNotSet.self) { try await stub.ping() }
+        let error = await #expect(throws: _StubMethodNotSet.self) { try await stub.ping() }
         #expect(error.map { "\($0)" }?.contains("LibraryAPI.ping") == true)
     }
 
