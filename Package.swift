@@ -159,7 +159,9 @@ let package = Package(
         // MARK: PetPro, built on Rookery. A service never imports another service, only contracts.
         .target(name: "PetProContracts", dependencies: ["Rookery"], swiftSettings: settings),
         // What services share beside their contracts: time and random names, signals, periodic work.
-        .target(name: "PetProRuntime", dependencies: ["Rookery", logging, lifecycle], swiftSettings: settings),
+        .target(
+            name: "PetProRuntime", dependencies: ["Rookery", logging, lifecycle, crypto, nioCore, nioPosix],
+            swiftSettings: settings),
         .target(
             name: "PetProStorage",
             dependencies: [
@@ -170,7 +172,8 @@ let package = Package(
         // What a service looks like to the program that runs it.
         .target(
             name: "PetProAssembly",
-            dependencies: ["PetProContracts", "PetProStorage", "Rookery", logging, lifecycle], swiftSettings: settings),
+            dependencies: ["PetProContracts", "PetProRuntime", "PetProStorage", "Rookery", logging, lifecycle],
+            swiftSettings: settings),
         .target(
             name: "AuthService",
             dependencies: [
@@ -198,7 +201,8 @@ let package = Package(
         .target(
             name: "APIGateway",
             dependencies: [
-                "PetProContracts", "Rookery", hummingbird, hummingbirdCore, httpTypes, crypto, logging, lifecycle,
+                "PetProContracts", "PetProRuntime", "Rookery", hummingbird, hummingbirdCore, httpTypes, crypto, logging,
+                lifecycle,
                 nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, configuration, tracing, metrics,
             ],
             swiftSettings: settings

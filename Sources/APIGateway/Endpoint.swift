@@ -88,6 +88,9 @@ struct Endpoint: Sendable {
     /// Whether requests without a token are counted by the client's address: registrations, sign-ins and refreshes.
     var limitsAddress: Bool { access == .anyone && method == .post }
 
+    /// Whether the response is all that the services keep about the caller.
+    var isExport: Bool { path == "/api/me/export" }
+
     /// Whether a rate limit applies.
     var isLimited: Bool { limitsAddress || access != .anyone }
 

@@ -5,6 +5,7 @@ import HummingbirdCore
 package import Logging
 import NIOCore
 public import PetProContracts
+package import PetProRuntime
 public import Rookery
 package import RookeryCore
 public import ServiceLifecycle
@@ -83,6 +84,7 @@ public struct Gateway: Service {
 
     private let configuration: Configuration
     private let services: Services
+    private let audit: Auditor
     let endpoints: [Endpoint]
     let hub: InventoryHub
     let listener: HTTPListener
@@ -102,13 +104,14 @@ public struct Gateway: Service {
     /// `newTrace` makes the trace of a request that has none. The gateway calls `onRunning` with its port once it listens. Throws
     /// ``Rookery/InvalidSetting`` when a value in `configuration.limits` is out of range.
     package init(
-        configuration: Configuration, services: Services, tracer: (any Tracer)? = nil,
+        configuration: Configuration, services: Services, audit: Auditor = .none, tracer: (any Tracer)? = nil,
         newTrace: @escaping @Sendable () -> Traceparent = { .random() }, logger: Logger,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws {
         try configuration.limits.validate()
         self.configuration = configuration
         self.services = services
+        self.audit = audit
         self.tracer = tracer
         self.newTrace = newTrace
         self.logger = logger
@@ -177,9 +180,10 @@ public struct Gateway: Service {
         for endpoint in endpoints {
             // Each operation has its own gate, so that a slow operation does not make the others wait.
             let gate = LoadGate(endpoint.hashes ? Self.hashing(configuration) : configuration.shedding)
+            let audit = RequestAudit(endpoint)
             for method in endpoint.method == .get ? [.get, .head] : [endpoint.method] {
                 router.on(endpoint.routerPath, method: method) { request, context in
-                    try await answer(endpoint, gate, request, context)
+                    try await answer(endpoint, gate, audit, request, context)
                 }
             }
         }
@@ -229,18 +233,18 @@ public struct Gateway: Service {
     }
 
     private func answer(
-        _ endpoint: Endpoint, _ gate: LoadGate, _ request: Request, _ context: GatewayContext
+        _ endpoint: Endpoint, _ gate: LoadGate, _ audit: RequestAudit, _ request: Request, _ context: GatewayContext
     ) async throws -> Response {
         let response = try await gate.admitting(context.peer) {
             // The client may have disconnected while the request waited for its permit.
             guard context.isOpen else { throw CancellationError() }
-            return try await perform(endpoint, request, context)
+            return try await perform(endpoint, audit, request, context)
         }
         return request.method == .head ? response.createHeadResponse() : response
     }
 
     private func perform(
-        _ endpoint: Endpoint, _ request: Request, _ context: GatewayContext
+        _ endpoint: Endpoint, _ recording: RequestAudit, _ request: Request, _ context: GatewayContext
     ) async throws -> Response {
         // Checks that need no call come first: a missing token, an invalid body.
         let token: String? =
@@ -257,9 +261,17 @@ public struct Gateway: Service {
         let handle = try endpoint.prepare(call)
         if let token {
             try rates.check(.invalidTokens(context.peer))
-            call.context.user = try await authenticate(token, endpoint.access, from: context.peer)
+            call.context.user = try await authenticate(token, from: context.peer)
         }
-        return try await handle(call)
+        do {
+            if let user = call.user { try Self.check(user, endpoint.access) }
+            let response = try await handle(call)
+            if let event = recording.done(by: call.user, request) { audit.record(event) }
+            return response
+        } catch {
+            if let event = recording.failed(error, by: call.user, request) { audit.record(event) }
+            throw error
+        }
     }
 
     /// Whether a `Content-Type` is `application/json`, with or without parameters.
@@ -287,13 +299,11 @@ public struct Gateway: Service {
         return String(parts[1])
     }
 
-    /// Validates a token with Auth, and checks the account's role and state.
+    /// Validates a token with Auth.
     ///
     /// The gateway asks Auth for each request, so a disabled account loses access at once. When Auth cannot be reached,
     /// the response is 503. A 401 would sign out all accounts.
-    private func authenticate(
-        _ token: String, _ access: Endpoint.Access, from peer: String
-    ) async throws -> TokenUser {
+    private func authenticate(_ token: String, from peer: String) async throws -> TokenUser {
         let validation = try await services.auth.validateToken(ValidateToken(token: token))
         guard validation.valid, let user = validation.user else {
             try rates.take(.invalidTokens(peer))
@@ -301,13 +311,17 @@ public struct Gateway: Service {
         }
         // Before the role is checked: a request that is refused counts too.
         try rates.take(.account(user.id, user.role))
-        guard case .roles(let roles, let evenPending) = access else { return user }
+        return user
+    }
+
+    /// Checks an account's role and state.
+    private static func check(_ user: TokenUser, _ access: Endpoint.Access) throws {
+        guard case .roles(let roles, let evenPending) = access else { return }
         guard roles.contains(user.role) else {
             throw Problem.forbidden("The role \(user.role.rawValue) may not do this.")
         }
         if user.state == .pendingVendor, !evenPending {
             throw Problem.accountPending
         }
-        return user
     }
 }

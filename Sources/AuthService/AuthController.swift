@@ -13,6 +13,7 @@ public struct AuthController: AuthAPI {
     private let hasher: PasswordHasher
     private let tokens: AccessTokens
     private let logger: Logger
+    private let audit: Auditor
     private let reuses = Counter(label: "petpro_auth_refresh_token_reuses_total")
 
     /// The migrations of the service's database.
@@ -25,11 +26,12 @@ public struct AuthController: AuthAPI {
     /// 17; only tests use less. Throws when the keys or the database cannot be read.
     public init(
         database: Database, signingKeys path: String?, environment: ServiceEnvironment = ServiceEnvironment(),
-        passwordCost: Int = 17, logger: Logger = Logger(label: "petpro.auth")
+        passwordCost: Int = 17, audit: Auditor = .none, logger: Logger = Logger(label: "petpro.auth")
     ) async throws {
         self.database = database
         self.environment = environment
         self.logger = logger
+        self.audit = audit
         hasher = try PasswordHasher(cost: PasswordHash.Cost(logRounds: passwordCost))
         tokens = try await AccessTokens(try await Self.signingKeys(path, database))
     }
@@ -129,7 +131,7 @@ public struct AuthController: AuthAPI {
         let password = try await hasher.hash(request.password).phc
         let now = environment.now()
         let eventId = environment.uniqueID()
-        return try await database.write { transaction in
+        let made: User? = try await database.write { transaction in
             // Another attempt may have created the account first. Then the caller decides again.
             if try transaction.user(email: request.email) != nil { return nil }
             let state: UserState = request.role == .vendor ? .pendingVendor : .active
@@ -139,6 +141,8 @@ public struct AuthController: AuthAPI {
                 id: eventId)
             return user
         }
+        if let made { audit.record(AuditEvent(.accountMade, subject: made.id)) }
+        return made
     }
 
     private func resume(_ request: CreateUser, _ known: UserRecord) async throws -> User? {
@@ -191,7 +195,9 @@ public struct AuthController: AuthAPI {
                 .userDeleted, UserDeleted(userId: request.id), about: "user-\(request.id)", at: now, id: eventId)
             return true
         }
-        if isErased { logger.notice("an account was erased", metadata: ["userId": "\(request.id)"]) }
+        guard isErased else { return }
+        logger.notice("an account was erased", metadata: ["userId": "\(request.id)"])
+        audit.record(AuditEvent(.accountErased, actor: AuditEvent.user(request.id), subject: request.id))
     }
 
     // MARK: Sessions
@@ -203,6 +209,7 @@ public struct AuthController: AuthAPI {
         let record = try await database.read { try $0.user(email: request.email) }
         let hash = try record.map { try PasswordHash(phc: $0.password) }
         guard try await hasher.verify(request.password, against: hash), let record, let hash else {
+            audit.record(AuditEvent(.signInFailed, subject: record?.user.id))
             throw RemoteError(.badCredentials, "Email or password is wrong.")
         }
         guard record.user.state == .active || record.user.state == .pendingVendor else {
@@ -242,6 +249,7 @@ public struct AuthController: AuthAPI {
         }
         if case .reused(let userId) = rotation {
             reuses.increment()
+            audit.record(AuditEvent(.tokenReused, subject: userId))
             logger.warning(
                 "a refresh token was used twice: all tokens of its session are revoked",
                 metadata: ["userId": "\(userId)"])
@@ -262,6 +270,7 @@ public struct AuthController: AuthAPI {
         let record = try await database.read { try $0.user(id: request.userId) }
         let hash = try record.map { try PasswordHash(phc: $0.password) }
         guard try await hasher.verify(request.oldPassword, against: hash), let record else {
+            audit.record(AuditEvent(.signInFailed, subject: request.userId))
             throw RemoteError(.badCredentials, "The old password is wrong.")
         }
         let renewed = try await hasher.hash(request.newPassword).phc
@@ -273,6 +282,8 @@ public struct AuthController: AuthAPI {
             try transaction.revokeSessions(ofUser: request.userId, at: now)
         }
         logger.notice("a password was changed", metadata: ["userId": "\(request.userId)"])
+        audit.record(
+            AuditEvent(.passwordChanged, actor: AuditEvent.user(request.userId), subject: request.userId))
     }
 
     /// Returns what is wrong with one of the most common passwords. Nil for another one.
@@ -326,6 +337,7 @@ public struct AuthController: AuthAPI {
             return user
         }
         logger.notice("an administrator was made", metadata: ["userId": "\(user.id)"])
+        audit.record(AuditEvent(.accountMade, actor: "operator", subject: user.id))
         return user
     }
 
@@ -354,6 +366,8 @@ public struct AuthController: AuthAPI {
         guard let changed else { return false }
         logger.notice(
             isDisabled ? "an account was disabled" : "an account was enabled", metadata: ["userId": "\(changed)"])
+        audit.record(
+            AuditEvent(isDisabled ? .accountDisabled : .accountEnabled, actor: "operator", subject: changed))
         return true
     }
 

@@ -27,7 +27,8 @@ public enum AuthModule: ServiceModule {
     public static func assemble(_ resources: ServiceResources) async throws -> Assembled {
         let (database, options, logger) = (resources.database, resources.options, resources.logger)
         let auth = try await AuthController(
-            database: database, signingKeys: options.signingKeys, passwordCost: options.passwordCost, logger: logger)
+            database: database, signingKeys: options.signingKeys, passwordCost: options.passwordCost,
+            audit: resources.audit, logger: logger)
         if options.demo { try await auth.enterDemoUsers() }
         let vendors = VendorAPIClient(try resources.client(.vendor))
         let sweeper = PendingUserSweeper(database: database, vendors: vendors, logger: logger)

@@ -1,4 +1,5 @@
 import Foundation
+import PetProRuntime
 import PetProStorage
 import Rookery
 

@@ -1,5 +1,6 @@
 public import Logging
 public import PetProContracts
+public import PetProRuntime
 public import PetProStorage
 public import Rookery
 
@@ -9,17 +10,21 @@ public struct ServiceResources: Sendable {
     public let database: Database
     /// The operator's options.
     public let options: ServiceOptions
+    /// Records what the instance does to personal data.
+    public let audit: Auditor
     /// The logger of the instance.
     public let logger: Logger
     private let clients: [ServiceName: RookeryClient]
 
     /// Makes resources. `clients` has a client for each service that the instance needs.
     public init(
-        database: Database, clients: [ServiceName: RookeryClient], options: ServiceOptions, logger: Logger
+        database: Database, clients: [ServiceName: RookeryClient], options: ServiceOptions, audit: Auditor,
+        logger: Logger
     ) {
         self.database = database
         self.clients = clients
         self.options = options
+        self.audit = audit
         self.logger = logger
     }
 

@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import PetProAssembly
 import PetProContracts
+import PetProRuntime
 import PetProStorage
 import Rookery
 import RookeryCore
@@ -18,6 +19,8 @@ struct Platform: Sendable {
     let keys: KeyFolder
     let trust: TrustOptions
     let options: ServiceOptions
+    /// The audit log of this process.
+    let audit: AuditLog
     /// Keeps the spans of the last requests in demo mode. Otherwise nil, for the bootstrapped tracer, if any.
     let tracer: BoundedTracer?
     let logger: Logger
@@ -35,6 +38,7 @@ struct Platform: Sendable {
         options = ServiceOptions(
             demo: store.demo, signingKeys: store.signingKeysPath, passwordCost: passwordCost,
             vendorsNeedApproval: vendorsNeedApproval)
+        audit = AuditLog(folder: store.auditFolder, logger: logger, now: Instant.current)
         tracer = store.demo ? BoundedTracer() : nil
     }
 
@@ -93,7 +97,8 @@ struct Platform: Sendable {
                 return await ServiceHealth(asking: client)
             })
         let gateway = try Gateway(
-            configuration: configuration, services: services, tracer: tracer, logger: logger, onRunning: onRunning)
+            configuration: configuration, services: services, audit: audit.auditor("gateway"), tracer: tracer,
+            logger: logger, onRunning: onRunning)
         return clients.map(\.1) + [gateway]
     }
 }

@@ -86,7 +86,8 @@ struct Serve: AsyncParsableCommand {
     private func run(_ services: [any Service], _ platform: Platform) async throws {
         let group = ServiceGroup(
             configuration: .init(
-                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: platform.logger))
+                services: [platform.audit] + services, gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: platform.logger))
         try await group.run()
     }
 

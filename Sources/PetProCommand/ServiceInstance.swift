@@ -33,8 +33,10 @@ struct ServiceInstance: Sendable {
         do {
             try await Self.claim(database, module, platform)
             clients = try Self.clients(of: module, platform)
+            let audit = platform.audit.auditor(module.name.rawValue)
             let resources = ServiceResources(
-                database: database, clients: clients, options: platform.options, logger: platform.logger)
+                database: database, clients: clients, options: platform.options,
+                audit: audit, logger: platform.logger)
             let assembled = try await module.assemble(resources)
             var configuration = platform.settings.servers[module.name] ?? ServerConfiguration()
             configuration.host = address.host
@@ -43,6 +45,9 @@ struct ServiceInstance: Sendable {
                 configuration.keys = nil
             } else if configuration.keys == nil {
                 configuration.keys = platform.keys.keyring
+            }
+            configuration.onFirstUse = { caller in
+                audit.record(AuditEvent(.keyFirstUsed, actor: "service \(caller.service)", object: caller.keyID))
             }
             if configuration.fields.keys == nil { configuration.fields.keys = platform.fieldKeys }
             if let certificates = platform.trust.certificates {

@@ -2,6 +2,7 @@ import ArgumentParser
 import CommandSupport
 import Logging
 import PetProContracts
+import PetProRuntime
 import PetProStorage
 import Rookery
 
@@ -58,6 +59,9 @@ struct StoreOptions: ParsableArguments {
     /// The path of the file with the keys that encrypt personal data.
     var encryptionKeysPath: String { encryptionKeys ?? data + "/encryption-keys.json" }
 
+    /// The folder of the audit log.
+    var auditFolder: String { data + "/audit" }
+
     /// The path of the file with the keys that sign tokens.
     var signingKeysPath: String { signingKeys ?? data + "/auth-keys.json" }
 
@@ -67,6 +71,7 @@ struct StoreOptions: ParsableArguments {
     func prepareFolder() throws {
         do {
             try PrivateFiles.prepare(folder: data)
+            try AuditFolder(auditFolder).protect()
         } catch let error as PrivateFiles.NotPrivate {
             throw CommandFailure("\(error)")
         } catch {

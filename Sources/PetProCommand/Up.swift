@@ -80,10 +80,10 @@ struct Up: AsyncParsableCommand {
             ready("\(platform.scheme)://\(http.host):\(port)")
         }
         // The group stops services in reverse order: the gateway, the event relays, the servers, then the clients that the
-        // handlers of the servers call through.
+        // handlers of the servers call through, and the audit log.
         let group = ServiceGroup(
             configuration: .init(
-                services: parts.flatMap(\.clients) + [servers] + parts.flatMap(\.others) + gateway,
+                services: [platform.audit] + parts.flatMap(\.clients) + [servers] + parts.flatMap(\.others) + gateway,
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: platform.logger))
         try await group.run()

@@ -4,6 +4,7 @@ import CommandSupport
 import Foundation
 import Logging
 import PetProContracts
+import PetProRuntime
 import PetProStorage
 import Rookery
 
@@ -110,12 +111,15 @@ struct Users: AsyncParsableCommand {
             throw CommandFailure("cannot open the database \(path): \(error)")
         }
         defer { try? database.close() }
+        let log = AuditLog(folder: store.auditFolder, logger: quiet, now: Instant.current)
         do {
             try await database.claim(store.demo ? .demo : .live)
             let auth = try await AuthController(
                 database: database, signingKeys: store.signingKeysPath, passwordCost: passwords.passwordCost,
-                logger: quiet)
-            return try await body(auth)
+                audit: log.auditor("petpro"), logger: quiet)
+            let result = try await body(auth)
+            await log.flush()
+            return result
         } catch let error as StoreKind.Mismatch {
             throw CommandFailure("\(path): \(error)")
         } catch let error as InvalidPayload {

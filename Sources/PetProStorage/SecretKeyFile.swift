@@ -1,4 +1,5 @@
 import Foundation
+import PetProRuntime
 package import RookeryCore
 
 /// A file of secret keys, as a command of an operator changes it.

@@ -64,7 +64,9 @@ public final class RookeryServer: Service {
         let router = try Router(
             routes + [description.route, report.route], service: configuration.name, tracer: CallTracer(tracer))
         let access = try configuration.keys.map {
-            try ServerAccess($0, service: configuration.name, commands: router.commandsByEntry, logger: logger)
+            try ServerAccess(
+                $0, service: configuration.name, commands: router.commandsByEntry, onFirstUse: configuration.onFirstUse,
+                logger: logger)
         }
         let fields = try configuration.fields.keys.map { try FieldKeyFile.cipher($0, logger: logger) }
         let encryption = try ServerEncryption(configuration.tls, logger: logger)

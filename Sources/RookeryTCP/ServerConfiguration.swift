@@ -76,6 +76,8 @@ public struct ServerConfiguration: Sendable {
 
     /// The file of the keyring: who may call, and what. Default nil: every peer may call every command, as with Nest.
     package var keys: String?
+    /// Called when a service key is used for the first time since the server started.
+    package var onFirstUse: (@Sendable (Caller) -> Void)?
     /// The encryption of marked members, for connections without TLS. Default: none.
     package var fields = FieldEncryption()
     /// The encryption of the connections. Default: none.

@@ -19,6 +19,7 @@ import VendorService
 /// the gateway calls directly.
 struct TestPlatform: Sendable {
     let time = SettableTime(.current())
+    let audited = AuditRecorder()
     let databases: [ServiceName: Database]
     let auth: AuthController
     let vendors: VendorController
@@ -41,7 +42,7 @@ struct TestPlatform: Sendable {
             .auth: authData, .vendor: vendorData, .booking: bookingData, .product: productData,
         ]
         let auth = try await AuthController(
-            database: authData, signingKeys: nil, environment: environment, passwordCost: 4)
+            database: authData, signingKeys: nil, environment: environment, passwordCost: 4, audit: audited.auditor)
         let vendors = VendorController(database: vendorData, environment: environment, needsApproval: needsApproval)
         let bookings = BookingController(database: bookingData, vendors: vendors, environment: environment)
         let products = try await ProductController(database: productData, environment: environment)
@@ -96,7 +97,7 @@ struct TestPlatform: Sendable {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let (ends, end) = AsyncStream.makeStream(of: Void.self)
         let gateway = try Gateway(
-            configuration: configuration, services: services ?? self.services(),
+            configuration: configuration, services: services ?? self.services(), audit: audited.auditor,
             tracer: tracer, logger: logger, onRunning: { port.yield($0) })
         let group = ServiceGroup(configuration: .init(services: [gateway], logger: .quiet))
         return try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -116,6 +117,20 @@ struct TestPlatform: Sendable {
             let result = try await body(running)
             tasks.cancelAll()
             return result
+        }
+    }
+}
+
+/// Keeps what is recorded in the audit log.
+final class AuditRecorder: Sendable {
+    private let events = Mutex<[AuditEvent]>([])
+    var auditor: Auditor { Auditor { [self] event in events.withLock { $0.append(event) } } }
+
+    /// Returns what was recorded since the last time.
+    func take() -> [AuditEvent] {
+        events.withLock { events in
+            defer { events = [] }
+            return events
         }
     }
 }

@@ -56,9 +56,11 @@ struct CanaryTests {
                 #expect(proxy.recorded.readableBytes > 1000)
                 found.formUnion(Self.canaries.filter { text.contains($0) })
             }
-            for file in try FileManager.default.contentsOfDirectory(atPath: platform.data) where file.contains("sqlite")
-            {
-                let bytes = try Data(contentsOf: URL(filePath: "\(platform.data)/\(file)"))
+            let check = try await RunningProgram(
+                RunningProgram.url("petpro"), ["audit", "verify", "--data", platform.data])
+            #expect(await check.exitCode() == 0)
+            for file in try FileManager.default.subpathsOfDirectory(atPath: platform.data) {
+                guard let bytes = FileManager.default.contents(atPath: "\(platform.data)/\(file)") else { continue }
                 files.formUnion(Self.canaries.filter { bytes.range(of: Data($0.utf8)) != nil })
             }
         }

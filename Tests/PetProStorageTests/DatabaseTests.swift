@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import PetProContracts
+import PetProRuntime
 import Rookery
 import RookeryTesting
 import Testing

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import PetProRuntime
 import PetProStorage
 import Rookery
 

@@ -3,6 +3,7 @@ import CommandSupport
 import Foundation
 import PetProAssembly
 import PetProContracts
+import PetProRuntime
 import PetProStorage
 import RookeryCore
 

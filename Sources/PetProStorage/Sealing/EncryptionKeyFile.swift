@@ -1,5 +1,6 @@
 import Foundation
 public import Logging
+import PetProRuntime
 import RookeryCalls
 import RookeryCore
 

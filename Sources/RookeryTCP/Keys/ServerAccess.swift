@@ -31,6 +31,7 @@ final class ServerAccess: Sendable {
     private let commands: [[Command]]
     private let file: WatchedFile<Keyring>
     private let logger: Logger
+    private let onFirstUse: (@Sendable (Caller) -> Void)?
     private let now: @Sendable () -> Instant
     private let state = Mutex(State())
 
@@ -38,11 +39,13 @@ final class ServerAccess: Sendable {
     ///
     /// - Throws: ``RookeryPolicies/InvalidSetting`` if the file cannot be read.
     init(
-        _ path: String, service: String, commands: [[Command]], logger: Logger,
+        _ path: String, service: String, commands: [[Command]], onFirstUse: (@Sendable (Caller) -> Void)? = nil,
+        logger: Logger,
         now: @escaping @Sendable () -> Instant = { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
     ) throws(InvalidSetting) {
         self.service = service
         self.commands = commands
+        self.onFirstUse = onFirstUse
         self.logger = logger
         self.now = now
         do {
@@ -108,6 +111,7 @@ final class ServerAccess: Sendable {
         if isFirst {
             logger.notice(
                 "a key is used for the first time", metadata: ["key": "\(record.id)", "caller": "\(record.service)"])
+            onFirstUse?(grant.caller)
         }
         return grant
     }

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import GRDB
+import PetProRuntime
 import Rookery
 import Synchronization
 

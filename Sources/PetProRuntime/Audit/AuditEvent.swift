@@ -1,0 +1,48 @@
+/// Something that the audit log records. It has ids, and nothing that a person said.
+public struct AuditEvent: Sendable, Hashable {
+    /// What happened. Raw values are the names in the log.
+    public enum Kind: String, Sendable, CaseIterable {
+        /// Somebody read another person's data, or took all of their own.
+        case read
+        /// Somebody changed personal data.
+        case changed
+        /// A signed-in account asked for what its role does not allow.
+        case refused
+        case signInFailed = "sign-in-failed"
+        /// A refresh token was used twice, so it may be stolen.
+        case tokenReused = "token-reused"
+        case passwordChanged = "password-changed"
+        case accountMade = "account-made"
+        case accountErased = "account-erased"
+        case accountDisabled = "account-disabled"
+        case accountEnabled = "account-enabled"
+        /// A service key was used for the first time since its server started.
+        case keyFirstUsed = "key-first-used"
+        /// Entries could not be written.
+        case entriesLost = "entries-lost"
+    }
+
+    public var kind: Kind
+    /// Who did it: `user 57`, `service gateway`, `operator`. Nil when nobody knows.
+    public var actor: String?
+    /// The account whose data it is about.
+    public var subject: Int?
+    /// The operation of the HTTP API.
+    public var operation: String?
+    /// What it was about: the path of a request, the id of a key, a number of entries.
+    public var object: String?
+
+    /// Makes an event.
+    public init(
+        _ kind: Kind, actor: String? = nil, subject: Int? = nil, operation: String? = nil, object: String? = nil
+    ) {
+        self.kind = kind
+        self.actor = actor
+        self.subject = subject
+        self.operation = operation
+        self.object = object
+    }
+
+    /// The name of an account as an actor.
+    public static func user(_ id: Int) -> String { "user \(id)" }
+}
