@@ -25,6 +25,7 @@ struct Bench: Sendable {
         case .tracing: try await tracing()
         case .versions: try await versions()
         case .bookings: try await bookings()
+        case .encryption: try await encryption()
         case .overload: try await overload()
         case .hashes: try await hashes()
         case .lists: try await lists()
@@ -37,14 +38,14 @@ struct Bench: Sendable {
 
     private func with<Result>(
         _ program: URL? = nil, isPinned: Bool, isDemo: Bool = false, environment: [String: String] = [:],
-        bookings: Int = 0,
+        arguments: [String] = [], bookings: Int = 0,
         passwordCost: Int = cheap,
         _ body: (PlatformProcess, Flows) async throws -> Result
     ) async throws -> Result {
         if isPinned { try await cores?.keepLoad() } else { try await cores?.release() }
         let platform = try await PlatformProcess.start(
             program ?? self.program, purpose: "bench", core: isPinned ? cores?.platform : nil, isDemo: isDemo,
-            passwordCost: passwordCost, environment: environment)
+            passwordCost: passwordCost, environment: environment, arguments: arguments)
         do {
             let flows = try await Flows.prepare(platform.http, bookings: bookings)
             let result = try await body(platform, flows)
@@ -180,7 +181,8 @@ struct Bench: Sendable {
 
     /// Measures the rates of several platforms. Each round starts with another platform.
     private func inTurns(
-        _ platforms: [(PlatformProcess, Flows)], _ names: [String], connections: Int = 64
+        _ platforms: [(PlatformProcess, Flows)], _ names: [String], connections: Int = 64,
+        request: @escaping @Sendable (Flows) -> ByteBuffer = { $0.availability() }
     ) async throws -> [[Double]] {
         var rates: [[Double]] = platforms.map { _ in [] }
         for round in 0..<(profiles == nil ? Self.rounds : 1) {
@@ -191,7 +193,7 @@ struct Bench: Sendable {
                     "in turns: \(names[at])", .closed(connections: connections), port: platform.port,
                     seconds: seconds / 4,
                     warmUp: 0.25, profiled: platform, isQuiet: !isJSON
-                ) { _ in flows.availability() }
+                ) { _ in request(flows) }
                 rates[at].append(result.rate)
             }
             Terminal.note(
@@ -228,6 +230,34 @@ struct Bench: Sendable {
             return try SQLiteLoop.rate(copy, seconds: seconds)
         }
         table.add("bare SQLite, one connection", bare.perSecond, "", "", "")
+        return table
+    }
+
+    /// Measures platforms with and without encryption in turns. Every booking has a note and a key, so that a note and a
+    /// reply are sealed, and the note is encrypted in two messages.
+    private func encryption() async throws -> Table {
+        var table = Table(
+            """
+            What encryption of personal data costs: flow 1, a booking with a note, on one core, by platforms that take \
+            turns, \(Self.rounds) times each.
+            """,
+            "personal data", "rate", "a request's time on the core", "of it more than without", "standard error")
+        let names = ["as it is", "encrypted between services", "sealed in the databases", "both, as by default"]
+        let never = ["ROOKERY_CLIENT_FIELDS_MODE": "never", "ROOKERY_SERVER_FIELDS_MODE": "never"]
+        let count = Int(Double(Self.rounds) * (seconds / 4 + 0.5) * 4000)
+        let rates = try await with(isPinned: true, environment: never, arguments: ["--plain-data"], bookings: count) {
+            plain, plainFlows in
+            try await with(isPinned: true, arguments: ["--plain-data"], bookings: count) { sent, sentFlows in
+                try await with(isPinned: true, environment: never, bookings: count) { stored, storedFlows in
+                    try await with(isPinned: true, bookings: count) { both, bothFlows in
+                        try await inTurns(
+                            [(plain, plainFlows), (sent, sentFlows), (stored, storedFlows), (both, bothFlows)], names
+                        ) { $0.booking(notes: "Shy with strangers, and not fed before ten.") }
+                    }
+                }
+            }
+        }
+        add(names, rates, to: &table)
         return table
     }
 

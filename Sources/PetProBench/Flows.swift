@@ -77,7 +77,7 @@ final class Flows: Sendable {
     /// Returns the next request of flow 1, a booking.
     ///
     /// After 90 bookings of each customer the times repeat, and the platform refuses these bookings.
-    func booking() -> ByteBuffer {
+    func booking(notes: String? = nil) -> ByteBuffer {
         let number = booked.withLock { booked in
             defer { booked += 1 }
             return booked
@@ -88,7 +88,7 @@ final class Flows: Sendable {
             milliseconds: day * 86_400_000 + Int64(number / customers.count % Customer.bookings) * 1_800_000)
         let body =
             "{\"vendorId\":\(customer.shop.vendor),\"serviceId\":\(customer.shop.service),\"petId\":\(customer.pet),"
-            + "\"start\":\"\(start)\"}"
+            + "\"start\":\"\(start)\"" + (notes.map { ",\"notes\":\"\($0)\"" } ?? "") + "}"
         return RequestBytes.post("/api/bookings", body, token: customer.token, key: "bench-\(number)")
     }
 

@@ -25,7 +25,7 @@ public struct PlatformProcess: Sendable {
     /// has settings. Throws ``HTTP/Unexpected`` when the platform ends before it is ready.
     public static func start(
         _ program: URL, purpose: String, core: Int? = nil, isDemo: Bool = true, passwordCost: Int,
-        environment: [String: String] = [:]
+        environment: [String: String] = [:], arguments extra: [String] = []
     ) async throws -> PlatformProcess {
         let data = NSTemporaryDirectory() + "petpro-\(purpose)-" + UUID().uuidString
         let ports = try await FreePorts.first(of: 5)
@@ -35,7 +35,7 @@ public struct PlatformProcess: Sendable {
             [
                 "up", "--data", data, "--http", "127.0.0.1:\(ports)", "--base-port", "\(ports + 1)",
                 "--password-cost", "\(passwordCost)", "--log-level", "error",
-            ] + (isDemo ? ["--demo"] : [])
+            ] + (isDemo ? ["--demo"] : []) + extra
         let running =
             if let core {
                 try await RunningProgram(

@@ -29,13 +29,14 @@ extension Transaction {
         touched_at, claimed_at
         """
 
-    private func record(_ row: inout Row) throws -> UserRecord {
+    /// Reads an account. Nil for a person who was erased, and whom a restored backup brought back.
+    private func record(_ row: inout Row) throws -> UserRecord? {
         let id = try row.int()
         let place = Self.place(id)
+        guard let email = try open(try row.stored(), "email", in: place) else { return nil }
         return UserRecord(
             user: User(
-                id: id, email: try open(try row.stored(), "email", in: place) ?? "",
-                name: try open(try row.stored(), "name", in: place) ?? "", role: try row.value(),
+                id: id, email: email, name: try open(try row.stored(), "name", in: place) ?? "", role: try row.value(),
                 state: try row.value(), createdAt: try row.instant()),
             password: try open(try row.stored(), "password", in: place) ?? "",
             registrationKey: try row.optionalText(),
@@ -47,7 +48,7 @@ extension Transaction {
     private static func place(_ id: Int) -> SealedRow { SealedRow(AuthSchema.users, row: id, subject: id) }
 
     func user(id: Int) throws -> UserRecord? {
-        try row("SELECT \(Self.recordColumns) FROM users WHERE id = ?", id, read: record)
+        try row("SELECT \(Self.recordColumns) FROM users WHERE id = ?", id, read: record) ?? nil
     }
 
     /// Returns the role and the state of an account. It reads nothing else, because it runs for each request.
@@ -59,6 +60,7 @@ extension Transaction {
         let (sealed, plain) = indexes(email, in: AuthSchema.users)
         return try row(
             "SELECT \(Self.recordColumns) FROM users WHERE email_key IN (?, ?)", sealed, plain, read: record)
+            ?? nil
     }
 
     /// Inserts an account. Throws `EMAIL_TAKEN`.
