@@ -6,6 +6,8 @@ public final class Transaction {
     private let connection: Connection
     private(set) var hasPublished = false
     private(set) var hasErased = false
+    /// The data keys that were used, by person.
+    var dataKeys: [Int: SealingKey] = [:]
 
     /// The data keys of the people in the database. Nil when the database has no key store.
     var keyStore: KeyStoreConnection? { connection.keyStore }

@@ -8,7 +8,8 @@ extension Transaction {
     public func seal(_ text: String?, _ column: String, in row: SealedRow) throws -> SQLValue {
         guard let text else { return .null }
         guard let keyStore, keyStore.store.protection.form == .sealed else { return .text(text) }
-        let key = try keyStore.dataKey(of: row.subject)
+        let key = try dataKeys[row.subject] ?? keyStore.dataKey(of: row.subject)
+        dataKeys[row.subject] = key
         return .blob(try key.seal(text.utf8, at: path(column, row, keyStore)))
     }
 
@@ -28,11 +29,16 @@ extension Transaction {
         case .plain(let text): return text
         case .sealed(let bytes):
             guard let keyStore else { throw Unreadable() }
+            let place = path(column, row, keyStore)
+            if let key = dataKeys[row.subject] {
+                return String(decoding: try key.open(bytes, at: place), as: UTF8.self)
+            }
             switch try keyStore.find(row.subject) {
             case .destroyed: return nil
             case .none: throw Unreadable()
             case .key(let key):
-                return String(decoding: try key.open(bytes, at: path(column, row, keyStore)), as: UTF8.self)
+                dataKeys[row.subject] = key
+                return String(decoding: try key.open(bytes, at: place), as: UTF8.self)
             }
         }
     }

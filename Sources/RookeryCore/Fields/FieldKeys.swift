@@ -20,22 +20,23 @@ package enum FieldKeys {
         }.joined()
     }
 
-    /// Returns the key of one message, and the nonce of one of its members.
-    ///
-    /// Each message has a key of its own, so a nonce need be unique only within the message.
-    static func messageKey(_ key: SymmetricKey, _ message: some DataProtocol) -> SymmetricKey {
+    /// Derives the key of a sender, which has a salt of its own. So senders need not agree on nonces.
+    static func senderKey(_ key: SymmetricKey, _ salt: Data) -> SymmetricKey {
         HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: key, salt: Array(message), info: Array("rookery field 1".utf8), outputByteCount: 32)
+            inputKeyMaterial: key, salt: salt, info: Array("rookery field 1".utf8), outputByteCount: 32)
     }
 
-    static func nonce(_ ordinal: UInt32) throws -> AES.GCM.Nonce {
-        let number = (0..<4).map { UInt8(truncatingIfNeeded: ordinal >> (24 - 8 * UInt32($0))) }
-        return try AES.GCM.Nonce(data: [UInt8](repeating: 0, count: 8) + number)
+    /// The nonce of a member: the number of its message, and its ordinal in the message, both big-endian.
+    static func nonce(message: UInt64, _ ordinal: UInt32) -> Data {
+        var nonce = Data(capacity: 12)
+        withUnsafeBytes(of: message.bigEndian) { nonce.append(contentsOf: $0) }
+        withUnsafeBytes(of: ordinal.bigEndian) { nonce.append(contentsOf: $0) }
+        return nonce
     }
 
-    /// What an encrypted member begins with. Then come the id of the key, a colon, and in base64 the id of the message (16
-    /// bytes), the ordinal of the member (4), the ciphertext and its tag (16).
+    /// What an encrypted member begins with. Then come the id of the key, a colon, and in base64 the salt of the sender (16
+    /// bytes), the nonce (12), the ciphertext and its tag (16).
     package static let prefix = "enc:v1:"
-    static let messageLength = 16
-    static let headLength = messageLength + 4
+    static let saltLength = 16
+    static let headLength = saltLength + 12
 }

@@ -2,40 +2,35 @@ import Crypto
 import Foundation
 import RookeryWire
 
-/// Encrypts the marked members of one message with AES-256-GCM, under a key of the message's own.
+/// Encrypts the marked members of one message with AES-256-GCM.
 ///
-/// The name of a member is its associated data, and its ordinal in the message the nonce. So members of one message cannot
-/// be exchanged, and members of two messages cannot be mixed.
+/// The name of a member is its associated data. Its nonce has the number of the message and the ordinal of the member. So
+/// members of one message cannot be exchanged, and members of two messages cannot be mixed.
 final class FieldSealing: FieldSealer {
     private let cipher: FieldCipher
-    private var head: (prefix: String, message: [UInt8], key: SymmetricKey)?
+    private var sender: FieldCipher.Sender?
     private var ordinal: UInt32 = 0
 
     init(_ cipher: FieldCipher) { self.cipher = cipher }
 
     func seal(_ json: UnsafeRawBufferPointer, of name: StaticString) -> String {
-        let head = self.head ?? begin()
-        self.head = head
-        let number = ordinal
+        let sender = self.sender ?? cipher.begin()
+        self.sender = sender
+        let nonce = FieldKeys.nonce(message: sender.next, ordinal)
         ordinal += 1
         let associated = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
         do {
             let box = try AES.GCM.seal(
-                json, using: head.key, nonce: try FieldKeys.nonce(number), authenticating: associated)
-            var bytes = Data(head.message)
-            withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
+                json, using: sender.key, nonce: try AES.GCM.Nonce(data: nonce), authenticating: associated)
+            var bytes = Data(capacity: FieldKeys.headLength + json.count + 16)
+            bytes.append(sender.salt)
+            bytes.append(nonce)
             bytes.append(box.ciphertext)
             bytes.append(box.tag)
-            return head.prefix + bytes.base64EncodedString()
+            return sender.prefix + bytes.base64EncodedString()
         } catch {
             // Not reached: the library refuses only wrong lengths of keys and nonces. The member is lost then, not shown.
             return FieldKeys.prefix
         }
-    }
-
-    private func begin() -> (prefix: String, message: [UInt8], key: SymmetricKey) {
-        let newest = cipher.keys().newest
-        let message = SymmetricKey(size: .bits128).withUnsafeBytes { Array($0) }
-        return (FieldKeys.prefix + newest.id + ":", message, FieldKeys.messageKey(newest.secret, message))
     }
 }
