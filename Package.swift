@@ -323,6 +323,7 @@ let package = Package(
             name: "AuthServiceTests",
             dependencies: [
                 "AuthService", "PetProRuntime", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting", jwt,
+                crypto,
             ],
             swiftSettings: settings),
         .testTarget(

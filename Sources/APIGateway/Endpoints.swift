@@ -44,6 +44,11 @@ struct Endpoints: Sendable {
     private var accounts: [Endpoint] {
         [
             .with(
+                reply: SigningKeySet.self, .get, "/.well-known/jwks.json", "getSigningKeys",
+                "Returns the public keys of access tokens as a JWK Set, for services that check tokens themselves.",
+                .init(calls: [AuthAPIContract.getSigningKeys]), isPublic: true
+            ) { _ in try await services.auth.getSigningKeys() },
+            .with(
                 body: CreateUser.self, given: Self.registration(as: .customer), reply: User.self, .post,
                 "/api/auth/register", "registerCustomer", "Registers a customer.",
                 .init(calls: [AuthAPIContract.createUser], isKeyed: true, status: .created)

@@ -75,6 +75,9 @@ public struct AuthController: AuthAPI {
             expiresAt: expiresAt)
     }
 
+    /// Returns the public keys with which anybody can check access tokens.
+    public func getSigningKeys() async throws -> SigningKeySet { SigningKeySet(keys: tokens.published) }
+
     // MARK: Registration
 
     /// Creates an account. A repetition of the same registration returns the same account.

@@ -26,7 +26,7 @@ public enum KeyHolder: String, CaseIterable, Sendable {
         case (.gateway, .auth):
             [
                 "validate-token", "create-user", "delete-user", "erase-user", "login", "refresh-token", "logout",
-                "get-user", "change-password",
+                "get-user", "get-signing-keys", "change-password",
             ]
         case (.gateway, .booking):
             [

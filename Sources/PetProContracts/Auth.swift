@@ -41,6 +41,10 @@ public protocol AuthAPI: Sendable {
     @MessagePattern(cmd: "logout", .keyed, errors: [])
     func logout(_ request: Logout) async throws
 
+    /// Returns the public keys with which anybody can check access tokens.
+    @MessagePattern(cmd: "get-signing-keys", .safe, errors: [])
+    func getSigningKeys() async throws -> SigningKeySet
+
     /// Returns an account by its id.
     @MessagePattern(cmd: "get-user", .safe, errors: [.userNotFound])
     func getUser(_ request: GetUser) async throws -> User
@@ -167,6 +171,25 @@ public struct Logout {
 @Message
 public struct GetUser {
     @InRange(ID.range) public var id: Int
+}
+
+/// The public keys of access tokens (RFC 7517). The last one signs.
+@Message
+public struct SigningKeySet: Hashable {
+    @Items(1...100) public var keys: [SigningKey]
+}
+
+/// An Ed25519 public key (RFC 8037).
+@Message
+public struct SigningKey: Hashable {
+    @NotPersonal("OKP") public var kty: String
+    @NotPersonal("Ed25519") public var crv: String
+    /// The `kid` in the header of the tokens that it checks.
+    @NotPersonal("the id of a key") public var kid: String
+    /// The key in base64url.
+    @NotPersonal("a public key") public var x: String
+    @NotPersonal("EdDSA") public var alg: String
+    @NotPersonal("sig") public var use: String
 }
 
 /// The tokens of one session.

@@ -195,6 +195,13 @@ public struct ReleaseReservation {
 public struct WatchInventoryChanges {
     @Items(1...100) @Distinct @InRange(ID.range) public var productIds: [Int]?
     @InRange(ID.range) public var vendorId: Int?
+
+    /// Requires exactly one of the two.
+    public func validate(into violations: inout [Violation]) {
+        if (productIds == nil) != (vendorId == nil) { return }
+        violations.append(
+            Violation(path: "vendorId", constraint: "exclusive", message: "must be given, unless productIds are"))
+    }
 }
 
 /// A value of an inventory watch. First come the snapshots and `snapshotEnd`, then changes, and a heartbeat when

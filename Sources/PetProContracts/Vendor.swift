@@ -195,6 +195,13 @@ public struct GetVendorAvailability {
     @InRange(ID.range) public var vendorId: Int
     public var date: LocalDate?
     public var at: Instant?
+
+    /// Requires one of the two.
+    public func validate(into violations: inout [Violation]) {
+        if date != nil || at != nil { return }
+        violations.append(
+            Violation(path: "date", constraint: "required", message: "is required, unless at is given"))
+    }
 }
 
 @Message

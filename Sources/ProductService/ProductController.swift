@@ -170,18 +170,10 @@ public struct ProductController: ProductAPI {
 
     /// Streams a snapshot of the stock, then every change.
     ///
-    /// Throws `PRODUCT_NOT_FOUND`, and `INVALID_PAYLOAD` unless the request has exactly one of `productIds` and
-    /// `vendorId`.
+    /// Throws `PRODUCT_NOT_FOUND`.
     public func watchInventoryChanges(
         _ request: WatchInventoryChanges
     ) async throws -> MessageStream<InventoryChunk> {
-        guard (request.productIds == nil) != (request.vendorId == nil) else {
-            throw RemoteError(
-                InvalidPayload(violations: [
-                    Violation(
-                        path: "vendorId", constraint: "exclusive", message: "must be given, unless productIds are")
-                ]))
-        }
         return try await InventoryWatch(
             database: database, tail: tail, request: request, epoch: epoch, now: environment.now
         ).stream()

@@ -10,6 +10,15 @@
 /// Foundation's `UUID`, `Date`, `Data` and `URL`, and other messages. They may also be optionals, arrays and
 /// string-keyed dictionaries of these. The encoder omits a nil optional unless it has ``ExplicitNull()``.
 ///
+/// A rule over several properties is a method of the struct, declared in its braces. It runs after the properties' own rules,
+/// whatever they found, unless a property is missing or has the wrong type:
+///
+/// ```swift
+/// func validate(into violations: inout [Violation]) {
+///     if end <= start { violations.append(Violation(path: "end", constraint: "order", message: "must be after start")) }
+/// }
+/// ```
+///
 /// An enum with a raw type is encoded as its raw value. Any other enum is an object with the name of the case at
 /// `type`.
 @attached(member, names: named(init))

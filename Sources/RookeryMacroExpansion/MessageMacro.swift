@@ -159,7 +159,17 @@ extension MessageMacro: ExtensionMacro {
         let code = FieldCode(fields: properties.fields, in: context)
         return conformance(
             declaration, type, in: context, fields: properties.fields,
-            decode: code.decode { "return Self(\($0))" },
+            decode: code.decode { arguments in
+                guard declaration.memberBlock.members.contains(where: \.decl.isValidation) else {
+                    return "return Self(\(arguments))"
+                }
+                let made = context.makeUniqueName("made").text
+                return """
+                    let \(made) = Self(\(arguments))
+                    decoder.checkWhole { \(made).validate(into: &$0) }
+                    return \(made)
+                    """
+            },
             encode:
                 "writer.beginObject(\(code.count(of: code.property)))\n\(code.encode(code.property))\nwriter.endObject()",
             description: "\"\(declaration.name.text)(\(code.describe(code.property)))\"",
@@ -328,6 +338,13 @@ extension MessageMacro: ExtensionMacro {
 }
 
 extension DeclSyntax {
+    /// Whether the declaration is the method `validate(into:)`, which checks several members together.
+    fileprivate var isValidation: Bool {
+        guard let function = self.as(FunctionDeclSyntax.self), function.name.text == "validate" else { return false }
+        let parameters = function.signature.parameterClause.parameters
+        return parameters.count == 1 && parameters.first?.firstName.text == "into"
+    }
+
     /// Whether the declaration is an instance property of that name.
     fileprivate func declares(_ name: String) -> Bool {
         guard let variable = self.as(VariableDeclSyntax.self),

@@ -53,6 +53,7 @@ extension ServerConfiguration {
             .duration("drainTimeout", \.drainTimeout),
             .duration("connectionAge", \.ageOrNever),
             .path("keys", \.keys),
+            .boolean("forbidsUnknown", \.forbidsUnknown),
             .path("fields.keys", \.fields.keys),
             .choice("fields.mode", \.fields.mode),
             .path("tls.certificate", \.tls.certificate),

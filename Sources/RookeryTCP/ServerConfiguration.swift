@@ -78,6 +78,9 @@ public struct ServerConfiguration: Sendable {
     package var keys: String?
     /// Called when a service key is used for the first time since the server started.
     package var onFirstUse: (@Sendable (Caller) -> Void)?
+    /// Whether members that a message does not declare are violations. Default false: they are skipped, as a newer client may
+    /// send them.
+    package var forbidsUnknown = false
     /// The encryption of marked members, for connections without TLS. Default: none.
     package var fields = FieldEncryption()
     /// The encryption of the connections. Default: none.

@@ -50,6 +50,7 @@ struct AccessTests {
             200, 200, 200, 200, 200, 200, 200, 200),
         Line("POST /api/auth/refresh", nil, refresh, 401, 401, 401, 401, 401, 401, 401, 401),
         Line("POST /api/auth/logout", nil, refresh, 401, 204, 204, 204, 204, 204, 204, 204),
+        Line("GET /.well-known/jwks.json", nil, nil, 200, 200, 200, 200, 200, 200, 200, 200),
         Line("GET /api/me", nil, nil, 401, 200, 200, 200, 200, 200, 200, 200),
         // With a wrong old password, so that nobody's changes.
         Line(

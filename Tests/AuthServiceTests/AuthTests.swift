@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import JWTKit
 import PetProContracts
@@ -229,6 +230,24 @@ struct AuthTests {
         let late = try await signIn().refreshToken
         clock.pass(.seconds(14 * 24 * 3600))
         #expect(try await code { try await auth.refreshToken(RefreshToken(refreshToken: late)) } == .tokenRevoked)
+    }
+
+    @Test("has tokens that anybody can check with the published keys")
+    func publishedKeys() async throws {
+        _ = try await register()
+        let parts = try await signIn().accessToken.split(separator: ".").map(String.init)
+        func bytes(_ text: String) -> Data? {
+            let base64 = text.replacing("-", with: "+").replacing("_", with: "/")
+            return Data(base64Encoded: base64 + String(repeating: "=", count: (4 - base64.count % 4) % 4))
+        }
+        let header = try JSONValue(parsing: try #require(bytes(parts[0])))
+        let keys = try await auth.getSigningKeys().keys
+        let key = try #require(keys.first { $0.kid == header["kid"]?.stringValue })
+        #expect(key.kty == "OKP" && key.crv == "Ed25519" && key.alg == header["alg"]?.stringValue)
+        let point = try Curve25519.Signing.PublicKey(rawRepresentation: try #require(bytes(key.x)))
+        let signature = try #require(bytes(parts[2]))
+        #expect(point.isValidSignature(signature, for: Data("\(parts[0]).\(parts[1])".utf8)))
+        #expect(!point.isValidSignature(signature, for: Data("\(parts[0]).e30".utf8)))
     }
 
     @Test("keeps neither passwords nor refresh tokens as they are")

@@ -290,7 +290,8 @@ struct PlatformTests {
     @Test("describes every operation it serves, and serves every operation it describes")
     func openAPI() async throws {
         let expected: Set = [
-            "POST /api/auth/register", "POST /api/auth/login", "POST /api/auth/refresh", "POST /api/auth/logout",
+            "GET /.well-known/jwks.json", "POST /api/auth/register", "POST /api/auth/login",
+            "POST /api/auth/refresh", "POST /api/auth/logout",
             "GET /api/me", "GET /api/me/export", "POST /api/me/password", "DELETE /api/me", "POST /api/vendors",
             "GET /api/vendors",
             "GET /api/vendors/{id}",

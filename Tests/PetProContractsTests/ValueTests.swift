@@ -84,3 +84,26 @@ struct ContractTests {
         }
     }
 }
+
+@Suite("A rule over several members")
+struct WholeRuleTests {
+    private func violations<Value: MessageValue>(_: Value.Type, _ json: String) throws -> [String] {
+        do {
+            _ = try Value.decode(json: json)
+            return []
+        } catch let error as InvalidPayload {
+            return error.violations.map { "\($0.path):\($0.constraint)" }
+        }
+    }
+
+    @Test("is checked with the members' own rules, and named by its place")
+    func rules() throws {
+        #expect(try violations(GetVendorAvailability.self, #"{"vendorId":1}"#) == ["date:required"])
+        #expect(try violations(GetVendorAvailability.self, #"{"vendorId":0}"#) == ["vendorId:range", "date:required"])
+        #expect(try violations(GetVendorAvailability.self, #"{"vendorId":1,"date":"2027-01-01"}"#).isEmpty)
+        #expect(try violations(WatchInventoryChanges.self, "{}") == ["vendorId:exclusive"])
+        #expect(
+            try violations(WatchInventoryChanges.self, #"{"vendorId":1,"productIds":[1]}"#) == ["vendorId:exclusive"])
+        #expect(try violations(WatchInventoryChanges.self, #"{"vendorId":1}"#).isEmpty)
+    }
+}

@@ -206,4 +206,19 @@ struct FieldTests {
         // The request was plain, and the answer is not.
         #expect(text.contains("canary name") && text.contains("enc:v1:"))
     }
+
+    @Test("that a message does not declare is skipped, or refused if the server says so", arguments: [false, true])
+    func unknown(isForbidden: Bool) async throws {
+        try await withServer(OwnersAPIContract.service(Owners()).routes) {
+            $0.forbidsUnknown = isForbidden
+        } _: { port, _ in
+            let more: JSONValue = ["id": 1, "name": "x", "isAdmin": true]
+            do {
+                let answer = try await client(port).send(Pattern(cmd: "same"), more)
+                #expect(!isForbidden && answer?["isAdmin"] == nil)
+            } catch let error as RemoteError {
+                #expect(isForbidden && error.code == .invalidPayload && "\(error.payload)".contains("isAdmin"))
+            }
+        }
+    }
 }

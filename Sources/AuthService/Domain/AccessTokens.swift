@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import JWTKit
 import PetProContracts
@@ -21,11 +22,19 @@ struct AccessTokens: Sendable {
     private let verified = VerifiedTokens()
     private let newest: JWKIdentifier
     private let known: Set<String>
+    /// The public halves of the keys, oldest first.
+    let published: [SigningKey]
 
     /// Every key verifies; the newest one signs.
     init(_ signing: SigningKeys) async throws {
         newest = JWKIdentifier(string: signing.newest.id)
         known = Set(signing.keys.map(\.id))
+        published = try signing.keys.map { key in
+            let point = try Curve25519.Signing.PrivateKey(rawRepresentation: key.seed).publicKey.rawRepresentation
+            let x = point.base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
+                .trimmingCharacters(in: ["="])
+            return SigningKey(kty: "OKP", crv: "Ed25519", kid: key.id, x: x, alg: "EdDSA", use: "sig")
+        }
         for key in signing.keys {
             // The collection has no other key and no other algorithm, so it verifies no other tokens.
             await keys.add(

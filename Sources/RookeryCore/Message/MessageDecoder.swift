@@ -92,6 +92,14 @@ public struct _MessageDecoder {
         given.flatMap { $0.value(name.description, Value.self) }
     }
 
+    /// Adds the violations of rules over several members. It is for code that `@Message` generates.
+    public mutating func checkWhole(_ rules: (inout [Violation]) -> Void) {
+        guard checksConstraints else { return }
+        var found: [Violation] = []
+        rules(&found)
+        for violation in found { violated(violation.constraint, violation.message, at: violation.path) }
+    }
+
     @usableFromInline var violationCount: Int { violations.count }
 
     /// Skips a member that has no property. Records a violation if the rules forbid such members.

@@ -14,6 +14,8 @@ public struct _Payload: Sendable {
     package let format: ValueFormat
     /// Decrypts encrypted members. Nil: they are violations.
     package var fields: FieldCipher?
+    /// Whether members without a property are violations.
+    package var forbidsUnknown = false
 
     /// Creates a payload from a part of a packet.
     package init(body: ByteBuffer, range: ByteRange, format: ValueFormat = .json) {
@@ -37,6 +39,7 @@ public struct _Payload: Sendable {
         return try body.withBytes(of: range) { bytes in
             var rules = rules
             rules.fields = fields
+            if forbidsUnknown { rules.forbidsUnknown = true }
             do {
                 return try Value._decode(bytes, format: format, rules: rules)
             } catch let error as MalformedValue {
