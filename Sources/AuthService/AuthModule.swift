@@ -21,6 +21,10 @@ public enum AuthModule: ServiceModule {
     /// Erases a person's rows.
     public static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws {
         _ = try transaction.eraseUser(subject, at: now)
+        // The backup may be from before the other services were told.
+        try transaction.publish(
+            .userDeleted, UserDeleted(userId: subject), about: "user-\(subject)", at: now,
+            id: ServiceEnvironment.randomID())
     }
 
     /// Assembles an instance. In the background, it settles pending accounts every 60 s, for which it calls Vendor.

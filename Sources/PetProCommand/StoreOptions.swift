@@ -19,13 +19,14 @@ struct StoreOptions: ParsableArguments {
     var signingKeys: String?
     @Option(
         help: ArgumentHelp(
-            "The file of the keys that encrypt personal data. petpro makes it if it is missing. Default: "
+            "The file of the encryption keys, which seal the data keys of people. petpro makes it if it is missing. Default: "
                 + "encryption-keys.json in the folder of the databases.", valueName: "file"))
     var encryptionKeys: String?
     @Flag(
-        help:
-            "Store personal data as it is. What is encrypted is rewritten in the background; the keys are still needed."
-    )
+        help: """
+            Store personal data unsealed, and rewrite sealed data in the background. Key stores and encryption keys are needed \
+            all the same.
+            """)
     var plainData = false
     @Flag(help: "Fill an empty platform with demo data, and list in each response the calls it caused.")
     var demo = false
@@ -40,7 +41,7 @@ struct StoreOptions: ParsableArguments {
                 + "listen on 127.0.0.1, or add --public-demo")
     }
 
-    /// Opens the file of the keys that encrypt personal data, or makes it.
+    /// Opens the file of the encryption keys, or makes it.
     ///
     /// Throws ``CommandSupport/CommandFailure`` that names the file.
     func openEncryptionKeys(logger: Logger) throws -> EncryptionKeyFile {
@@ -56,7 +57,7 @@ struct StoreOptions: ParsableArguments {
         Protection(service: service.rawValue, form: plainData ? .plain : .sealed, keys: keys)
     }
 
-    /// The path of the file with the keys that encrypt personal data.
+    /// The path of the file of the encryption keys.
     var encryptionKeysPath: String { encryptionKeys ?? data + "/encryption-keys.json" }
 
     /// The folder of the audit log.

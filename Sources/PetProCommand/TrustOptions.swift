@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import Foundation
 import PetProAssembly
 import PetProContracts
 import PetProRuntime
@@ -42,6 +43,11 @@ struct TrustOptions: ParsableArguments {
             }
         } catch {
             throw CommandFailure("\(error)")
+        }
+        if tls == nil, !FileManager.default.fileExists(atPath: folder.fieldKeys) {
+            Terminal.note(
+                "warning: \(folder.fieldKeys) is missing: personal data and passwords go over the network as they are, since "
+                    + "there is no --tls either; `petpro encryption rotate --fields` makes it")
         }
         for service in open.services.map(\.rawValue).sorted() {
             Terminal.note("warning: \(service) is open: every peer that reaches its port may call every command")

@@ -194,9 +194,10 @@ public final class Database: Sendable {
     }
 
     /// Moves the write-ahead log into the database file and empties it, so that overwritten bytes disappear from the
-    /// log too. While others read, it moves only a part.
-    public func checkpoint() async throws {
-        _ = try await bare { try $0.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
+    /// log too. While others read, it moves only a part, and returns false.
+    @discardableResult
+    public func checkpoint() async throws -> Bool {
+        try await bare { try $0.row("PRAGMA wal_checkpoint(TRUNCATE)") { try $0.int() == 0 } ?? true }
     }
 
     /// Closes the files. No read or write may be under way.

@@ -70,7 +70,8 @@ public struct Migration: Sendable {
             CREATE INDEX outbox_delivered ON outbox (delivered_at) WHERE delivered_at IS NOT NULL;
             """),
         // The key store with the data keys of this database. The person to whom a reply belongs, whose data key seals it. A
-        // row of erasures is the receipt for a person who was erased.
+        // row of erasures is the receipt for a person who was erased. How far the rewriting of each table is. Scopes end in the
+        // account's id.
         Migration(
             "common-5",
             """
@@ -79,6 +80,8 @@ public struct Migration: Sendable {
                 mark TEXT NOT NULL
             );
             ALTER TABLE idempotency ADD COLUMN subject INTEGER;
+            UPDATE idempotency SET subject = CAST(substr(scope, instr(scope, ':') + 1) AS INTEGER)
+                WHERE instr(scope, ':') > 0;
             CREATE INDEX idempotency_subject ON idempotency (subject) WHERE subject IS NOT NULL;
             CREATE TABLE erasures (
                 subject INTEGER PRIMARY KEY,
@@ -86,6 +89,12 @@ public struct Migration: Sendable {
                 key_destroyed_at INTEGER
             );
             CREATE INDEX erasures_open ON erasures (subject) WHERE key_destroyed_at IS NULL;
+            CREATE TABLE sealing (
+                name TEXT PRIMARY KEY,
+                form TEXT NOT NULL,
+                upto INTEGER NOT NULL,
+                is_done INTEGER NOT NULL
+            );
             """),
     ]
 }

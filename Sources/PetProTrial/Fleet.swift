@@ -83,6 +83,8 @@ final class Fleet: Sendable {
             // Few clients send what many people would.
             "PETPRO_GATEWAY_RATES_MODE": "off", "PETPRO_AUTH": "127.0.0.1:\(port)",
             "PETPRO_PRODUCT": "127.0.0.1:\(port + 1)",
+            // With TLS too, so that a rotation of the field keys would show.
+            "ROOKERY_CLIENT_FIELDS_MODE": "always", "ROOKERY_SERVER_FIELDS_MODE": "always",
             "PETPRO_BOOKING": addresses("booking"), "PETPRO_VENDOR": addresses("vendor"),
         ]
         var others: [RunningProgram] = []
@@ -175,8 +177,8 @@ final class Fleet: Sendable {
         return code
     }
 
-    /// Gives every service a new key and a new certificate, `rotations` times, evenly in `seconds`. The old keys expire two
-    /// seconds later. Throws ``NotStarted`` if a rotation fails.
+    /// Gives every service a new key and a new certificate, and makes new keys for personal data, `rotations` times, evenly in
+    /// `seconds`. The old service keys expire two seconds later. Throws ``NotStarted`` if a rotation fails.
     func rotate(
         seconds: Int, rotations: Int, since begin: ContinuousClock.Instant, _ note: @Sendable (String) -> Void
     ) async throws {
@@ -186,6 +188,9 @@ final class Fleet: Sendable {
             note("\(Int(from.components.seconds)) s: all keys and certificates rotated")
             for holder in ["gateway", "auth", "booking", "vendor", "product"] {
                 try await Self.run(program, ["keys", "rotate", holder, "--overlap", "2s", "--data", data])
+            }
+            for keys in [[], ["--fields"]] {
+                try await Self.run(program, ["encryption", "rotate", "--data", data] + keys)
             }
             if let certificates { try await Self.run(program, ["certs", "dev", "--out", certificates]) }
             let happened = AppliedFault(

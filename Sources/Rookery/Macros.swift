@@ -155,12 +155,15 @@ public macro WireName(_ name: String) = #externalMacro(module: "RookeryMacros", 
 public macro ExplicitNull() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Marks a property as a secret. Descriptions, logs and errors never show it.
 ///
-/// A message with a secret is never compressed.
+/// A message with a secret is never compressed. With the setting `fields.keys`, the secret is encrypted on connections without
+/// TLS.
 @attached(peer)
 public macro Sensitive() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Marks a property as personal data. Descriptions, logs and errors never show it.
+///
+/// With the setting `fields.keys`, it is encrypted on connections without TLS.
 @attached(peer)
 public macro PII(_ category: PersonalData) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// Says why a text is no personal data, for a test that asks it of every text. It has no other effect.
+/// Records why a text is no personal data. It changes nothing at run time.
 @attached(peer)
 public macro NotPersonal(_ why: String) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")

@@ -10,7 +10,7 @@ import Testing
 
 @Suite("What the audit log records", .timeLimit(.minutes(1)))
 struct AuditedTests {
-    @Test("is who read or changed whose data, who was refused, and what concerns sign-ins, without a word of a person")
+    @Test("is who read or changed what, who was refused, and failed sign-ins")
     func events() async throws {
         let platform = try await TestPlatform()
         try await platform.serving { gateway in

@@ -70,7 +70,9 @@ private final class Parts {
 struct ErasureTests {
     private static let services = Parts.names.dropLast()
 
-    @Test("is gone from every service, from one that was down as well, and a backup from before brings nothing back")
+    @Test(
+        "leaves a receipt in every service, in one that was down as well; the account and its pets do not come back with a backup"
+    )
     func erasure() async throws {
         let parts = try await Parts()
         defer {

@@ -52,7 +52,7 @@ struct AuditTests {
         #expect(attributes[.posixPermissions] as? Int == 0o600)
     }
 
-    @Test("shows a line that was changed, taken out, put in or cut off")
+    @Test("shows a line that was changed, is missing between others, was put in or is torn")
     func faults() throws {
         try write(5)
         let file = path + "/2026-11.jsonl"
@@ -94,5 +94,15 @@ struct AuditTests {
         let kinds = try folder.lines("2026-11.jsonl").map { try JSONValue(parsing: String($0))["kind"]?.stringValue }
         #expect(kinds == ["read", "read", "read", "entries-lost"])
         #expect(try folder.lines("2026-11.jsonl").last?.contains("\"object\":\"2\"") == true)
+    }
+
+    @Test("stays one chain when a process is late at the turn of a month, or the clock goes back")
+    func turnOfTheMonth() throws {
+        let events = [(AuditEvent(.read), "gateway", november)]
+        let late = try folder.append(events, after: nil)
+        try write(1, at: november + .seconds(40 * 86_400))
+        _ = try folder.append(events, after: late)
+        #expect(try verified() == 3)
+        #expect(try folder.lines("2026-12.jsonl").count == 2)
     }
 }

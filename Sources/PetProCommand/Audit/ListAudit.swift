@@ -6,7 +6,10 @@ import Rookery
 struct ListAudit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "Lists the entries, oldest first.")
 
-    @Option(help: ArgumentHelp("Only entries about this account.", valueName: "id"))
+    @Option(
+        help: ArgumentHelp(
+            "Only entries about this account. An entry about something else of a person, such as a booking, has its path.",
+            valueName: "id"))
     var subject: Int?
     @Option(help: ArgumentHelp("Only entries by this actor, such as \"user 57\" or operator.", valueName: "actor"))
     var actor: String?

@@ -5,10 +5,11 @@ import PetProRuntime
 struct VerifyAudit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Checks that no entry was changed or taken out, and prints the number and the hash of the last one.",
+        abstract:
+            "Checks that no entry was changed, and none is missing between others; prints the last one's number and hash.",
         discussion: """
-            Whoever can write to the log could make the whole chain anew. So keep what this prints elsewhere, and give it \
-            next time: --contains NUMBER:HASH.
+            An attacker who can write to the log can make the chain anew, or remove the last lines. So keep what this prints \
+            on another machine, and give it next time: --contains NUMBER:HASH.
             """)
 
     @Option(
@@ -18,24 +19,26 @@ struct VerifyAudit: AsyncParsableCommand {
     @OptionGroup var audit: AuditOptions
 
     func run() async throws {
-        var last: AuditEntry?
+        var (first, last): (AuditEntry?, AuditEntry?)
         var isFound = contains == nil
         for file in try audit.files() {
             for (at, line) in try audit.folder.lines(file).enumerated() {
                 do {
                     let entry = try AuditEntry(line, after: last)
                     if "\(entry.number):\(entry.hash)" == contains { isFound = true }
+                    first = first ?? entry
                     last = entry
                 } catch {
                     throw CommandFailure("\(audit.folder.path)/\(file), line \(at + 1): \(reason(error, after: last))")
                 }
             }
         }
-        guard let last else { throw CommandFailure("the audit log is empty") }
+        guard let first, let last else { throw CommandFailure("the audit log is empty") }
         guard isFound else {
-            throw CommandFailure("the log does not contain \(contains ?? ""): it is not the same log")
+            throw CommandFailure(
+                "the log does not contain \(contains ?? ""): it is not the same log, or that part was deleted")
         }
-        Terminal.line("good: \(last.number) entries; the last is")
+        Terminal.line("good: entries \(first.number) to \(last.number); the last is")
         Terminal.line("\(last.number):\(last.hash)")
     }
 

@@ -2,7 +2,7 @@ import ArgumentParser
 
 struct Encryption: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Manages the keys that encrypt personal data, in the databases and between services.",
+        abstract: "Manages the encryption keys of the databases, and the field keys between services.",
         discussion: """
             Each person has a data key in each service, and an encryption key seals the data keys. To replace it:
 
@@ -11,8 +11,8 @@ struct Encryption: AsyncParsableCommand {
               petpro encryption retire OLD-ID      takes the old one away
 
             Without the encryption keys, the personal data is lost: keep a copy of their file, apart from the databases. \
-            With --fields, the commands are about the keys with which services encrypt personal data for each other; nothing \
-            is lost with those.
+            With --fields, the commands are about the field keys, which encrypt personal data between services. No data is lost \
+            with those.
             """,
         subcommands: [
             ListEncryptionKeys.self, RotateEncryptionKey.self, PromoteEncryptionKey.self, RetireEncryptionKey.self,

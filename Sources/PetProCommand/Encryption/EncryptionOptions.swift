@@ -11,7 +11,7 @@ import RookeryCore
 struct EncryptionOptions: ParsableArguments {
     @Option(help: "The folder of the databases.")
     var data = StoreOptions.defaultFolder
-    @Flag(help: "The keys of personal data between services, not those of the databases.")
+    @Flag(help: "The field keys, which encrypt fields between services, not the encryption keys of the databases.")
     var fields = false
     @Option(
         help: ArgumentHelp(
@@ -30,7 +30,9 @@ struct EncryptionOptions: ParsableArguments {
     func read() throws -> SecretKeys {
         guard FileManager.default.fileExists(atPath: path) else {
             throw CommandFailure(
-                "there is no file \(path): `petpro up` makes it at its first start, or give --file or --data")
+                fields
+                    ? "there is no file \(path): `petpro encryption rotate --fields` makes it, or give --file or --data"
+                    : "there is no file \(path): `petpro up` makes it at its first start, or give --file or --data")
         }
         return try failing { try keys.read() }
     }
@@ -38,12 +40,18 @@ struct EncryptionOptions: ParsableArguments {
     /// Makes the file of the field keys with one key, if there is none. Returns whether it did. A folder of service keys that
     /// an earlier version made has none.
     func begin() throws -> Bool {
-        guard fields, !FileManager.default.fileExists(atPath: path) else { return false }
+        guard fields, file == nil, !FileManager.default.fileExists(atPath: path) else { return false }
         do {
             return try PrivateFiles.writeIfAbsent(FieldKeys.random().fileContent, to: path)
         } catch {
             throw CommandFailure("cannot write \(path): \(error)")
         }
+    }
+
+    /// The options that another command needs for the same keys, with a space before them.
+    var again: String {
+        (fields ? " --fields" : "") + (file.map { " --file \($0)" } ?? "")
+            + (data == StoreOptions.defaultFolder ? "" : " --data \(data)")
     }
 
     /// Changes the keys. Throws ``CommandSupport/CommandFailure``.
@@ -61,13 +69,13 @@ struct EncryptionOptions: ParsableArguments {
     }
 
     func unknown(_ id: String) -> CommandFailure {
-        CommandFailure("there is no key \(id) in \(path): `petpro encryption list` shows all")
+        CommandFailure("there is no key \(id) in \(path): `petpro encryption list\(again)` shows all")
     }
 
     /// How many data keys each encryption key seals, by service, of the services whose databases are in the folder.
     func use() throws -> [(service: ServiceName, keys: [String: Int])] {
         if fields { return [] }
-        return try ServiceName.allCases.compactMap { service in
+        let found: [(service: ServiceName, keys: [String: Int])] = try ServiceName.allCases.compactMap { service in
             let database = "\(data)/\(service.rawValue).sqlite"
             let path = Database.keyStorePath(of: database)
             guard FileManager.default.fileExists(atPath: path) else { return nil }
@@ -77,6 +85,12 @@ struct EncryptionOptions: ParsableArguments {
                 throw CommandFailure("cannot read \(path): \(error)")
             }
         }
+        if found.isEmpty {
+            throw CommandFailure(
+                "there is no key store in \(data): give the folder of the databases with --data, so that the use of the keys "
+                    + "can be counted")
+        }
+        return found
     }
 
     private func failing<Result>(_ work: () throws -> Result) throws -> Result {

@@ -19,15 +19,15 @@ struct ListEncryptionKeys: AsyncParsableCommand {
         let use = try encryption.use()
         for id in ids {
             let counts = use.map { ($0.service, $0.keys[id] ?? 0) }
-            let isNewest = id == ids.last
+            let isSealing = id == ids.last
             if json {
                 let seals = JSONValue.object(
                     counts.reduce(into: [:]) { $0[$1.0.rawValue] = .int(Int64($1.1)) } as JSONObject)
                 Terminal.line(
-                    JSONValue.object(["id": .string(id), "inUse": .bool(isNewest), "seals": seals]).jsonText)
+                    JSONValue.object(["id": .string(id), "isSealing": .bool(isSealing), "dataKeys": seals]).jsonText)
             } else {
                 let seals = counts.map { "\($0.0.rawValue) \($0.1)" }.joined(separator: ", ")
-                let parts = [isNewest ? "in use" : "", seals].filter { !$0.isEmpty }
+                let parts = [isSealing ? "seals" : "opens", seals].filter { !$0.isEmpty }
                 Terminal.line(Terminal.strong(id) + parts.map { "  \($0)" }.joined())
             }
         }

@@ -10,7 +10,8 @@ struct RotateEncryptionKey: AsyncParsableCommand {
         discussion: """
             It takes a second: first every running service reads the new key, then they encrypt with it. Where hosts have \
             copies of the file, use --prepare, copy the file to all hosts, then `petpro encryption promote ID`, and copy it \
-            again. After that, running services seal all data keys with the new key, in the background.
+            again. After that, running services seal all data keys with the new encryption key, in the background. A service that \
+            started without field keys uses them after its next start.
             """)
 
     @Flag(help: "Only add the key, which then only decrypts.")

@@ -2,8 +2,8 @@ import Crypto
 import NIOCore
 package import Rookery
 
-/// A line of the audit log. Its hash covers the line and the hash of the line before, so that no line can be changed or
-/// taken out unnoticed.
+/// A line of the audit log. Its hash covers the line and the hash of the line before, so that a line that was changed, or is
+/// missing between others, is found.
 package struct AuditEntry: Sendable, Hashable {
     /// The hash before the first line.
     package static let beginning = String(repeating: "0", count: 64)

@@ -1,10 +1,10 @@
-/// Something that the audit log records. It has ids, and nothing that a person said.
+/// An event of the audit log. It has ids, and no text of a person.
 public struct AuditEvent: Sendable, Hashable {
     /// What happened. Raw values are the names in the log.
     public enum Kind: String, Sendable, CaseIterable {
-        /// Somebody read another person's data, or took all of their own.
+        /// A read of another person's data, or an export of one's own.
         case read
-        /// Somebody changed personal data.
+        /// A change of personal data.
         case changed
         /// A signed-in account asked for what its role does not allow.
         case refused
@@ -23,9 +23,9 @@ public struct AuditEvent: Sendable, Hashable {
     }
 
     public var kind: Kind
-    /// Who did it: `user 57`, `service gateway`, `operator`. Nil when nobody knows.
+    /// The account, service or person behind it: `user 57`, `service gateway`, `operator`. Nil when it is not known.
     public var actor: String?
-    /// The account whose data it is about.
+    /// The account that it is about. Nil for what is not an account itself, such as a booking: ``object`` names that.
     public var subject: Int?
     /// The operation of the HTTP API.
     public var operation: String?

@@ -81,7 +81,9 @@ package struct AuditFolder: Sendable {
         try PrivateFiles.prepare(folder: path)
         let lock = try FileLock(path + "/audit.lock")
         defer { lock.release() }
-        let file = String(first.at.description.prefix(7)) + ".jsonl"
+        // Another process may have begun a new month already, or the clock went back: the chain goes on where it ends.
+        let newest = try files().last ?? ""
+        let file = max(String(first.at.description.prefix(7)) + ".jsonl", newest)
         let whole = "\(path)/\(file)"
         try PrivateFiles.prepare(file: whole)
         let handle = try FileHandle(forUpdating: URL(filePath: whole))

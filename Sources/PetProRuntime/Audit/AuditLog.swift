@@ -43,7 +43,7 @@ public final class AuditLog: Service {
     }
 
     /// Writes until graceful shutdown or cancellation, and then what is left. In a `ServiceGroup`, list the log first, so that
-    /// it ends last.
+    /// it ends last. Throws no error of the disk: what cannot be written is logged and counted.
     public func run() async throws {
         let known = await cancelWhenGracefulShutdown { [self] in
             var known: AuditTail?
@@ -56,7 +56,7 @@ public final class AuditLog: Service {
         _ = await write(after: known)
     }
 
-    /// Writes what waits. For a program that does not run the log.
+    /// Writes what waits. For a program that does not run the log. What cannot be written is logged.
     public func flush() async { _ = await write(after: nil) }
 
     /// Writes the events that wait. Those that cannot be written are lost: the log on standard error says how many.
@@ -65,6 +65,7 @@ public final class AuditLog: Service {
             defer { pending = Pending() }
             return (pending.events, pending.lost)
         }
+        let count = events.count + lost
         if lost > 0 { events.append((AuditEvent(.entriesLost, object: String(lost)), "audit", now())) }
         if events.isEmpty { return known }
         let (folder, written) = (self.folder, events)
@@ -75,8 +76,8 @@ public final class AuditLog: Service {
             }.value
         } catch {
             logger.error(
-                "the audit log cannot be written", metadata: ["lost": "\(events.count)", "error": "\(error)"])
-            pending.withLock { $0.lost += written.count }
+                "the audit log cannot be written", metadata: ["lost": "\(count)", "error": "\(error)"])
+            pending.withLock { $0.lost += count }
             return nil
         }
     }

@@ -53,6 +53,17 @@ public enum PrivateFiles {
         defer { try? FileManager.default.removeItem(atPath: temporary) }
         try create(data, at: temporary)
         guard rename(temporary, path) == 0 else { throw CocoaError(.fileWriteUnknown) }
+        try synchronizeFolder(of: path)
+    }
+
+    /// Has the entry of a file in its folder survive a power cut: a key that is in use must not be lost. Throws the error of
+    /// the system.
+    private static func synchronizeFolder(of path: String) throws {
+        let folder = URL(filePath: path).deletingLastPathComponent().path
+        let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw CocoaError(.fileWriteUnknown) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw CocoaError(.fileWriteUnknown) }
     }
 
     /// Writes a new file with mode 0600 atomically. Returns false, and changes nothing, when the file exists. Throws
@@ -62,7 +73,10 @@ public enum PrivateFiles {
         defer { try? FileManager.default.removeItem(atPath: temporary) }
         try create(data, at: temporary)
         // Unlike `rename`, `link` fails when the file exists.
-        if link(temporary, path) == 0 { return true }
+        if link(temporary, path) == 0 {
+            try synchronizeFolder(of: path)
+            return true
+        }
         guard errno == EEXIST else { throw CocoaError(.fileWriteUnknown) }
         return false
     }

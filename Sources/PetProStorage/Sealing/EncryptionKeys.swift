@@ -31,11 +31,11 @@ public struct EncryptionKeys: Sendable {
     /// Reads the content of a file. Throws ``RookeryCore/SecretKeys/Malformed``.
     package init(parsing data: Data) throws { self.init(try SecretKeys(parsing: data, idOf: Self.id)) }
 
-    /// The ids of the keys, oldest first: 16 hexadecimal digits.
+    /// The ids of the keys: 16 hexadecimal digits. The last one seals.
     public var ids: [String] { secrets.ids }
 
     /// The key that seals.
-    var newest: SealingKey { keys[keys.count - 1] }
+    var sealing: SealingKey { keys[keys.count - 1] }
 
     /// Returns the key with an id.
     subscript(id: String) -> SealingKey? { keys.first { $0.id == id } }

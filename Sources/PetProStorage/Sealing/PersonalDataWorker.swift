@@ -53,10 +53,12 @@ public struct PersonalDataWorker: Service {
 
     private func work(isFirst: Bool) async throws {
         guard let protection = database.protection else { return }
+        _ = protection.reload()
         try await settleErasures()
-        if isFirst { try await erasePeopleOfBackups() }
-        if protection.reload() || isFirst { try await rewrap() }
-        if isFirst { for table in tables { try await convert(table, to: protection) } }
+        try await rewrap()
+        if !isFirst { return }
+        try await erasePeopleOfBackups()
+        for table in tables { try await convert(table, to: protection) }
     }
 
     // MARK: Erasure
@@ -69,23 +71,24 @@ public struct PersonalDataWorker: Service {
             let now = self.now()
             let subjects = try await database.read { try $0.rows(open, Self.batch) { try $0.int() } }
             if subjects.isEmpty { return }
-            try await database.bare { transaction in
-                guard let keyStore = transaction.keyStore else { return }
+            let isGone = try await database.bare { transaction in
+                guard let keyStore = transaction.keyStore else { return true }
                 for subject in subjects { try keyStore.destroy(subject, at: now) }
-                try keyStore.checkpoint()
+                return try keyStore.checkpoint()
             }
+            // What was overwritten must be gone from the logs too. While another process reads them, the receipt waits.
+            guard isGone, try await database.checkpoint() else { return }
             try await database.write { transaction in
                 for subject in subjects {
                     try transaction.execute("UPDATE erasures SET key_destroyed_at = ? WHERE subject = ?", now, subject)
                 }
             }
-            // What was overwritten in the database disappears from its log too.
-            try await database.checkpoint()
             for subject in subjects { logger.notice("a person was erased", metadata: ["userId": "\(subject)"]) }
         }
     }
 
     /// Erases again the people whom the key store knows as erased, and the database does not: it was restored from a backup.
+    /// Throws the error of a database, and what `erase` throws.
     public func erasePeopleOfBackups() async throws {
         let (now, erase) = (self.now(), self.erase)
         var last = Int.min
@@ -109,13 +112,18 @@ public struct PersonalDataWorker: Service {
 
     // MARK: Encryption keys
 
-    /// Seals all data keys with the newest encryption key. Throws ``Unreadable`` when one cannot be opened.
+    /// Seals all data keys with the encryption key that seals. One that cannot be opened stays as it is. Throws the
+    /// error of the key store. Cancellation ends it early, without an error.
     public func rewrap() async throws {
+        guard try await database.bare({ try $0.keyStore?.needsRewrap() ?? false }) else { return }
         var count = 0
-        while !Task.isCancelled {
-            let done = try await database.bare { try $0.keyStore?.rewrap(limit: Self.batch) ?? 0 }
-            if done == 0 { break }
-            count += done
+        var last: Int? = Int.min
+        while let after = last, !Task.isCancelled {
+            let done: (last: Int?, count: Int) = try await database.bare {
+                try $0.keyStore?.rewrap(after: after, limit: Self.batch) ?? (nil, 0)
+            }
+            count += done.count
+            last = done.last
         }
         if count > 0 {
             logger.notice("sealed data keys with the newest encryption key", metadata: ["keys": "\(count)"])
@@ -125,21 +133,21 @@ public struct PersonalDataWorker: Service {
     // MARK: Forms
 
     /// Brings the rows of a table into the form of new ones, a batch at a time. It goes on where it was when the service
-    /// stopped.
+    /// stopped. A row that cannot be read stays as it is, and is logged. Throws the error of a database. Cancellation ends it early,
+    /// without an error.
     public func convert(_ table: SealedTable, to protection: Protection) async throws {
-        var count = 0
-        while !Task.isCancelled {
-            let (upto, isDone) = try await database.bare { transaction in
-                try transaction.keyStore?.progress(table.name, protection.form) ?? (0, true)
-            }
-            if isDone { break }
-            let (last, converted) = try await database.write {
-                try table.convert(in: $0, after: upto, limit: Self.batch)
-            }
-            count += converted
-            try await database.bare { transaction in
-                try transaction.keyStore?.setProgress(
-                    table.name, protection.form, upto: last ?? upto, isDone: last == nil)
+        // A restored backup, or an instance of an earlier version, may have brought rows of the other form.
+        if try await database.read({ try table.isDone(in: $0, protection.form) && !table.hasOtherForm(in: $0) }) {
+            return
+        }
+        try await database.write { try table.beginAgainIfDone(in: $0, protection.form) }
+        var (count, isDone) = (0, false)
+        while !isDone, !Task.isCancelled {
+            let step = try await database.write { try table.convertNext(in: $0, protection.form, limit: Self.batch) }
+            count += step.changed
+            isDone = step.isDone
+            for row in step.left {
+                logger.error("a row cannot be rewritten", metadata: ["table": "\(table.name)", "row": "\(row)"])
             }
         }
         if count > 0 {

@@ -24,7 +24,8 @@ public struct Protection: Sendable {
         reload = { file.reload() }
     }
 
-    /// Protects with keys in memory.
+    /// Protects with keys in memory, by default a random one. Data in a file cannot be read any more when the process has ended
+    /// with it, so the default is for tests.
     public init(service: String, form: Form = .sealed, keys: EncryptionKeys = EncryptionKeys()) {
         self.service = service
         self.form = form

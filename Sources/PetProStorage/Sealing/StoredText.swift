@@ -3,6 +3,6 @@ public enum StoredText: Sendable, Hashable {
     case null
     /// The text itself.
     case plain(String)
-    /// The text, encrypted with the data key of its person.
+    /// The text, sealed with the data key of its person.
     case sealed([UInt8])
 }

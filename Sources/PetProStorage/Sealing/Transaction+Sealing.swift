@@ -1,20 +1,25 @@
 import NIOCore
+import PetProContracts
 public import Rookery
 
 extension Transaction {
     /// Returns the value to store for a personal text: sealed with the person's data key, which is made if there is none.
     ///
-    /// Without a key store, and in plain form, it is the text itself. Throws `USER_NOT_FOUND` for an erased person.
+    /// Without a key store, and in plain form, it is the text itself. Throws `USER_NOT_FOUND` for an erased person,
+    /// ``Unreadable`` when the data key cannot be opened, and the error of SQLite.
     public func seal(_ text: String?, _ column: String, in row: SealedRow) throws -> SQLValue {
         guard let text else { return .null }
+        if dataKeys[row.subject] == nil, try isErased(row.subject) {
+            throw RemoteError(.userNotFound, "This account was erased.")
+        }
         guard let keyStore, keyStore.store.protection.form == .sealed else { return .text(text) }
         let key = try dataKeys[row.subject] ?? keyStore.dataKey(of: row.subject)
         dataKeys[row.subject] = key
         return .blob(try key.seal(text.utf8, at: path(column, row, keyStore)))
     }
 
-    /// Returns the value to store for a text about a person, as ``seal(_:_:in:)`` does. For an erased person the text is
-    /// dropped.
+    /// Returns the value to store for a text about a person, as ``seal(_:_:in:)`` does. For a person with a receipt the text is
+    /// dropped. Throws as ``seal(_:_:in:)`` does; so for a person whom a backup brought back, until that is erased again.
     public func sealUnlessErased(_ text: String?, _ column: String, in row: SealedRow) throws -> SQLValue {
         try isErased(row.subject) ? .null : try seal(text, column, in: row)
     }
@@ -79,20 +84,21 @@ extension Transaction {
     /// Returns the id for the next row of a table, before it is inserted: a sealed value's path has the row's id.
     ///
     /// Call it in a write transaction, and insert the row with that id. `isSubject` says that the ids are those of people:
-    /// then it is above every id that the key store knows. So a restored backup gives no id to a second person.
+    /// then it is above every id that the key store knows. So a restored backup gives no id to a second person. Throws the
+    /// error of SQLite.
     public func nextID(in table: SealedTable, isSubject: Bool = false) throws -> Int {
         let last = try row("SELECT seq FROM sqlite_sequence WHERE name = ?", table.name) { try $0.int() } ?? 0
         guard isSubject, let keyStore else { return last + 1 }
         return max(last, try keyStore.lastSubject()) + 1
     }
 
-    /// Returns whether a person was erased.
+    /// Returns whether a person has a receipt. Throws the error of SQLite.
     public func isErased(_ subject: Int) throws -> Bool {
         try exists("SELECT 1 FROM erasures WHERE subject = ?", subject)
     }
 
     /// Notes that a person was erased: this is the receipt. After the commit, the person's data key is destroyed, and the
-    /// kept replies are gone.
+    /// kept replies are gone. Throws the error of SQLite.
     public func noteErasure(of subject: Int, at now: Instant) throws {
         try IdempotencyKey.forget(subject: subject, in: self)
         try execute(

@@ -11,8 +11,8 @@ package final class FieldCipher: Sendable {
         let keyID: String
         let salt: Data
         let key: SymmetricKey
-        /// The number of the next message.
-        var next: UInt64 = 0
+        /// The number of this message.
+        var number: UInt64 = 0
     }
 
     private struct Origin: Hashable {
@@ -37,17 +37,17 @@ package final class FieldCipher: Sendable {
 
     /// Returns how to encrypt the next message. Its number is good for one message.
     func begin() -> Sender {
-        let newest = keys().newest
+        let sealing = keys().sealing
         return sender.withLock { sender in
-            if var current = sender, current.keyID == newest.id {
-                current.next += 1
+            if var current = sender, current.keyID == sealing.id {
+                current.number += 1
                 sender = current
                 return current
             }
             let salt = SymmetricKey(size: .bits128).withUnsafeBytes { Data($0) }
             let made = Sender(
-                prefix: "\(FieldKeys.prefix)\(newest.id):", keyID: newest.id, salt: salt,
-                key: FieldKeys.senderKey(newest.secret, salt))
+                prefix: "\(FieldKeys.prefix)\(sealing.id):", keyID: sealing.id, salt: salt,
+                key: FieldKeys.senderKey(sealing.secret, salt))
             sender = made
             return made
         }

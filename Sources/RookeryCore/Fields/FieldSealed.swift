@@ -22,7 +22,7 @@ package struct FieldSealed<Value: MessageValue>: MessageValue {
         return nil
     }
 
-    /// Writes the message. Each writing has another key.
+    /// Writes the message. Each writing has another message number, so no nonce repeats.
     package func _encode(to writer: inout _ValueWriter) {
         let outer = writer.sealer
         writer.sealer = FieldSealing(cipher)

@@ -16,7 +16,7 @@ final class FieldSealing: FieldSealer {
     func seal(_ json: UnsafeRawBufferPointer, of name: StaticString) -> String {
         let sender = self.sender ?? cipher.begin()
         self.sender = sender
-        let nonce = FieldKeys.nonce(message: sender.next, ordinal)
+        let nonce = FieldKeys.nonce(message: sender.number, ordinal)
         ordinal += 1
         let associated = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
         do {

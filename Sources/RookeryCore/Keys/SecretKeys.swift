@@ -2,7 +2,7 @@ package import Crypto
 package import Foundation
 import RookeryWire
 
-/// Symmetric keys of 32 bytes with ids, oldest first. Every key opens, and the last one seals.
+/// Symmetric keys of 32 bytes with ids. Every key opens, and the last one seals.
 package struct SecretKeys: Sendable {
     package struct Key: Sendable {
         package let id: String
@@ -27,11 +27,11 @@ package struct SecretKeys: Sendable {
         self.idOf = idOf
     }
 
-    /// The ids of the keys, oldest first.
+    /// The ids of the keys. The last one seals.
     package var ids: [String] { keys.map(\.id) }
 
     /// The key that seals.
-    package var newest: Key { keys[keys.count - 1] }
+    package var sealing: Key { keys[keys.count - 1] }
 
     /// Returns the key with an id.
     package subscript(id: String) -> Key? { keys.first { $0.id == id } }
@@ -50,15 +50,15 @@ package struct SecretKeys: Sendable {
         return SecretKeys(keys.filter { $0.id != id }.map(\.secret) + [key.secret], idOf)
     }
 
-    /// Returns the keys without one. Nil when there is no key with this id, or when it is the newest.
+    /// Returns the keys without one. Nil when there is no key with this id, or when it seals.
     package func without(_ id: String) -> SecretKeys? {
-        guard self[id] != nil, newest.id != id else { return nil }
+        guard self[id] != nil, sealing.id != id else { return nil }
         return SecretKeys(keys.filter { $0.id != id }.map(\.secret), idOf)
     }
 
     // MARK: The file
 
-    /// Reads the content of a file, which is JSON: `{"keys":[{"id":…,"key":…}]}` with the secrets in base64, oldest first.
+    /// Reads the content of a file, which is JSON: `{"keys":[{"id":…,"key":…}]}` with the secrets in base64; the last one seals.
     /// Throws ``Malformed``.
     package init(parsing data: Data, idOf: @escaping @Sendable (SymmetricKey) -> String) throws {
         guard let value = try? JSONValue(parsing: data), let entries = value["keys"]?.arrayValue else {

@@ -8,7 +8,7 @@ import Synchronization
 /// The data keys of a service's people, each sealed by an encryption key. They are in a file of their own beside the
 /// database, so that a copy of the database opens nothing, and a backup of it brings back no key that was destroyed.
 ///
-/// It also keeps which keys were destroyed, the secret of the blind indexes, and how far the background work is.
+/// It also keeps which keys were destroyed, and the secret of the blind indexes.
 final class KeyStore: Sendable {
     /// An encryption key is missing without which data keys cannot be opened.
     struct MissingKey: Error, CustomStringConvertible {
@@ -41,12 +41,6 @@ final class KeyStore: Sendable {
             name TEXT PRIMARY KEY,
             encryption_key TEXT NOT NULL,
             sealed BLOB NOT NULL
-        );
-        CREATE TABLE progress (
-            name TEXT PRIMARY KEY,
-            form TEXT NOT NULL,
-            upto INTEGER NOT NULL,
-            is_done INTEGER NOT NULL
         );
         CREATE TABLE mark (
             id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -123,7 +117,7 @@ final class KeyStore: Sendable {
 
     private static func indexSecret(_ connection: Connection, _ protection: Protection) throws -> SymmetricKey {
         let path = secretPath(indexSecretName, protection)
-        let key = protection.keys().newest
+        let key = protection.keys().sealing
         let secret = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
         _ = try connection.perform(
             "INSERT INTO secrets (name, encryption_key, sealed) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",

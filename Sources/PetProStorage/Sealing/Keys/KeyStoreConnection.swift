@@ -121,7 +121,9 @@ final class KeyStoreConnection {
             case .destroyed: throw RemoteError(.userNotFound, "This account was erased.")
             case .none: break
             }
-            let encryption = store.protection.keys().newest
+            // The operator may have made another one, and may take the old one away.
+            _ = store.protection.reload()
+            let encryption = store.protection.keys().sealing
             let secret = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
             // Another process may have made it first. Then that one is in use.
             try execute(
@@ -144,9 +146,10 @@ final class KeyStoreConnection {
             """, subject, now)
     }
 
-    /// Moves the store's log into its file, so that destroyed keys disappear from the log too.
-    func checkpoint() throws {
-        _ = try rows("PRAGMA wal_checkpoint(TRUNCATE)", []) { _ in }
+    /// Moves the store's log into its file, so that destroyed keys disappear from the log too. Returns false when another
+    /// process reads the log.
+    func checkpoint() throws -> Bool {
+        try rows("PRAGMA wal_checkpoint(TRUNCATE)", []) { try $0.int() == 0 }.first ?? true
     }
 
     /// The people whose keys were destroyed, in order, at most `limit` after one.
@@ -165,53 +168,51 @@ final class KeyStoreConnection {
 
     // MARK: Rotation
 
-    /// Seals data keys and secrets that older encryption keys seal again with the newest, at most `limit`. Returns how many
-    /// there were.
-    func rewrap(limit: Int) throws -> Int { try transaction { try rewrapWithin(limit: limit) } }
+    /// Seals data keys and secrets that other encryption keys seal again with the one that seals, at most `limit` after a
+    /// person. Returns the last person, or nil at the end, and how many keys it sealed. Keys that cannot be opened stay as
+    /// they are.
+    func rewrap(after: Int, limit: Int) throws -> (last: Int?, count: Int) {
+        try transaction { try rewrapWithin(after: after, limit: limit) }
+    }
 
-    private func rewrapWithin(limit: Int) throws -> Int {
-        let newest = store.protection.keys().newest
+    /// Whether a data key or a secret is not sealed with the encryption key that seals.
+    func needsRewrap() throws -> Bool {
+        let id = store.protection.keys().sealing.id
         let keys = try rows(
-            """
-            SELECT subject, sealed FROM data_keys WHERE encryption_key < ? OR encryption_key > ? LIMIT ?
-            """, [newest.id, newest.id, limit]
-        ) { (try $0.int(), try $0.blob()) }
-        for (subject, sealed) in keys {
-            let secret = try encryptionKey(of: sealed).open(sealed, at: path(subject))
-            try execute(
-                "UPDATE data_keys SET encryption_key = ?, sealed = ? WHERE subject = ?", newest.id,
-                SQLValue.blob(try newest.seal(secret, at: path(subject))), subject)
+            "SELECT 1 FROM data_keys WHERE encryption_key < ? OR encryption_key > ? LIMIT 1", [id, id]
+        ) { try $0.int() }
+        let secrets = try rows("SELECT 1 FROM secrets WHERE encryption_key <> ? ORDER BY name LIMIT 1", [id]) {
+            try $0.int()
         }
-        let secrets = try rows("SELECT name, sealed FROM secrets WHERE encryption_key <> ? ORDER BY name", [newest.id])
+        return !keys.isEmpty || !secrets.isEmpty
+    }
+
+    private func rewrapWithin(after: Int, limit: Int) throws -> (last: Int?, count: Int) {
+        let sealing = store.protection.keys().sealing
+        var count = 0
+        let keys = try rows(
+            "SELECT subject, encryption_key, sealed FROM data_keys WHERE subject > ? ORDER BY subject LIMIT ?",
+            [after, limit]
+        ) { (try $0.int(), try $0.optionalText(), try $0.optionalBlob()) }
+        for (subject, id, sealed) in keys where id != sealing.id {
+            guard let sealed, let secret = try? encryptionKey(of: sealed).open(sealed, at: path(subject)) else {
+                continue
+            }
+            count += try execute(
+                "UPDATE data_keys SET encryption_key = ?, sealed = ? WHERE subject = ?", sealing.id,
+                SQLValue.blob(try sealing.seal(secret, at: path(subject))), subject)
+        }
+        let secrets = try rows("SELECT name, sealed FROM secrets WHERE encryption_key <> ? ORDER BY name", [sealing.id])
         {
             (try $0.text(), try $0.blob())
         }
         for (name, sealed) in secrets {
             let path = KeyStore.secretPath(name, store.protection)
-            let secret = try encryptionKey(of: sealed).open(sealed, at: path)
-            try execute(
-                "UPDATE secrets SET encryption_key = ?, sealed = ? WHERE name = ?", newest.id,
-                SQLValue.blob(try newest.seal(secret, at: path)), name)
+            guard let secret = try? encryptionKey(of: sealed).open(sealed, at: path) else { continue }
+            count += try execute(
+                "UPDATE secrets SET encryption_key = ?, sealed = ? WHERE name = ?", sealing.id,
+                SQLValue.blob(try sealing.seal(secret, at: path)), name)
         }
-        return keys.count + secrets.count
-    }
-
-    // MARK: Progress
-
-    /// How far the work of a name is.
-    func progress(_ name: String, _ form: Protection.Form) throws -> (upto: Int, isDone: Bool) {
-        let found = try rows("SELECT upto, is_done FROM progress WHERE name = ? AND form = ?", [name, form.rawValue]) {
-            (try $0.int(), try $0.bool())
-        }
-        return found.first ?? (0, false)
-    }
-
-    /// Notes how far the work of a name is.
-    func setProgress(_ name: String, _ form: Protection.Form, upto: Int, isDone: Bool) throws {
-        try execute(
-            """
-            INSERT INTO progress (name, form, upto, is_done) VALUES (?, ?, ?, ?)
-            ON CONFLICT (name) DO UPDATE SET form = excluded.form, upto = excluded.upto, is_done = excluded.is_done
-            """, name, form.rawValue, upto, isDone)
+        return (keys.last?.0, count)
     }
 }
