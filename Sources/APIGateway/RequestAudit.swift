@@ -26,7 +26,11 @@ struct RequestAudit: Sendable {
     /// The event of a request that succeeded. Nil when it is not recorded.
     func done(by user: TokenUser?, _ request: Request) -> AuditEvent? {
         guard let kind, let user, isForAll || user.role != .customer else { return nil }
-        return AuditEvent(kind, actor: AuditEvent.user(user.id), operation: operation, object: request.uri.path)
+        // A customer reaches only what is their own.
+        return AuditEvent(
+            kind, actor: AuditEvent.user(user.id), subject: user.role == .customer ? user.id : nil,
+            operation: operation,
+            object: request.uri.path)
     }
 
     /// The event of a request that failed. Nil unless the caller's role, or the owner of the object, was the reason.

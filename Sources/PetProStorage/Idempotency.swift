@@ -29,11 +29,17 @@ public struct IdempotencyKey: Sendable {
         ByteBuffer(bytes: SHA256.hash(data: Array(text.utf8))).hexDump(format: .compact)
     }
 
+    /// The form in which a key is stored: a client may have put anything into it.
+    package static func stored(_ key: String, in transaction: Transaction) -> String {
+        transaction.digest(key, as: "idempotency.key")
+    }
+
+    /// The place of a reply, by its stored key.
     private static func row(_ scope: String, _ key: String, _ subject: Int) -> SealedRow {
         SealedRow(table, row: digest(scope + "\0" + key), subject: subject)
     }
 
-    /// Returns all stored replies of a command, with their keys, for inspection.
+    /// Returns all stored replies of a command, with their keys as they are stored, for inspection.
     package static func replies(of command: String, in transaction: Transaction) throws -> [(
         key: String, reply: String
     )] {
@@ -50,16 +56,17 @@ public struct IdempotencyKey: Sendable {
     /// Returns the reply stored for this key, or nil. Throws `KEY_REUSED` when the reply belongs to another request.
     public func reply<Reply: MessageValue>(in transaction: Transaction, at now: Instant) throws -> Reply? {
         let kept: Reply?? = try transaction.row(
-            "SELECT digest, subject, reply FROM idempotency WHERE scope = ? AND key = ? AND created_at > ?", scope, key,
-            now - Self.lifetime
+            // Earlier versions stored the key itself.
+            "SELECT key, digest, subject, reply FROM idempotency WHERE scope = ? AND key IN (?, ?) AND created_at > ?",
+            scope, Self.stored(key, in: transaction), key, now - Self.lifetime
         ) { row -> Reply? in
-            let digest = try row.text()
+            let (stored, digest) = (try row.text(), try row.text())
             // Earlier versions stored the SHA-256 of the request.
             guard digest == transaction.digest(body, as: "idempotency.digest") || digest == Self.digest(body) else {
                 throw RemoteError(.keyReused, "This idempotency key was used for another request.")
             }
             let subject = try row.optionalInt()
-            guard let text = try transaction.open(try row.stored(), "reply", in: Self.row(scope, key, subject ?? 0))
+            guard let text = try transaction.open(try row.stored(), "reply", in: Self.row(scope, stored, subject ?? 0))
             else {
                 return nil
             }
@@ -84,8 +91,9 @@ public struct IdempotencyKey: Sendable {
 
     /// Stores a reply. Call it in the transaction of the request's effect.
     public func keep(_ reply: some MessageValue, in transaction: Transaction, at now: Instant) throws {
+        let storedKey = Self.stored(key, in: transaction)
         let stored =
-            try subject.map { try transaction.seal(reply.json, "reply", in: Self.row(scope, key, $0)) }
+            try subject.map { try transaction.seal(reply.json, "reply", in: Self.row(scope, storedKey, $0)) }
             ?? .text(reply.json)
         // Replaces the reply of a key that is older than `lifetime`: such a key is free again.
         try transaction.execute(
@@ -94,6 +102,6 @@ public struct IdempotencyKey: Sendable {
             ON CONFLICT (scope, key) DO UPDATE
             SET digest = excluded.digest, subject = excluded.subject, reply = excluded.reply,
                 created_at = excluded.created_at
-            """, scope, key, transaction.digest(body, as: "idempotency.digest"), subject, stored, now)
+            """, scope, storedKey, transaction.digest(body, as: "idempotency.digest"), subject, stored, now)
     }
 }

@@ -38,6 +38,9 @@ struct Verdict {
                 (key: $0.key, booking: try JSONValue(parsing: $0.reply)["id"]?.intValue)
             }
         }
+        let stored = try await database.read { transaction in
+            outcomes.reduce(into: [:]) { $0[$1.key] = IdempotencyKey.stored($1.key, in: transaction) }
+        }
         try database.close()
         calls = outcomes.count
         statuses = outcomes.reduce(into: [:]) { counts, outcome in
@@ -64,7 +67,7 @@ struct Verdict {
         lost =
             own.filter { outcome in
                 guard let id = outcome.bookingId else { return false }
-                return !ids.contains(id) || byKey[outcome.key] != id
+                return !ids.contains(id) || stored[outcome.key].flatMap({ byKey[$0] ?? nil }) != id
             }.count
         // A pet has at most one booking at a time, and a booking has at most one key.
         let places = Set(saved.map { "\($0.pet) \($0.start)" })

@@ -32,7 +32,7 @@ struct AuditedTests {
             let pet = try await http.make("/api/pets", ["name": "Canary", "species": "dog"], token: maya)
             #expect(
                 platform.audited.take() == [
-                    AuditEvent(.changed, actor: "user 5", operation: "createPet", object: "/api/pets")
+                    AuditEvent(.changed, actor: "user 5", subject: 5, operation: "createPet", object: "/api/pets")
                 ])
             _ = try await http.get("/api/me/export", token: maya)
             #expect(platform.audited.take().map(\.operation) == ["exportAccount"])

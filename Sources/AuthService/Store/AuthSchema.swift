@@ -78,6 +78,6 @@ enum AuthSchema {
     ]
 
     static let users = SealedTable(
-        "users", subject: "id", columns: ["email", "password", "name", "registration_digest"],
+        "users", subject: "id", columns: ["email", "password", "name", "registration_key", "registration_digest"],
         index: .init("email_key", of: "email", form: EmailKey.of))
 }

@@ -39,7 +39,7 @@ extension Transaction {
                 id: id, email: email, name: try open(try row.stored(), "name", in: place) ?? "", role: try row.value(),
                 state: try row.value(), createdAt: try row.instant()),
             password: try open(try row.stored(), "password", in: place) ?? "",
-            registrationKey: try row.optionalText(),
+            registrationKey: try open(try row.stored(), "registration_key", in: place),
             registrationDigest: try open(try row.stored(), "registration_digest", in: place),
             madeBy: try row.optionalText(),
             touchedBy: try row.optionalText(), touchedAt: try row.instant(), claimedAt: try row.optionalInstant())
@@ -80,7 +80,7 @@ extension Transaction {
             """,
             id, try seal(request.email, "email", in: place), index(request.email, in: AuthSchema.users),
             try seal(password, "password", in: place), try seal(request.name, "name", in: place),
-            request.role.rawValue, state.rawValue, request.registrationKey,
+            request.role.rawValue, state.rawValue, try seal(request.registrationKey, "registration_key", in: place),
             try seal(request.registrationDigest, "registration_digest", in: place), request.attempt, request.attempt,
             now, now)
         return User(
@@ -110,7 +110,8 @@ extension Transaction {
                 claim = NULL, claimed_at = NULL
             WHERE id = ?
             """,
-            try seal(request.name, "name", in: Self.place(id)), request.registrationKey,
+            try seal(request.name, "name", in: Self.place(id)),
+            try seal(request.registrationKey, "registration_key", in: Self.place(id)),
             try seal(request.registrationDigest, "registration_digest", in: Self.place(id)), request.attempt, now, id)
     }
 

@@ -22,6 +22,7 @@ public struct AuditEvent: Sendable, Hashable {
         case entriesLost = "entries-lost"
     }
 
+    /// What happened.
     public var kind: Kind
     /// The account, service or person behind it: `user 57`, `service gateway`, `operator`. Nil when it is not known.
     public var actor: String?
