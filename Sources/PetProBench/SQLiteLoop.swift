@@ -42,6 +42,7 @@ struct SQLiteLoop {
             case null, id
             case integer(Int64)
             case text(String)
+            case blob([UInt8])
             /// A text that must be unique in its column.
             case unique(String)
         }
@@ -78,6 +79,10 @@ struct SQLiteLoop {
             case SQLITE_TEXT:
                 let text = sqlite3_column_text(newest, column).map { String(cString: $0) } ?? ""
                 return ["reference", "key", "event_id"].contains(title) ? .unique(text) : .text(text)
+            case SQLITE_BLOB:
+                let bytes = UnsafeRawBufferPointer(
+                    start: sqlite3_column_blob(newest, column), count: Int(sqlite3_column_bytes(newest, column)))
+                return .blob(Array(bytes))
             default: return .null
             }
         }
@@ -94,6 +99,7 @@ struct SQLiteLoop {
             case .null, .id: sqlite3_bind_null(table.insert, position)
             case .integer(let value): sqlite3_bind_int64(table.insert, position, value)
             case .text(let value): sqlite3_bind_text(table.insert, position, value, -1, transient)
+            case .blob(let value): sqlite3_bind_blob(table.insert, position, value, Int32(value.count), transient)
             case .unique(let value): sqlite3_bind_text(table.insert, position, "\(value)-\(number)", -1, transient)
             }
         }
