@@ -8,7 +8,7 @@ import Testing
 
 @Suite("What is on the wire between the services, and in their files", .serialized, .timeLimit(.minutes(2)))
 struct CanaryTests {
-    /// Words that a person would give: none of them may be read by whoever listens, or has the databases.
+    /// Words that a person would give: no listener and no reader of the databases may see one.
     private static let canaries = [
         "canary-email", "Canary Person", "Canary Kennels", "canary-password", "canary notes", "Canary Rex",
         "canary reason",

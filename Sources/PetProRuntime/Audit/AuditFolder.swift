@@ -58,7 +58,7 @@ package struct AuditFolder: Sendable {
         return text.split(separator: "\n").last.map(String.init)
     }
 
-    /// Takes away what follows the last line feed: a crash cut it off, and nobody was told that it was written. Leaves the
+    /// Takes away what follows the last line feed: a crash cut it off, before any caller learned that it was written. Leaves the
     /// handle at the end, and returns the size of the file.
     private static func cutTornLine(_ handle: FileHandle) throws -> UInt64 {
         let size = try handle.seekToEnd()
@@ -73,7 +73,7 @@ package struct AuditFolder: Sendable {
 
     /// Appends events as entries, and returns the last one when they are on the disk. Processes may do so at once.
     ///
-    /// `known` is the end of the log when this process last wrote: if nobody has written since, the log need not be read. Throws the error of the system, or ``Unreadable``.
+    /// `known` is the end of the log when this process last wrote: without a write since, the log need not be read. Throws the error of the system, or ``Unreadable``.
     package func append(
         _ events: [(event: AuditEvent, part: String, at: Instant)], after known: AuditTail?
     ) throws -> AuditTail? {

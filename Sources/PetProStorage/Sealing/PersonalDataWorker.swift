@@ -37,9 +37,11 @@ public struct PersonalDataWorker: Service {
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             var isFirst = true
+            // The keys under which the last run tried everything: a data key that cannot be opened is not tried each second.
+            var tried: [String] = []
             while !Task.isCancelled {
                 do {
-                    try await work(isFirst: isFirst)
+                    try await work(isFirst: isFirst, &tried)
                     isFirst = false
                 } catch is CancellationError {
                     return
@@ -51,11 +53,15 @@ public struct PersonalDataWorker: Service {
         }
     }
 
-    private func work(isFirst: Bool) async throws {
+    private func work(isFirst: Bool, _ tried: inout [String]) async throws {
         guard let protection = database.protection else { return }
         _ = protection.reload()
         try await settleErasures()
-        try await rewrap()
+        let ids = protection.keys().ids
+        if ids != tried {
+            try await rewrap()
+            tried = ids
+        }
         if !isFirst { return }
         try await erasePeopleOfBackups()
         for table in tables { try await convert(table, to: protection) }
@@ -116,14 +122,18 @@ public struct PersonalDataWorker: Service {
     /// error of the key store. Cancellation ends it early, without an error.
     public func rewrap() async throws {
         guard try await database.bare({ try $0.keyStore?.needsRewrap() ?? false }) else { return }
-        var count = 0
+        var (count, left) = (0, 0)
         var last: Int? = Int.min
         while let after = last, !Task.isCancelled {
-            let done: (last: Int?, count: Int) = try await database.bare {
-                try $0.keyStore?.rewrap(after: after, limit: Self.batch) ?? (nil, 0)
+            let done: (last: Int?, count: Int, left: Int) = try await database.bare {
+                try $0.keyStore?.rewrap(after: after, limit: Self.batch) ?? (nil, 0, 0)
             }
             count += done.count
+            left += done.left
             last = done.last
+        }
+        if left > 0 {
+            logger.error("data keys cannot be opened; they stay under their old key", metadata: ["keys": "\(left)"])
         }
         if count > 0 {
             logger.notice("sealed data keys with the newest encryption key", metadata: ["keys": "\(count)"])

@@ -20,7 +20,7 @@ extension _ValueWriter {
 extension _MessageDecoder {
     /// Reads the marked member `name`, and decrypts it if it is encrypted. Returns nil if it is not valid.
     ///
-    /// An encrypted member that cannot be opened is a violation. It never says why, so that nobody can find out by trying.
+    /// An encrypted member that cannot be opened is a violation. It never says why, so that trying tells an attacker nothing.
     @inlinable
     public mutating func markedField<Value: MessageValue>(
         _ name: StaticString, _: Value.Type

@@ -118,7 +118,7 @@ enum VendorSchema {
             DROP INDEX hours_vendor;
             CREATE INDEX hours_vendor ON hours (vendor_id, weekday, open, close);
             """),
-        // Nobody reads former_email, which is personal data. The receipts of erasures say which accounts are gone.
+        // The service does not read former_email, which is personal data. The receipts of erasures say which accounts are gone.
         Migration(
             "vendor-4",
             """

@@ -169,9 +169,9 @@ final class KeyStoreConnection {
     // MARK: Rotation
 
     /// Seals data keys and secrets that other encryption keys seal again with the one that seals, at most `limit` after a
-    /// person. Returns the last person, or nil at the end, and how many keys it sealed. Keys that cannot be opened stay as
-    /// they are.
-    func rewrap(after: Int, limit: Int) throws -> (last: Int?, count: Int) {
+    /// person. Returns the last person, or nil at the end, how many keys it sealed, and how many cannot be opened: they stay
+    /// as they are.
+    func rewrap(after: Int, limit: Int) throws -> (last: Int?, count: Int, left: Int) {
         try transaction { try rewrapWithin(after: after, limit: limit) }
     }
 
@@ -187,15 +187,16 @@ final class KeyStoreConnection {
         return !keys.isEmpty || !secrets.isEmpty
     }
 
-    private func rewrapWithin(after: Int, limit: Int) throws -> (last: Int?, count: Int) {
+    private func rewrapWithin(after: Int, limit: Int) throws -> (last: Int?, count: Int, left: Int) {
         let sealing = store.protection.keys().sealing
-        var count = 0
+        var (count, left) = (0, 0)
         let keys = try rows(
             "SELECT subject, encryption_key, sealed FROM data_keys WHERE subject > ? ORDER BY subject LIMIT ?",
             [after, limit]
         ) { (try $0.int(), try $0.optionalText(), try $0.optionalBlob()) }
         for (subject, id, sealed) in keys where id != sealing.id {
             guard let sealed, let secret = try? encryptionKey(of: sealed).open(sealed, at: path(subject)) else {
+                if sealed != nil { left += 1 }
                 continue
             }
             count += try execute(
@@ -208,11 +209,14 @@ final class KeyStoreConnection {
         }
         for (name, sealed) in secrets {
             let path = KeyStore.secretPath(name, store.protection)
-            guard let secret = try? encryptionKey(of: sealed).open(sealed, at: path) else { continue }
+            guard let secret = try? encryptionKey(of: sealed).open(sealed, at: path) else {
+                left += 1
+                continue
+            }
             count += try execute(
                 "UPDATE secrets SET encryption_key = ?, sealed = ? WHERE name = ?", sealing.id,
                 SQLValue.blob(try sealing.seal(secret, at: path)), name)
         }
-        return (keys.last?.0, count)
+        return (keys.last?.0, count, left)
     }
 }
