@@ -223,7 +223,8 @@ let package = Package(
         .target(
             name: "PetProTesting",
             dependencies: [
-                "CommandSupport", "Rookery", "RookeryTesting", httpClient, nioCore, nioHTTP1, subprocess, system,
+                "CommandSupport", "Rookery", "RookeryTesting", arguments, httpClient, nioCore, nioHTTP1, subprocess,
+                system,
             ],
             swiftSettings: settings),
         // A platform under load whose instances are killed: run by ./dev trial and by the gate, part of no product.

@@ -4,12 +4,13 @@ import Rookery
 import RookeryTesting
 
 extension Attack {
-    /// 300 clients sign in at once, each with a wrong password that the platform must hash.
+    /// 300 clients at 250 addresses sign in at once, each to an account of its own and with a wrong password that the platform
+    /// must hash. The accounts do not exist, which costs the platform as much.
     ///
     /// Each client tries again 250 ms after an answer.
     static let logins = Attack("300 logins", atLeast: 300) { victim, tally in
         await crowd(300) { number in
-            let body = #"{"email":"maya@petpro.example","password":"wrong \#(number)"}"#
+            let body = #"{"email":"maya\#(number)@petpro.example","password":"wrong \#(number)"}"#
             let request =
                 "POST /api/auth/login HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n"
                 + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"

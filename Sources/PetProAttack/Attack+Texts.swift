@@ -10,19 +10,16 @@ extension Attack {
     static let fatTexts = Attack("fat texts in every field", atLeast: 200) { victim, tally in
         let description = try await victim.http.get("/openapi.json").body
         let operations = Operation.all(of: description)
-        let tokens = [
-            "customer": try await victim.http.signIn("maya@petpro.example"),
-            "vendor": try await victim.http.signIn("marigold@petpro.example"),
-            "admin": try await victim.http.signIn("admin@petpro.example"),
-        ]
         await crowd(4) { attacker in
+            var accounts = AttackerAccounts(victim.http, attacker)
             for operation in operations {
                 for body in operation.bodies(unique: UUID().uuidString) {
                     if Task.isCancelled { return }
                     let path = operation.path.replacing(/\{[a-z]+\}/, with: "\([1, 9001, 2][attacker % 3])")
-                    let token = operation.roles.compactMap { tokens[$0] }.randomElement()
-                    let answer = try await victim.http.send(operation.method, path, body, token: token)
+                    let (http, token) = try await accounts.next(of: operation.roles)
+                    let answer = try await http.send(operation.method, path, body, token: token)
                     tally.count("\(answer.status)")
+                    if answer.status == 429 { accounts.drop(token) }
                 }
             }
         }

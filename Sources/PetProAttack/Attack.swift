@@ -6,24 +6,28 @@ struct Attack: Sendable {
     let name: String
     /// The least number of actions in the tally. With fewer, the attack does not count.
     let atLeast: Int
+    /// How many times the limit of the p99 latency holds. Above 1 for a peer that may use the processor as the customers do.
+    let p99: Double
     /// Whether an answer of this kind shows a failure of the platform. Default: kinds that begin with `500`.
     let isHarm: @Sendable (_ kind: String) -> Bool
     /// Runs the attack until its task is cancelled.
     let run: @Sendable (PlatformProcess, Tally) async throws -> Void
 
     init(
-        _ name: String, atLeast: Int, isHarm: @escaping @Sendable (String) -> Bool = { $0.hasPrefix("500") },
+        _ name: String, atLeast: Int, p99: Double = 1,
+        isHarm: @escaping @Sendable (String) -> Bool = { $0.hasPrefix("500") },
         run: @escaping @Sendable (PlatformProcess, Tally) async throws -> Void
     ) {
         self.name = name
         self.atLeast = atLeast
+        self.p99 = p99
         self.isHarm = isHarm
         self.run = run
     }
 
     /// All attacks, in the order in which they run. The large texts of ``fatTexts`` remain for the later attacks.
     static let all: [Attack] = [
-        fatTexts, logins, slowClients, streams, pipelinedReplies, hugeFrames, neverReads,
+        fatTexts, logins, slowClients, streams, pipelinedReplies, pipelinedByService, hugeFrames, neverReads,
     ]
 
     /// Returns one of 250 loopback addresses of a network, so that attackers come from many addresses.

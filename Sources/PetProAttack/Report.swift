@@ -69,7 +69,9 @@ struct Report: Sendable {
         if tally.total < attack.atLeast {
             complaints.append("the attack was too weak: \(tally.total) actions, not \(attack.atLeast)")
         }
-        add(attack.name, visits, memory, all, limit: max(bounds.p99, 3 * (rows.first?.p99 ?? 0)), complaints)
+        add(
+            attack.name, visits, memory, all, limit: attack.p99 * max(bounds.p99, 3 * (rows.first?.p99 ?? 0)),
+            complaints)
     }
 
     private mutating func add(
@@ -103,7 +105,7 @@ struct Report: Sendable {
             lines += row.complaints.map { "  NOT GOOD: \($0)" }
         }
         lines += complaints.map { "NOT GOOD: \($0)" }
-        lines.append(isGood ? "verdict: no attack harmed the well-behaved client" : "verdict: NOT GOOD")
+        lines.append(isGood ? "verdict: no attack harmed the well-behaved customers" : "verdict: NOT GOOD")
         return lines.joined(separator: "\n")
     }
 

@@ -4,7 +4,7 @@ import PetProTesting
 import Rookery
 import Synchronization
 
-/// The well-behaved client. Each visit lists vendors, checks stock, books, reads the booking and cancels it.
+/// The well-behaved customers. Each visit, of one of them, lists vendors, checks stock, books, reads the booking and cancels it.
 final class Visitor: Sendable {
     /// The results of the requests of some visits.
     struct Visits: Sendable {
@@ -40,31 +40,41 @@ final class Visitor: Sendable {
     }
 
     private struct Customer: Sendable {
+        /// Sends from an address of its own.
+        let http: HTTP
         let token: String
         let pet: Int
     }
 
-    private let http: HTTP
     private let vendor: Int
     private let service: Int
     private let customers: [Customer]
     private let turns = Mutex(0)
 
-    private init(http: HTTP, vendor: Int, service: Int, customers: [Customer]) {
-        self.http = http
+    private init(vendor: Int, service: Int, customers: [Customer]) {
         self.vendor = vendor
         self.service = service
         self.customers = customers
     }
 
-    static func prepare(_ http: HTTP) async throws -> Visitor {
+    /// Registers as many customers as it takes for each to stay below its rate, one request a second, with `perSecond` visits
+    /// per second of five requests each.
+    static func prepare(_ http: HTTP, perSecond: Int) async throws -> Visitor {
         let vendor = try await http.makeVendor(capacity: 1)
-        var customers: [Customer] = []
-        for number in 0..<4 {
-            let token = try await http.makeCustomer()
-            customers.append(Customer(token: token, pet: try await http.makePet(token, name: "Dog \(number)")))
+        let customers = try await withThrowingTaskGroup(of: Customer.self) { group in
+            var customers: [Customer] = []
+            for number in 0..<(perSecond * 5 + 1) {
+                let own = http.at(LoadRates.address(number))
+                group.addTask {
+                    let token = try await own.makeCustomer()
+                    return Customer(http: own, token: token, pet: try await own.makePet(token, name: "Dog \(number)"))
+                }
+                // As many at once as the platform hashes passwords for.
+                if number >= 2, let customer = try await group.next() { customers.append(customer) }
+            }
+            return try await group.reduce(into: customers) { $0.append($1) }
         }
-        return Visitor(http: http, vendor: vendor.id, service: vendor.service, customers: customers)
+        return Visitor(vendor: vendor.id, service: vendor.service, customers: customers)
     }
 
     /// Starts `perSecond` visits per second for `time`, whether or not earlier visits have ended.
@@ -101,7 +111,8 @@ final class Visitor: Sendable {
             var failure: String?
             var answered: JSONValue?
             do {
-                let answer = try await http.send(method, path, body, token: customer.token, timeout: .seconds(15))
+                let answer = try await customer.http.send(
+                    method, path, body, token: customer.token, timeout: .seconds(15))
                 if answer.status == status {
                     answered = answer.body
                 } else {

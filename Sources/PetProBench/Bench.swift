@@ -44,7 +44,8 @@ struct Bench: Sendable {
     ) async throws -> Result {
         if isPinned { try await cores?.keepLoad() } else { try await cores?.release() }
         let platform = try await PlatformProcess.start(
-            program ?? self.program, purpose: "bench", core: isPinned ? cores?.platform : nil, isDemo: isDemo,
+            program ?? self.program, purpose: "bench", rates: .off, core: isPinned ? cores?.platform : nil,
+            isDemo: isDemo,
             passwordCost: passwordCost, environment: environment, arguments: arguments)
         do {
             let flows = try await Flows.prepare(platform.http, bookings: bookings)
@@ -360,7 +361,7 @@ struct Bench: Sendable {
         try await cores?.release()
         let began = ContinuousClock.now
         let platform = try await PlatformProcess.start(
-            program, purpose: "bench", isDemo: true, passwordCost: Self.cheap)
+            program, purpose: "bench", rates: .off, isDemo: true, passwordCost: Self.cheap)
         // `start` returns when the platform is ready. This is the first reply.
         _ = try await platform.http.get("/api/products/9001/availability")
         table.add("start to first reply", (began.duration(to: .now) / .milliseconds(1)).milliseconds)

@@ -17,6 +17,8 @@ struct PetProBench: AsyncParsableCommand {
             A closed load sends the next request of a connection when the last one is answered. An open load sends a \
             fixed number of requests per second, and counts a latency from the time a request was due.
 
+            The platforms run with rates.mode=off, because few clients send what many people would.
+
             It prints the tables of docs/performance.md and asserts nothing.
             """)
 

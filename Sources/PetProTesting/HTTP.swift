@@ -11,6 +11,8 @@ public struct HTTP: Sendable {
     public let url: String
     private let client: HTTPClient
     private let answers: AnswerCheck?
+    /// The local address of its connections. Nil for the system's choice.
+    private var address: String?
 
     /// Makes a client of the platform at a URL. With `answers`, an answer that the platform's document does not allow is an
     /// error, ``Unexpected``.
@@ -18,6 +20,14 @@ public struct HTTP: Sendable {
         self.url = url
         self.client = client
         self.answers = answers
+    }
+
+    /// The same client at another local address, such as `127.0.0.2`, which the platform takes for another client. Nil for the
+    /// system's choice.
+    public func at(_ address: String?) -> HTTP {
+        var other = self
+        other.address = address
+        return other
     }
 
     /// A response that the next step cannot use.
@@ -37,6 +47,7 @@ public struct HTTP: Sendable {
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: url + path)
         request.method = method
+        request.localAddress = address
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         if let key { request.headers.add(name: "Idempotency-Key", value: key) }
         if let body {

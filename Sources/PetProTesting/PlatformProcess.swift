@@ -21,16 +21,15 @@ public struct PlatformProcess: Sendable {
 
     /// Starts a platform, pinned to `core` if given, and waits until it is ready.
     ///
-    /// `purpose` is part of the folder's name. `isDemo` says whether the platform has demo data. `environment`
+    /// `purpose` is part of the folder's name. `rates` says whether the gateway limits the rate of requests. `isDemo` says whether the platform has demo data. `environment`
     /// has settings. Throws ``HTTP/Unexpected`` when the platform ends before it is ready.
     public static func start(
-        _ program: URL, purpose: String, core: Int? = nil, isDemo: Bool = true, passwordCost: Int,
+        _ program: URL, purpose: String, rates: LoadRates, core: Int? = nil, isDemo: Bool = true, passwordCost: Int,
         environment: [String: String] = [:], arguments extra: [String] = []
     ) async throws -> PlatformProcess {
         let data = NSTemporaryDirectory() + "petpro-\(purpose)-" + UUID().uuidString
         let ports = try await FreePorts.first(of: 5)
-        // A trial's few clients send what many people would.
-        let environment = Self.unlimited.merging(environment) { _, given in given }
+        let environment = rates.environment.merging(environment) { _, given in given }
         let arguments =
             [
                 "up", "--data", data, "--http", "127.0.0.1:\(ports)", "--base-port", "\(ports + 1)",
@@ -52,9 +51,6 @@ public struct PlatformProcess: Sendable {
             port: ports, servicePorts: Array((ports + 1)...(ports + 4)), http: HTTP(url: "http://127.0.0.1:\(ports)"),
             program: running, data: data)
     }
-
-    /// The setting without limits on the rate of requests.
-    public static let unlimited = ["PETPRO_GATEWAY_RATES_MODE": "off"]
 
     /// Resets ``peakMemory`` to the current memory.
     public func resetPeak() {

@@ -1,4 +1,5 @@
 import Foundation
+import PetProTesting
 import Rookery
 import RookeryTesting
 import Synchronization
@@ -67,8 +68,8 @@ final class Fleet: Sendable {
         let description: String
     }
 
-    /// Starts the platform. With `isEncrypted`, its services use TLS.
-    static func start(_ program: URL, data: String, isEncrypted: Bool) async throws -> Fleet {
+    /// Starts the platform. With `isEncrypted`, its services use TLS. `rates` says whether the gateway limits the rate of requests.
+    static func start(_ program: URL, data: String, isEncrypted: Bool, rates: LoadRates) async throws -> Fleet {
         try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
         let certificates = isEncrypted ? data + "/certs" : nil
         if let certificates { try await run(program, ["certs", "dev", "--out", certificates]) }
@@ -80,13 +81,11 @@ final class Fleet: Sendable {
             members.filter { $0.service == service }.map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
         }
         let environment = [
-            // Few clients send what many people would.
-            "PETPRO_GATEWAY_RATES_MODE": "off", "PETPRO_AUTH": "127.0.0.1:\(port)",
-            "PETPRO_PRODUCT": "127.0.0.1:\(port + 1)",
+            "PETPRO_AUTH": "127.0.0.1:\(port)", "PETPRO_PRODUCT": "127.0.0.1:\(port + 1)",
             // With TLS too, so that a rotation of the field keys would show.
             "ROOKERY_CLIENT_FIELDS_MODE": "always", "ROOKERY_SERVER_FIELDS_MODE": "always",
             "PETPRO_BOOKING": addresses("booking"), "PETPRO_VENDOR": addresses("vendor"),
-        ]
+        ].merging(rates.environment) { own, _ in own }
         var others: [RunningProgram] = []
         var running: [String: RunningProgram] = [:]
         var isStarted = false

@@ -28,24 +28,24 @@ final class Load: Sendable {
         var isAnswered: Bool { status == 201 || isContested && status == 409 && code == "PET_BUSY" }
     }
 
-    /// A customer that books. There are many, because an account has at most 100 bookings that are not over yet.
+    /// A customer that books, at an address of its own. There are many, because the gateway takes 60 requests of an account at
+    /// once, and then one a second.
     private struct Customer: Sendable {
+        let http: HTTP
         let token: String
         let pet: Int
         /// How many bookings each customer makes.
-        static let bookings = 80
+        static let bookings = 40
         /// How many customers may book the same time. The vendor has a capacity of 150.
         static let atOnce = 100
     }
 
-    private let http: HTTP
     private let vendor: Int
     private let service: Int
     private let customers: [Customer]
     private let outcomes = Mutex<[Outcome]>([])
 
-    private init(http: HTTP, vendor: Int, service: Int, customers: [Customer]) {
-        self.http = http
+    private init(vendor: Int, service: Int, customers: [Customer]) {
         self.vendor = vendor
         self.service = service
         self.customers = customers
@@ -59,10 +59,12 @@ final class Load: Sendable {
         let vendor = try await http.makeVendor(capacity: 150)
         var customers: [Customer] = []
         for number in 0..<max(40, (bookings + Customer.bookings - 1) / Customer.bookings) {
-            let token = try await http.makeCustomer()
-            customers.append(Customer(token: token, pet: try await http.makePet(token, name: "Dog \(number)")))
+            let own = http.at(LoadRates.address(number))
+            let token = try await own.makeCustomer()
+            customers.append(
+                Customer(http: own, token: token, pet: try await own.makePet(token, name: "Dog \(number)")))
         }
-        return Load(http: http, vendor: vendor.id, service: vendor.service, customers: customers)
+        return Load(vendor: vendor.id, service: vendor.service, customers: customers)
     }
 
     /// A client with up to 512 connections, so that requests wait in the platform and not in a queue of this client.
@@ -96,7 +98,7 @@ final class Load: Sendable {
                 let customer = wish / 10 % customers.count
                 // A customer's slots follow one another. The slots of the next 100 customers come after them.
                 let slot =
-                    wish / 10 / customers.count * 10 + wish % 10 + customer / Customer.atOnce * Customer.atOnce
+                    wish / 10 / customers.count * 10 + wish % 10 + customer / Customer.atOnce * Customer.bookings
                 let start = Instant(milliseconds: day * 86_400_000 + Int64(slot) * 1_800_000)
                 group.addTask { await self.book(self.customers[customer], start, number, since: begin) }
             }
@@ -115,7 +117,7 @@ final class Load: Sendable {
         var code: String?
         var id: Int?
         do {
-            let answer = try await http.send(
+            let answer = try await customer.http.send(
                 .POST, "/api/bookings", body, token: customer.token, key: key, timeout: .seconds(15))
             status = answer.status
             code = answer.code

@@ -19,7 +19,8 @@ struct PetProTrial: AsyncParsableCommand {
             No key and no request may have two bookings. If two requests book one pet at one time, the platform must \
             refuse one. Any other refusal counts as a failure. A graceful restart must lose no call.
 
-            The gateway runs with rates.mode=off, because few clients send what many people would.
+            The bookings come from many customers, each at an address of 127.1.0.0/16, because the gateway limits the rate \
+            of each. Where loopback has only one address, --rates off is the default.
 
             Exit code 0: nothing was lost or doubled, and enough calls succeeded. 1: any other verdict.
             """)
@@ -38,6 +39,8 @@ struct PetProTrial: AsyncParsableCommand {
     var rotations = 0
     @Option(help: "The share of calls that must succeed, 0 to 1. Expected refusals count as successes.")
     var success = 0.999
+    @Option(help: "Whether the gateway limits the rate of each customer and address.")
+    var rates = LoadRates.standard
     @Option(help: "The petpro program. Default: the one in the folder of this program.")
     var petpro: String?
     @Flag(help: "Print the verdict as JSON.")
@@ -61,8 +64,8 @@ struct PetProTrial: AsyncParsableCommand {
     func run() async throws {
         let program = try PetProProgram.url(petpro)
         let data = NSTemporaryDirectory() + "petpro-trial-" + UUID().uuidString
-        let fleet = try await Fleet.start(program, data: data, isEncrypted: rotations > 0)
-        Terminal.note("platform \(fleet.url), data \(data)")
+        let fleet = try await Fleet.start(program, data: data, isEncrypted: rotations > 0, rates: rates)
+        Terminal.note("platform \(fleet.url), rates.mode=\(rates.rawValue), data \(data)")
         let load: Load
         do {
             load = try await Load.prepare(fleet.url, bookings: seconds * rate)

@@ -16,7 +16,7 @@ private final class Parts {
 
     init() async throws {
         let port = try await FreePorts.first(of: 4)
-        var environment = PlatformProcess.unlimited
+        var environment = LoadRates.off.environment
         for (at, name) in Self.names.dropLast().enumerated() {
             environment["PETPRO_\(name.uppercased())"] = "127.0.0.1:\(port + at)"
         }

@@ -41,7 +41,7 @@ struct RunningPlatform: Sendable {
             [
                 "up", "--demo", "--data", data, "--password-cost", "10", "--http", "127.0.0.1:0", "--base-port",
                 String(basePort),
-            ] + arguments, environment: PlatformProcess.unlimited.merging(environment) { _, given in given })
+            ] + arguments, environment: LoadRates.off.environment.merging(environment) { _, given in given })
         let line = try need(await program.line("ready "))
         let url = String(line.dropFirst("ready ".count))
         // Each answer is held against the document.
