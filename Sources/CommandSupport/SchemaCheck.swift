@@ -100,7 +100,7 @@ package struct SchemaCheck: Sendable {
         for (name, value) in object {
             if let property = properties[name] {
                 check(value, property, at: inside(name), &problems)
-            } else if !allowsUnknown {
+            } else if !allowsUnknown || schema["additionalProperties"] == .bool(false) {
                 let nearest = Spelling.nearest(name, in: names).map { "; did you mean \($0)?" } ?? ""
                 note(inside(name), "unknown field\(nearest)", &problems)
             }

@@ -20,22 +20,31 @@
 /// ```
 ///
 /// An enum with a raw type is encoded as its raw value. Any other enum is an object with the name of the case at
-/// `type`.
+/// `type`. The attributes of a property go before such a case, and name the associated value that they are about:
+///
+/// ```swift
+/// @Line(1...80, of: "to") @PII(.name, of: "to") case renamed(id: Int, to: String)
+/// ```
+///
+/// With `forbidsUnknown`, which must be `true` or `false`, a receiver refuses members that the type does not have. Default false:
+/// it skips them, so that a newer sender may add members.
 @attached(member, names: named(init))
 @attached(
     extension, conformances: Message, CustomStringConvertible, CustomDebugStringConvertible,
     names: named(_schema), named(_allowsCompression), named(_decode), named(_encode), named(description),
     named(debugDescription),
     named(RookeryExpressions))
-public macro Message() = #externalMacro(module: "RookeryMacros", type: "MessageMacro")
+public macro Message(forbidsUnknown: Bool = false) = #externalMacro(module: "RookeryMacros", type: "MessageMacro")
 
 /// Makes a protocol a contract, and generates three types.
 ///
 /// - `<Name>Contract` holds the commands, and makes a service from an implementation of the protocol.
 /// - `<Name>Client` calls the commands. It conforms to the protocol, so that a test can replace it.
 /// - `<Name>Stub` stands for a service in a test. The test sets the handlers that it needs.
+///
+/// With `forbidsUnknown`, a service refuses messages with members that their types do not have. Default false.
 @attached(peer, names: suffixed(Contract), suffixed(Client), suffixed(Stub))
-public macro Contract() = #externalMacro(module: "RookeryMacros", type: "ContractMacro")
+public macro Contract(forbidsUnknown: Bool = false) = #externalMacro(module: "RookeryMacros", type: "ContractMacro")
 
 // MARK: Patterns
 //
@@ -102,68 +111,77 @@ public macro StreamPattern(
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 
 // MARK: Properties
+//
+// Before a case of an enum, `of` names the associated value that an attribute is about. A property has no `of`.
 
 /// Requires that a string, or each string of an array, has a number of characters in the range.
 ///
 /// Counts Unicode code points. The string may have at most `bytes` bytes of UTF-8. Default: four for each character.
 @attached(peer)
-public macro Length(_ range: ClosedRange<Int>, bytes: Int? = nil) =
+public macro Length(_ range: ClosedRange<Int>, bytes: Int? = nil, of payload: String? = nil) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Requires the same as ``Length(_:bytes:)``, and one line of text without control characters.
 ///
 /// If the range starts above 0, the line must not be only white space.
 @attached(peer)
-public macro Line(_ range: ClosedRange<Int>, bytes: Int? = nil) =
+public macro Line(_ range: ClosedRange<Int>, bytes: Int? = nil, of payload: String? = nil) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Requires the same as ``Length(_:bytes:)``, and no control characters except line breaks and tabs.
 @attached(peer)
-public macro Text(_ range: ClosedRange<Int>, bytes: Int? = nil) =
+public macro Text(_ range: ClosedRange<Int>, bytes: Int? = nil, of payload: String? = nil) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Requires that a string has a character that is not white space.
 @attached(peer)
-public macro NotBlank() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+public macro NotBlank(of payload: String? = nil) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Requires that a number, a date or a time, or each of an array, is in the range: `1...100`, `0...`, `...5`.
 @attached(peer)
-public macro InRange<Range: RangeExpression>(_ range: Range) =
+public macro InRange<Range: RangeExpression>(_ range: Range, of payload: String? = nil) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Requires that an integer is a multiple of `divisor`, which must be above 0.
 @attached(peer)
-public macro MultipleOf(_ divisor: Int) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+public macro MultipleOf(_ divisor: Int, of payload: String? = nil) =
+    #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Requires that an instant is a multiple of `minutes` minutes after 1970-01-01T00:00:00Z.
 @attached(peer)
-public macro WholeMinutes(_ minutes: Int) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+public macro WholeMinutes(_ minutes: Int, of payload: String? = nil) =
+    #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Requires that no two elements of an array are equal.
 @attached(peer)
-public macro Distinct() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+public macro Distinct(of payload: String? = nil) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Requires that an array has a number of elements in the range.
 @attached(peer)
-public macro Items(_ range: ClosedRange<Int>) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+public macro Items(_ range: ClosedRange<Int>, of payload: String? = nil) =
+    #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Requires that a string is an email address: at most 254 bytes, and a domain with a dot.
 @attached(peer)
-public macro Email() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+public macro Email(of payload: String? = nil) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Requires that a whole string matches a regular expression, and has at most `bytes` bytes of UTF-8. Default 1024.
 ///
 /// The expression is made once, not for each message.
 @attached(peer)
-public macro Matches<Output>(_ expression: Regex<Output>, bytes: Int = 1024) =
+public macro Matches<Output>(_ expression: Regex<Output>, bytes: Int = 1024, of payload: String? = nil) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
-/// Sets the name of a property, or of an enum's case, in the message, if it differs from the name in Swift.
+/// Sets the name of a property, or of an enum's case, in the message, if it differs from the name in Swift. With `of`, it is the
+/// name of an associated value.
 @attached(peer)
-public macro WireName(_ name: String) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+public macro WireName(_ name: String, of payload: String? = nil) =
+    #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Encodes a nil optional as `null` instead of omitting it.
 @attached(peer)
-public macro ExplicitNull() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+public macro ExplicitNull(of payload: String? = nil) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Marks a property as a secret. Descriptions, logs and errors never show it.
 ///
 /// A message with a secret is never compressed. With the setting `fields.keys`, the secret is encrypted on connections without
 /// TLS.
 @attached(peer)
-public macro Sensitive() = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+public macro Sensitive(of payload: String? = nil) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Marks a property as personal data. Descriptions, logs and errors never show it.
 ///
 /// With the setting `fields.keys`, it is encrypted on connections without TLS.
 @attached(peer)
-public macro PII(_ category: PersonalData) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+public macro PII(_ category: PersonalData, of payload: String? = nil) =
+    #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Records why a text is no personal data. It changes nothing at run time.
 @attached(peer)
-public macro NotPersonal(_ why: String) = #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
+public macro NotPersonal(_ why: String, of payload: String? = nil) =
+    #externalMacro(module: "RookeryMacros", type: "MarkerMacro")

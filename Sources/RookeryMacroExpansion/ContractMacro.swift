@@ -47,6 +47,10 @@ package struct ContractMacro: PeerMacro {
             context.report(.notSendable, at: contract.name)
             return []
         }
+        guard let forbidsUnknown = node.flag("forbidsUnknown") else {
+            context.report(.literalForbidsUnknown, at: node)
+            return []
+        }
         var entries: [Entry] = []
         var isValid = true
         for member in contract.memberBlock.members {
@@ -77,7 +81,8 @@ package struct ContractMacro: PeerMacro {
         let name = contract.name.text
         let documentation = contract.leadingTrivia.documentation
         return [
-            commands(name, access, entries, documentation), client(name, access, entries), stub(name, access, entries),
+            commands(name, access, entries, documentation, forbidsUnknown: forbidsUnknown),
+            client(name, access, entries), stub(name, access, entries),
         ]
     }
 
@@ -185,7 +190,7 @@ package struct ContractMacro: PeerMacro {
     }
 
     private static func commands(
-        _ name: String, _ access: String, _ entries: [Entry], _ documentation: String?
+        _ name: String, _ access: String, _ entries: [Entry], _ documentation: String?, forbidsUnknown: Bool
     ) -> DeclSyntax {
         let constants = entries.map { entry in
             """
@@ -194,7 +199,8 @@ package struct ContractMacro: PeerMacro {
             patterns: [\(entry.patterns.map(\.expression).joined(separator: ", "))], kind: .\(entry.kind), \
             idempotency: \(entry.idempotency), timeout: \(entry.options["timeout"] ?? "nil"), \
             group: \(entry.options["group"] ?? "nil"), errors: \(entry.options["errors"] ?? "nil"), \
-            execution: \(entry.options["execution"] ?? ".eventLoop"), documentation: \(entry.documentation.literal), \
+            execution: \(entry.options["execution"] ?? ".eventLoop"), \
+            \(forbidsUnknown ? "forbidsUnknown: true, " : "")documentation: \(entry.documentation.literal), \
             request: { \(entry.parameter?.type ?? "_Empty")._schema }, reply: { \(replySchema(entry)) })
             """
         }

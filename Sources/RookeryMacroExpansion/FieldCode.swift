@@ -19,9 +19,17 @@ struct FieldCode {
     private let key: String
     private let checked: String
     let fields: [MessageField]
+    /// Tells apart the regular expressions of an enum's cases.
+    private let prefix: String
+    private let forbidsUnknown: Bool
 
-    init(fields: [MessageField], in context: some MacroExpansionContext) {
+    init(
+        fields: [MessageField], prefix: String = "", forbidsUnknown: Bool = false,
+        in context: some MacroExpansionContext
+    ) {
         self.fields = fields
+        self.prefix = prefix
+        self.forbidsUnknown = forbidsUnknown
         func unique(_ name: String) -> String { context.makeUniqueName(name).text }
         locals = fields.map { Local(field: $0, value: unique("field"), seen: unique("seen")) }
         members = unique("members")
@@ -33,6 +41,12 @@ struct FieldCode {
     var casePattern: String {
         if locals.isEmpty { return "" }
         return "(\(locals.map { "let \($0.value)" }.joined(separator: ", ")))"
+    }
+
+    /// The same pattern, without the values that a description does not show.
+    var describePattern: String {
+        if locals.isEmpty { return "" }
+        return "(\(locals.map { $0.field.isMarked ? "_" : "let \($0.value)" }.joined(separator: ", ")))"
     }
 
     /// The name to which ``casePattern`` binds a field.
@@ -64,7 +78,7 @@ struct FieldCode {
     /// The text of the members in a description, with redacted values for sensitive ones.
     func describe(_ value: (Int) -> String) -> String {
         fields.enumerated().map { at, field in
-            if field.isRedacted { return "\(field.name): [redacted]" }
+            if field.isMarked { return "\(field.name): [redacted]" }
             return "\(field.name): \\(_MessageText.of(\(value(at))))"
         }.joined(separator: ", ")
     }
@@ -89,7 +103,7 @@ struct FieldCode {
             """
         }
         if let tag { branches.append("if \(key).matches(\(tag.literal)) {\ntry decoder.reader.skipValue()\n}") }
-        branches.append("{\ntry decoder.unknown(\(key))\n}")
+        branches.append("{\ntry decoder.\(forbidsUnknown ? "forbidden" : "unknown")(\(key))\n}")
         lines.append(branches.joined(separator: " else ") + "\n}")
         for at in locals.indices { lines += check(at) }
         if !locals.isEmpty {
@@ -136,14 +150,14 @@ struct FieldCode {
         return "[\(fields.joined(separator: ", "))]"
     }
 
-    private func expression(_ at: Int, _ number: Int) -> String { "expression\(at)_\(number)" }
+    private func expression(_ at: Int, _ number: Int) -> String { "\(prefix)expression\(at)_\(number)" }
 
     /// The type that holds the regular expressions of a message. It is not local to the function that uses it, because
     /// the compiler (6.3.1) does not emit the storage of a local type.
     static let expressions = "RookeryExpressions"
 
-    /// A type that makes each regular expression once, not once per message. Empty if there are none.
-    var regularExpressions: String {
+    /// The regular expressions of the fields: constants that are made once, not once per message.
+    var regularExpressions: [String] {
         var lines: [String] = []
         for (at, field) in fields.enumerated() {
             for (number, constraint) in field.constraints.enumerated() where constraint.rule == "matches" {
@@ -152,7 +166,6 @@ struct FieldCode {
                 lines.append("nonisolated(unsafe) static let \(expression(at, number)) = \(value)")
             }
         }
-        if lines.isEmpty { return "" }
-        return "private enum \(Self.expressions) {\n\(lines.joined(separator: "\n"))\n}\n\n"
+        return lines
     }
 }

@@ -10,6 +10,13 @@ struct FieldConstraint {
     /// The text of a regular expression literal; nil for other arguments.
     var expression: String?
 
+    /// The rules, by the names of their attributes.
+    static let rules = [
+        "Length": "length", "Line": "line", "Text": "text", "NotBlank": "notBlank", "InRange": "inRange",
+        "Email": "email", "Matches": "matches", "Items": "items", "Distinct": "distinct", "MultipleOf": "multiple",
+        "WholeMinutes": "wholeMinutes",
+    ]
+
     /// The source of the `_SchemaConstraint`.
     var schema: String {
         var arguments = arguments

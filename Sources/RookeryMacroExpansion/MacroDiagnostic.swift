@@ -27,6 +27,16 @@ struct MacroDiagnostic: DiagnosticMessage {
         message: "a constant with a value is never read from a message; make it static or a var")
     static let unlabelledPayload = Self(
         id: "unlabelledPayload", message: "an associated value needs a label: it becomes a member of the tagged object")
+    static let payloadNotNamed = Self(
+        id: "payloadNotNamed",
+        message: "before a case, this attribute needs to name the associated value that it is about: of: \"label\"")
+    static let literalForbidsUnknown = Self(
+        id: "literalForbidsUnknown", message: "forbidsUnknown must be true or false, so that the macro can read it")
+    static let propertyNamesPayload = Self(
+        id: "propertyNamesPayload", message: "of: names an associated value, and a property has none")
+    static func noSuchPayload(_ label: String) -> Self {
+        Self(id: "noSuchPayload", message: "no case of this declaration has an associated value '\(label)'")
+    }
     static let tagCollision = Self(
         id: "tagCollision", message: "an associated value cannot be called 'type': that member names the case")
     static let duplicateName = Self(id: "duplicateName", message: "another member has this name in the message")

@@ -11,16 +11,33 @@ struct MessageField {
     var isOptional: Bool
     /// Whether a nil value is written as `null`.
     var writesNull: Bool
-    var isRedacted: Bool
     var defaultValue: String?
     /// The category of `@PII`, as written: `.email`.
     var personalData: String?
-    var isSensitive = false
-    /// Whether it is a secret or personal data: encrypted between services, unless the connection is.
+    var isSensitive: Bool
+    /// Whether it is a secret or personal data: not shown in descriptions, and encrypted between services, unless the
+    /// connection is.
     var isMarked: Bool { isSensitive || personalData != nil }
     var documentation: String?
     /// The constraints that its attributes state.
     var constraints: [FieldConstraint]
+
+    /// A member of this name and type, with what its attributes say.
+    init(
+        name: String, type: TypeSyntax, attributes: AttributeListSyntax, defaultValue: String? = nil,
+        documentation: String? = nil
+    ) {
+        self.name = name
+        self.type = type.trimmedDescription
+        self.defaultValue = defaultValue
+        self.documentation = documentation
+        wireName = attributes.wireName ?? name
+        isOptional = type.isOptional
+        writesNull = attributes.named("ExplicitNull") != nil
+        personalData = attributes.argument(of: "PII")
+        isSensitive = attributes.named("Sensitive") != nil
+        constraints = attributes.constraints
+    }
 
     /// The identifier without the backticks that keywords have in source.
     static func bare(_ token: TokenSyntax) -> String {
@@ -81,7 +98,48 @@ extension TypeSyntax {
     }
 }
 
+extension AttributeSyntax {
+    /// Whether it is one of the attributes that are about a member of a message.
+    var isOfMember: Bool {
+        let others = ["WireName", "ExplicitNull", "Sensitive", "PII", "NotPersonal"]
+        let name = attributeName.trimmedDescription
+        return FieldConstraint.rules[name] != nil || others.contains(name)
+    }
+
+    /// The associated value that the attribute names with `of:`.
+    var payload: String? {
+        let arguments = arguments?.as(LabeledExprListSyntax.self)
+        return arguments?.first { $0.label?.text == "of" }?.expression.as(StringLiteralExprSyntax.self)?
+            .representedLiteralValue
+    }
+
+    /// Whether the flag is set. Nil if it is no literal.
+    func flag(_ name: String) -> Bool? {
+        guard let argument = arguments?.as(LabeledExprListSyntax.self)?.first(where: { $0.label?.text == name }) else {
+            return false
+        }
+        return argument.expression.as(BooleanLiteralExprSyntax.self).map { $0.literal.text == "true" }
+    }
+}
+
 extension AttributeListSyntax {
+    /// The attributes that are about one associated value, without its name.
+    func about(_ payload: String) -> AttributeListSyntax {
+        AttributeListSyntax(
+            compactMap { element -> AttributeListSyntax.Element? in
+                guard var attribute = element.as(AttributeSyntax.self), attribute.payload == payload,
+                    let arguments = attribute.arguments?.as(LabeledExprListSyntax.self)
+                else { return nil }
+                var left = arguments.filter { $0.label?.text != "of" }
+                if var last = left.last {
+                    last.trailingComma = nil
+                    left = LabeledExprListSyntax(left.dropLast() + [last])
+                }
+                attribute.arguments = .argumentList(left)
+                return .attribute(attribute)
+            })
+    }
+
     func named(_ name: String) -> AttributeSyntax? {
         lazy.compactMap { $0.as(AttributeSyntax.self) }.first { $0.attributeName.trimmedDescription == name }
     }
@@ -101,14 +159,9 @@ extension AttributeListSyntax {
 
     /// The constraints among the attributes, in order.
     var constraints: [FieldConstraint] {
-        let rules = [
-            "Length": "length", "Line": "line", "Text": "text", "NotBlank": "notBlank", "InRange": "inRange",
-            "Email": "email", "Matches": "matches", "Items": "items", "Distinct": "distinct",
-            "MultipleOf": "multiple", "WholeMinutes": "wholeMinutes",
-        ]
         return compactMap { element in
             guard let attribute = element.as(AttributeSyntax.self),
-                let rule = rules[attribute.attributeName.trimmedDescription]
+                let rule = FieldConstraint.rules[attribute.attributeName.trimmedDescription]
             else { return nil }
             let arguments = attribute.arguments?.as(LabeledExprListSyntax.self)
             let regex = arguments?.first?.expression.as(RegexLiteralExprSyntax.self)?.regex.text

@@ -63,21 +63,15 @@ package struct MessageMacro {
                     wrong(.constantWithValue, binding)
                     continue
                 }
-                let name = MessageField.bare(pattern.identifier)
-                let attributes = variable.attributes
+                for attribute in variable.attributes.compactMap({ $0.as(AttributeSyntax.self) })
+                where attribute.isOfMember && attribute.payload != nil {
+                    wrong(.propertyNamesPayload, attribute)
+                }
                 properties.fields.append(
                     MessageField(
-                        name: name,
-                        wireName: attributes.wireName ?? name,
-                        type: type.trimmedDescription,
-                        isOptional: type.isOptional,
-                        writesNull: attributes.named("ExplicitNull") != nil,
-                        isRedacted: attributes.named("Sensitive") != nil || attributes.named("PII") != nil,
+                        name: MessageField.bare(pattern.identifier), type: type, attributes: variable.attributes,
                         defaultValue: binding.initializer?.value.trimmedDescription,
-                        personalData: attributes.argument(of: "PII"),
-                        isSensitive: attributes.named("Sensitive") != nil,
-                        documentation: variable.leadingTrivia.documentation,
-                        constraints: attributes.constraints))
+                        documentation: variable.leadingTrivia.documentation))
                 properties.nodes.append(Syntax(pattern))
             }
         }
@@ -134,29 +128,27 @@ extension MessageMacro: ExtensionMacro {
         conformingTo protocols: [TypeSyntax],
         in context: some MacroExpansionContext
     ) throws -> [ExtensionDeclSyntax] {
+        guard let forbidsUnknown = node.flag("forbidsUnknown") else {
+            context.report(.literalForbidsUnknown, at: node)
+            return []
+        }
         if let declaration = declaration.as(StructDeclSyntax.self) {
-            return structExtension(declaration, type, in: context)
+            return structExtension(declaration, type, forbidsUnknown, in: context)
         }
         if let declaration = declaration.as(EnumDeclSyntax.self) {
-            return enumExtension(declaration, type, in: context)
+            return enumExtension(declaration, type, forbidsUnknown, in: context)
         }
         context.report(.notAMessage, at: node)
         return []
     }
 
     private static func structExtension(
-        _ declaration: StructDeclSyntax, _ type: some TypeSyntaxProtocol, in context: some MacroExpansionContext
+        _ declaration: StructDeclSyntax, _ type: some TypeSyntaxProtocol, _ forbidsUnknown: Bool,
+        in context: some MacroExpansionContext
     ) -> [ExtensionDeclSyntax] {
         let properties = properties(of: declaration, reportingTo: context)
         guard properties.isValid else { return [] }
-        if let generics = declaration.genericParameterClause,
-            properties.fields.contains(where: { $0.constraints.contains { $0.rule == "matches" } })
-        {
-            // A generic type has no static storage for an expression that is made once.
-            context.report(.genericMatches, at: generics)
-            return []
-        }
-        let code = FieldCode(fields: properties.fields, in: context)
+        let code = FieldCode(fields: properties.fields, forbidsUnknown: forbidsUnknown, in: context)
         return conformance(
             declaration, type, in: context, fields: properties.fields,
             decode: code.decode { arguments in
@@ -173,14 +165,15 @@ extension MessageMacro: ExtensionMacro {
             encode:
                 "writer.beginObject(\(code.count(of: code.property)))\n\(code.encode(code.property))\nwriter.endObject()",
             description: "\"\(declaration.name.text)(\(code.describe(code.property)))\"",
-            schema:
-                "._message(\"\\(Self.self)\", \(declaration.leadingTrivia.documentation.literal)) { \(code.schema) }",
+            schema: "._message(\"\\(Self.self)\", \(declaration.leadingTrivia.documentation.literal)"
+                + "\(forbidsUnknown ? ", forbidsUnknown: true" : "")) { \(code.schema) }",
             generics: declaration.genericParameterClause,
-            support: code.regularExpressions)
+            regularExpressions: code.regularExpressions)
     }
 
     private static func enumExtension(
-        _ declaration: EnumDeclSyntax, _ type: some TypeSyntaxProtocol, in context: some MacroExpansionContext
+        _ declaration: EnumDeclSyntax, _ type: some TypeSyntaxProtocol, _ forbidsUnknown: Bool,
+        in context: some MacroExpansionContext
     ) -> [ExtensionDeclSyntax] {
         let cases = declaration.memberBlock.members.compactMap { $0.decl.as(EnumCaseDeclSyntax.self) }
         let hasPayload = cases.contains { $0.elements.contains { $0.parameterClause != nil } }
@@ -204,16 +197,21 @@ extension MessageMacro: ExtensionMacro {
         var tags: [String] = []
         var schemas: [String] = []
         var allFields: [MessageField] = []
+        var regularExpressions: [String] = []
         let tagName = context.makeUniqueName("tag").text
         for caseDeclaration in cases {
+            guard checkAttributes(of: caseDeclaration, in: context) else { return [] }
             for element in caseDeclaration.elements {
-                guard let fields = payload(of: element, in: context) else { return [] }
+                guard let fields = payload(of: element, caseDeclaration.attributes, in: context) else { return [] }
                 let name = MessageField.bare(element.name)
-                let tag = caseDeclaration.attributes.wireName ?? name
+                let tag =
+                    caseDeclaration.attributes.filter { $0.as(AttributeSyntax.self)?.payload == nil }.wireName ?? name
                 if tags.contains(tag) { context.report(.duplicateName, at: element) }
                 tags.append(tag)
-                let code = FieldCode(fields: fields, in: context)
+                let code = FieldCode(
+                    fields: fields, prefix: "case\(tags.count)_", forbidsUnknown: forbidsUnknown, in: context)
                 allFields += fields
+                regularExpressions += code.regularExpressions
                 let documentation = caseDeclaration.leadingTrivia.documentation.literal
                 schemas.append("(\(tag.literal), \(documentation), \(code.schema))")
                 let pattern = ".`\(name)`\(code.casePattern)"
@@ -224,7 +222,8 @@ extension MessageMacro: ExtensionMacro {
                     "case \(tag.literal):\n"
                         + code.decode(skipping: "type") { "return Self.`\(name)`\($0.isEmpty ? "" : "(\($0))")" })
                 describeCases.append(
-                    "case \(pattern): return \"\(declaration.name.text).\(name)(\(code.describe(code.payload)))\"")
+                    "case .`\(name)`\(code.describePattern): return \"\(declaration.name.text).\(name)(\(code.describe(code.payload)))\""
+                )
             }
         }
         return conformance(
@@ -246,9 +245,9 @@ extension MessageMacro: ExtensionMacro {
                 writer.endObject()
                 """,
             description: "switch self {\n\(describeCases.joined(separator: "\n"))\n}",
-            schema: "._union(\"\\(Self.self)\", \(declaration.leadingTrivia.documentation.literal)) {\n"
-                + "[\(schemas.joined(separator: ",\n"))]\n}",
-            generics: declaration.genericParameterClause)
+            schema: "._union(\"\\(Self.self)\", \(declaration.leadingTrivia.documentation.literal)"
+                + "\(forbidsUnknown ? ", forbidsUnknown: true" : "")) {\n[\(schemas.joined(separator: ",\n"))]\n}",
+            generics: declaration.genericParameterClause, regularExpressions: regularExpressions)
     }
 
     /// Whether an enum has raw values: a literal can be of its first inherited type, or a case has a value.
@@ -264,10 +263,32 @@ extension MessageMacro: ExtensionMacro {
         return literals.contains(first) || first.hasPrefix("Swift.") && literals.contains(String(first.dropFirst(6)))
     }
 
+    /// Whether each attribute of a case names an associated value of the case. Reports those that do not.
+    private static func checkAttributes(
+        of declaration: EnumCaseDeclSyntax, in context: some MacroExpansionContext
+    ) -> Bool {
+        let labels = declaration.elements.flatMap { element in
+            (element.parameterClause?.parameters ?? []).compactMap { $0.firstName.map(MessageField.bare) }
+        }
+        var isValid = true
+        for attribute in declaration.attributes.compactMap({ $0.as(AttributeSyntax.self) }) where attribute.isOfMember {
+            if let label = attribute.payload {
+                if labels.contains(label) { continue }
+                context.report(.noSuchPayload(label), at: attribute)
+                isValid = false
+            } else if attribute.attributeName.trimmedDescription != "WireName" {
+                context.report(.payloadNotNamed, at: attribute)
+                isValid = false
+            }
+        }
+        return isValid
+    }
+
     private static func payload(
-        of element: EnumCaseElementSyntax, in context: some MacroExpansionContext
+        of element: EnumCaseElementSyntax, _ attributes: AttributeListSyntax, in context: some MacroExpansionContext
     ) -> [MessageField]? {
         var fields: [MessageField] = []
+        var nodes: [Syntax] = []
         var isValid = true
         for parameter in element.parameterClause?.parameters ?? [] {
             guard let label = parameter.firstName, label.text != "_" else {
@@ -276,27 +297,35 @@ extension MessageMacro: ExtensionMacro {
                 continue
             }
             let name = MessageField.bare(label)
-            if name == "type" {
-                context.report(.tagCollision, at: parameter)
-                isValid = false
-            }
             if parameter.type.isUnsupported {
                 context.report(.unsupportedType, at: parameter.type)
                 isValid = false
             }
-            fields.append(
-                MessageField(
-                    name: name, wireName: name, type: parameter.type.trimmedDescription,
-                    isOptional: parameter.type.isOptional, writesNull: false, isRedacted: false, constraints: []))
+            let field = MessageField(name: name, type: parameter.type, attributes: attributes.about(name))
+            if field.wireName == "type" {
+                context.report(.tagCollision, at: parameter)
+                isValid = false
+            }
+            fields.append(field)
+            nodes.append(Syntax(parameter))
         }
+        fields.reportDuplicates(at: nodes, in: context)
         return isValid ? fields : nil
     }
 
     private static func conformance(
         _ declaration: some DeclGroupSyntax, _ type: some TypeSyntaxProtocol, in context: some MacroExpansionContext,
         fields: [MessageField], decode: String, encode: String, description: String, schema: String,
-        generics: GenericParameterClauseSyntax?, support: String = ""
+        generics: GenericParameterClauseSyntax?, regularExpressions: [String]
     ) -> [ExtensionDeclSyntax] {
+        if let generics, !regularExpressions.isEmpty {
+            // A generic type has no static storage for an expression that is made once.
+            context.report(.genericMatches, at: generics)
+            return []
+        }
+        let support =
+            regularExpressions.isEmpty
+            ? "" : "private enum \(FieldCode.expressions) {\n\(regularExpressions.joined(separator: "\n"))\n}\n\n"
         let access = access(declaration.modifiers, in: context)
         // Swift shows a value by its `description`. A type's own member of that name may be a secret, or the author's
         // text. Then the macro declares `debugDescription` instead. Swift shows that one if the type does not conform

@@ -66,7 +66,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         self.entry = entry
         var payload = payload
         payload.fields = connection.shared.fields
-        payload.forbidsUnknown = connection.shared.configuration.forbidsUnknown
+        payload.forbidsUnknown = connection.shared.configuration.forbidsUnknown || entry.command.forbidsUnknown
         self.payload = payload
         self.metadata = metadata
         self.deadline = deadline

@@ -48,6 +48,23 @@ enum Change: Hashable {
     @WireName("all-closed") case allClosed
 }
 
+@Message(forbidsUnknown: true)
+enum Notice: Hashable {
+    @Line(1...10, of: "to") @PII(.name, of: "to") @WireName("name", of: "to")
+    @InRange(1..., of: "id")
+    case renamed(id: Int, to: String)
+    @Matches(/[a-z]+/, of: "code") @Sensitive(of: "code") @ExplicitNull(of: "reason")
+    case locked(code: String, reason: String?)
+    @Matches(/[0-9]+/, of: "code") @WireName("un-locked")
+    case unlocked(code: String)
+}
+
+@Message(forbidsUnknown: true)
+struct Strict: Hashable {
+    var id: Int
+    var owner: Owner?
+}
+
 @Message
 struct Secretive {
     var id: Int
@@ -113,6 +130,39 @@ struct MessageTests {
             violations(Owner.self, #"{"name":"Eva","x":1}"#, rules: DecodingRules(forbidsUnknown: true)) == [
                 "x:unknown"
             ])
+    }
+
+    @Test("has attributes for the associated values of its cases")
+    func payloads() throws {
+        #expect(
+            violations(Notice.self, #"{"type":"renamed","id":0,"name":""}"#) == ["name:length", "id:range"]
+                || violations(Notice.self, #"{"type":"renamed","id":0,"name":""}"#) == ["id:range", "name:length"])
+        #expect(violations(Notice.self, #"{"type":"locked","code":"1"}"#) == ["code:matches"])
+        #expect(violations(Notice.self, #"{"type":"un-locked","code":"a"}"#) == ["code:matches"])
+        for (notice, text) in [
+            (Notice.renamed(id: 1, to: "Eva"), #"{"type":"renamed","id":1,"name":"Eva"}"#),
+            (.locked(code: "a", reason: nil), #"{"type":"locked","code":"a","reason":null}"#),
+            (.unlocked(code: "1"), #"{"type":"un-locked","code":"1"}"#),
+        ] {
+            #expect(notice.json == text)
+            #expect(try Notice.decode(json: text) == notice)
+        }
+        #expect("\(Notice.renamed(id: 1, to: "Eva"))" == "Notice.renamed(id: 1, to: [redacted])")
+        #expect(!"\(Notice.locked(code: "pass", reason: "x"))".contains("pass"))
+        #expect(!Notice._allowsCompression)
+        let schema = Notice._schema.jsonSchema["$defs"]?["Notice"]?["oneOf"]?.arrayValue?.first
+        #expect(schema?["properties"]?["name"]?["x-personal-data"] == "name")
+        #expect(schema?["properties"]?["name"]?["maxLength"] == 10)
+        #expect(schema?["additionalProperties"] == false)
+    }
+
+    @Test("may forbid members that it does not have, to services, while clients take them")
+    func forbidden() throws {
+        #expect(violations(Strict.self, #"{"id":1,"x":1}"#) == ["x:unknown"])
+        #expect(violations(Strict.self, #"{"id":1,"owner":{"name":"A","x":1}}"#) == [])
+        #expect(violations([Strict].self, #"[{"id":1,"x":1}]"#) == ["[0].x:unknown"])
+        #expect(violations(Notice.self, #"{"type":"un-locked","code":"1","x":{}}"#) == ["x:unknown"])
+        #expect(violations(Strict.self, #"{"id":1,"x":1}"#, rules: .types) == [])
     }
 
     @Test("is not held to its constraints where only types are asked for: by a client that reads a reply")

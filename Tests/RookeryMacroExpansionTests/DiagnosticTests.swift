@@ -65,6 +65,27 @@ struct MessageDiagnosticTests {
             "@Message struct A {\n    var (a, b): (Int, Int)\n}", [("a message property must be a single name", 2, 9)])
     }
 
+    @Test("an attribute before a case that names no associated value, or one that is not there, or a property's")
+    func payloadAttributes() {
+        expectDiagnostics(
+            "@Message enum A {\n    @Line(1...9) case a(text: String)\n}",
+            [
+                (
+                    "before a case, this attribute needs to name the associated value that it is about: of: \"label\"",
+                    2, 5
+                )
+            ])
+        expectDiagnostics(
+            "@Message enum A {\n    @Line(1...9, of: \"name\") case a(text: String)\n}",
+            [("no case of this declaration has an associated value 'name'", 2, 5)])
+        expectDiagnostics(
+            "@Message struct A {\n    @Line(1...9, of: \"text\") var text: String\n}",
+            [("of: names an associated value, and a property has none", 2, 5)])
+        expectDiagnostics(
+            "@Message enum A {\n    @WireName(\"type\", of: \"kind\") case a(kind: String)\n}",
+            [("an associated value cannot be called 'type': that member names the case", 2, 42)])
+    }
+
     @Test("an associated value without a label")
     func unlabelled() {
         expectDiagnostics(

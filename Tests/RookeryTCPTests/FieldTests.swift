@@ -56,6 +56,22 @@ private func decoded(_ json: String, _ cipher: FieldCipher?) throws -> Owner {
     return try Owner.decode(Array(json.utf8), format: .json, rules: rules)
 }
 
+@Message
+struct Doubled: Hashable {
+    var value: Int
+}
+
+/// A contract whose service refuses members that its messages do not have.
+@Contract(forbidsUnknown: true)
+protocol StrictAPI: Sendable {
+    @MessagePattern(cmd: "double", .safe)
+    func double(_ number: Doubled) async throws -> Doubled
+}
+
+private struct StrictService: StrictAPI {
+    func double(_ number: Doubled) async throws -> Doubled { Doubled(value: number.value * 2) }
+}
+
 @Suite("An encrypted field")
 struct FieldTests {
     private static let owner = Owner(
@@ -219,6 +235,19 @@ struct FieldTests {
             } catch let error as RemoteError {
                 #expect(isForbidden && error.code == .invalidPayload && "\(error.payload)".contains("isAdmin"))
             }
+        }
+    }
+
+    @Test("that a message does not declare is refused if the contract says so")
+    func unknownOfContract() async throws {
+        try await withServer(StrictAPIContract.service(StrictService()).routes) { port, _ in
+            let client = client(port)
+            let answer = try await client.send(Pattern(cmd: "double"), ["value": 2])
+            #expect(answer == ["value": 4])
+            let error = await #expect(throws: RemoteError.self) {
+                _ = try await client.send(Pattern(cmd: "double"), ["value": 2, "isAdmin": true])
+            }
+            #expect(error?.code == .invalidPayload)
         }
     }
 }

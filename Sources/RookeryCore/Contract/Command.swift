@@ -46,6 +46,7 @@ public struct Command: Sendable, Hashable {
         var alternatives: [Pattern] = []
         var errors: [RemoteError.Code]?
         var execution = HandlerExecution.eventLoop
+        var forbidsUnknown = false
         var contract: String?
         var documentation: String?
     }
@@ -81,6 +82,8 @@ public struct Command: Sendable, Hashable {
     package var errors: [RemoteError.Code]? { storage.options.errors }
     /// Where its handler runs. Default `.eventLoop`.
     package var execution: HandlerExecution { storage.options.execution }
+    /// Whether a message is refused if it has members that its type does not have. Default false.
+    package var forbidsUnknown: Bool { storage.options.forbidsUnknown }
     /// The name of the contract that declares it. Nil without a contract.
     package var contract: String? { storage.options.contract }
     /// The doc comment of its declaration. Nil without one.
@@ -114,12 +117,13 @@ public struct Command: Sendable, Hashable {
     public init(
         _contract contract: String, _ name: String, patterns: [Pattern], kind: _CommandKind, idempotency: Idempotency,
         timeout: Duration?, group: String?, errors: [RemoteError.Code]?, execution: HandlerExecution,
-        documentation: String?, request: @escaping @Sendable () -> Schema, reply: @escaping @Sendable () -> Schema?
+        forbidsUnknown: Bool = false, documentation: String?, request: @escaping @Sendable () -> Schema,
+        reply: @escaping @Sendable () -> Schema?
     ) {
         let options = Options(
             kind: kind, idempotency: idempotency, timeout: timeout, group: group ?? Self.defaultGroup,
-            alternatives: Array(patterns.dropFirst()), errors: errors, execution: execution, contract: contract,
-            documentation: documentation)
+            alternatives: Array(patterns.dropFirst()), errors: errors, execution: execution,
+            forbidsUnknown: forbidsUnknown, contract: contract, documentation: documentation)
         storage = Storage(name, patterns.first ?? Pattern(name), options, request: request, reply: reply)
     }
 }

@@ -108,6 +108,13 @@ public struct _MessageDecoder {
         try reader.skipValue()
     }
 
+    /// Skips a member that has no property, in a type that forbids such members. Records a violation, unless only types are
+    /// checked: a client takes the replies of a newer service.
+    public mutating func forbidden(_ key: _MemberName) throws(MalformedValue) {
+        if checksConstraints { violated("unknown", "is not a known field", at: key.string) }
+        try reader.skipValue()
+    }
+
     /// Sets an absent member to its given value or its value for absence. Without either, records that it is required.
     @inlinable
     public mutating func resolve<Value: MessageValue>(_ value: inout Value?, _ name: StaticString, seen: Bool) {

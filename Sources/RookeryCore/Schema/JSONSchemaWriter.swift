@@ -129,6 +129,7 @@ package struct JSONSchemaWriter {
         object["description"] = documentation.map { .string($0) }
         object["properties"] = .object(properties)
         if !required.isEmpty { object["required"] = .array(required) }
+        if message.forbidsUnknown { object["additionalProperties"] = false }
         return object
     }
 

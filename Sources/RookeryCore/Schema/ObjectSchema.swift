@@ -4,12 +4,18 @@ package struct ObjectSchema: Sendable {
     package let name: String
     /// The doc comment of the type; nil without one.
     package let documentation: String?
+    /// Whether other members are refused.
+    package let forbidsUnknown: Bool
     private let makeFields: @Sendable () -> [_FieldSchema]
 
     /// The members, in the order of their declaration.
     package var fields: [_FieldSchema] { makeFields() }
 
-    package init(name: String, documentation: String?, fields: @escaping @Sendable () -> [_FieldSchema]) {
+    package init(
+        name: String, documentation: String?, forbidsUnknown: Bool = false,
+        fields: @escaping @Sendable () -> [_FieldSchema]
+    ) {
+        self.forbidsUnknown = forbidsUnknown
         self.name = name
         self.documentation = documentation
         makeFields = fields

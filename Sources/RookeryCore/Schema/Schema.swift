@@ -23,21 +23,26 @@ public struct Schema: Sendable {
 extension Schema {
     /// Creates the schema of a message.
     public static func _message(
-        _ name: String, _ documentation: String?, _ fields: @escaping @Sendable () -> [_FieldSchema]
+        _ name: String, _ documentation: String?, forbidsUnknown: Bool = false,
+        _ fields: @escaping @Sendable () -> [_FieldSchema]
     ) -> Schema {
-        Schema(.object(ObjectSchema(name: name, documentation: documentation, fields: fields)))
+        Schema(
+            .object(
+                ObjectSchema(name: name, documentation: documentation, forbidsUnknown: forbidsUnknown, fields: fields)))
     }
 
     /// Creates the schema of an enum with payloads. `cases` returns the wire names of the cases, with their payloads.
     public static func _union(
-        _ name: String, _ documentation: String?,
+        _ name: String, _ documentation: String?, forbidsUnknown: Bool = false,
         _ cases: @escaping @Sendable () -> [(name: String, documentation: String?, fields: [_FieldSchema])]
     ) -> Schema {
         Schema(
             .union(
                 UnionSchema(name: name, documentation: documentation) {
                     cases().map { item in
-                        ObjectSchema(name: item.name, documentation: item.documentation) { item.fields }
+                        ObjectSchema(
+                            name: item.name, documentation: item.documentation, forbidsUnknown: forbidsUnknown
+                        ) { item.fields }
                     }
                 }))
     }
