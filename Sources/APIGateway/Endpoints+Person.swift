@@ -41,7 +41,7 @@ extension Endpoints {
             reply: Empty.self, .delete, "/api/me", "eraseAccount",
             """
             Erases the token's account for good, with all its sessions. The services then erase the person's data; a \
-            service that is down does so later. Bookings stay, without the person.
+            service that is down does so later. Bookings stay, without the person. An account under a legal hold is not erased.
             """,
             .init(
                 access: .roles([.customer, .vendor], evenPending: true), calls: [AuthAPIContract.eraseUser])

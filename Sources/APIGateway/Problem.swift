@@ -134,7 +134,7 @@ struct Problem: HTTPResponseError, Sendable {
             self.init(.notFound, code.rawValue, detail)
         case .emailTaken, .vendorExists, .vendorUnavailable, .vendorNotActive, .petBusy, .priceChanged,
             .invalidTransition, .staleVersion, .skuTaken, .belowReserved, .insufficientStock, .reservationExpired,
-            .userNotPending, .limitReached:
+            .userNotPending, .limitReached, .accountHeld:
             self.init(.conflict, code.rawValue, detail, details: error.details)
         case .startInPast, .speciesNotServed, .cancellationNotAllowed, .keyReused:
             self.init(.unprocessableContent, code.rawValue, detail)

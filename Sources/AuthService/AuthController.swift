@@ -184,7 +184,8 @@ public struct AuthController: AuthAPI {
 
     /// Erases an account, its password and its sessions, and tells the other services to erase the person's data.
     ///
-    /// An account that does not exist is no error. Throws `FORBIDDEN` for an administrator or operator.
+    /// An account that does not exist is no error. Throws `FORBIDDEN` for an administrator or operator, and `ACCOUNT_HELD` for an
+    /// account under a legal hold.
     public func eraseUser(_ request: EraseUser) async throws {
         let now = environment.now()
         let eventId = environment.uniqueID()
@@ -192,6 +193,9 @@ public struct AuthController: AuthAPI {
             guard let user = try transaction.user(id: request.id)?.user else { return false }
             guard user.role == .customer || user.role == .vendor else {
                 throw RemoteError(.forbidden, "The account of an administrator or operator cannot be erased.")
+            }
+            if try transaction.isHeld(user.id) {
+                throw RemoteError(.accountHeld, "The data of this account must be kept for now, by law.")
             }
             _ = try transaction.eraseUser(request.id, at: now)
             try transaction.publish(
@@ -371,6 +375,27 @@ public struct AuthController: AuthAPI {
             isDisabled ? "an account was disabled" : "an account was enabled", metadata: ["userId": "\(changed)"])
         audit.record(
             AuditEvent(isDisabled ? .accountDisabled : .accountEnabled, actor: "operator", subject: changed))
+        return true
+    }
+
+    /// Puts an account under a legal hold, or ends the hold. A held account cannot be erased. Only an operator with access to
+    /// the database can call it.
+    ///
+    /// Returns false, and changes nothing, when that is so already. Throws `USER_NOT_FOUND`.
+    public func setHeld(_ isHeld: Bool, email: String) async throws -> Bool {
+        let now = environment.now()
+        let changed = try await database.write { transaction -> Int? in
+            guard let user = try transaction.user(email: email)?.user else {
+                throw RemoteError(.userNotFound, "There is no account with this email address.")
+            }
+            if try transaction.isHeld(user.id) == isHeld { return nil }
+            try transaction.setHeld(user.id, since: isHeld ? now : nil)
+            return user.id
+        }
+        guard let changed else { return false }
+        logger.notice(
+            isHeld ? "a legal hold began" : "a legal hold ended", metadata: ["userId": "\(changed)"])
+        audit.record(AuditEvent(isHeld ? .accountHeld : .accountReleased, actor: "operator", subject: changed))
         return true
     }
 

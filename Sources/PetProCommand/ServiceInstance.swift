@@ -46,8 +46,8 @@ struct ServiceInstance: Sendable {
             } else if configuration.keys == nil {
                 configuration.keys = platform.keys.keyring
             }
-            configuration.onFirstUse = { caller in
-                audit.record(AuditEvent(.keyFirstUsed, actor: "service \(caller.service)", object: caller.keyID))
+            configuration.onKeyUse = { caller in
+                audit.record(AuditEvent(.keyUsed, actor: "service \(caller.service)", object: caller.keyID))
             }
             if configuration.fields.keys == nil { configuration.fields.keys = platform.fieldKeys }
             if let certificates = platform.trust.certificates {

@@ -11,7 +11,7 @@ import Rookery
 struct Users: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Manages accounts directly in the database.",
-        subcommands: [CreateAdmin.self, Disable.self, Enable.self])
+        subcommands: [CreateAdmin.self, Disable.self, Enable.self, Hold.self, Release.self])
 
     struct CreateAdmin: AsyncParsableCommand {
         /// The environment variable that may hold the password, for scripts.
@@ -76,6 +76,23 @@ struct Users: AsyncParsableCommand {
         func run() async throws { try await account.setDisabled(false) }
     }
 
+    struct Hold: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Puts an account under a legal hold: until `release`, nobody can erase it.")
+
+        @OptionGroup var account: AccountOptions
+
+        func run() async throws { try await account.setHeld(true) }
+    }
+
+    struct Release: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Ends the legal hold of an account.")
+
+        @OptionGroup var account: AccountOptions
+
+        func run() async throws { try await account.setHeld(false) }
+    }
+
     /// An account in the database, and what to do with it.
     struct AccountOptions: ParsableArguments {
         @Option(help: "The email address of the account.")
@@ -89,6 +106,14 @@ struct Users: AsyncParsableCommand {
             }
             let state = isDisabled ? "disabled" : "enabled"
             Terminal.line(hasChanged ? "\(state) the account \(email)" : "the account \(email) is \(state) already")
+        }
+
+        func setHeld(_ isHeld: Bool) async throws {
+            let hasChanged = try await Users.withAuth(store, passwords, about: email) { auth in
+                try await auth.setHeld(isHeld, email: email)
+            }
+            let state = isHeld ? "under a legal hold" : "under no legal hold"
+            Terminal.line("the account \(email) is \(state)\(hasChanged ? "" : " already")")
         }
     }
 

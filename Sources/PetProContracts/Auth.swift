@@ -19,8 +19,9 @@ public protocol AuthAPI: Sendable {
     func deleteUser(_ request: DeleteUser) async throws
 
     /// Erases an account and its sessions for good. The other services erase the person's data when they get the event. An
-    /// account that does not exist is no error; the account of an administrator or operator is `FORBIDDEN`.
-    @MessagePattern(cmd: "erase-user", .keyed, errors: [.forbidden])
+    /// account that does not exist is no error; the account of an administrator or operator is `FORBIDDEN`, and one under a
+    /// legal hold is `ACCOUNT_HELD`.
+    @MessagePattern(cmd: "erase-user", .keyed, errors: [.forbidden, .accountHeld])
     func eraseUser(_ request: EraseUser) async throws
 
     /// Exchanges email and password for tokens.

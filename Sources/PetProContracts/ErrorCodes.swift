@@ -10,6 +10,8 @@ extension RemoteError.Code {
     public static let userNotPending: Self = "USER_NOT_PENDING"
     public static let badCredentials: Self = "BAD_CREDENTIALS"
     public static let accountDisabled: Self = "ACCOUNT_DISABLED"
+    /// A legal hold forbids to erase the account.
+    public static let accountHeld: Self = "ACCOUNT_HELD"
     public static let tokenRevoked: Self = "TOKEN_REVOKED"
     public static let userNotFound: Self = "USER_NOT_FOUND"
 

@@ -65,7 +65,7 @@ public final class RookeryServer: Service {
             routes + [description.route, report.route], service: configuration.name, tracer: CallTracer(tracer))
         let access = try configuration.keys.map {
             try ServerAccess(
-                $0, service: configuration.name, commands: router.commandsByEntry, onFirstUse: configuration.onFirstUse,
+                $0, service: configuration.name, commands: router.commandsByEntry, onKeyUse: configuration.onKeyUse,
                 logger: logger)
         }
         let fields = try configuration.fields.keys.map { try FieldKeyFile.cipher($0, logger: logger) }

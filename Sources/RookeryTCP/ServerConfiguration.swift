@@ -76,8 +76,8 @@ public struct ServerConfiguration: Sendable {
 
     /// The file of the keyring: who may call, and what. Default nil: every peer may call every command, as with Nest.
     package var keys: String?
-    /// Called when a service key is used for the first time since the server started.
-    package var onFirstUse: (@Sendable (Caller) -> Void)?
+    /// Called when a service key is shown: for the first time since the server started, and then once a day.
+    package var onKeyUse: (@Sendable (Caller) -> Void)?
     /// Whether members that a message does not declare are violations. Default false: they are skipped, as a newer client may
     /// send them.
     package var forbidsUnknown = false

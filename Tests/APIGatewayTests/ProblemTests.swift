@@ -13,7 +13,8 @@ struct ProblemTests {
     /// Every code a service has, and the status it is answered with.
     private static let remote: [(RemoteError.Code, Int)] = [
         (.invalidPayload, 422), (.badCredentials, 401), (.tokenRevoked, 401), (.forbidden, 403),
-        (.accountDisabled, 403), (.userNotFound, 404), (.vendorNotFound, 404), (.bookingNotFound, 404),
+        (.accountDisabled, 403), (.accountHeld, 409), (.userNotFound, 404), (.vendorNotFound, 404),
+        (.bookingNotFound, 404),
         (.petNotFound, 404), (.serviceNotFound, 404), (.productNotFound, 404), (.reservationNotFound, 404),
         (.emailTaken, 409), (.vendorExists, 409), (.vendorUnavailable, 409), (.vendorNotActive, 409), (.petBusy, 409),
         (.priceChanged, 409), (.invalidTransition, 409), (.staleVersion, 409), (.skuTaken, 409), (.belowReserved, 409),

@@ -120,6 +120,74 @@ struct AuthTests {
         #expect(try await other.validateToken(ValidateToken(token: token)).reason == "malformed")
     }
 
+    @Test("takes no token but one of its own keys and algorithm, whatever header and claims it has")
+    func forgedTokens() async throws {
+        let seed = [UInt8](repeating: 7, count: 32)
+        let tokens = try await AccessTokens(SigningKeys([.init(id: "k1", seed: seed)]))
+        let key = try Curve25519.Signing.PrivateKey(rawRepresentation: seed)
+        let now = clock.now.milliseconds / 1000
+        let good: JSONObject = [
+            "iss": "petpro-auth", "aud": "petpro", "sub": "1", "iat": .int(now), "exp": .int(now + 600),
+            "role": "customer",
+        ]
+        func encoded(_ bytes: some Sequence<UInt8>) -> String {
+            Data(bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing(
+                "=", with: "")
+        }
+        func token(_ header: JSONValue, _ claims: JSONObject, sign: (Data) throws -> Data) throws -> String {
+            let text = encoded(header.jsonText.utf8) + "." + encoded(JSONValue.object(claims).jsonText.utf8)
+            return text + "." + encoded(try sign(Data(text.utf8)))
+        }
+        let header: JSONObject = ["alg": "EdDSA", "typ": "at+jwt", "kid": "k1"]
+        func signed(_ header: JSONObject, _ claims: JSONObject) throws -> String {
+            try token(.object(header), claims) { try key.signature(for: $0) }
+        }
+        // The control: made here, as the service makes it.
+        let own = try signed(header, good)
+        #expect(try await tokens.check(own, at: clock.now).userId == 1)
+
+        func changed(_ object: JSONObject, _ name: String, _ value: JSONValue?) -> JSONObject {
+            var other = JSONObject()
+            for (key, kept) in object where key != name { other[key] = kept }
+            other[name] = value
+            return other
+        }
+        let published = Data(key.publicKey.rawRepresentation)
+        var forged: [String: String] = [
+            "no algorithm": try token(.object(changed(header, "alg", "none")), good) { _ in Data() },
+            "the public key as a secret": try token(.object(changed(header, "alg", "HS256")), good) {
+                Data(HMAC<SHA256>.authenticationCode(for: $0, using: SymmetricKey(data: published)))
+            },
+            "another algorithm's name": try signed(changed(header, "alg", "ES256"), good),
+            "no key": try signed(changed(header, "kid", nil), good),
+            "an unknown key": try signed(changed(header, "kid", "k2"), good),
+            "another type": try signed(changed(header, "typ", "JWT"), good),
+            "another key, with its public half in the header": try token(
+                .object(changed(header, "jwk", ["kty": "OKP", "crv": "Ed25519"])), good
+            ) { try Curve25519.Signing.PrivateKey().signature(for: $0) },
+            "a signature cut short": String(own.dropLast(2)),
+            "a signature of nothing": own.split(separator: ".").dropLast().joined(separator: ".") + ".",
+            "a fourth part": own + ".AAAA",
+            "another's claims": [
+                own.split(separator: ".")[0], encoded(JSONValue.object(changed(good, "sub", "2")).jsonText.utf8)[...],
+                own.split(separator: ".")[2],
+            ].joined(separator: "."),
+        ]
+        for (name, value) in [
+            ("iss", "other"), ("iss", nil), ("aud", "other"), ("aud", nil), ("sub", "one"), ("sub", nil), ("exp", nil),
+            ("exp", "soon"),
+        ] as [(String, JSONValue?)] {
+            forged["\(name) \(value?.jsonText ?? "missing")"] = try signed(header, changed(good, name, value))
+        }
+        for (name, token) in forged {
+            await #expect(throws: AccessTokens.Rejection.malformed, "\(name)") {
+                _ = try await tokens.check(token, at: clock.now)
+            }
+        }
+        // Each token once more, since good ones are remembered.
+        #expect(try await tokens.check(own, at: clock.now).userId == 1)
+    }
+
     @Test("has none of the 3000 most common passwords, in whatever case")
     func commonPasswords() async throws {
         #expect(CommonPasswords.count == 3000)

@@ -1,4 +1,6 @@
 import Foundation
+import NIOHTTP1
+import PetProRuntime
 import PetProTesting
 import Rookery
 import RookeryTesting
@@ -212,6 +214,44 @@ struct UseTests {
             #expect(try await http.post("/api/auth/refresh", refresh).status == 401)
             let unknown = try await users("disable", "nobody@petpro.example")
             #expect(unknown.hasPrefix("1 ") && unknown.contains("no account with this email address"))
+        }
+    }
+
+    @Test("puts an account under a legal hold, which forbids to erase it until it is released")
+    func held() async throws {
+        try await RunningPlatform.running { platform in
+            let token = try await platform.http.signIn("maya@petpro.example")
+            func users(_ command: String) async throws -> String {
+                try await petpro([
+                    "users", command, "--email", "maya@petpro.example", "--data", platform.data, "--demo",
+                    "--password-cost", "10",
+                ]).output
+            }
+            #expect(try await users("hold") == "the account maya@petpro.example is under a legal hold\n")
+            #expect(try await users("hold").contains("already"))
+            let refused = try await platform.http.send(.DELETE, "/api/me", token: token)
+            #expect(refused.status == 409 && refused.code == "ACCOUNT_HELD")
+            #expect(try await platform.http.get("/api/me", token: token).status == 200)
+            #expect(try await users("release") == "the account maya@petpro.example is under no legal hold\n")
+            #expect(try await platform.http.send(.DELETE, "/api/me", token: token).status == 204)
+            let log = try await petpro(["audit", "list", "--data", platform.data]).output
+            #expect(log.contains("account-held") && log.contains("account-released"))
+        }
+    }
+
+    @Test("tells which service keys were used on this host, and on what day")
+    func keyUses() async throws {
+        try await RunningPlatform.running { platform in
+            _ = try await platform.http.get("/api/vendors")
+            let today = Instant.current().description.prefix(10)
+            try await eventually {
+                let list = try await petpro(["keys", "list", "--data", platform.data]).output
+                func line(_ service: String) -> Substring {
+                    list.split(separator: "\n").first { $0.hasPrefix("\(service)  ") } ?? ""
+                }
+                return line("gateway").hasSuffix(", last used \(today)")
+                    && line("operator").hasSuffix(", never used here")
+            }
         }
     }
 }

@@ -75,6 +75,8 @@ enum AuthSchema {
             """),
         // Deleting an account deletes its tokens. This index finds them.
         Migration("auth-3", "CREATE INDEX refresh_tokens_user ON refresh_tokens (user_id)"),
+        // Since when a legal hold forbids to erase an account.
+        Migration("auth-4", "ALTER TABLE users ADD COLUMN held_at INTEGER"),
     ]
 
     static let users = SealedTable(

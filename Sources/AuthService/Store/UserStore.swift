@@ -119,6 +119,16 @@ extension Transaction {
         try execute("UPDATE users SET state = ?, claim = NULL, claimed_at = NULL WHERE id = ?", state.rawValue, id)
     }
 
+    /// Returns whether a legal hold forbids to erase an account.
+    func isHeld(_ id: Int) throws -> Bool {
+        try exists("SELECT 1 FROM users WHERE id = ? AND held_at IS NOT NULL", id)
+    }
+
+    /// Begins a legal hold, or ends it with nil.
+    func setHeld(_ id: Int, since: Instant?) throws {
+        try execute("UPDATE users SET held_at = ? WHERE id = ?", since, id)
+    }
+
     // MARK: Pending accounts without a vendor
 
     /// Returns the ids of accounts that have been pending for too long, oldest first, at most `limit`.

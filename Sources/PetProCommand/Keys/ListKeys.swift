@@ -10,6 +10,9 @@ struct ListKeys: AsyncParsableCommand {
         abstract: "Lists the service keys, with what each allows.",
         discussion: """
             A scope is SERVICE/COMMAND, SERVICE/* or *. A command is named by its "cmd", or by its whole pattern.
+
+            The last use of a key is to a day, from the audit log of this host: where services run on several hosts, ask on \
+            each of them before you revoke a key.
             """)
 
     @OptionGroup var keyring: KeyringOptions
@@ -19,10 +22,12 @@ struct ListKeys: AsyncParsableCommand {
     func run() async throws {
         let records = try keyring.read().records
         let now = Instant.current()
+        let uses = try AuditFolder(keyring.data + "/audit").keyUses()
         if json {
             for record in records {
                 guard case .object(var object) = record.jsonValue else { continue }
                 object["state"] = .string(record.state(at: now).rawValue)
+                object["lastUsedAt"] = uses[record.id].map { .string($0.description) }
                 Terminal.line(JSONValue.object(object).jsonText)
             }
             return
@@ -32,7 +37,8 @@ struct ListKeys: AsyncParsableCommand {
                 record.revokedAt.map { ", revoked \($0)" } ?? record.notAfter.map { ", until \($0)" } ?? ""
             Terminal.line(
                 Terminal.strong("\(record.service)")
-                    + "  \(record.id)  \(record.state(at: now).rawValue), made \(record.createdAt)\(ends)")
+                    + "  \(record.id)  \(record.state(at: now).rawValue), made \(record.createdAt)\(ends), "
+                    + (uses[record.id].map { "last used \($0.description.prefix(10))" } ?? "never used here"))
             let scopes = record.scopes.map(\.description)
             Terminal.line(scopes.isEmpty ? "  allows no command" : scopes.map { "  \($0)" }.joined(separator: "\n"))
         }

@@ -16,8 +16,12 @@ public struct AuditEvent: Sendable, Hashable {
         case accountErased = "account-erased"
         case accountDisabled = "account-disabled"
         case accountEnabled = "account-enabled"
-        /// A service key was used for the first time since its server started.
-        case keyFirstUsed = "key-first-used"
+        /// A legal hold forbids to erase an account.
+        case accountHeld = "account-held"
+        /// A legal hold ended.
+        case accountReleased = "account-released"
+        /// A service key was used: for the first time since its server started, or since a day.
+        case keyUsed = "key-used"
         /// Entries could not be written.
         case entriesLost = "entries-lost"
     }

@@ -35,6 +35,21 @@ package struct AuditFolder: Sendable {
         return String(decoding: data, as: UTF8.self).split(separator: "\n")
     }
 
+    /// When each service key was used last, by its id, as far as the log says: to a day.
+    package func keyUses() throws -> [String: Instant] {
+        var found: [String: Instant] = [:]
+        for file in try files() {
+            for line in try lines(file) where line.contains(AuditEvent.Kind.keyUsed.rawValue) {
+                guard let entry = try? JSONValue(parsing: String(line)), let key = entry["object"]?.stringValue,
+                    entry["kind"]?.stringValue == AuditEvent.Kind.keyUsed.rawValue,
+                    let at = entry["at"]?.stringValue.flatMap({ Instant($0) })
+                else { continue }
+                found[key] = max(found[key] ?? at, at)
+            }
+        }
+        return found
+    }
+
     /// The last entry. Nil for an empty log. Throws ``Unreadable`` when the last line is not a whole entry.
     package func last() throws -> AuditEntry? {
         for file in try files().reversed() {
@@ -73,7 +88,8 @@ package struct AuditFolder: Sendable {
 
     /// Appends events as entries, and returns the last one when they are on the disk. Processes may do so at once.
     ///
-    /// `known` is the end of the log when this process last wrote: without a write since, the log need not be read. Throws the error of the system, or ``Unreadable``.
+    /// `known` is the end of the log when this process last wrote: without a write since, the log need not be read. Throws the
+    /// error of the system, or ``Unreadable``.
     package func append(
         _ events: [(event: AuditEvent, part: String, at: Instant)], after known: AuditTail?
     ) throws -> AuditTail? {

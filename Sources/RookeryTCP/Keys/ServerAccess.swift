@@ -13,8 +13,8 @@ final class ServerAccess: Sendable {
         /// The grants of keys that were shown, by the ids of the keys, while the keyring has this version.
         var grants: [String: Grant] = [:]
         var version = 0
-        /// The ids of the keys that were shown since the server started.
-        var seen: Set<String> = []
+        /// The keys that were shown since the server started, by their ids, and when that was last noted.
+        var seen: [String: Instant] = [:]
     }
 
     /// Why a key is refused. The peer is not told.
@@ -31,7 +31,7 @@ final class ServerAccess: Sendable {
     private let commands: [[Command]]
     private let file: WatchedFile<Keyring>
     private let logger: Logger
-    private let onFirstUse: (@Sendable (Caller) -> Void)?
+    private let onKeyUse: (@Sendable (Caller) -> Void)?
     private let now: @Sendable () -> Instant
     private let state = Mutex(State())
 
@@ -39,13 +39,13 @@ final class ServerAccess: Sendable {
     ///
     /// - Throws: ``RookeryPolicies/InvalidSetting`` if the file cannot be read.
     init(
-        _ path: String, service: String, commands: [[Command]], onFirstUse: (@Sendable (Caller) -> Void)? = nil,
+        _ path: String, service: String, commands: [[Command]], onKeyUse: (@Sendable (Caller) -> Void)? = nil,
         logger: Logger,
         now: @escaping @Sendable () -> Instant = { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
     ) throws(InvalidSetting) {
         self.service = service
         self.commands = commands
-        self.onFirstUse = onFirstUse
+        self.onKeyUse = onKeyUse
         self.logger = logger
         self.now = now
         do {
@@ -96,25 +96,32 @@ final class ServerAccess: Sendable {
     }
 
     private func grant(of record: KeyRecord, _ version: Int) -> Grant {
-        let (grant, isFirst) = state.withLock { state in
+        let now = now()
+        let (grant, isFirst, isNoted) = state.withLock { state in
             if state.version < version {
                 state.version = version
                 state.grants = [:]
             } else if state.version > version {
                 // The keyring has changed meanwhile. The watch looks the connection's key up again.
-                return (Grant(record, service, commands), false)
+                return (Grant(record, service, commands), false, false)
             }
             let grant = state.grants[record.id] ?? Grant(record, service, commands)
             state.grants[record.id] = grant
-            return (grant, state.seen.insert(record.id).inserted)
+            let noted = state.seen[record.id]
+            let isNoted = noted.map { now - Self.noteInterval >= $0 } ?? true
+            if isNoted { state.seen[record.id] = now }
+            return (grant, noted == nil, isNoted)
         }
         if isFirst {
             logger.notice(
                 "a key is used for the first time", metadata: ["key": "\(record.id)", "caller": "\(record.service)"])
-            onFirstUse?(grant.caller)
         }
+        if isNoted { onKeyUse?(grant.caller) }
         return grant
     }
+
+    /// How often the use of a key is noted.
+    private static let noteInterval: Duration = .seconds(24 * 3600)
 
     /// How often unknown keys may have the keyring read.
     static let unknownKeyInterval: TimeAmount = .milliseconds(100)
@@ -136,7 +143,7 @@ final class ServerAccess: Sendable {
             let hasChanged = version != seenVersion
             seenVersion = version
             let now = now()
-            let seen = state.withLock { $0.seen }
+            let seen = state.withLock { Set($0.seen.keys) }
             let last = ended
             ended = seen.filter { keyring[$0]?.state(at: now) != .active }
             if hasChanged || ended != last { changed() }
