@@ -400,10 +400,10 @@ public struct AuthController: AuthAPI {
     }
 
     /// Activates the pending account of a new vendor. Logs an error when the account does not exist.
-    public func vendorCreated(_ event: VendorCreatedEvent) async throws {
+    public func vendorCreated(_ event: EventEnvelope<VendorCreated>) async throws {
         let now = environment.now()
         let isMissing = try await database.write { transaction in
-            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return false }
+            guard try transaction.isNews(event, at: now) else { return false }
             guard let record = try transaction.user(id: event.data.userId) else { return true }
             if record.user.state == .pendingVendor { try transaction.setState(.active, ofUser: event.data.userId) }
             return false

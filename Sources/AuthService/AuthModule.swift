@@ -18,6 +18,13 @@ public enum AuthModule: ServiceModule {
     /// The tables with personal data.
     public static let sealedTables: [SealedTable] = [AuthSchema.users]
 
+    /// Refresh tokens go a day after they have expired.
+    public static let retention = [
+        RetentionRule(
+            "expired refresh tokens", table: "refresh_tokens", key: "hash", where: "expires_at <= ?",
+            age: .seconds(24 * 3600))
+    ]
+
     /// Erases a person's rows.
     public static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws {
         _ = try transaction.eraseUser(subject, at: now)
@@ -36,7 +43,9 @@ public enum AuthModule: ServiceModule {
         if options.demo { try await auth.enterDemoUsers() }
         let vendors = VendorAPIClient(try resources.client(.vendor))
         let sweeper = PendingUserSweeper(database: database, vendors: vendors, logger: logger)
-        let work = PeriodicService("pending accounts", every: .seconds(60), logger: logger) {
+        let work = PeriodicService(
+            "pending accounts", every: .seconds(60), logger: logger, when: { resources.lease.isHeld }
+        ) {
             try await sweeper.sweep()
         }
         return Assembled(AuthAPIContract.service(auth), work: [work])

@@ -210,7 +210,8 @@ public struct BookingController: BookingAPI {
         try transaction.publish(
             .bookingStatusChanged,
             BookingStatusChanged(
-                bookingId: booking.id, vendorId: booking.vendorId, from: booking.status, to: status),
+                bookingId: booking.id, vendorId: booking.vendorId, from: booking.status, to: status,
+                serviceId: booking.serviceId, start: booking.start, end: booking.end),
             about: "booking-\(booking.id)", at: now, id: eventId)
         return moved
     }
@@ -265,20 +266,20 @@ public struct BookingController: BookingAPI {
 
     /// Removes the personal data of a deleted account: notes and reasons of bookings, and the details of pets. The
     /// bookings and pets themselves stay.
-    public func userDeleted(_ event: UserDeletedEvent) async throws {
+    public func userDeleted(_ event: EventEnvelope<UserDeleted>) async throws {
         let now = environment.now()
         try await database.write { transaction in
-            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            guard try transaction.isNews(event, at: now) else { return }
             try transaction.erasePerson(event.data.userId)
             try transaction.noteErasure(of: event.data.userId, at: now)
         }
     }
 
     /// Flags a vendor's future bookings when the vendor stops being active. Removes the flags when it is active again.
-    public func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws {
+    public func vendorStatusChanged(_ event: EventEnvelope<VendorStatusChanged>) async throws {
         let now = environment.now()
         try await database.write { transaction in
-            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            guard try transaction.isNews(event, at: now) else { return }
             try transaction.execute(
                 """
                 UPDATE bookings SET flagged = ?

@@ -18,6 +18,9 @@ public enum BookingModule: ServiceModule {
     /// The tables with personal data.
     public static let sealedTables: [SealedTable] = [BookingSchema.pets, BookingSchema.bookings]
 
+    /// Nothing but what every service deletes.
+    public static let retention: [RetentionRule] = []
+
     /// Erases a person's rows.
     public static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws {
         try transaction.erasePerson(subject)
@@ -29,7 +32,9 @@ public enum BookingModule: ServiceModule {
         let vendors = VendorAPIClient(try resources.client(.vendor))
         let bookings = BookingController(database: resources.database, vendors: vendors)
         if resources.options.demo { try await bookings.enterDemoPets() }
-        let work = PeriodicService("expired bookings", every: .seconds(30), logger: resources.logger) {
+        let work = PeriodicService(
+            "expired bookings", every: .seconds(30), logger: resources.logger, when: { resources.lease.isHeld }
+        ) {
             // After a full batch, more may be left.
             while try await bookings.cancelExpired() == 100 {}
         }

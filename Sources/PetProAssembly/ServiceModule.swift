@@ -15,6 +15,9 @@ public protocol ServiceModule: Sendable {
     /// The tables with personal data.
     static var sealedTables: [SealedTable] { get }
 
+    /// How long the rows of its own tables are kept, where that is not for good.
+    static var retention: [RetentionRule] { get }
+
     /// Erases a person's rows. An erased person is no error.
     static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws
 

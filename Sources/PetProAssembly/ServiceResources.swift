@@ -8,6 +8,8 @@ public import Rookery
 public struct ServiceResources: Sendable {
     /// The service's database, open and migrated.
     public let database: Database
+    /// The right to do what only one instance should.
+    public let lease: WorkLease
     /// The operator's options.
     public let options: ServiceOptions
     /// Records what the instance does to personal data.
@@ -18,10 +20,12 @@ public struct ServiceResources: Sendable {
 
     /// Makes resources. `clients` has a client for each service that the instance needs.
     public init(
-        database: Database, clients: [ServiceName: RookeryClient], options: ServiceOptions, audit: Auditor,
+        database: Database, lease: WorkLease, clients: [ServiceName: RookeryClient], options: ServiceOptions,
+        audit: Auditor,
         logger: Logger
     ) {
         self.database = database
+        self.lease = lease
         self.clients = clients
         self.options = options
         self.audit = audit

@@ -11,7 +11,7 @@ struct SQLiteLoop {
         let loop = try SQLiteLoop(folder + "/booking.sqlite")
         defer { sqlite3_close_v2(loop.database) }
         try loop.execute("PRAGMA synchronous = FULL")
-        let tables = try ["bookings", "idempotency", "outbox"].map { try loop.table($0) }
+        let tables = try ["bookings", "idempotency", "events"].map { try loop.table($0) }
         defer { for table in tables { sqlite3_finalize(table.insert) } }
         let clock = ContinuousClock()
         let began = clock.now
@@ -73,12 +73,12 @@ struct SQLiteLoop {
         let columns = 0..<sqlite3_column_count(newest)
         let row: [Table.Value] = columns.map { column in
             let title = sqlite3_column_name(newest, column).map { String(cString: $0) } ?? ""
-            if title == "id" { return .id }
+            if title == "id" || title == "position" { return .id }
             switch sqlite3_column_type(newest, column) {
             case SQLITE_INTEGER: return .integer(sqlite3_column_int64(newest, column))
             case SQLITE_TEXT:
                 let text = sqlite3_column_text(newest, column).map { String(cString: $0) } ?? ""
-                return ["reference", "key", "event_id"].contains(title) ? .unique(text) : .text(text)
+                return ["reference", "key", "event_id", "aggregate"].contains(title) ? .unique(text) : .text(text)
             case SQLITE_BLOB:
                 let bytes = UnsafeRawBufferPointer(
                     start: sqlite3_column_blob(newest, column), count: Int(sqlite3_column_bytes(newest, column)))

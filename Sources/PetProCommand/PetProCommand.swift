@@ -16,13 +16,17 @@ struct PetProCommand: AsyncParsableCommand {
               petpro serve booking --vendor 10.0.0.7:4003,10.0.0.8:4003
               petpro keys list                    who may call which command
               petpro encryption list              the keys that encrypt personal data
+              petpro events list                  what subscribers lack, and dead letters
               petpro audit list                   who read or changed personal data
               petpro users create-admin --email admin@example.com --name Admin
 
             Exit codes: 0 done, 1 failed, 2 wrong usage.
             """,
         version: "0.1.0",
-        subcommands: [Up.self, Serve.self, Demo.self, Users.self, Keys.self, Encryption.self, Audit.self, Certs.self])
+        subcommands: [
+            Up.self, Serve.self, Demo.self, Users.self, Keys.self, Encryption.self, Audit.self, Events.self,
+            Certs.self,
+        ])
 
     static func main() async {
         await Program.run(Self.self, name: "petpro") { error in

@@ -34,8 +34,9 @@ struct ServiceInstance: Sendable {
             try await Self.claim(database, module, platform)
             clients = try Self.clients(of: module, platform)
             let audit = platform.audit.auditor(module.name.rawValue)
+            let lease = WorkLease(database: database, logger: platform.logger)
             let resources = ServiceResources(
-                database: database, clients: clients, options: platform.options,
+                database: database, lease: lease, clients: clients, options: platform.options,
                 audit: audit, logger: platform.logger)
             let assembled = try await module.assemble(resources)
             var configuration = platform.settings.servers[module.name] ?? ServerConfiguration()
@@ -60,12 +61,16 @@ struct ServiceInstance: Sendable {
             server = try RookeryServer(
                 configuration, services: assembled.service, health: Self.health(database, module.name, clients),
                 tracer: platform.tracer, logger: platform.logger)
+            let rules = RetentionRule.common(of: module.name) + module.retention
             others =
-                assembled.work + [
-                    OutboxRelay(
-                        database: database, subscribers: clients, logger: platform.logger, now: Instant.current),
-                    PeriodicService("old replies and events", every: .seconds(600), logger: platform.logger) {
-                        try await IdempotencyKey.forgetOld(in: database, at: .current())
+                [lease] + assembled.work + [
+                    EventRelay(
+                        of: module.name, database: database, clients: clients, lease: lease, logger: platform.logger,
+                        now: Instant.current),
+                    PeriodicService(
+                        "what is too old", every: .seconds(600), logger: platform.logger, when: { lease.isHeld }
+                    ) {
+                        for rule in rules { _ = try await rule.apply(to: database, at: .current()) }
                     },
                     PersonalDataWorker(
                         database: database, tables: module.sealedTables, logger: platform.logger, now: Instant.current

@@ -52,7 +52,7 @@ public protocol AuthAPI: Sendable {
 
     /// Activates the pending account of a new vendor.
     @EventPattern("vendor.created")
-    func vendorCreated(_ event: VendorCreatedEvent) async throws
+    func vendorCreated(_ event: EventEnvelope<VendorCreated>) async throws
 }
 
 /// The groups (bulkheads) of Auth's commands.

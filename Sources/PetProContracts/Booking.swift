@@ -40,11 +40,11 @@ public protocol BookingAPI: Sendable {
 
     /// Removes the personal data of a deleted account. The bookings themselves stay.
     @EventPattern("user.deleted")
-    func userDeleted(_ event: UserDeletedEvent) async throws
+    func userDeleted(_ event: EventEnvelope<UserDeleted>) async throws
 
     /// Flags the future bookings of a vendor that stops being active. Removes the flags when it is active again.
     @EventPattern("vendor.status-changed")
-    func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws
+    func vendorStatusChanged(_ event: EventEnvelope<VendorStatusChanged>) async throws
 }
 
 @Message

@@ -1,7 +1,7 @@
 public import Rookery
 
-// Events carry ids and states, never personal data. They are sent as requests, so that consumers acknowledge them.
-// Consumers deduplicate by `eventId`.
+// Events carry ids and states, never personal data. They are sent as requests, so that consumers acknowledge them. The data of an
+// event is the whole state that matters to its subscribers, who may miss an older version.
 
 /// The services. Raw values are the names on the command line and in the logs.
 public enum ServiceName: String, Sendable, CaseIterable {
@@ -53,26 +53,10 @@ public enum EventType: String, Sendable, CaseIterable {
 }
 
 @Message
-public struct VendorCreatedEvent {
-    @Line(1...64) @NotPersonal("random") public var eventId: String
-    @Line(1...64) @NotPersonal("the type of the event") public var type: String
-    public var occurredAt: Instant
-    public var data: VendorCreated
-}
-
-@Message
 public struct VendorCreated {
     public var vendorId: Int
     public var userId: Int
     public var status: VendorStatus
-}
-
-@Message
-public struct VendorStatusChangedEvent {
-    @Line(1...64) @NotPersonal("random") public var eventId: String
-    @Line(1...64) @NotPersonal("the type of the event") public var type: String
-    public var occurredAt: Instant
-    public var data: VendorStatusChanged
 }
 
 @Message
@@ -95,24 +79,8 @@ public struct UserCreated {
 }
 
 @Message
-public struct UserDeletedEvent {
-    @Line(1...64) @NotPersonal("random") public var eventId: String
-    @Line(1...64) @NotPersonal("the type of the event") public var type: String
-    public var occurredAt: Instant
-    public var data: UserDeleted
-}
-
-@Message
 public struct UserDeleted {
     public var userId: Int
-}
-
-@Message
-public struct BookingCreatedEvent {
-    @Line(1...64) @NotPersonal("random") public var eventId: String
-    @Line(1...64) @NotPersonal("the type of the event") public var type: String
-    public var occurredAt: Instant
-    public var data: BookingCreated
 }
 
 @Message
@@ -126,19 +94,15 @@ public struct BookingCreated {
 }
 
 @Message
-public struct BookingStatusChangedEvent {
-    @Line(1...64) @NotPersonal("random") public var eventId: String
-    @Line(1...64) @NotPersonal("the type of the event") public var type: String
-    public var occurredAt: Instant
-    public var data: BookingStatusChanged
-}
-
-@Message
 public struct BookingStatusChanged {
     public var bookingId: Int
     public var vendorId: Int
     public var from: BookingStatus
     public var to: BookingStatus
+    /// What the booking is for, and when. Nil from a publisher of an earlier version.
+    public var serviceId: Int?
+    public var start: Instant?
+    public var end: Instant?
 }
 
 @Message

@@ -42,11 +42,11 @@ public protocol ProductAPI: Sendable {
 
     /// Takes a deleted account out of its reservations.
     @EventPattern("user.deleted")
-    func userDeleted(_ event: UserDeletedEvent) async throws
+    func userDeleted(_ event: EventEnvelope<UserDeleted>) async throws
 
     /// Takes the products of a vendor that stops being active out of the shop. Puts them back when it is active again.
     @EventPattern("vendor.status-changed")
-    func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws
+    func vendorStatusChanged(_ event: EventEnvelope<VendorStatusChanged>) async throws
 }
 
 /// The groups (bulkheads) of Product's commands.

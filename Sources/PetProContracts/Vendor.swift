@@ -47,15 +47,15 @@ public protocol VendorAPI: Sendable {
 
     /// Adds a booking to the vendor's agenda.
     @EventPattern("booking.created")
-    func bookingCreated(_ event: BookingCreatedEvent) async throws
+    func bookingCreated(_ event: EventEnvelope<BookingCreated>) async throws
 
     /// Updates the status of a booking in the agenda.
     @EventPattern("booking.status-changed")
-    func bookingStatusChanged(_ event: BookingStatusChangedEvent) async throws
+    func bookingStatusChanged(_ event: EventEnvelope<BookingStatusChanged>) async throws
 
     /// Sets the vendor of a deleted account to `inactive`, and creates no vendor for that account.
     @EventPattern("user.deleted")
-    func userDeleted(_ event: UserDeletedEvent) async throws
+    func userDeleted(_ event: EventEnvelope<UserDeleted>) async throws
 }
 
 /// The kind of a vendor.

@@ -11,7 +11,7 @@ public final class Database: Sendable {
     private let readers: DatabaseThreads
     private let writer: DatabaseThreads
     /// Sent after each commit that published events.
-    public let outboxSignal: Signal
+    public let eventSignal: Signal
     /// Sent after each commit that erased a person.
     let erasureSignal: Signal
     private let keyStore: KeyStore?
@@ -94,7 +94,7 @@ public final class Database: Sendable {
     /// Without `readers`, the thread that writes also reads.
     private init(_ writer: DatabaseQueue, readers: [DatabaseQueue], _ keyStore: KeyStore?) throws {
         let (published, erased) = (Signal(), Signal())
-        outboxSignal = published
+        eventSignal = published
         erasureSignal = erased
         self.keyStore = keyStore
         self.writer = try DatabaseThreads(

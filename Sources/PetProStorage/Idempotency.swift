@@ -80,15 +80,6 @@ public struct IdempotencyKey: Sendable {
         try transaction.execute("DELETE FROM idempotency WHERE subject = ?", subject)
     }
 
-    /// Deletes the replies that were stored, and the events that were delivered, more than ``lifetime`` ago.
-    public static func forgetOld(in database: Database, at now: Instant) async throws {
-        let limit = now - lifetime
-        try await database.write { transaction in
-            try transaction.execute("DELETE FROM idempotency WHERE created_at <= ?", limit)
-            try transaction.execute("DELETE FROM outbox WHERE delivered_at <= ?", limit)
-        }
-    }
-
     /// Stores a reply. Call it in the transaction of the request's effect.
     public func keep(_ reply: some MessageValue, in transaction: Transaction, at now: Instant) throws {
         let storedKey = Self.stored(key, in: transaction)

@@ -96,5 +96,80 @@ public struct Migration: Sendable {
                 is_done INTEGER NOT NULL
             );
             """),
+        // The log of events, in place of one row for each subscriber. The events that were not delivered yet move into it.
+        Migration(
+            "common-6",
+            """
+            CREATE TABLE events (
+                position INTEGER PRIMARY KEY AUTOINCREMENT,
+                aggregate TEXT NOT NULL,
+                version INTEGER NOT NULL,
+                event_id TEXT NOT NULL,
+                type TEXT NOT NULL,
+                data TEXT NOT NULL,
+                occurred_at INTEGER NOT NULL,
+                UNIQUE (aggregate, version)
+            );
+            CREATE INDEX events_age ON events (occurred_at);
+            INSERT INTO events (aggregate, version, event_id, type, data, occurred_at)
+                SELECT about, row_number() OVER (PARTITION BY about ORDER BY first), event_id, type,
+                    json_extract(payload, '$.data'), occurred_at
+                FROM (
+                    SELECT min(id) AS first, CASE aggregate WHEN '' THEN 'event-' || event_id ELSE aggregate END AS about,
+                        event_id, type, payload, occurred_at
+                    FROM outbox WHERE delivered_at IS NULL GROUP BY event_id
+                ) ORDER BY first;
+            CREATE TABLE event_log (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                epoch INTEGER NOT NULL
+            );
+            CREATE TABLE subscriptions (
+                subscriber TEXT PRIMARY KEY,
+                cursor INTEGER NOT NULL
+            );
+            CREATE TABLE blocked_aggregates (
+                subscriber TEXT NOT NULL,
+                aggregate TEXT NOT NULL,
+                position INTEGER NOT NULL,
+                attempts INTEGER NOT NULL,
+                error TEXT NOT NULL,
+                PRIMARY KEY (subscriber, aggregate)
+            );
+            CREATE INDEX blocked_aggregates_position ON blocked_aggregates (subscriber, position);
+            CREATE TABLE dead_letters (
+                subscriber TEXT NOT NULL,
+                position INTEGER NOT NULL,
+                aggregate TEXT NOT NULL,
+                version INTEGER NOT NULL,
+                event_id TEXT NOT NULL,
+                type TEXT NOT NULL,
+                data TEXT NOT NULL,
+                occurred_at INTEGER NOT NULL,
+                attempts INTEGER NOT NULL,
+                error TEXT NOT NULL,
+                died_at INTEGER NOT NULL,
+                is_replayed INTEGER NOT NULL,
+                PRIMARY KEY (subscriber, position)
+            );
+            CREATE INDEX dead_letters_age ON dead_letters (died_at);
+            CREATE TABLE received (
+                aggregate TEXT PRIMARY KEY,
+                epoch INTEGER NOT NULL,
+                version INTEGER NOT NULL,
+                received_at INTEGER NOT NULL
+            );
+            CREATE INDEX received_age ON received (received_at);
+            INSERT INTO received (aggregate, epoch, version, received_at)
+                SELECT 'event:' || event_id, 0, 0, received_at FROM inbox;
+            CREATE TABLE leases (
+                name TEXT PRIMARY KEY,
+                holder TEXT NOT NULL,
+                token INTEGER NOT NULL,
+                beat INTEGER NOT NULL
+            );
+            DROP TABLE outbox;
+            DROP TABLE inbox;
+            DROP TABLE relay_lease;
+            """),
     ]
 }

@@ -182,10 +182,10 @@ public struct ProductController: ProductAPI {
     // MARK: Events
 
     /// Takes a deleted account out of its reservations. Held ones expire by themselves.
-    public func userDeleted(_ event: UserDeletedEvent) async throws {
+    public func userDeleted(_ event: EventEnvelope<UserDeleted>) async throws {
         let now = environment.now()
         try await database.write { transaction in
-            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            guard try transaction.isNews(event, at: now) else { return }
             try transaction.erasePerson(event.data.userId)
             try transaction.noteErasure(of: event.data.userId, at: now)
         }
@@ -193,10 +193,10 @@ public struct ProductController: ProductAPI {
 
     /// Takes a vendor's active products out of the shop when the vendor stops being active. Puts its inactive products
     /// back when it is active again.
-    public func vendorStatusChanged(_ event: VendorStatusChangedEvent) async throws {
+    public func vendorStatusChanged(_ event: EventEnvelope<VendorStatusChanged>) async throws {
         let now = environment.now()
         try await database.write { transaction in
-            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            guard try transaction.isNews(event, at: now) else { return }
             let (from, to): (ProductStatus, ProductStatus) =
                 event.data.to == .active ? (.inactive, .active) : (.active, .inactive)
             try transaction.execute(

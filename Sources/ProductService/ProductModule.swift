@@ -18,6 +18,13 @@ public enum ProductModule: ServiceModule {
     /// The tables with personal data.
     public static let sealedTables: [SealedTable] = []
 
+    /// Changes of stock go after 7 days. A watch that resumes further back begins anew.
+    public static let retention = [
+        RetentionRule(
+            "inventory changes", table: "inventory_changes", key: "seq",
+            where: "at <= ? AND seq < (SELECT MAX(seq) FROM inventory_changes)", age: .seconds(7 * 24 * 3600))
+    ]
+
     /// Erases a person's rows.
     public static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws {
         try transaction.erasePerson(subject)
@@ -27,7 +34,9 @@ public enum ProductModule: ServiceModule {
     public static func assemble(_ resources: ServiceResources) async throws -> Assembled {
         let products = try await ProductController(database: resources.database)
         if resources.options.demo { try await products.enterDemoProducts() }
-        let work = PeriodicService("expired reservations", every: .seconds(10), logger: resources.logger) {
+        let work = PeriodicService(
+            "expired reservations", every: .seconds(10), logger: resources.logger, when: { resources.lease.isHeld }
+        ) {
             // After a full batch, more may be left.
             while try await products.expireReservations() == 100 {}
         }

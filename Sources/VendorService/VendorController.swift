@@ -207,30 +207,30 @@ public struct VendorController: VendorAPI {
     }
 
     /// Adds a booking to the agenda.
-    public func bookingCreated(_ event: BookingCreatedEvent) async throws {
+    public func bookingCreated(_ event: EventEnvelope<BookingCreated>) async throws {
         let now = environment.now()
         try await database.write { transaction in
-            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            guard try transaction.isNews(event, at: now) else { return }
             try transaction.enterInAgenda(event.data)
         }
     }
 
     /// Updates the status of a booking in the agenda.
-    public func bookingStatusChanged(_ event: BookingStatusChangedEvent) async throws {
+    public func bookingStatusChanged(_ event: EventEnvelope<BookingStatusChanged>) async throws {
         let now = environment.now()
         try await database.write { transaction in
-            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            guard try transaction.isNews(event, at: now) else { return }
             try transaction.setAgendaStatus(event.data)
         }
     }
 
     /// Erases what the vendor of a deleted account said about a person, and sets the vendor to `inactive`, unless it is
     /// rejected. The service creates no vendor for that account any more.
-    public func userDeleted(_ event: UserDeletedEvent) async throws {
+    public func userDeleted(_ event: EventEnvelope<UserDeleted>) async throws {
         let now = environment.now()
         let eventId = environment.uniqueID()
         try await database.write { transaction in
-            guard try transaction.isFirst(eventId: event.eventId, at: now) else { return }
+            guard try transaction.isNews(event, at: now) else { return }
             try transaction.erasePerson(event.data.userId)
             try transaction.noteErasure(of: event.data.userId, at: now)
             guard let vendor = try transaction.vendor(userId: event.data.userId) else { return }

@@ -17,6 +17,9 @@ public enum VendorModule: ServiceModule {
     /// The tables with personal data.
     public static let sealedTables: [SealedTable] = [VendorSchema.vendors, VendorSchema.specialDays]
 
+    /// Nothing but what every service deletes.
+    public static let retention: [RetentionRule] = []
+
     /// Erases a person's rows.
     public static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws {
         try transaction.erasePerson(subject)

@@ -25,7 +25,7 @@ struct TestPlatform: Sendable {
     let vendors: VendorController
     let bookings: BookingController
     let products: ProductController
-    private let relays: [OutboxRelay]
+    private let relays: [EventRelay]
 
     /// Makes one with demo data.
     init(needsApproval: Bool = false, form: Protection.Form = .sealed) async throws {
@@ -56,8 +56,10 @@ struct TestPlatform: Sendable {
             .booking: try InMemoryTransport(BookingAPIContract.service(bookings).routes).client(),
             .product: try InMemoryTransport(ProductAPIContract.service(products).routes).client(),
         ]
-        relays = databases.values.map { database in
-            OutboxRelay(database: database, subscribers: clients, logger: .quiet, now: { time.now })
+        relays = databases.map { service, database in
+            EventRelay(
+                of: service, database: database, clients: clients, lease: WorkLease(database: database, logger: .quiet),
+                logger: .quiet, now: { time.now })
         }
         self.databases = databases
         self.auth = auth

@@ -332,7 +332,7 @@ struct AuthTests {
     func onlySlowHash() async throws {
         _ = try await register(role: .vendor, key: "k", digest: "d", attempt: "a")
         let row = try await database.read { transaction in
-            "\(try transaction.table("SELECT * FROM users")) \(try transaction.table("SELECT * FROM outbox"))"
+            "\(try transaction.table("SELECT * FROM users")) \(try transaction.table("SELECT * FROM events"))"
         }
         for digest in [IdempotencyKey.digest("correct horse"), "correct horse"] { #expect(!row.contains(digest)) }
         let hash = try await database.read { try $0.user(id: 1)?.password }
@@ -354,8 +354,8 @@ struct AuthTests {
             try await code { try await register(role: .vendor, key: "k2", digest: "d1", attempt: "a3") } == .emailTaken)
     }
 
-    private static func vendorCreated(_ userId: Int) -> VendorCreatedEvent {
-        VendorCreatedEvent(
+    private static func vendorCreated(_ userId: Int) -> EventEnvelope<VendorCreated> {
+        EventEnvelope<VendorCreated>(
             eventId: "e1", type: "vendor.created", occurredAt: start,
             data: VendorCreated(vendorId: 1, userId: userId, status: .active))
     }

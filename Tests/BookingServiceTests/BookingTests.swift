@@ -196,7 +196,7 @@ struct BookingTests {
     @Test("flags the future bookings of a vendor that is suspended, once per event")
     func flags() async throws {
         let booking = try await book(try await pet(), 0)
-        let event = VendorStatusChangedEvent(
+        let event = EventEnvelope<VendorStatusChanged>(
             eventId: "e1", type: "vendor.status-changed", occurredAt: noon,
             data: VendorStatusChanged(vendorId: 1, from: .active, to: .suspended))
         try await bookings.vendorStatusChanged(event)
@@ -220,7 +220,8 @@ struct BookingTests {
         _ = try await bookings.updateBookingStatus(
             UpdateBookingStatus(id: other.id, to: .cancelled, actor: .customer, reason: "my dog died"))
         try await bookings.userDeleted(
-            UserDeletedEvent(eventId: "e", type: "user.deleted", occurredAt: noon, data: UserDeleted(userId: 5)))
+            EventEnvelope<UserDeleted>(
+                eventId: "e", type: "user.deleted", occurredAt: noon, data: UserDeleted(userId: 5)))
         let pet = try await bookings.listPets(ListPets(ownerId: 5)).items[0]
         #expect(pet.name == "-" && pet.breed == nil && pet.notes == nil)
         let kept = try await bookings.listBookings(ListBookings(customerId: 5)).items

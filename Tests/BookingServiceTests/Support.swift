@@ -50,7 +50,7 @@ final class FakeVendors: VendorAPI {
     func addService(_ request: AddService) async throws -> OfferedService { throw NotAsked() }
     func updateService(_ request: UpdateService) async throws -> OfferedService { throw NotAsked() }
     func setVendorStatus(_ request: SetVendorStatus) async throws -> Vendor { throw NotAsked() }
-    func bookingCreated(_ event: BookingCreatedEvent) async throws { throw NotAsked() }
-    func bookingStatusChanged(_ event: BookingStatusChangedEvent) async throws { throw NotAsked() }
-    func userDeleted(_ event: UserDeletedEvent) async throws { throw NotAsked() }
+    func bookingCreated(_ event: EventEnvelope<BookingCreated>) async throws { throw NotAsked() }
+    func bookingStatusChanged(_ event: EventEnvelope<BookingStatusChanged>) async throws { throw NotAsked() }
+    func userDeleted(_ event: EventEnvelope<UserDeleted>) async throws { throw NotAsked() }
 }

@@ -126,7 +126,10 @@ struct PlatformTests {
         let bookings = try Database(inspecting: "\(data)/booking.sqlite")
         let vendors = try Database(inspecting: "\(data)/vendor.sqlite")
         try await eventually {
-            try await bookings.read { try $0.table("SELECT id FROM outbox WHERE delivered_at IS NULL").isEmpty }
+            try await bookings.read { transaction in
+                try transaction.table("SELECT 1 FROM subscriptions WHERE cursor = (SELECT MAX(position) FROM events)")
+                    .count == 1
+            }
         }
         let saved = try await bookings.read { try $0.rows("SELECT id FROM bookings") { try $0.int() } }
         let agenda = try await vendors.read {

@@ -1,10 +1,12 @@
 import Foundation
 import NIOHTTP1
 import PetProRuntime
+import PetProStorage
 import PetProTesting
 import Rookery
 import RookeryTesting
 import Testing
+import VendorService
 
 /// Runs `petpro` to its end, and gives what it printed, what it complained of, and its exit code.
 func petpro(
@@ -236,6 +238,43 @@ struct UseTests {
             #expect(try await platform.http.send(.DELETE, "/api/me", token: token).status == 204)
             let log = try await petpro(["audit", "list", "--data", platform.data]).output
             #expect(log.contains("account-held") && log.contains("account-released"))
+        }
+    }
+
+    @Test("lists what subscribers lack and dead letters, and replays or drops those")
+    func events() async throws {
+        try await RunningPlatform.running { platform in
+            let database = try Database(path: "\(platform.data)/vendor.sqlite", migrations: VendorController.migrations)
+            try await database.write { transaction in
+                for position in [900, 901] {
+                    try transaction.execute(
+                        """
+                        INSERT INTO dead_letters (subscriber, position, aggregate, version, event_id, type, data, occurred_at,
+                            attempts, error, died_at, is_replayed)
+                        VALUES ('product', ?, 'vendor-3', 1, ?, 'vendor.status-changed', ?, 1, 10, 'INTERNAL', 1, 0)
+                        """, position, "e\(position)", #"{"vendorId":3,"from":"active","to":"suspended"}"#)
+                }
+            }
+            try database.close()
+            func events(_ arguments: String...) async throws -> String {
+                let run = try await petpro(["events"] + arguments + ["--data", platform.data, "--demo"])
+                return "\(run.code) \(run.output)\(run.errors)"
+            }
+            let list = try await events("list")
+            #expect(list.contains("vendor → product  lacks 0 events") && list.contains("auth → booking"))
+            #expect(list.contains("dead letter 900 for product: vendor.status-changed about vendor-3, 10 attempts"))
+            let names = ["--publisher", "vendor", "--subscriber", "product"]
+            func letter(_ command: String, _ position: String) async throws -> String {
+                let run = try await petpro(
+                    ["events", command, position] + names + ["--data", platform.data, "--demo"])
+                return "\(run.code) \(run.output)\(run.errors)"
+            }
+            #expect(try await letter("discard", "901") == "0 dropped 901 for product\n")
+            #expect(try await letter("discard", "901").contains("there is no dead letter 901"))
+            #expect(try await letter("replay", "900").hasPrefix("0 "))
+            // Product takes it, and it is a dead letter no more.
+            try await eventually { try await !events("list").contains("dead letter") }
+            #expect(try await platform.http.get("/api/products?vendorId=3").body["items"]?.arrayValue?.isEmpty == true)
         }
     }
 

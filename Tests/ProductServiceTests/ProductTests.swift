@@ -234,7 +234,7 @@ struct ProductTests {
     func vendorSuspended() async throws {
         func tell(_ id: String, _ from: VendorStatus, _ to: VendorStatus) async throws {
             try await products.vendorStatusChanged(
-                VendorStatusChangedEvent(
+                EventEnvelope<VendorStatusChanged>(
                     eventId: id, type: "vendor.status-changed", occurredAt: start,
                     data: VendorStatusChanged(vendorId: 1, from: from, to: to)))
         }

@@ -130,7 +130,7 @@ struct VendorTests {
 
     @Test("of an account that is gone ends, and none is made for it any more", arguments: [false, true])
     func accountGone(_ isEarlier: Bool) async throws {
-        let event = UserDeletedEvent(
+        let event = EventEnvelope<UserDeleted>(
             eventId: "e", type: "user.deleted", occurredAt: Self.now, data: UserDeleted(userId: 1))
         if isEarlier {
             try await vendors.userDeleted(event)
@@ -315,10 +315,10 @@ struct VendorTests {
     func agenda() async throws {
         let database = try Database(inMemory: VendorController.migrations)
         let vendors = VendorController(database: database)
-        let changed = BookingStatusChangedEvent(
+        let changed = EventEnvelope<BookingStatusChanged>(
             eventId: "e2", type: "booking.status-changed", occurredAt: Self.now,
             data: BookingStatusChanged(bookingId: 7, vendorId: 1, from: .pending, to: .confirmed))
-        let created = BookingCreatedEvent(
+        let created = EventEnvelope<BookingCreated>(
             eventId: "e1", type: "booking.created", occurredAt: Self.now,
             data: BookingCreated(
                 bookingId: 7, vendorId: 1, serviceId: 3, start: Self.now, end: Self.now + .seconds(60), status: .pending

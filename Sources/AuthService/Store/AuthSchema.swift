@@ -77,6 +77,8 @@ enum AuthSchema {
         Migration("auth-3", "CREATE INDEX refresh_tokens_user ON refresh_tokens (user_id)"),
         // Since when a legal hold forbids to erase an account.
         Migration("auth-4", "ALTER TABLE users ADD COLUMN held_at INTEGER"),
+        // Finds the tokens to delete.
+        Migration("auth-5", "CREATE INDEX refresh_tokens_age ON refresh_tokens (expires_at)"),
     ]
 
     static let users = SealedTable(

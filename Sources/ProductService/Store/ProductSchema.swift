@@ -70,5 +70,7 @@ enum ProductSchema {
             """
             CREATE INDEX reservations_person ON reservations (customer_id) WHERE customer_id IS NOT NULL;
             """),
+        // Finds the changes to delete.
+        Migration("product-4", "CREATE INDEX inventory_changes_age ON inventory_changes (at)"),
     ]
 }

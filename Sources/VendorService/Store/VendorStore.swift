@@ -256,9 +256,10 @@ extension Transaction {
     func setAgendaStatus(_ change: BookingStatusChanged) throws {
         try execute(
             """
-            INSERT INTO agenda (booking_id, vendor_id, service_id, start_at, end_at, status) VALUES (?, ?, 0, 0, 0, ?)
+            INSERT INTO agenda (booking_id, vendor_id, service_id, start_at, end_at, status) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (booking_id) DO UPDATE SET status = excluded.status
             """,
-            change.bookingId, change.vendorId, change.to.rawValue)
+            change.bookingId, change.vendorId, change.serviceId ?? 0, change.start ?? Instant(milliseconds: 0),
+            change.end ?? Instant(milliseconds: 0), change.to.rawValue)
     }
 }

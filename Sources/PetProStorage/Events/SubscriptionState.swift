@@ -1,0 +1,11 @@
+public import PetProContracts
+
+/// What a subscriber lacks of a log.
+public struct SubscriptionState: Sendable, Hashable {
+    /// The service that is told.
+    public let subscriber: ServiceName
+    /// How many events after its position it is told of.
+    public let lacking: Int
+    /// How many aggregates wait for a retry.
+    public let blocked: Int
+}

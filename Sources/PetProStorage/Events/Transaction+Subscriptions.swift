@@ -1,0 +1,203 @@
+public import PetProContracts
+import Rookery
+
+extension Transaction {
+    // MARK: The log
+
+    /// The number of the log, which rises when a backup is restored. Nil before the first event was delivered.
+    func epoch() throws -> Int? { try row("SELECT epoch FROM event_log WHERE id = 1") { try $0.int() } }
+
+    /// Gives the log its number, unless it has one, and returns the number.
+    func makeEpoch(at now: Instant) throws -> Int {
+        try execute("INSERT INTO event_log (id, epoch) VALUES (1, ?) ON CONFLICT DO NOTHING", now)
+        return try epoch() ?? Int(now.milliseconds)
+    }
+
+    /// The next events of the log.
+    func events(after position: Int, limit: Int) throws -> [PublishedEvent] {
+        try rows(
+            """
+            SELECT position, aggregate, version, event_id, type, data, occurred_at FROM events
+            WHERE position > ? ORDER BY position LIMIT ?
+            """, position, limit
+        ) { try PublishedEvent(&$0) }
+    }
+
+    // MARK: Subscriptions
+
+    /// The position up to which a subscriber has the log, but for blocked aggregates.
+    func cursor(of subscriber: ServiceName) throws -> Int {
+        try row("SELECT cursor FROM subscriptions WHERE subscriber = ?", subscriber.rawValue) { try $0.int() } ?? 0
+    }
+
+    /// Locks a subscription until the end of the transaction. What moves a cursor or ends a block does so first, so that no
+    /// event is passed over between the two.
+    private func lock(_ subscriber: ServiceName) throws {
+        try execute(
+            """
+            INSERT INTO subscriptions (subscriber, cursor) VALUES (?, 0)
+            ON CONFLICT (subscriber) DO UPDATE SET cursor = subscriptions.cursor
+            """, subscriber.rawValue)
+    }
+
+    /// Writes what a run led to. Throws ``WorkLease/Lost`` when another instance moved the cursor meanwhile.
+    func save(_ outcome: DeliveryRun.Outcome, of subscriber: ServiceName, from cursor: Int) throws {
+        try lock(subscriber)
+        let isMoved = try execute(
+            "UPDATE subscriptions SET cursor = ? WHERE subscriber = ? AND cursor = ?", outcome.cursor,
+            subscriber.rawValue, cursor)
+        guard isMoved == 1 else { throw WorkLease.Lost() }
+        for blocked in outcome.blocked { try block(blocked, for: subscriber) }
+    }
+
+    private func block(_ blocked: BlockedAggregate, for subscriber: ServiceName) throws {
+        try execute(
+            """
+            INSERT INTO blocked_aggregates (subscriber, aggregate, position, attempts, error) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (subscriber, aggregate) DO NOTHING
+            """, subscriber.rawValue, blocked.aggregate, blocked.position, blocked.attempts,
+            String(blocked.error.prefix(500)))
+    }
+
+    func blockedAggregates(of subscriber: ServiceName, limit: Int) throws -> [BlockedAggregate] {
+        try rows(
+            """
+            SELECT aggregate, position, attempts, error FROM blocked_aggregates WHERE subscriber = ?
+            ORDER BY position LIMIT ?
+            """, subscriber.rawValue, limit
+        ) {
+            BlockedAggregate(
+                aggregate: try $0.text(), position: try $0.int(), attempts: try $0.int(), error: try $0.text())
+        }
+    }
+
+    /// The events that wait with a blocked aggregate, oldest first.
+    func events(of blocked: BlockedAggregate, upTo cursor: Int, limit: Int) throws -> [PublishedEvent] {
+        try rows(
+            """
+            SELECT position, aggregate, version, event_id, type, data, occurred_at FROM events
+            WHERE aggregate = ? AND position >= ? AND position <= ? ORDER BY version LIMIT ?
+            """, blocked.aggregate, blocked.position, cursor, limit
+        ) { try PublishedEvent(&$0) }
+    }
+
+    /// Writes what another attempt at a blocked aggregate led to. `wanted` has the types that the subscriber is told of.
+    func save(
+        _ outcome: BlockedAggregate.Outcome, _ blocked: BlockedAggregate, of subscriber: ServiceName,
+        wanted: Set<String>, at now: Instant
+    ) throws {
+        try lock(subscriber)
+        switch outcome {
+        case .unchanged: break
+        case .blocked(let next):
+            try execute(
+                """
+                UPDATE blocked_aggregates SET position = ?, attempts = ?, error = ?
+                WHERE subscriber = ? AND aggregate = ?
+                """, next.position, next.attempts, String(next.error.prefix(500)), subscriber.rawValue, next.aggregate)
+        case .dead(let event, let attempts, let error):
+            try execute(
+                """
+                INSERT INTO dead_letters (subscriber, position, aggregate, version, event_id, type, data, occurred_at,
+                    attempts, error, died_at, is_replayed)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (subscriber, position) DO NOTHING
+                """, subscriber.rawValue, event.position, event.aggregate, event.version, event.id, event.type,
+                event.data, event.occurredAt, attempts, String(error.prefix(500)), now, false)
+            try goOn(after: event.position, blocked, of: subscriber, wanted)
+        case .done(let last): try goOn(after: last, blocked, of: subscriber, wanted)
+        }
+    }
+
+    /// Ends the block of an aggregate, unless an event after `position` waits already.
+    private func goOn(
+        after position: Int, _ blocked: BlockedAggregate, of subscriber: ServiceName, _ wanted: Set<String>
+    ) throws {
+        let later = try rows(
+            """
+            SELECT position, type FROM events WHERE aggregate = ? AND position > ? AND position <= ? ORDER BY version
+            """, blocked.aggregate, position, try cursor(of: subscriber)
+        ) { (position: try $0.int(), type: try $0.text()) }
+        if let next = later.first(where: { wanted.contains($0.type) }) {
+            try execute(
+                """
+                UPDATE blocked_aggregates SET position = ?, attempts = 0, error = ''
+                WHERE subscriber = ? AND aggregate = ?
+                """, next.position, subscriber.rawValue, blocked.aggregate)
+        } else {
+            try execute(
+                "DELETE FROM blocked_aggregates WHERE subscriber = ? AND aggregate = ?", subscriber.rawValue,
+                blocked.aggregate)
+        }
+    }
+
+    /// What each subscriber of a service's events lacks.
+    public func subscriptions(of publisher: ServiceName) throws -> [SubscriptionState] {
+        let types = EventType.allCases.filter { $0.publisher == publisher }
+        return try ServiceName.allCases.filter { name in types.contains { $0.subscribers.contains(name) } }.map {
+            name in
+            let wanted = types.filter { $0.subscribers.contains(name) }
+            let after = try cursor(of: name)
+            let lacking = try wanted.map { type in
+                try row(
+                    "SELECT COUNT(*) FROM events WHERE position > ? AND type = ?", after, type.rawValue
+                ) { try $0.int() } ?? 0
+            }
+            let blocked = try row("SELECT COUNT(*) FROM blocked_aggregates WHERE subscriber = ?", name.rawValue) {
+                try $0.int()
+            }
+            return SubscriptionState(subscriber: name, lacking: lacking.reduce(0, +), blocked: blocked ?? 0)
+        }
+    }
+
+    // MARK: Dead letters
+
+    /// The dead letters of all subscribers, oldest first, at most `limit`.
+    public func deadLetters(limit: Int) throws -> [DeadLetter] {
+        try rows(
+            """
+            SELECT subscriber, position, aggregate, type, attempts, error, died_at, is_replayed FROM dead_letters
+            ORDER BY subscriber, position LIMIT ?
+            """, limit
+        ) {
+            DeadLetter(
+                subscriber: try $0.value(), position: try $0.int(), aggregate: try $0.text(), type: try $0.text(),
+                attempts: try $0.int(), error: try $0.text(), diedAt: try $0.instant(), isReplayed: try $0.bool())
+        }
+    }
+
+    /// Has a dead letter delivered once more. Returns false when there is none.
+    public func replayDeadLetter(of subscriber: ServiceName, at position: Int) throws -> Bool {
+        let isThere = try execute(
+            "UPDATE dead_letters SET is_replayed = 1 WHERE subscriber = ? AND position = ?", subscriber.rawValue,
+            position)
+        if isThere == 1 { published() }
+        return isThere == 1
+    }
+
+    /// Drops a dead letter. Returns false when there is none.
+    @discardableResult
+    public func discardDeadLetter(of subscriber: ServiceName, at position: Int) throws -> Bool {
+        try execute(
+            "DELETE FROM dead_letters WHERE subscriber = ? AND position = ?", subscriber.rawValue, position) == 1
+    }
+
+    /// The dead letters that an operator wants to be delivered again.
+    func replayedLetters(of subscriber: ServiceName, limit: Int) throws -> [PublishedEvent] {
+        try rows(
+            """
+            SELECT position, aggregate, version, event_id, type, data, occurred_at FROM dead_letters
+            WHERE subscriber = ? AND is_replayed = 1 ORDER BY position LIMIT ?
+            """, subscriber.rawValue, limit
+        ) { try PublishedEvent(&$0) }
+    }
+
+    /// Notes that a replayed dead letter was refused again.
+    func refuseAgain(_ event: PublishedEvent, of subscriber: ServiceName, _ error: String, at now: Instant) throws {
+        try execute(
+            """
+            UPDATE dead_letters SET is_replayed = 0, attempts = attempts + 1, error = ?, died_at = ?
+            WHERE subscriber = ? AND position = ?
+            """, String(error.prefix(500)), now, subscriber.rawValue, event.position)
+    }
+}

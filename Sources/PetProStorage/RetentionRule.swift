@@ -1,0 +1,75 @@
+public import PetProContracts
+public import Rookery
+
+/// Says how long the rows of a table are kept.
+public struct RetentionRule: Sendable {
+    /// What is deleted, for the log.
+    public let name: String
+    private let table: String
+    private let key: String
+    private let condition: String
+    private let age: Duration
+
+    /// Makes a rule: rows of `table` are deleted once `condition` holds. Its one `?` stands for the instant `age` ago. `key` has
+    /// the columns of the table's key.
+    public init(_ name: String, table: String, key: String, where condition: String, age: Duration) {
+        self.name = name
+        self.table = table
+        self.key = key
+        self.condition = condition
+        self.age = age
+    }
+
+    /// The statement that finds rows to delete.
+    package var selection: String { "SELECT \(key) FROM \(table) WHERE \(condition) LIMIT \(Self.batch)" }
+    private var deletion: String { "DELETE FROM \(table) WHERE (\(key)) IN (\(selection))" }
+
+    /// Rows that are deleted in one transaction.
+    private static let batch = 500
+
+    /// Deletes what is too old, a batch at a time. Returns how many rows. Cancellation ends it early, without an error. Throws the
+    /// error of the database.
+    public func apply(to database: Database, at now: Instant) async throws -> Int {
+        let (selection, deletion) = (self.selection, self.deletion)
+        let limit = now - age
+        var count = 0
+        while !Task.isCancelled {
+            guard try await database.read({ try $0.exists(selection, limit) }) else { break }
+            count += try await database.write { try $0.execute(deletion, limit) }
+        }
+        return count
+    }
+
+    private static func days(_ count: Int) -> Duration { .seconds(count * 24 * 3600) }
+
+    // The `+` keeps SQLite from searching by the position, which nearly every row fulfils.
+
+    /// The rules for the tables of every service: kept replies for a day, received versions and dead letters for 30 days, and
+    /// events for 7 days after the last subscriber has them. The newest event about each aggregate stays.
+    public static func common(of publisher: ServiceName) -> [RetentionRule] {
+        let subscribers = Set(EventType.allCases.filter { $0.publisher == publisher }.flatMap(\.subscribers))
+        let isDelivered =
+            subscribers.isEmpty
+            ? ""
+            : """
+             AND +position <= (SELECT CASE WHEN COUNT(*) < \(subscribers.count) THEN 0 ELSE MIN(cursor) END FROM subscriptions) \
+            AND NOT EXISTS (SELECT 1 FROM blocked_aggregates WHERE blocked_aggregates.aggregate = events.aggregate)
+            """
+        return [
+            RetentionRule(
+                "kept replies", table: "idempotency", key: "scope, key", where: "created_at <= ?",
+                age: IdempotencyKey.lifetime),
+            RetentionRule(
+                "received versions", table: "received", key: "aggregate", where: "received_at <= ?", age: days(30)),
+            RetentionRule(
+                "dead letters", table: "dead_letters", key: "subscriber, position", where: "died_at <= ?", age: days(30)
+            ),
+            RetentionRule(
+                "events", table: "events", key: "position",
+                where: """
+                    occurred_at <= ?\(isDelivered) AND version < \
+                    (SELECT MAX(version) FROM events AS newer WHERE newer.aggregate = events.aggregate)
+                    """, age: days(7)),
+        ]
+    }
+}
