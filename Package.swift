@@ -84,6 +84,8 @@ let package = Package(
         // MARK: Rookery, from the inside out: an import only ever points up this list.
         .systemLibrary(
             name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
         .target(name: "RookeryWire", dependencies: [nioCore, "CZlib"], swiftSettings: settings),
         .target(
             name: "RookeryCore", dependencies: ["RookeryWire", nioCore, logging, crypto, metrics, tracing, deque],
@@ -165,7 +167,8 @@ let package = Package(
         .target(
             name: "PetProStorage",
             dependencies: [
-                "PetProContracts", "PetProRuntime", "Rookery", grdb, sqlite, crypto, logging, lifecycle, nioCore,
+                "CPostgres", "PetProContracts", "PetProRuntime", "Rookery", grdb, sqlite, crypto, logging, lifecycle,
+                nioCore,
             ],
             swiftSettings: settings
         ),
@@ -223,8 +226,9 @@ let package = Package(
         .target(
             name: "PetProTesting",
             dependencies: [
-                "CommandSupport", "Rookery", "RookeryTesting", arguments, httpClient, nioCore, nioHTTP1, subprocess,
-                system,
+                "CommandSupport", "PetProStorage", "Rookery", "RookeryTesting", arguments, httpClient, nioCore,
+                nioHTTP1,
+                subprocess, system,
             ],
             swiftSettings: settings),
         // A platform under load whose instances are killed: run by ./dev trial and by the gate, part of no product.
@@ -316,34 +320,39 @@ let package = Package(
         .testTarget(
             name: "PetProStorageTests",
             dependencies: [
-                "PetProRuntime", "PetProStorage", grdb, "PetProContracts", "RookeryTesting", "Rookery", logging, crypto,
+                "PetProRuntime", "PetProStorage", "PetProTesting", grdb, "PetProContracts", "RookeryTesting", "Rookery",
+                logging, crypto,
                 nioCore,
             ],
             swiftSettings: settings),
         .testTarget(
             name: "AuthServiceTests",
             dependencies: [
-                "AuthService", "PetProRuntime", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting", jwt,
+                "AuthService", "PetProRuntime", "PetProStorage", "PetProTesting", "PetProContracts", "Rookery",
+                "RookeryTesting", jwt,
                 crypto,
             ],
             swiftSettings: settings),
         .testTarget(
             name: "BookingServiceTests",
             dependencies: [
-                "BookingService", "PetProRuntime", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting",
+                "BookingService", "PetProRuntime", "PetProStorage", "PetProTesting", "PetProContracts", "Rookery",
+                "RookeryTesting",
                 nioCore,
             ],
             swiftSettings: settings),
         .testTarget(
             name: "VendorServiceTests",
             dependencies: [
-                "VendorService", "PetProRuntime", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting",
+                "VendorService", "PetProRuntime", "PetProStorage", "PetProTesting", "PetProContracts", "Rookery",
+                "RookeryTesting",
             ],
             swiftSettings: settings),
         .testTarget(
             name: "ProductServiceTests",
             dependencies: [
-                "ProductService", "PetProRuntime", "PetProStorage", "PetProContracts", "Rookery", "RookeryTesting",
+                "ProductService", "PetProRuntime", "PetProStorage", "PetProTesting", "PetProContracts", "Rookery",
+                "RookeryTesting",
             ],
             swiftSettings: settings),
         .testTarget(

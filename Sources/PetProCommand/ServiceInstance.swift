@@ -85,20 +85,14 @@ struct ServiceInstance: Sendable {
         }
     }
 
-    private static func path(_ name: ServiceName, _ platform: Platform) -> String {
-        "\(platform.store.data)/\(name.rawValue).sqlite"
-    }
-
     private static func open(_ module: any ServiceModule.Type, _ platform: Platform) throws -> Database {
         try platform.store.prepareFolder()
-        let path = path(module.name, platform)
+        let place = platform.store.databases.place(of: module.name)
         let keys = try platform.store.openEncryptionKeys(logger: platform.logger)
         do {
-            return try Database(
-                path: path, migrations: module.migrations,
-                protection: platform.store.protection(of: module.name, keys))
+            return try place.open(module.migrations, platform.store.protection(of: module.name, keys))
         } catch {
-            throw CommandFailure("cannot open the database \(path): \(error)")
+            throw CommandFailure("cannot open the database \(place): \(error)")
         }
     }
 
@@ -111,7 +105,7 @@ struct ServiceInstance: Sendable {
         do {
             try await database.claim(platform.store.demo ? .demo : .live)
         } catch let error as StoreKind.Mismatch {
-            throw CommandFailure("\(path(module.name, platform)): \(error)")
+            throw CommandFailure("\(platform.store.databases.place(of: module.name)): \(error)")
         }
     }
 

@@ -8,10 +8,7 @@ import Rookery
 
 /// Where the platform keeps its data, and whether it is demo data.
 struct StoreOptions: ParsableArguments {
-    static let defaultFolder = "data"
-
-    @Option(help: "The folder of the databases. petpro creates it if it is missing, for this user only.")
-    var data = defaultFolder
+    @OptionGroup var databases: DatabaseOptions
     @Option(
         help: ArgumentHelp(
             "The file of the keys that sign tokens. Default: auth-keys.json in the folder of the databases.",
@@ -32,6 +29,9 @@ struct StoreOptions: ParsableArguments {
     var demo = false
     @Flag(help: "Allow --demo on an address that other machines reach. The demo passwords are public.")
     var publicDemo = false
+
+    /// The folder of the keys, of the audit log, and of the databases if they are files.
+    var data: String { databases.data }
 
     /// Throws ``CommandSupport/CommandFailure`` if other machines may reach demo data and `--public-demo` is not set.
     func check(_ addresses: [Instance]) throws {

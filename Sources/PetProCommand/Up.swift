@@ -117,7 +117,8 @@ struct Up: AsyncParsableCommand {
         let options = [
             option("--http", "\(http)", http == Self.defaultHTTP),
             option("--base-port", "\(basePort)", basePort == Self.defaultBasePort),
-            option("--data", store.data, store.data == StoreOptions.defaultFolder),
+            option("--data", store.data, store.data == DatabaseOptions.defaultFolder),
+            option("--database", store.databases.shown, store.databases.server == nil),
             option("--signing-keys", store.signingKeysPath, store.signingKeys == nil),
             option("--keys", trust.path(store), trust.keys == nil),
             option("--open", "\(trust.open)", trust.open.services.isEmpty),

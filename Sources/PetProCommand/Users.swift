@@ -125,15 +125,14 @@ struct Users: AsyncParsableCommand {
         _ body: (AuthController) async throws -> Result
     ) async throws -> Result {
         try store.prepareFolder()
-        let path = store.data + "/auth.sqlite"
+        let place = store.databases.place(of: .auth)
         let quiet = Logger(label: "petpro") { _ in SwiftLogNoOpLogHandler() }
         let keys = try store.openEncryptionKeys(logger: quiet)
         let database: Database
         do {
-            database = try Database(
-                path: path, migrations: AuthController.migrations, protection: store.protection(of: .auth, keys))
+            database = try place.open(AuthController.migrations, store.protection(of: .auth, keys))
         } catch {
-            throw CommandFailure("cannot open the database \(path): \(error)")
+            throw CommandFailure("cannot open the database \(place): \(error)")
         }
         defer { try? database.close() }
         let log = AuditLog(folder: store.auditFolder, logger: quiet, now: Instant.current)
@@ -146,7 +145,7 @@ struct Users: AsyncParsableCommand {
             await log.flush()
             return result
         } catch let error as StoreKind.Mismatch {
-            throw CommandFailure("\(path): \(error)")
+            throw CommandFailure("\(place): \(error)")
         } catch let error as InvalidPayload {
             throw CommandFailure(error.violations.map { "\($0.path) \($0.message)" }.joined(separator: "\n"))
         } catch let error as RemoteError {

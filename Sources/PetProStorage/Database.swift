@@ -3,7 +3,7 @@ import GRDB
 import Rookery
 public import PetProRuntime
 
-/// The SQLite database of one service. Statements use `?` for arguments.
+/// The database of one service: a SQLite file, or a schema of a PostgreSQL database. Statements use `?` for arguments.
 ///
 /// Reads and writes run on the database's own threads, never on an event loop. A write transaction sees no other write
 /// between its first read and its commit. Writes that arrive during a commit share the next commit (group commit).
@@ -43,7 +43,9 @@ public final class Database: Sendable {
         let readers = try (0..<Self.readerCount).map { _ in try DatabaseQueue(path: path, configuration: reading) }
         let keyStore = try protection.map { try KeyStore(path: Self.keyStorePath(of: path), $0) }
         if let keyStore {
-            try writer.writeWithoutTransaction { try Self.check(Connection($0), keyStore, path) }
+            try writer.writeWithoutTransaction {
+                try Self.check(SQLiteConnection($0), keyStore, place: Self.keyStorePath(of: path))
+            }
         }
         try self.init(writer, readers: readers, keyStore)
     }
@@ -73,33 +75,70 @@ public final class Database: Sendable {
 
     /// The database was sealed with the keys of another key store.
     struct WrongKeyStore: Error, CustomStringConvertible {
-        let path: String
+        let place: String
         var description: String {
-            "its personal data was sealed with another key store: put its \(path) back beside it"
+            "its personal data was sealed with another key store: put its \(place) back"
         }
     }
 
     /// Binds a database to its key store. Throws ``WrongKeyStore`` when it is bound to another one.
-    private static func check(_ connection: Connection, _ keyStore: KeyStore, _ path: String) throws {
+    private static func check(_ connection: Connection, _ keyStore: KeyStore, place: String) throws {
         if try connection.texts("SELECT mark FROM key_store WHERE id = 1").isEmpty {
             try connection.perform(
                 "INSERT INTO key_store (id, mark) VALUES (1, ?) ON CONFLICT DO NOTHING", [keyStore.mark]
             ) { try $0.finish() }
         }
         if try connection.texts("SELECT mark FROM key_store WHERE id = 1") != [keyStore.mark] {
-            throw WrongKeyStore(path: keyStorePath(of: path))
+            throw WrongKeyStore(place: place)
         }
     }
 
+    private convenience init(_ writer: DatabaseQueue, readers: [DatabaseQueue], _ keyStore: KeyStore?) throws {
+        func session(_ queue: DatabaseQueue) throws -> any EngineSession {
+            SQLiteSession(queue, try keyStore?.connect())
+        }
+        self.init(try session(writer), readers: try readers.map(session), keyStore)
+    }
+
     /// Without `readers`, the thread that writes also reads.
-    private init(_ writer: DatabaseQueue, readers: [DatabaseQueue], _ keyStore: KeyStore?) throws {
+    private init(_ writer: any EngineSession, readers: [any EngineSession], _ keyStore: KeyStore?) {
         let (published, erased) = (Signal(), Signal())
         eventSignal = published
         erasureSignal = erased
         self.keyStore = keyStore
-        self.writer = try DatabaseThreads(
-            "db-write", [writer], keyStore, onPublished: { published.send() }, onErased: { erased.send() })
-        self.readers = readers.isEmpty ? self.writer : try DatabaseThreads("db-read", readers, keyStore)
+        self.writer = DatabaseThreads(
+            "db-write", [writer], onPublished: { published.send() }, onErased: { erased.send() })
+        self.readers = readers.isEmpty ? self.writer : DatabaseThreads("db-read", readers)
+    }
+
+    /// Connects to a schema of a PostgreSQL database, makes it if it does not exist, and migrates it. Processes may do so at
+    /// once.
+    ///
+    /// With `protection`, personal data is sealed, and the data keys are in a schema of their own. `readers` is the number of
+    /// connections that only read; with 0, the connection that writes also reads. Throws ``SchemaTooNew``, an error that says which
+    /// keys are missing, or ``EngineError``.
+    package convenience init(
+        _ target: PostgresTarget, migrations: [Migration], protection: Protection? = nil, readers: Int = readerCount
+    ) throws {
+        let writer = try PostgresConnection(target)
+        try PostgresMigrator(target).migrate(writer, migrations)
+        let keyStore = try protection.map { try KeyStore(writer, of: target, $0) }
+        if let keyStore { try Self.check(writer, keyStore, place: "schema \(target.keysSchema)") }
+        func session(_ connection: PostgresConnection) -> any EngineSession {
+            if let keyStore { connection.attach(KeyStoreConnection(keyStore, sharing: connection)) }
+            return PostgresSession(connection)
+        }
+        let others = try (0..<readers).map { _ in session(try PostgresConnection(target)) }
+        self.init(session(writer), readers: others, keyStore)
+    }
+
+    /// Connects to an existing schema of a PostgreSQL database, without a migration. Any version of the program may have written
+    /// it. Throws ``EngineError``.
+    package convenience init(inspecting target: PostgresTarget, protection: Protection? = nil) throws {
+        let connection = try PostgresConnection(target)
+        let keyStore = try protection.map { try KeyStore(connection, of: target, $0) }
+        if let keyStore { connection.attach(KeyStoreConnection(keyStore, sharing: connection)) }
+        self.init(PostgresSession(connection), readers: [], keyStore)
     }
 
     /// Migrates a schema. Returns false when it was up to date. Throws ``SchemaTooNew``.
@@ -130,7 +169,7 @@ public final class Database: Sendable {
     /// caller gets the refusal before its deadline.
     private static let busyTimeout = 2.0
 
-    private static let readerCount = max(2, min(4, ProcessInfo.processInfo.activeProcessorCount))
+    package static let readerCount = max(2, min(4, ProcessInfo.processInfo.activeProcessorCount))
 
     static var configuration: GRDB.Configuration {
         var configuration = GRDB.Configuration()
@@ -166,14 +205,24 @@ public final class Database: Sendable {
         try await writer.perform(.write, body)
     }
 
-    /// Returns SQLite's plan of a query.
+    /// Returns the engine's plan of a statement.
     package func plan(_ sql: String, _ values: [any SQLConvertible]) async throws -> String {
         try await read { transaction in
-            try transaction.rows("EXPLAIN QUERY PLAN " + sql, values) { row in
+            guard transaction.connection is SQLiteConnection else {
+                return try transaction.rows("EXPLAIN " + sql, values) { try $0.text() }.joined(separator: "\n")
+            }
+            return try transaction.rows("EXPLAIN QUERY PLAN " + sql, values) { row in
                 // The columns are id, parent, an unused one, and the detail.
                 for _ in 0..<3 { _ = try row.int() }
                 return try row.text()
             }.joined(separator: "; ")
+        }
+    }
+
+    /// The names of the service's tables.
+    package func tables() async throws -> [String] {
+        try await read { transaction in
+            try transaction.connection.tables()
         }
     }
 
@@ -193,11 +242,14 @@ public final class Database: Sendable {
         try await writer.perform(.bare, body)
     }
 
-    /// Moves the write-ahead log into the database file and empties it, so that overwritten bytes disappear from the
-    /// log too. While others read, it moves only a part, and returns false.
+    /// Moves SQLite's write-ahead log into the database file and empties it, so that overwritten bytes disappear from the log
+    /// too. While others read, it moves only a part, and returns false. With PostgreSQL, it does nothing.
     @discardableResult
     public func checkpoint() async throws -> Bool {
-        try await bare { try $0.row("PRAGMA wal_checkpoint(TRUNCATE)") { try $0.int() == 0 } ?? true }
+        try await bare { transaction in
+            guard transaction.connection is SQLiteConnection else { return true }
+            return try transaction.row("PRAGMA wal_checkpoint(TRUNCATE)") { try $0.int() == 0 } ?? true
+        }
     }
 
     /// Closes the files. No read or write may be under way.

@@ -1,54 +1,30 @@
 import Dispatch
-import GRDB
 import NIOCore
 import Rookery
 
 /// The reading threads of a database, or its one writing thread. Each thread has its own connection.
 final class DatabaseThreads: Sendable {
     private let jobs: JobQueue
-    private let connections: [DatabaseQueue]
-    private let known: [Known]
+    private let sessions: [any EngineSession]
     /// One for each event loop, by the loop's position.
     private let outboxes: [JobOutbox]
-
-    /// The connection of a thread, made on first use. Only touched within the thread's queue.
-    private final class Known: @unchecked Sendable {
-        var connection: Connection?
-        private let keyStore: KeyStoreConnection?
-
-        init(_ keyStore: KeyStoreConnection?) { self.keyStore = keyStore }
-
-        func connection(of database: GRDB.Database) -> Connection {
-            if let connection { return connection }
-            let made = Connection(database, keyStore)
-            connection = made
-            return made
-        }
-
-        func close() throws {
-            connection = nil
-            try keyStore?.close()
-        }
-    }
 
     /// The most jobs that wait. Further ones are refused.
     private static let waiting = 8192
 
-    /// Starts a thread for each connection, with a connection to the key store if there is one. The thread calls
-    /// `onPublished` after a commit that published events, and `onErased` after one that erased people. Throws the error of
-    /// opening the key store.
+    /// Starts a thread for each session. The thread calls `onPublished` after a commit that published events, and `onErased`
+    /// after one that erased people.
     init(
-        _ name: String, _ connections: [DatabaseQueue], _ keyStore: KeyStore?,
-        onPublished: @escaping @Sendable () -> Void = {}, onErased: @escaping @Sendable () -> Void = {}
-    ) throws {
+        _ name: String, _ sessions: [any EngineSession], onPublished: @escaping @Sendable () -> Void = {},
+        onErased: @escaping @Sendable () -> Void = {}
+    ) {
         let jobs = JobQueue(limit: Self.waiting)
         self.jobs = jobs
         outboxes = EventLoops.shared.executors.map { JobOutbox(jobs, $0) }
-        self.connections = connections
-        known = try connections.map { _ in Known(try keyStore?.connect()) }
-        for (queue, known) in zip(connections, known) {
+        self.sessions = sessions
+        for session in sessions {
             jobs.start(name) {
-                Self.run(jobs, queue, known) { outcome in
+                Self.run(jobs, session) { outcome in
                     if outcome.hasPublished { onPublished() }
                     if outcome.hasErased { onErased() }
                 }
@@ -68,16 +44,14 @@ final class DatabaseThreads: Sendable {
     }
 
     private static func run(
-        _ jobs: JobQueue, _ queue: DatabaseQueue, _ known: Known,
+        _ jobs: JobQueue, _ session: any EngineSession,
         _ onOutcome: @Sendable (SharedTransaction.Outcome) -> Void
     ) {
         while let taken = jobs.next(atMost: batch) {
             let began = ContinuousClock.now
-            // The queue is free, because in operation only this thread uses it. The closure runs on this thread.
-            let outcome = queue.inDatabase { database in
-                SharedTransaction(connection: known.connection(of: database)) {
-                    isLong(began.duration(to: .now), $0)
-                }.run(taken)
+            // The session is free, because in operation only this thread uses it. The closure runs on this thread.
+            let outcome = session.use { connection in
+                SharedTransaction(connection: connection) { isLong(began.duration(to: .now), $0) }.run(taken)
             }
             jobs.putBack(outcome.left)
             onOutcome(outcome)
@@ -131,31 +105,38 @@ final class DatabaseThreads: Sendable {
                 outboxes[position].add(
                     ResultJob(access, EventLoops.shared.executors[position], continuation, body))
             }
-        } catch let error as DatabaseError
-            where error.resultCode == .SQLITE_BUSY || error.resultCode == .SQLITE_LOCKED
-        {
-            throw RemoteError.databaseBusy
+        } catch let error as EngineError {
+            throw RemoteError(error) ?? error
         }
     }
 
     /// The texts of the prepared statements.
     var prepared: Set<String> {
-        zip(connections, known).reduce(into: []) { found, connection in
-            found.formUnion(connection.0.inDatabase { _ in connection.1.connection?.prepared ?? [] })
-        }
+        sessions.reduce(into: []) { found, session in session.use { found.formUnion($0.prepared) } }
     }
 
     /// Refuses further jobs, and closes the connections. No job may be under way.
     func close() throws {
         jobs.close()
-        for (queue, known) in zip(connections, known) {
-            try queue.inDatabase { _ in try known.close() }
-            try queue.close()
-        }
+        for session in sessions { try session.close() }
     }
 }
 
 extension RemoteError {
+    /// The refusal for an error that a caller can do something about. Nil for any other.
+    fileprivate init?(_ error: EngineError) {
+        switch error.kind {
+        case .busy, .conflict: self = .databaseBusy
+        case .unavailable:
+            self.init(.overloaded, "The database is not reachable.", details: ["retryAfterMs": 500])
+        case .unknownOutcome:
+            self.init(
+                .deadlineExceeded, "The connection to the database was lost during a commit; the outcome is unknown.")
+        case .full: self.init(.overloaded, "The disk of the database is full.", details: ["retryAfterMs": 5000])
+        case .constraint, .other: return nil
+        }
+    }
+
     /// The refusal when another process holds the lock, or when the queue is full. Nothing was done, so the caller may
     /// retry.
     static let databaseBusy = RemoteError(.overloaded, "The database is busy.", details: ["retryAfterMs": 200])

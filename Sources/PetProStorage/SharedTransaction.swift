@@ -39,37 +39,34 @@ struct SharedTransaction {
         return outcome
     }
 
-    private func begin(_ access: DatabaseJob.Access) throws {
-        switch access {
-        case .read: try connection.execute("BEGIN DEFERRED")
-        case .write: try connection.execute("BEGIN IMMEDIATE")
-        case .bare: break
-        }
-    }
-
-    private func commit(_ access: DatabaseJob.Access) throws {
-        if access != .bare { try connection.execute("COMMIT") }
-    }
-
-    /// Rolls back the transaction. SQLite refuses that only when it has ended the transaction itself. If one is open
+    /// Rolls back the transaction. An engine refuses that only when it has ended the transaction itself. If one is open
     /// nevertheless, the next `BEGIN` fails, and its callers get the error.
     private func rollBack() {
         if connection.isInTransaction { try? connection.execute("ROLLBACK") }
     }
 
+    /// How often a closure runs when the engine could not order it with others, or lost the connection.
+    private static let attempts = 3
+
     private func runAlone(_ job: DatabaseJob, _ outcome: inout Outcome) {
         outcome.done.append(job)
-        do {
-            try begin(job.access)
-            // The deadline may have passed while the job waited.
-            try job.checkDeadline()
-            let transaction = Transaction(connection)
-            try job.run(transaction)
-            try commit(job.access)
-            outcome.committed(transaction)
-        } catch {
-            rollBack()
-            job.failed(error)
+        for attempt in 1...Self.attempts {
+            do {
+                try connection.begin(job.access)
+                // The deadline may have passed while the job waited.
+                try job.checkDeadline()
+                let transaction = Transaction(connection)
+                try job.run(transaction)
+                try connection.commit(job.access)
+                return outcome.committed(transaction)
+            } catch {
+                rollBack()
+                job.failed(error)
+                let kind = (error as? EngineError)?.kind
+                if job.access == .bare || kind != .conflict && kind != .unavailable || attempt == Self.attempts {
+                    return
+                }
+            }
         }
     }
 
@@ -77,7 +74,7 @@ struct SharedTransaction {
         _ jobs: ArraySlice<DatabaseJob>, _ access: DatabaseJob.Access, _ outcome: inout Outcome
     ) {
         do {
-            try begin(access)
+            try connection.begin(access)
         } catch {
             for job in jobs { job.failed(error) }
             outcome.done.append(contentsOf: jobs)
@@ -91,8 +88,13 @@ struct SharedTransaction {
                 joined = jobs[..<(joined.endIndex + 1)]
                 try join(job, transaction)
             }
-            try commit(access)
+            try connection.commit(access)
             outcome.committed(transaction)
+            outcome.done.append(contentsOf: joined)
+        } catch let error as EngineError where error.kind == .unknownOutcome {
+            // None may run again.
+            rollBack()
+            for job in joined { job.failed(error) }
             outcome.done.append(contentsOf: joined)
         } catch {
             // The whole transaction failed. Each job runs again, alone.

@@ -1,9 +1,8 @@
-import GRDB
 import Rookery
 
 /// Runs statements within one transaction. Valid only inside the closure that receives it.
 public final class Transaction {
-    private let connection: Connection
+    let connection: Connection
     private(set) var hasPublished = false
     private(set) var hasErased = false
     /// The data keys that were used, by person.
@@ -16,7 +15,7 @@ public final class Transaction {
 
     /// A unique or check constraint refused a write.
     public struct ConstraintViolated: Error {
-        /// The message of SQLite, with table and column.
+        /// The message of the engine, with the table and the column, or the constraint.
         public let message: String
     }
 
@@ -25,8 +24,8 @@ public final class Transaction {
     ) throws -> Value {
         do {
             return try connection.perform(sql, values, read)
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
-            throw ConstraintViolated(message: error.message ?? "constraint violated")
+        } catch let error as EngineError where error.kind == .constraint {
+            throw ConstraintViolated(message: error.message)
         }
     }
 

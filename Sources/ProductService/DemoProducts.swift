@@ -44,6 +44,7 @@ extension ProductController {
         try await database.write { transaction in
             guard try !transaction.exists("SELECT 1 FROM products LIMIT 1") else { return }
             for demo in Self.demoProducts { try transaction.enter(demo.product, id: demo.id, demo.reserved, at: now) }
+            try transaction.idsWereChosen(in: "products")
         }
     }
 }

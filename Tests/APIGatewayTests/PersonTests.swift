@@ -15,16 +15,21 @@ struct PersonTests {
 
     /// All texts that a service keeps, in every table and column.
     private func kept(_ database: Database) async throws -> String {
-        try await database.read { transaction in
-            let tables = try transaction.rows("SELECT name FROM sqlite_master WHERE type = 'table'") { try $0.text() }
-            var all = ""
+        let tables = try await database.tables()
+        return try await database.read { transaction in
+            var all: [String] = []
             for table in tables {
-                let columns = try transaction.rows("SELECT name FROM pragma_table_info('\(table)')") { try $0.text() }
-                let texts = columns.map { "coalesce(CAST(\"\($0)\" AS TEXT), '')" }.joined(separator: " || ' ' || ")
-                all += try transaction.rows("SELECT \(texts) FROM \"\(table)\"") { try $0.text() }.joined(
-                    separator: "\n")
+                for row in try transaction.table("SELECT * FROM \"\(table)\"") {
+                    all += row.values.map { value in
+                        switch value {
+                        case .text(let text): text
+                        case .blob(let bytes): String(decoding: bytes, as: UTF8.self)
+                        default: "\(value)"
+                        }
+                    }
+                }
             }
-            return all
+            return all.joined(separator: "\n")
         }
     }
 

@@ -2,6 +2,7 @@ import AuthService
 import BookingService
 import Foundation
 import PetProAssembly
+import PetProTesting
 import ProductService
 import Rookery
 import SwiftParser
@@ -67,7 +68,8 @@ struct StatementTests {
         var madeAtRunTime = 0
         let folder = sources.appending(path: target)
         for path in try FileManager.default.subpathsOfDirectory(atPath: folder.path)
-        where (target == keys || !path.hasPrefix("Sealing/Keys/")) && path.hasSuffix(".swift")
+        where (target == keys || !path.hasPrefix("Sealing/Keys/") && !path.hasPrefix("Engine/"))
+            && path.hasSuffix(".swift")
             && !path.hasSuffix("Schema.swift") && !path.hasSuffix("Migration.swift")
         {
             let text = try String(contentsOf: folder.appending(path: path), encoding: .utf8)
@@ -92,6 +94,21 @@ struct StatementTests {
     ]
     /// The key stores, which have a schema of their own.
     private static let keys = "PetProStorage/Sealing/Keys"
+
+    @Test(
+        "is one that PostgreSQL takes too",
+        .enabled(if: Database.testServer != nil, "needs a server in PETPRO_TEST_POSTGRES"))
+    func postgres() async throws {
+        for (target, migrations) in Self.schemas where target != Self.keys {
+            let database = try Database.temporary(migrations)
+            for statement in try Self.statements(target).statements {
+                let values = statement.text.filter { $0 == "?" }.map { _ in 1 }
+                await #expect(throws: Never.self, "\(statement.file): \(statement.text)") {
+                    _ = try await database.plan(statement.text, values)
+                }
+            }
+        }
+    }
 
     @Test("finds its rows by an index, and needs no sorting")
     func plans() async throws {

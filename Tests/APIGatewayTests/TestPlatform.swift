@@ -32,7 +32,7 @@ struct TestPlatform: Sendable {
         let time = self.time
         let environment = ServiceEnvironment(now: { time.now })
         func database(_ service: ServiceName, _ migrations: [Migration]) throws -> Database {
-            try Database(inMemory: migrations, protection: Protection(service: service.rawValue, form: form))
+            try Database.temporary(migrations, protection: Protection(service: service.rawValue, form: form))
         }
         let authData = try database(.auth, AuthController.migrations)
         let vendorData = try database(.vendor, VendorController.migrations)

@@ -4,6 +4,7 @@ import JWTKit
 import PetProContracts
 import PetProRuntime
 import PetProStorage
+import PetProTesting
 import Rookery
 import RookeryTesting
 import Testing
@@ -43,7 +44,7 @@ struct AuthTests {
 
     init() async throws {
         let clock = self.clock
-        database = try Database(inMemory: AuthController.migrations)
+        database = try Database.temporary(AuthController.migrations)
         auth = try await AuthController(
             database: database, signingKeys: nil,
             environment: ServiceEnvironment(now: { clock.now }), passwordCost: 4)
@@ -116,7 +117,7 @@ struct AuthTests {
             await #expect(throws: AccessTokens.Rejection.malformed) { try await tokens.check(forged, at: clock.now) }
         }
         let other = try await AuthController(
-            database: try Database(inMemory: AuthController.migrations), signingKeys: nil, passwordCost: 4)
+            database: try Database.temporary(AuthController.migrations), signingKeys: nil, passwordCost: 4)
         #expect(try await other.validateToken(ValidateToken(token: token)).reason == "malformed")
     }
 

@@ -2,6 +2,7 @@ import Foundation
 import PetProContracts
 import PetProRuntime
 import PetProStorage
+import PetProTesting
 import Rookery
 import RookeryTesting
 import Testing
@@ -35,7 +36,7 @@ struct SigningKeysTests {
     @Test("may be several: all of them verify, the last one signs")
     func several() async throws {
         defer { remove() }
-        let database = try Database(inMemory: AuthController.migrations)
+        let database = try Database.temporary(AuthController.migrations)
         func auth(_ path: String?) async throws -> AuthController {
             try await AuthController(database: database, signingKeys: path, passwordCost: 4)
         }

@@ -1,6 +1,7 @@
 import PetProContracts
 import PetProRuntime
 import PetProStorage
+import PetProTesting
 import Rookery
 import RookeryTesting
 import Synchronization
@@ -13,7 +14,7 @@ struct SweeperTests {
     private let time = SettableTime()
     private let database: Database
 
-    init() throws { database = try Database(inMemory: AuthController.migrations) }
+    init() throws { database = try Database.temporary(AuthController.migrations) }
 
     /// Vendor, which knows the vendors of some users, and cannot say of others.
     private static func vendors(

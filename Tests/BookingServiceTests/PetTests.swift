@@ -2,6 +2,7 @@ import NIOCore
 import PetProContracts
 import PetProRuntime
 import PetProStorage
+import PetProTesting
 import Rookery
 import RookeryTesting
 import Synchronization
@@ -17,7 +18,7 @@ struct PetTests {
     init() throws {
         let time = self.time
         bookings = BookingController(
-            database: try Database(inMemory: BookingController.migrations), vendors: FakeVendors(capacity: 1),
+            database: try Database.temporary(BookingController.migrations), vendors: FakeVendors(capacity: 1),
             environment: ServiceEnvironment(now: { time.now }))
     }
 

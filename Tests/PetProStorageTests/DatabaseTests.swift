@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import PetProContracts
 import PetProRuntime
+import PetProTesting
 import Rookery
 import RookeryTesting
 import Testing
@@ -143,7 +144,7 @@ struct DatabaseTests {
 
     @Test("does not write for a message whose time is over")
     func late() async throws {
-        let database = try Database(inMemory: Self.migrations)
+        let database = try Database.temporary(Self.migrations)
         let late = MessageContext(pattern: "p", peer: "test", deadline: .after(.seconds(-1)))
         let code = try await MessageContext.$source.withValue(late) { () async throws -> RemoteError.Code? in
             let error = try await refusal { () async throws -> Int in
@@ -157,12 +158,12 @@ struct DatabaseTests {
 
     @Test("holds demo data or a platform's own, for as long as it exists")
     func kinds() async throws {
-        let database = try Database(inMemory: Self.migrations)
+        let database = try Database.temporary(Self.migrations)
         try await database.claim(.demo)
         try await database.claim(.demo)
         let error = await #expect(throws: StoreKind.Mismatch.self) { try await database.claim(.live) }
         #expect(error?.description.contains("--demo") == true)
-        let other = try Database(inMemory: Self.migrations)
+        let other = try Database.temporary(Self.migrations)
         try await other.claim(.live)
         await #expect(throws: StoreKind.Mismatch.self) { try await other.claim(.demo) }
     }

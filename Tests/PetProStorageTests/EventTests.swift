@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import PetProContracts
 import PetProRuntime
+import PetProTesting
 import Rookery
 import RookeryTesting
 import Synchronization
@@ -49,7 +50,7 @@ private struct Log: Sendable {
     let subscriber = Subscriber()
     let time = SettableUptime()
 
-    init(_ database: Database? = nil) throws { self.database = try database ?? Database(inMemory: []) }
+    init(_ database: Database? = nil) throws { self.database = try database ?? Database.temporary([]) }
 
     func relay(_ holder: String = "one") throws -> EventRelay {
         EventRelay(
@@ -239,7 +240,7 @@ struct EventTests {
 
     @Test("comes once however often it is delivered, and never after a newer one")
     func news() async throws {
-        let database = try Database(inMemory: [])
+        let database = try Database.temporary([])
         func isNews(_ epoch: Int?, _ version: Int?, id: String = "e", about: String? = "booking-1") async throws -> Bool
         {
             let event = EventEnvelope(
@@ -298,7 +299,7 @@ struct EventOrderTests {
     func order(_ seed: UInt64) async throws {
         let log = try Log()
         let random = Dice(seed)
-        let inbox = try Database(inMemory: [])
+        let inbox = try Database.temporary([])
         let state = Mutex<[String: [Int]]>([:])
         let isCalm = Mutex(false)
         let routes: [Route] = [

@@ -2,6 +2,7 @@ import Logging
 import PetProContracts
 import PetProRuntime
 import PetProStorage
+import PetProTesting
 import Rookery
 import RookeryTesting
 import Synchronization
@@ -13,7 +14,7 @@ private let now = Instant(milliseconds: 1_800_000_000_000)
 struct IdempotencyTests {
     @Test("brings the same reply back for a day, for the same request only")
     func replay() async throws {
-        let database = try Database(inMemory: [])
+        let database = try Database.temporary([])
         let key = IdempotencyKey(scope: "user:1", key: "k", body: "{\"a\":1}", subject: 7)
         #expect(try await database.read { try key.reply(in: $0, at: now) as Int? } == nil)
         try await database.write { try key.keep(42, in: $0, at: now) }

@@ -149,25 +149,23 @@ extension Transaction {
         let place = SealedRow(BookingSchema.bookings, row: id, subject: request.customerId)
         let notes = try seal(request.notes, "notes", in: place)
         for reference in references {
-            do {
-                try execute(
-                    """
-                    INSERT INTO bookings (id, reference, customer_id, vendor_id, service_id, pet_id, start_at, end_at,
-                        occupied_until, service_name, price, duration_minutes, notes, status, history, created_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)
-                    """,
-                    id, reference, request.customerId, request.vendorId, request.serviceId, request.petId, wish.start,
-                    wish.end, wish.occupied.end, wish.service.name, wish.service.price.json,
-                    wish.service.durationMinutes, notes, history.json, now)
-                return Booking(
-                    id: id, reference: reference, customerId: request.customerId, vendorId: request.vendorId,
-                    serviceId: request.serviceId, petId: request.petId, start: wish.start, end: wish.end,
-                    serviceName: wish.service.name, price: wish.service.price,
-                    durationMinutes: wish.service.durationMinutes, notes: request.notes, status: .pending, version: 1,
-                    cancel: nil, flagged: false, history: history, createdAt: now)
-            } catch let error as ConstraintViolated where error.message.contains("reference") {
-                continue
-            }
+            let isFree = try execute(
+                """
+                INSERT INTO bookings (id, reference, customer_id, vendor_id, service_id, pet_id, start_at, end_at,
+                    occupied_until, service_name, price, duration_minutes, notes, status, history, created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)
+                ON CONFLICT (reference) DO NOTHING
+                """,
+                id, reference, request.customerId, request.vendorId, request.serviceId, request.petId, wish.start,
+                wish.end, wish.occupied.end, wish.service.name, wish.service.price.json,
+                wish.service.durationMinutes, notes, history.json, now)
+            guard isFree == 1 else { continue }
+            return Booking(
+                id: id, reference: reference, customerId: request.customerId, vendorId: request.vendorId,
+                serviceId: request.serviceId, petId: request.petId, start: wish.start, end: wish.end,
+                serviceName: wish.service.name, price: wish.service.price,
+                durationMinutes: wish.service.durationMinutes, notes: request.notes, status: .pending, version: 1,
+                cancel: nil, flagged: false, history: history, createdAt: now)
         }
         throw RemoteError(.overloaded, "No reference is free.", details: ["retryAfterMs": 100])
     }
@@ -200,7 +198,7 @@ extension Transaction {
         try execute("UPDATE bookings SET notes = NULL, cancel_reason = NULL WHERE customer_id = ?", id)
         try execute(
             "UPDATE pets SET name = ?, breed = NULL, birth_date = NULL, notes = NULL WHERE owner_id = ?",
-            Self.erasedName, id)
+            plain(Self.erasedName), id)
     }
 
     func unconfirmedBookings(startedBy instant: Instant) throws -> [Booking] {

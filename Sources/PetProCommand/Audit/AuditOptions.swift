@@ -5,7 +5,7 @@ import PetProRuntime
 /// The audit log that a `petpro audit` command reads.
 struct AuditOptions: ParsableArguments {
     @Option(help: "The folder of the databases.")
-    var data = StoreOptions.defaultFolder
+    var data = DatabaseOptions.defaultFolder
 
     var folder: AuditFolder { AuditFolder(data + "/audit") }
 

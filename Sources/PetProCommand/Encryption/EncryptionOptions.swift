@@ -9,8 +9,7 @@ import RookeryCore
 
 /// The keys that a `petpro encryption` command reads or changes.
 struct EncryptionOptions: ParsableArguments {
-    @Option(help: "The folder of the databases.")
-    var data = StoreOptions.defaultFolder
+    @OptionGroup var databases: DatabaseOptions
     @Flag(help: "The field keys, which encrypt fields between services, not the encryption keys of the databases.")
     var fields = false
     @Option(
@@ -23,6 +22,8 @@ struct EncryptionOptions: ParsableArguments {
         if fields { return .fields(file ?? KeyFolder(data + "/keys").fieldKeys) }
         return .encryption(file ?? data + "/encryption-keys.json")
     }
+
+    private var data: String { databases.data }
 
     var path: String { keys.path }
 
@@ -51,7 +52,8 @@ struct EncryptionOptions: ParsableArguments {
     /// The options that another command needs for the same keys, with a space before them.
     var again: String {
         (fields ? " --fields" : "") + (file.map { " --file \($0)" } ?? "")
-            + (data == StoreOptions.defaultFolder ? "" : " --data \(data)")
+            + (data == DatabaseOptions.defaultFolder ? "" : " --data \(data)")
+            + (databases.database.map { " --database \($0)" } ?? "")
     }
 
     /// Changes the keys. Throws ``CommandSupport/CommandFailure``.
@@ -76,19 +78,17 @@ struct EncryptionOptions: ParsableArguments {
     func use() throws -> [(service: ServiceName, keys: [String: Int])] {
         if fields { return [] }
         let found: [(service: ServiceName, keys: [String: Int])] = try ServiceName.allCases.compactMap { service in
-            let database = "\(data)/\(service.rawValue).sqlite"
-            let path = Database.keyStorePath(of: database)
-            guard FileManager.default.fileExists(atPath: path) else { return nil }
+            let place = databases.place(of: service)
             do {
-                return (service, try EncryptionKeyUse.read(ofDatabase: database))
+                return try place.encryptionKeyUse().map { (service, $0) }
             } catch {
-                throw CommandFailure("cannot read \(path): \(error)")
+                throw CommandFailure("cannot read the key store of \(place): \(error)")
             }
         }
         if found.isEmpty {
             throw CommandFailure(
-                "there is no key store in \(data): give the folder of the databases with --data, so that the use of the keys "
-                    + "can be counted")
+                "there is no key store in \(databases.shown): name the databases with --data or --database, so that the use of "
+                    + "the keys can be counted")
         }
         return found
     }

@@ -10,14 +10,12 @@ enum EventStore {
     ///
     /// Throws ``CommandSupport/CommandFailure`` that names the database.
     static func open(_ service: ServiceName, _ store: StoreOptions, isWriting: Bool) throws -> Database? {
-        let path = "\(store.data)/\(service.rawValue).sqlite"
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let place = store.databases.place(of: service)
         do {
-            return isWriting
-                ? try Database(path: path, migrations: Modules.module(service).migrations)
-                : try Database(inspecting: path)
+            guard try place.exists() else { return nil }
+            return isWriting ? try place.open(Modules.module(service).migrations, nil) : try place.inspect()
         } catch {
-            throw CommandFailure("cannot open the database \(path): \(error)")
+            throw CommandFailure("cannot open the database \(place): \(error)")
         }
     }
 }

@@ -11,7 +11,7 @@ struct KeyringOptions: ParsableArguments {
             "The folder of the service keys. Default: keys in the folder of the databases.", valueName: "folder"))
     var keys: String?
     @Option(help: "The folder of the databases.")
-    var data = StoreOptions.defaultFolder
+    var data = DatabaseOptions.defaultFolder
 
     var folder: KeyFolder { KeyFolder(keys ?? data + "/keys") }
 

@@ -25,7 +25,7 @@ extension SealedTable {
         return entry
     }
 
-    /// Brings rows into the form in which new ones are stored, in the order of SQLite's row ids.
+    /// Brings rows into the form in which new ones are stored, in the order of their row ids.
     ///
     /// Returns the last row that it looked at, or nil when there was none after `after`, how many rows it changed, and the
     /// keys of rows that cannot be read. Rows of people who were erased stay as they are.
@@ -103,8 +103,7 @@ extension SealedTable {
     /// Whether a row has a value in the other form than new rows.
     func hasOtherForm(in transaction: Transaction) throws -> Bool {
         guard let form = transaction.keyStore?.store.protection.form else { return false }
-        let other = form == .sealed ? "text" : "blob"
-        let conditions = columns.map { "typeof(\($0)) = '\(other)'" }.joined(separator: " OR ")
+        let conditions = columns.map { transaction.connection.isSealed($0, form == .plain) }.joined(separator: " OR ")
         let erased = "\(subject) IN (SELECT subject FROM erasures)"
         return try transaction.exists("SELECT 1 FROM \(name) WHERE (\(conditions)) AND NOT \(erased) LIMIT 1")
     }

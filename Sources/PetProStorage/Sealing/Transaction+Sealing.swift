@@ -6,13 +6,13 @@ extension Transaction {
     /// Returns the value to store for a personal text: sealed with the person's data key, which is made if there is none.
     ///
     /// Without a key store, and in plain form, it is the text itself. Throws `USER_NOT_FOUND` for an erased person,
-    /// ``Unreadable`` when the data key cannot be opened, and the error of SQLite.
+    /// ``Unreadable`` when the data key cannot be opened, and the error of the engine.
     public func seal(_ text: String?, _ column: String, in row: SealedRow) throws -> SQLValue {
         guard let text else { return .null }
         if dataKeys[row.subject] == nil, try isErased(row.subject) {
             throw RemoteError(.userNotFound, "This account was erased.")
         }
-        guard let keyStore, keyStore.store.protection.form == .sealed else { return .text(text) }
+        guard let keyStore, keyStore.store.protection.form == .sealed else { return plain(text) }
         let key = try dataKeys[row.subject] ?? keyStore.dataKey(of: row.subject)
         dataKeys[row.subject] = key
         return .blob(try key.seal(text.utf8, at: path(column, row, keyStore)))
@@ -54,6 +54,9 @@ extension Transaction {
             subject: row.subject)
     }
 
+    /// Returns the value by which a column with personal data stores a text that tells nothing about a person.
+    public func plain(_ text: String) -> SQLValue { connection.plain(text) }
+
     // MARK: Indexes
 
     /// Returns the value of a table's blind index for a text: the HMAC-SHA256 of the text's form. Without a key store, and
@@ -68,8 +71,8 @@ extension Transaction {
     public func indexes(_ text: String, in table: SealedTable) -> (sealed: SQLValue, plain: SQLValue) {
         guard let index = table.index else { return (.null, .null) }
         let form = index.form(text)
-        guard let keyStore else { return (.text(form), .text(form)) }
-        return (.blob(keyStore.store.index("\(table.name).\(index.column)", form)), .text(form))
+        guard let keyStore else { return (plain(form), plain(form)) }
+        return (.blob(keyStore.store.index("\(table.name).\(index.column)", form)), plain(form))
     }
 
     /// Returns a digest from which the text cannot be guessed: an HMAC-SHA256 in hexadecimal, with a key for each use.
@@ -85,20 +88,22 @@ extension Transaction {
     ///
     /// Call it in a write transaction, and insert the row with that id. `isSubject` says that the ids are those of people:
     /// then it is above every id that the key store knows. So a restored backup gives no id to a second person. Throws the
-    /// error of SQLite.
+    /// error of the engine.
     public func nextID(in table: SealedTable, isSubject: Bool = false) throws -> Int {
-        let last = try row("SELECT seq FROM sqlite_sequence WHERE name = ?", table.name) { try $0.int() } ?? 0
-        guard isSubject, let keyStore else { return last + 1 }
-        return max(last, try keyStore.lastSubject()) + 1
+        try connection.nextID(of: table.name, above: isSubject ? try keyStore?.lastSubject() ?? 0 : 0)
     }
 
-    /// Returns whether a person has a receipt. Throws the error of SQLite.
+    /// Notes that rows of a table were inserted with ids of the caller's choice, so that the next ids are above them. Call it in
+    /// the same transaction. Throws the error of the engine.
+    public func idsWereChosen(in table: String) throws { try connection.idsWereChosen(in: table) }
+
+    /// Returns whether a person has a receipt. Throws the error of the engine.
     public func isErased(_ subject: Int) throws -> Bool {
         try exists("SELECT 1 FROM erasures WHERE subject = ?", subject)
     }
 
     /// Notes that a person was erased: this is the receipt. After the commit, the person's data key is destroyed, and the
-    /// kept replies are gone. Throws the error of SQLite.
+    /// kept replies are gone. Throws the error of the engine.
     public func noteErasure(of subject: Int, at now: Instant) throws {
         try IdempotencyKey.forget(subject: subject, in: self)
         try execute(

@@ -55,21 +55,21 @@ extension Transaction {
 
     /// Inserts a product and its stock record. Throws `SKU_TAKEN`.
     func insertProduct(_ request: CreateProduct, at now: Instant) throws -> Product {
-        do {
-            let id = try insert(
-                "INSERT INTO products (vendor_id, sku, name, price, species, status) VALUES (?, ?, ?, ?, ?, 'active') RETURNING id",
-                request.vendorId, request.sku, request.name, request.price.json, request.species.json)
-            try execute(
-                """
-                INSERT INTO inventory (product_id, quantity, reserved, threshold, version, updated_at)
-                VALUES (?, ?, 0, ?, 1, ?)
-                """, id, request.quantity, request.lowStockThreshold, now)
-            return Product(
-                id: id, vendorId: request.vendorId, sku: request.sku, name: request.name, price: request.price,
-                species: request.species, status: .active)
-        } catch is ConstraintViolated {
-            throw RemoteError(.skuTaken, "This vendor has a product with this SKU.")
-        }
+        let id = try row(
+            """
+            INSERT INTO products (vendor_id, sku, name, price, species, status) VALUES (?, ?, ?, ?, ?, 'active')
+            ON CONFLICT (vendor_id, sku) DO NOTHING RETURNING id
+            """, request.vendorId, request.sku, request.name, request.price.json, request.species.json
+        ) { try $0.int() }
+        guard let id else { throw RemoteError(.skuTaken, "This vendor has a product with this SKU.") }
+        try execute(
+            """
+            INSERT INTO inventory (product_id, quantity, reserved, threshold, version, updated_at)
+            VALUES (?, ?, 0, ?, 1, ?)
+            """, id, request.quantity, request.lowStockThreshold, now)
+        return Product(
+            id: id, vendorId: request.vendorId, sku: request.sku, name: request.name, price: request.price,
+            species: request.species, status: .active)
     }
 
     // MARK: Inventory

@@ -130,7 +130,7 @@ extension Transaction {
             """
             UPDATE vendors SET business_name = ?, email = NULL, phone = NULL, address = NULL, registration = NULL
             WHERE user_id = ?
-            """, Self.erasedName, id)
+            """, plain(Self.erasedName), id)
         try execute(
             "UPDATE special_days SET note = NULL WHERE vendor_id IN (SELECT id FROM vendors WHERE user_id = ?)", id)
     }

@@ -10,11 +10,19 @@ public enum EncryptionKeyUse {
         configuration.readonly = true
         let queue = try DatabaseQueue(path: Database.keyStorePath(of: path), configuration: configuration)
         let ids = try queue.inDatabase { database in
-            let connection = Connection(database)
-            return try connection.texts("SELECT encryption_key FROM data_keys WHERE encryption_key > ''")
-                + connection.texts("SELECT encryption_key FROM secrets")
+            try Self.ids(SQLiteConnection(database))
         }
         try queue.close()
         return ids.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    }
+
+    /// Returns the same of a PostgreSQL schema. Throws ``EngineError`` when it cannot be read.
+    package static func read(of target: PostgresTarget) throws -> [String: Int] {
+        try Self.ids(PostgresConnection(target)).reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    }
+
+    private static func ids(_ connection: Connection) throws -> [String] {
+        try connection.texts("SELECT encryption_key FROM data_keys WHERE encryption_key > ''")
+            + connection.texts("SELECT encryption_key FROM secrets")
     }
 }

@@ -28,6 +28,27 @@ final class KeyStore: Sendable {
     /// A random name of the store, by which a database recognizes it.
     let mark: String
 
+    /// The same tables for PostgreSQL, in the schema of the data keys.
+    static let postgres = """
+        CREATE TABLE data_keys (
+            subject BIGINT PRIMARY KEY,
+            encryption_key TEXT,
+            sealed BYTEA,
+            destroyed_at BIGINT
+        );
+        CREATE INDEX data_keys_encryption_key ON data_keys (encryption_key);
+        CREATE INDEX data_keys_destroyed ON data_keys (subject) WHERE destroyed_at IS NOT NULL;
+        CREATE TABLE secrets (
+            name TEXT PRIMARY KEY,
+            encryption_key TEXT NOT NULL,
+            sealed BYTEA NOT NULL
+        );
+        CREATE TABLE mark (
+            id BIGINT PRIMARY KEY CHECK (id = 1),
+            value TEXT NOT NULL
+        );
+        """
+
     static let migration = """
         CREATE TABLE data_keys (
             subject INTEGER PRIMARY KEY,
@@ -65,11 +86,22 @@ final class KeyStore: Sendable {
             try migrator.migrate(queue)
         }
         (mark, indexSecret) = try queue.inDatabase { database in
-            let connection = Connection(database)
+            let connection = SQLiteConnection(database)
             try Self.check(connection, protection, path ?? "memory")
             return (try Self.mark(connection), try Self.indexSecret(connection, protection))
         }
         if path != nil { try queue.close() }
+    }
+
+    /// Opens the store in the schema of a PostgreSQL database to which a connection is. Throws ``MissingKey`` and
+    /// ``EngineError``.
+    init(_ connection: Connection, of target: PostgresTarget, _ protection: Protection) throws {
+        self.protection = protection
+        path = nil
+        shared = nil
+        try Self.check(connection, protection, "schema \(target.keysSchema)")
+        mark = try Self.mark(connection)
+        indexSecret = try Self.indexSecret(connection, protection)
     }
 
     private static func open(_ path: String?, isWriter: Bool) throws -> DatabaseQueue {

@@ -6,45 +6,62 @@ import Rookery
 /// A thread's connection to a key store. Confined to one thread at a time.
 final class KeyStoreConnection {
     let store: KeyStore
-    private let queue: DatabaseQueue
-    private let isOwner: Bool
-    private var connection: Connection?
-    private var isInTransaction = false
+    private let place: Place
     /// Keys that were opened, with their sealed forms, by subject.
     private var opened: [Int: (sealed: [UInt8], key: SealingKey)] = [:]
     /// The most opened keys that are kept. Then all are dropped.
     private static let openedLimit = 4096
 
+    /// Where the store's tables are.
+    private enum Place {
+        /// In a file of its own, through a session of its own.
+        case file(SQLiteSession, isOwner: Bool)
+        /// In a schema of the database, through the connection to the data. What it writes is part of the transaction.
+        case schema(Unowned)
+    }
+
+    /// The connection has this object, and outlives it.
+    private struct Unowned {
+        unowned let connection: Connection
+    }
+
+    /// Makes a connection to a store's file. Without `isOwner`, another object closes the file.
     init(_ store: KeyStore, _ queue: DatabaseQueue, isOwner: Bool) {
         self.store = store
-        self.queue = queue
-        self.isOwner = isOwner
+        place = .file(SQLiteSession(queue, nil), isOwner: isOwner)
+    }
+
+    /// Makes a connection to a store in a schema of the database to which `connection` is.
+    init(_ store: KeyStore, sharing connection: Connection) {
+        self.store = store
+        place = .schema(Unowned(connection: connection))
     }
 
     func close() throws {
-        queue.inDatabase { _ in connection = nil }
-        if isOwner { try queue.close() }
+        if case .file(let session, isOwner: true) = place { try session.close() }
     }
 
     private func use<Value>(_ body: (Connection) throws -> Value) throws -> Value {
-        if isInTransaction, let connection { return try body(connection) }
-        return try queue.inDatabase { database in
-            if let connection { return try body(connection) }
-            let made = Connection(database)
-            connection = made
-            return try body(made)
+        switch place {
+        case .schema(let shared): try body(shared.connection)
+        case .file(let session, _): try current.map(body) ?? session.use(body)
         }
     }
+
+    /// The file's connection while a transaction runs on it.
+    private var current: Connection?
 
     /// Runs `body` in a write transaction. Throws what it throws, and undoes its changes then.
     private func transaction<Value>(_ body: () throws -> Value) throws -> Value {
         try use { connection in
-            try connection.execute("BEGIN IMMEDIATE")
-            isInTransaction = true
-            defer { isInTransaction = false }
+            // The data's transaction covers it.
+            if connection.isInTransaction { return try body() }
+            try connection.begin(.write)
+            if case .file = place { current = connection }
+            defer { current = nil }
             do {
                 let value = try body()
-                try connection.execute("COMMIT")
+                try connection.commit(.write)
                 return value
             } catch {
                 if connection.isInTransaction { try? connection.execute("ROLLBACK") }
@@ -146,10 +163,11 @@ final class KeyStoreConnection {
             """, subject, now)
     }
 
-    /// Moves the store's log into its file, so that destroyed keys disappear from the log too. Returns false when another
-    /// process reads the log.
+    /// Moves the log of the store's file into the file, so that destroyed keys disappear from the log too. Returns false when
+    /// another process reads the log.
     func checkpoint() throws -> Bool {
-        try rows("PRAGMA wal_checkpoint(TRUNCATE)", []) { try $0.int() == 0 }.first ?? true
+        guard case .file = place else { return true }
+        return try rows("PRAGMA wal_checkpoint(TRUNCATE)", []) { try $0.int() == 0 }.first ?? true
     }
 
     /// The people whose keys were destroyed, in order, at most `limit` after one.

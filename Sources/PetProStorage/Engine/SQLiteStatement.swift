@@ -1,8 +1,8 @@
 import GRDB
 import GRDBSQLite
 
-/// A prepared statement while it runs.
-struct Statement: ~Copyable {
+/// A prepared statement of SQLite while it runs.
+struct SQLiteStatement {
     private let statement: OpaquePointer
     private let handle: OpaquePointer?
     private let sql: String
@@ -18,7 +18,7 @@ struct Statement: ~Copyable {
 
     func bind(_ values: [any SQLConvertible]) throws {
         guard values.count == Int(sqlite3_bind_parameter_count(statement)) else {
-            throw DatabaseError(resultCode: .SQLITE_RANGE, message: "\(values.count) values were given", sql: sql)
+            throw EngineError(.other, "\(values.count) values were given", sql: sql)
         }
         var at: Int32 = 0
         for value in values {
@@ -53,10 +53,10 @@ struct Statement: ~Copyable {
         if code != SQLITE_OK { throw failure(code) }
     }
 
-    private func failure(_ code: Int32) -> DatabaseError {
-        DatabaseError(
-            resultCode: ResultCode(rawValue: code), message: sqlite3_errmsg(handle).map { String(cString: $0) },
-            sql: sql)
+    private func failure(_ code: Int32) -> EngineError {
+        EngineError(
+            EngineError.kind(ResultCode(rawValue: code)),
+            sqlite3_errmsg(handle).map { String(cString: $0) } ?? "error \(code)", sql: sql)
     }
 
     /// Steps to the next row. Returns false at the end.
@@ -68,11 +68,8 @@ struct Statement: ~Copyable {
         }
     }
 
-    /// Steps to the end, and ignores the rows.
-    func finish() throws { while try step() {} }
-
-    /// The current row.
-    var row: Row { Row(statement) }
+    /// The statement, for ``Row``.
+    var pointer: OpaquePointer { statement }
 
     /// The names of the columns.
     var columns: [String] {

@@ -1,0 +1,49 @@
+import ArgumentParser
+import CommandSupport
+import Foundation
+import PetProContracts
+import PetProStorage
+
+/// Where the databases of the services are.
+struct DatabaseOptions: ParsableArguments {
+    static let defaultFolder = "data"
+    /// The environment variable that may hold a connection string with a password.
+    static let variable = "PETPRO_DATABASE"
+
+    @Option(
+        help: """
+            The folder of the databases, of the keys and of the audit log. petpro creates it if it is missing, for this \
+            user only.
+            """)
+    var data = defaultFolder
+    @Option(
+        help: ArgumentHelp(
+            "A PostgreSQL database in place of SQLite files, such as postgres://petpro@db.example/petpro. Each service has a schema "
+                + "of its own. A password belongs into \(variable), which may hold the whole text, or into ~/.pgpass.",
+            valueName: "url"))
+    var database: String?
+
+    func validate() throws {
+        guard let database else { return }
+        if !database.contains("://") && !database.contains("=") {
+            throw ValidationError("--database must be a URL such as postgres://petpro@db.example/petpro")
+        }
+        // Other users of the machine can read a command line.
+        if database.contains(/:\/\/[^\/@]*:[^@]*@/) || database.contains("password=") {
+            throw ValidationError(
+                "--database must not have a password: put the text into \(Self.variable), or use ~/.pgpass")
+        }
+    }
+
+    /// The connection string. Nil for SQLite.
+    var server: String? { database ?? ProcessInfo.processInfo.environment[Self.variable] }
+
+    /// The database of a service.
+    func place(of service: ServiceName) -> DatabasePlace {
+        guard let server else { return .file("\(data)/\(service.rawValue).sqlite") }
+        return .schema(PostgresTarget(url: server, schema: service.rawValue))
+    }
+
+    /// What `--print-config` shows.
+    var shown: String { server.map { PostgresTarget(url: $0, schema: "").description } ?? "SQLite files in \(data)" }
+}

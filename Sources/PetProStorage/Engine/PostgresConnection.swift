@@ -1,0 +1,266 @@
+import CPostgres
+import Foundation
+import NIOCore
+
+/// A connection to a schema of a PostgreSQL database, which is made again after it was lost.
+final class PostgresConnection: Connection {
+    private let target: PostgresTarget
+    private var link: OpaquePointer?
+    private var statements: [String: (name: String, count: Int)] = [:]
+    private var made = 0
+    private var lastChanges = 0
+    /// Until when no further attempt to connect is made, and how many failed.
+    private var retryAt = NIODeadline.uptimeNanoseconds(0)
+    private var failures = 0
+    private static let statementLimit = 512
+
+    /// Connects. Throws ``EngineError``.
+    init(_ target: PostgresTarget) throws {
+        self.target = target
+        super.init()
+        try connect()
+    }
+
+    deinit { PQfinish(link) }
+
+    override var prepared: [String] { Array(statements.keys) }
+    override var changes: Int { lastChanges }
+
+    override var isInTransaction: Bool {
+        switch PQtransactionStatus(link) {
+        case PQTRANS_INTRANS, PQTRANS_INERROR, PQTRANS_ACTIVE: true
+        default: false
+        }
+    }
+
+    // MARK: The link
+
+    private func connect() throws {
+        PQfinish(link)
+        link = nil
+        statements = [:]
+        link = target.parameters.withCStrings { names, values in PQconnectdbParams(names, values, 1) }
+        guard PQstatus(link) == CONNECTION_OK else {
+            let message = linkMessage
+            PQfinish(link)
+            link = nil
+            failures += 1
+            retryAt = .now() + .milliseconds(min(2000, 50 << min(failures, 6)))
+            throw EngineError(.unavailable, message)
+        }
+        failures = 0
+    }
+
+    private var linkMessage: String {
+        let message = PQerrorMessage(link).map { String(cString: $0) } ?? ""
+        return message.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Makes the connection again if it was lost.
+    private func ensure() throws {
+        if PQstatus(link) == CONNECTION_OK { return }
+        if NIODeadline.now() < retryAt { throw EngineError(.unavailable, "the database is not reachable") }
+        try connect()
+    }
+
+    // MARK: Transactions
+
+    override func begin(_ access: DatabaseJob.Access) throws {
+        try ensure()
+        let sql: String
+        switch access {
+        case .read: sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        // Like SQLite, a service has one writer at a time, so that no decision rests on what another writer changes. Later
+        // statements see all that was committed before the lock.
+        case .write: sql = "BEGIN; SELECT pg_advisory_xact_lock(\(target.writeLock))"
+        case .bare: return
+        }
+        do {
+            try run(sql)
+        } catch let error as EngineError where error.kind == .unavailable {
+            // The server has closed an idle connection, for example because it was restarted.
+            try connect()
+            try run(sql)
+        }
+    }
+
+    override func commit(_ access: DatabaseJob.Access) throws {
+        if access == .bare { return }
+        do {
+            let result = try run("COMMIT")
+            // The answer to a commit of a transaction that has failed.
+            if String(cString: PQcmdStatus(result.pointer)) == "ROLLBACK" {
+                throw EngineError(.other, "the transaction had failed", sql: "COMMIT")
+            }
+        } catch let error as EngineError where error.kind == .unavailable && access == .write {
+            throw EngineError(.unknownOutcome, error.message)
+        }
+    }
+
+    override func execute(_ sql: String) throws {
+        try ensure()
+        try run(sql)
+    }
+
+    private final class Result {
+        let pointer: OpaquePointer?
+        init(_ pointer: OpaquePointer?) { self.pointer = pointer }
+        deinit { PQclear(pointer) }
+    }
+
+    /// Runs statements without values.
+    @discardableResult
+    private func run(_ sql: String) throws -> Result {
+        let result = Result(PQexec(link, sql))
+        try check(result.pointer, sql)
+        return result
+    }
+
+    private func check(_ result: OpaquePointer?, _ sql: String) throws {
+        switch PQresultStatus(result) {
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK: return
+        default: throw failure(result, sql)
+        }
+    }
+
+    private func failure(_ result: OpaquePointer?, _ sql: String) -> EngineError {
+        func field(_ name: Character) -> String? {
+            PQresultErrorField(result, Int32(name.asciiValue ?? 0)).map { String(cString: $0) }
+        }
+        guard PQstatus(link) == CONNECTION_OK else { return EngineError(.unavailable, linkMessage, sql: sql) }
+        let state = field("C") ?? ""
+        let details = [field("M"), field("n").map { "constraint \($0)" }].compactMap { $0 }.joined(separator: ", ")
+        return EngineError(Self.kind(state), "\(details.isEmpty ? linkMessage : details) (\(state))", sql: sql)
+    }
+
+    /// The kind of an error by its code (PostgreSQL's manual, appendix A).
+    static func kind(_ state: String) -> EngineError.Kind {
+        switch state {
+        case "23502", "23503", "23505", "23514", "23P01": .constraint
+        case "40001", "40P01": .conflict
+        case "55P03", "57014", "53200", "53300", "53400": .busy
+        case "53100": .full
+        case "25P03", "57P01", "57P02", "57P03": .unavailable
+        default: state.hasPrefix("08") ? .unavailable : .other
+        }
+    }
+
+    // MARK: Statements
+
+    override func perform<Value>(
+        _ sql: String, _ values: [any SQLConvertible], _ body: (borrowing Statement) throws -> Value
+    ) throws -> Value {
+        try ensure()
+        let statement = try prepare(sql)
+        guard values.count == statement.count else {
+            throw EngineError(.other, "\(values.count) values were given", sql: sql)
+        }
+        let texts = values.map { Self.text($0.sqlValue) }
+        let result = texts.withCStrings { values in
+            PQexecPrepared(link, statement.name, Int32(texts.count), values, nil, nil, 1)
+        }
+        guard let result else { throw failure(nil, sql) }
+        let cursor = PostgresCursor(result)
+        try check(result, sql)
+        lastChanges = cursor.changes
+        return try body(Statement(.postgres(cursor)))
+    }
+
+    private func prepare(_ sql: String) throws -> (name: String, count: Int) {
+        if let known = statements[sql] { return known }
+        if statements.count >= Self.statementLimit {
+            statements = [:]
+            try run("DEALLOCATE ALL")
+        }
+        let (text, count) = Self.numbered(sql)
+        made += 1
+        let name = "s\(made)"
+        let result = Result(PQprepare(link, name, text, 0, nil))
+        try check(result.pointer, sql)
+        statements[sql] = (name, count)
+        return (name, count)
+    }
+
+    /// Returns a statement with `$1`, `$2` … in place of each `?` that is not within quotes, and their number.
+    static func numbered(_ sql: String) -> (text: String, count: Int) {
+        var text = ""
+        var count = 0
+        var isQuoted = false
+        for character in sql {
+            if character == "'" { isQuoted.toggle() }
+            if character == "?", !isQuoted {
+                count += 1
+                text += "$\(count)"
+            } else {
+                text.append(character)
+            }
+        }
+        return (text, count)
+    }
+
+    /// A value in the text format, which PostgreSQL reads as the type that the statement needs. Nil for null.
+    private static func text(_ value: SQLValue) -> String? {
+        switch value {
+        case .null: nil
+        case .integer(let value): String(value)
+        case .real(let value): "\(value)"
+        case .text(let value): value
+        case .blob(let bytes): "\\x" + ByteBuffer(bytes: bytes).hexDump(format: .compact)
+        }
+    }
+
+    // MARK: What differs between engines
+
+    // A column has one type. A text that is not sealed begins with 0, which no sealed value does.
+    override func plain(_ text: String) -> SQLValue { .blob([0] + Array(text.utf8)) }
+
+    override func isSealed(_ column: String, _ isSealed: Bool) -> String {
+        "substr(\(column), 1, 1) \(isSealed ? "<>" : "=") '\\x00'::bytea"
+    }
+
+    override func tables() throws -> [String] {
+        try texts("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+    }
+
+    override func idsWereChosen(in table: String) throws {
+        try perform(
+            "SELECT setval(pg_get_serial_sequence(?, 'id'), (SELECT MAX(id) FROM \(table)))", [table]
+        ) { try $0.finish() }
+    }
+
+    override func nextID(of table: String, above least: Int) throws -> Int {
+        func number(_ sql: String, _ values: [any SQLConvertible]) throws -> Int {
+            try perform(sql, values) { statement in
+                guard try statement.step() else { return 0 }
+                var row = statement.row
+                return try row.int()
+            }
+        }
+        let next = try number("SELECT nextval(pg_get_serial_sequence(?, 'id'))", [table])
+        if next > least { return next }
+        return try number("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", [table, least + 1])
+    }
+}
+
+extension [String?] {
+    /// Calls `body` with the texts as C strings, which end with a zero byte. A nil is a null pointer.
+    fileprivate func withCStrings<Value>(
+        _ body: (UnsafePointer<UnsafePointer<CChar>?>?) throws -> Value
+    ) rethrows -> Value {
+        let copies = map { $0.flatMap { strdup($0) } }
+        defer { for copy in copies { free(copy) } }
+        let pointers = copies.map { $0.map { UnsafePointer($0) } }
+        return try pointers.withUnsafeBufferPointer { try body($0.baseAddress) }
+    }
+}
+
+extension [(String, String)] {
+    /// Calls `body` with names and values as C strings, each list with a null pointer at its end.
+    fileprivate func withCStrings<Value>(
+        _ body: (UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<UnsafePointer<CChar>?>?) throws -> Value
+    ) rethrows -> Value {
+        let names: [String?] = map { $0.0 } + [nil]
+        let values: [String?] = map { $0.1 } + [nil]
+        return try names.withCStrings { names in try values.withCStrings { values in try body(names, values) } }
+    }
+}

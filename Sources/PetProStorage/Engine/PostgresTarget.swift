@@ -1,0 +1,58 @@
+import Crypto
+import Foundation
+
+/// A schema of a PostgreSQL database.
+package struct PostgresTarget: Sendable {
+    /// The connection string: a URL or keywords, as libpq takes them.
+    let url: String
+    /// The schema with the tables. Its data keys are in the schema of this name with `_keys`.
+    let schema: String
+
+    /// Names a schema. `url` is a connection string of libpq.
+    package init(url: String, schema: String) {
+        self.url = url
+        self.schema = schema
+    }
+
+    var keysSchema: String { schema + "_keys" }
+
+    /// A text with these characters cannot end a quoted name.
+    static func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }
+
+    /// The parameters of a connection. A later one overrides an earlier one.
+    ///
+    /// No statement runs for more than 10 s, and none waits for a lock for more than 2 s, well below the deadlines of calls. The
+    /// server ends the transaction of a process that stalls for a second, so that its locks go.
+    var parameters: [(String, String)] {
+        let options = [
+            "search_path=\(Self.quoted(schema).escapedOption),\(Self.quoted(keysSchema).escapedOption)",
+            "statement_timeout=10000", "lock_timeout=2000", "idle_in_transaction_session_timeout=1000",
+            "client_min_messages=warning", "bytea_output=hex",
+        ]
+        return [
+            ("dbname", url), ("application_name", "petpro \(schema)"), ("connect_timeout", "2"),
+            ("client_encoding", "UTF8"), ("options", options.map { "-c \($0)" }.joined(separator: " ")),
+        ]
+    }
+
+    /// The number of the advisory lock of the service's writer.
+    var writeLock: Int64 { lock("write") }
+    /// The number of the advisory lock under which the schema is migrated.
+    var migrationLock: Int64 { lock("migrate") }
+
+    private func lock(_ use: String) -> Int64 {
+        SHA256.hash(data: Array("petpro \(schema) \(use)".utf8)).prefix(8).reduce(0) { $0 << 8 | Int64($1) }
+    }
+
+    /// The connection string without its password, for messages.
+    package var description: String {
+        url.replacing(/:\/\/([^:@\/]*):[^@]*@/) { "://\($0.1):…@" }.replacing(/password=\S+/, with: "password=…")
+    }
+}
+
+extension String {
+    /// The text as a part of libpq's `options`, in which spaces and backslashes are escaped.
+    fileprivate var escapedOption: String {
+        replacing("\\", with: "\\\\").replacing(" ", with: "\\ ")
+    }
+}
