@@ -54,7 +54,9 @@ struct SettingsOptions: ParsableArguments {
 
     /// Environment variables that stand for options of the command line, not for settings.
     private static let otherVariables = Set(
-        ServiceName.allCases.map { "PETPRO_\($0.rawValue.uppercased())" } + [Users.CreateAdmin.passwordVariable])
+        ServiceName.allCases.map { "PETPRO_\($0.rawValue.uppercased())" } + [
+            Users.CreateAdmin.passwordVariable, DatabaseOptions.variable,
+        ])
 
     private static func object(_ path: String) throws -> JSONObject {
         guard let data = FileManager.default.contents(atPath: path) else {

@@ -112,7 +112,7 @@ struct SharedTransaction {
             return job.failed(error)
         }
         // A read needs no savepoint, because it has nothing to roll back.
-        if job.access == .write { try connection.execute("SAVEPOINT job") }
+        if job.access == .write { try connection.executeLater("SAVEPOINT job") }
         do {
             try job.run(transaction)
         } catch {
@@ -120,6 +120,6 @@ struct SharedTransaction {
             guard connection.isInTransaction else { throw error }
             if job.access == .write { try connection.execute("ROLLBACK TO job") }
         }
-        if job.access == .write { try connection.execute("RELEASE job") }
+        if job.access == .write { try connection.executeLater("RELEASE job") }
     }
 }

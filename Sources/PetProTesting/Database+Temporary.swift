@@ -2,9 +2,9 @@ import Foundation
 public import PetProStorage
 
 extension Database {
-    /// The connection string of the PostgreSQL server on which tests run, in the environment variable `PETPRO_TEST_POSTGRES`.
+    /// The connection string of the PostgreSQL server on which tests run, in the environment variable `TEST_POSTGRES`.
     /// Nil for tests on SQLite.
-    public static var testServer: String? { ProcessInfo.processInfo.environment["PETPRO_TEST_POSTGRES"] }
+    public static var testServer: String? { ProcessInfo.processInfo.environment["TEST_POSTGRES"] }
 
     /// Makes an empty database for one test: in memory, or a schema of the ``testServer``. Throws the error of the engine.
     public static func temporary(

@@ -18,6 +18,8 @@ final class Fleet: Sendable {
         case killed, frozen, restarted
         /// Every service got a new key and a new certificate while it ran.
         case rotated
+        /// The database server was killed and started again.
+        case bounced
 
         /// The faults of instances, in the order in which they come.
         static let ofInstances: [Fault] = [.killed, .frozen, .restarted]
@@ -69,7 +71,10 @@ final class Fleet: Sendable {
     }
 
     /// Starts the platform. With `isEncrypted`, its services use TLS. `rates` says whether the gateway limits the rate of requests.
-    static func start(_ program: URL, data: String, isEncrypted: Bool, rates: LoadRates) async throws -> Fleet {
+    /// `database` is the connection string of a PostgreSQL database; nil for SQLite.
+    static func start(
+        _ program: URL, data: String, database: String?, isEncrypted: Bool, rates: LoadRates
+    ) async throws -> Fleet {
         try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
         let certificates = isEncrypted ? data + "/certs" : nil
         if let certificates { try await run(program, ["certs", "dev", "--out", certificates]) }
@@ -86,6 +91,7 @@ final class Fleet: Sendable {
             "ROOKERY_CLIENT_FIELDS_MODE": "always", "ROOKERY_SERVER_FIELDS_MODE": "always",
             "PETPRO_BOOKING": addresses("booking"), "PETPRO_VENDOR": addresses("vendor"),
         ].merging(rates.environment) { own, _ in own }
+            .merging(database.map { ["PETPRO_DATABASE": $0] } ?? [:]) { own, _ in own }
         var others: [RunningProgram] = []
         var running: [String: RunningProgram] = [:]
         var isStarted = false
@@ -167,7 +173,7 @@ final class Fleet: Sendable {
             return nil
         case .killed: process.send(SIGKILL)
         case .restarted: process.send(SIGTERM)
-        case .rotated: return nil
+        case .rotated, .bounced: return nil
         }
         let code = await process.exitCode()
         let (again, _) = try await Self.serve(
@@ -189,7 +195,7 @@ final class Fleet: Sendable {
                 try await Self.run(program, ["keys", "rotate", holder, "--overlap", "2s", "--data", data])
             }
             for keys in [[], ["--fields"]] {
-                try await Self.run(program, ["encryption", "rotate", "--data", data] + keys)
+                try await Self.run(program, ["encryption", "rotate", "--data", data] + keys, environment)
             }
             if let certificates { try await Self.run(program, ["certs", "dev", "--out", certificates]) }
             let happened = AppliedFault(
@@ -198,11 +204,22 @@ final class Fleet: Sendable {
         }
     }
 
+    /// Kills the database server and starts it again, by a command of the shell. Throws ``NotStarted`` if that fails.
+    func bounce(_ command: String, at time: Duration, since begin: ContinuousClock.Instant) async throws {
+        try await ContinuousClock().sleep(until: begin + time)
+        let from = begin.duration(to: .now)
+        try await Self.run(URL(filePath: "/bin/sh"), ["-c", command])
+        let happened = AppliedFault(
+            member: "database", fault: .bounced, from: from, to: begin.duration(to: .now), exitCode: nil)
+        past.withLock { $0.append(happened) }
+    }
+
     /// Runs a command to its end. Throws ``NotStarted`` if it fails.
-    private static func run(_ program: URL, _ arguments: [String]) async throws {
-        let code = await (try RunningProgram(program, arguments)).exitCode()
+    private static func run(_ program: URL, _ arguments: [String], _ environment: [String: String] = [:]) async throws {
+        let code = await (try RunningProgram(program, arguments, environment: environment)).exitCode()
         if code != 0 {
-            throw NotStarted(description: "petpro \(arguments.joined(separator: " ")) ended with \(code)")
+            throw NotStarted(
+                description: "\(program.lastPathComponent) \(arguments.joined(separator: " ")) ended with \(code)")
         }
     }
 

@@ -41,6 +41,15 @@ struct PetProTrial: AsyncParsableCommand {
     var success = 0.999
     @Option(help: "Whether the gateway limits the rate of each customer and address.")
     var rates = LoadRates.standard
+    @Option(
+        help: ArgumentHelp(
+            "Keep the data in this PostgreSQL database, which must be empty. Default: SQLite files.", valueName: "url"))
+    var database: String?
+    @Option(
+        help: ArgumentHelp(
+            "A command of the shell that kills and starts the database server, run once in the middle.",
+            valueName: "command"))
+    var bounce: String?
     @Option(help: "The petpro program. Default: the one in the folder of this program.")
     var petpro: String?
     @Flag(help: "Print the verdict as JSON.")
@@ -64,13 +73,17 @@ struct PetProTrial: AsyncParsableCommand {
     func run() async throws {
         let program = try PetProProgram.url(petpro)
         let data = NSTemporaryDirectory() + "petpro-trial-" + UUID().uuidString
-        let fleet = try await Fleet.start(program, data: data, isEncrypted: rotations > 0, rates: rates)
+        let fleet = try await Fleet.start(
+            program, data: data, database: database, isEncrypted: rotations > 0, rates: rates)
         Terminal.note("platform \(fleet.url), rates.mode=\(rates.rawValue), data \(data)")
         let load: Load
         do {
             load = try await Load.prepare(fleet.url, bookings: seconds * rate)
             let begin = ContinuousClock.now
             try await withThrowingDiscardingTaskGroup { group in
+                if let bounce {
+                    group.addTask { try await fleet.bounce(bounce, at: .seconds(seconds) / 2, since: begin) }
+                }
                 group.addTask { try await load.run(seconds: seconds, rate: rate, since: begin) { Terminal.note($0) } }
                 group.addTask {
                     if rotations > 0 {
@@ -88,7 +101,8 @@ struct PetProTrial: AsyncParsableCommand {
         }
         let graceful = await fleet.stop()
         let verdict = try await Verdict(
-            load.results, fleet.faults, data: data, mustSucceed: rotations > 0 ? 1 : success, stoppedWell: graceful)
+            load.results, fleet.faults, data: data, database: database, mustSucceed: rotations > 0 ? 1 : success,
+            stoppedWell: graceful)
         Terminal.line(json ? verdict.json.jsonText : verdict.text)
         if verdict.isGood {
             try FileManager.default.removeItem(atPath: data)

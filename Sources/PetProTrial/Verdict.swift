@@ -23,11 +23,14 @@ struct Verdict {
     ///
     /// Throws if the database cannot be opened or read.
     init(
-        _ outcomes: [Load.Outcome], _ faults: [Fleet.AppliedFault], data: String, mustSucceed: Double, stoppedWell: Bool
+        _ outcomes: [Load.Outcome], _ faults: [Fleet.AppliedFault], data: String, database url: String?,
+        mustSucceed: Double, stoppedWell: Bool
     ) async throws {
         let encryption = try EncryptionKeyFile("\(data)/encryption-keys.json", logger: Logger(label: "trial"))
-        let database = try Database(
-            inspecting: "\(data)/booking.sqlite", protection: Protection(service: "booking", keys: encryption))
+        let place =
+            url.map { DatabasePlace.schema(PostgresTarget(url: $0, schema: "booking")) }
+            ?? .file("\(data)/booking.sqlite")
+        let database = try place.inspect(Protection(service: "booking", keys: encryption))
         let saved = try await database.read { transaction in
             try transaction.rows("SELECT id, pet_id, start_at FROM bookings") {
                 (id: try $0.int(), pet: try $0.int(), start: try $0.int())
@@ -74,7 +77,12 @@ struct Verdict {
         doubled = (saved.count - places.count) + (kept.count - Set(kept.map(\.booking)).count)
         bookings = saved.count
         keys = kept.count
-        let milliseconds = outcomes.map(\.milliseconds)
+        // While the database server is away, requests can only wait or be refused.
+        let bounces = faults.filter { $0.fault == .bounced }
+        let milliseconds = outcomes.filter { outcome in
+            let end = outcome.began + .milliseconds(outcome.milliseconds)
+            return !bounces.contains { outcome.began <= $0.to + .seconds(1) && end >= $0.from }
+        }.map(\.milliseconds)
         percentiles = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1)].map { name, share in
             (name, percentile(share, of: milliseconds))
         }

@@ -97,7 +97,7 @@ struct StatementTests {
 
     @Test(
         "is one that PostgreSQL takes too",
-        .enabled(if: Database.testServer != nil, "needs a server in PETPRO_TEST_POSTGRES"))
+        .enabled(if: Database.testServer != nil, "needs a server in TEST_POSTGRES"))
     func postgres() async throws {
         for (target, migrations) in Self.schemas where target != Self.keys {
             let database = try Database.temporary(migrations)

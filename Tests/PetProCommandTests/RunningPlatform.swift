@@ -35,15 +35,24 @@ struct RunningPlatform: Sendable {
     static func start(
         data: String, _ arguments: [String] = [], environment: [String: String] = [:]
     ) async throws -> RunningPlatform {
-        let basePort = try await FreePorts.first(of: 8)
-        let program = try await RunningProgram(
-            RunningProgram.url("petpro"),
-            [
-                "up", "--demo", "--data", data, "--password-cost", "10", "--http", "127.0.0.1:0", "--base-port",
-                String(basePort),
-            ] + arguments, environment: LoadRates.off.environment.merging(environment) { _, given in given })
-        let line = try need(await program.line("ready "))
-        let url = String(line.dropFirst("ready ".count))
+        var basePort = 0
+        var program: RunningProgram?
+        var line: String?
+        // A connection of another test may take a port that was free a moment ago.
+        for _ in 0..<3 where line == nil {
+            basePort = try await FreePorts.first(of: 8)
+            let started = try await RunningProgram(
+                RunningProgram.url("petpro"),
+                [
+                    "up", "--demo", "--data", data, "--password-cost", "10", "--http", "127.0.0.1:0", "--base-port",
+                    String(basePort),
+                ] + arguments, environment: LoadRates.off.environment.merging(environment) { _, given in given })
+            line = await started.line("ready ")
+            program = started
+        }
+        guard let program else { throw HTTP.Unexpected("no attempt was made") }
+        let readyLine = try need(line)
+        let url = String(readyLine.dropFirst("ready ".count))
         // Each answer is held against the document.
         let document = try await HTTP(url: url).get("/openapi.json").body
         return RunningPlatform(

@@ -26,6 +26,9 @@ class Connection {
     /// Runs a statement without values. Throws ``EngineError``.
     func execute(_ sql: String) throws { try perform(sql, []) { try $0.finish() } }
 
+    /// Runs a statement without values and rows, at the latest before the next statement. If it fails, that one fails.
+    func executeLater(_ sql: String) throws { try execute(sql) }
+
     /// Binds values to a statement, through which `body` steps. Throws ``EngineError``, and what `body` throws.
     func perform<Value>(
         _ sql: String, _ values: [any SQLConvertible], _ body: (borrowing Statement) throws -> Value

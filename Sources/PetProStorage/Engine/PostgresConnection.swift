@@ -9,6 +9,8 @@ final class PostgresConnection: Connection {
     private var statements: [String: (name: String, count: Int)] = [:]
     private var made = 0
     private var lastChanges = 0
+    /// Statements that go with the next one, so that they cost no round trip of their own.
+    private var queued: [String] = []
     /// Until when no further attempt to connect is made, and how many failed.
     private var retryAt = NIODeadline.uptimeNanoseconds(0)
     private var failures = 0
@@ -27,7 +29,8 @@ final class PostgresConnection: Connection {
     override var changes: Int { lastChanges }
 
     override var isInTransaction: Bool {
-        switch PQtransactionStatus(link) {
+        if !queued.isEmpty { return true }
+        return switch PQtransactionStatus(link) {
         case PQTRANS_INTRANS, PQTRANS_INERROR, PQTRANS_ACTIVE: true
         default: false
         }
@@ -49,6 +52,8 @@ final class PostgresConnection: Connection {
             throw EngineError(.unavailable, message)
         }
         failures = 0
+        // The server's warnings come with errors too, which the caller gets.
+        PQsetNoticeProcessor(link, { _, _ in }, nil)
     }
 
     private var linkMessage: String {
@@ -66,26 +71,26 @@ final class PostgresConnection: Connection {
     // MARK: Transactions
 
     override func begin(_ access: DatabaseJob.Access) throws {
+        queued = []
         try ensure()
-        let sql: String
         switch access {
-        case .read: sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        case .read: queued = [Self.beginReading]
         // Like SQLite, a service has one writer at a time, so that no decision rests on what another writer changes. Later
         // statements see all that was committed before the lock.
-        case .write: sql = "BEGIN; SELECT pg_advisory_xact_lock(\(target.writeLock))"
-        case .bare: return
-        }
-        do {
-            try run(sql)
-        } catch let error as EngineError where error.kind == .unavailable {
-            // The server has closed an idle connection, for example because it was restarted.
-            try connect()
-            try run(sql)
+        case .write: queued = [Self.beginWriting, "SELECT pg_advisory_xact_lock(\(target.writeLock))"]
+        case .bare: break
         }
     }
 
+    private static let beginReading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    private static let beginWriting = "BEGIN"
+
+    /// Whether the transaction has not reached the server yet.
+    private var isUnbegun: Bool { queued.first == Self.beginReading || queued.first == Self.beginWriting }
+
     override func commit(_ access: DatabaseJob.Access) throws {
         if access == .bare { return }
+        if isUnbegun { return queued = [] }
         do {
             let result = try run("COMMIT")
             // The answer to a commit of a transaction that has failed.
@@ -98,22 +103,57 @@ final class PostgresConnection: Connection {
     }
 
     override func execute(_ sql: String) throws {
+        if sql == "ROLLBACK" {
+            let wasUnbegun = isUnbegun
+            queued = []
+            if wasUnbegun { return }
+        }
         try ensure()
         try run(sql)
     }
 
-    private final class Result {
-        let pointer: OpaquePointer?
-        init(_ pointer: OpaquePointer?) { self.pointer = pointer }
-        deinit { PQclear(pointer) }
-    }
+    override func executeLater(_ sql: String) throws { queued.append(sql) }
 
-    /// Runs statements without values.
+    /// Runs statements without values, after those that wait.
     @discardableResult
-    private func run(_ sql: String) throws -> Result {
-        let result = Result(PQexec(link, sql))
+    private func run(_ sql: String) throws -> PostgresResult {
+        if !queued.isEmpty { return try pipeline(sql) { PQsendQueryParams(link, sql, 0, nil, nil, nil, nil, 0) } }
+        let result = PostgresResult(PQexec(link, sql))
         try check(result.pointer, sql)
         return result
+    }
+
+    /// Sends the statements that wait, and one more, and then reads their results. Returns that of the last one. Throws the
+    /// first error.
+    private func pipeline(_ sql: String, _ send: () -> Int32) throws -> PostgresResult {
+        let waiting = queued
+        queued = []
+        guard PQenterPipelineMode(link) == 1 else { throw failure(nil, sql) }
+        defer { PQexitPipelineMode(link) }
+        var isSent = true
+        for text in waiting { isSent = isSent && PQsendQueryParams(link, text, 0, nil, nil, nil, nil, 0) == 1 }
+        isSent = isSent && send() == 1 && PQpipelineSync(link) == 1
+        var results: [PostgresResult] = []
+        var first: EngineError?
+        while isSent {
+            guard let pointer = PQgetResult(link) else {
+                // A null ends the results of one statement.
+                if PQstatus(link) != CONNECTION_OK { break }
+                continue
+            }
+            let result = PostgresResult(pointer)
+            switch PQresultStatus(pointer) {
+            case PGRES_PIPELINE_SYNC: isSent = false
+            case PGRES_PIPELINE_ABORTED: break
+            case PGRES_COMMAND_OK, PGRES_TUPLES_OK: results.append(result)
+            default: first = first ?? failure(pointer, sql)
+            }
+        }
+        if let first { throw first }
+        guard PQstatus(link) == CONNECTION_OK, let last = results.last, results.count > waiting.count else {
+            throw failure(nil, sql)
+        }
+        return last
     }
 
     private func check(_ result: OpaquePointer?, _ sql: String) throws {
@@ -156,12 +196,16 @@ final class PostgresConnection: Connection {
             throw EngineError(.other, "\(values.count) values were given", sql: sql)
         }
         let texts = values.map { Self.text($0.sqlValue) }
-        let result = texts.withCStrings { values in
-            PQexecPrepared(link, statement.name, Int32(texts.count), values, nil, nil, 1)
+        let result = try texts.withCStrings { values in
+            if !queued.isEmpty {
+                return try pipeline(sql) {
+                    PQsendQueryPrepared(link, statement.name, Int32(texts.count), values, nil, nil, 1)
+                }
+            }
+            return PostgresResult(PQexecPrepared(link, statement.name, Int32(texts.count), values, nil, nil, 1))
         }
-        guard let result else { throw failure(nil, sql) }
+        try check(result.pointer, sql)
         let cursor = PostgresCursor(result)
-        try check(result, sql)
         lastChanges = cursor.changes
         return try body(Statement(.postgres(cursor)))
     }
@@ -175,7 +219,7 @@ final class PostgresConnection: Connection {
         let (text, count) = Self.numbered(sql)
         made += 1
         let name = "s\(made)"
-        let result = Result(PQprepare(link, name, text, 0, nil))
+        let result = PostgresResult(PQprepare(link, name, text, 0, nil))
         try check(result.pointer, sql)
         statements[sql] = (name, count)
         return (name, count)

@@ -5,12 +5,12 @@ final class PostgresCursor {
     /// What a column may hold.
     enum Kind { case integer, real, text, blob, null, missing }
 
-    private let result: OpaquePointer
+    private let owner: PostgresResult
     private var row: Int32 = -1
 
-    init(_ result: OpaquePointer) { self.result = result }
+    init(_ result: PostgresResult) { owner = result }
 
-    deinit { PQclear(result) }
+    private var result: OpaquePointer? { owner.pointer }
 
     func step() -> Bool {
         row += 1

@@ -1,0 +1,200 @@
+import Foundation
+import PetProTesting
+import Rookery
+import RookeryTesting
+import Synchronization
+import Testing
+
+@testable import PetProStorage
+
+/// Needs a server: `./dev test` starts one.
+@Suite("A schema of PostgreSQL", .enabled(if: Database.testServer != nil, "needs a server in TEST_POSTGRES"))
+struct PostgresTests {
+    private static let migrations = [
+        Migration("things-1", "CREATE TABLE things (id BIGINT PRIMARY KEY, number BIGINT NOT NULL CHECK (number >= 0))")
+    ]
+
+    private func target() throws -> PostgresTarget {
+        PostgresTarget(
+            url: try #require(Database.testServer),
+            schema: "p" + UUID().uuidString.lowercased().replacing("-", with: ""))
+    }
+
+    private func open(_ target: PostgresTarget, readers: Int = 1) throws -> Database {
+        try Database(target, migrations: Self.migrations, readers: readers)
+    }
+
+    /// Ends all connections of a schema, as a restart of the server does.
+    private func cutConnections(of target: PostgresTarget) throws {
+        let other = try PostgresConnection(PostgresTarget(url: target.url, schema: "other"))
+        _ = try other.texts(
+            "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE application_name = ?",
+            "petpro \(target.schema)")
+    }
+
+    @Test("has one writer at a time, so that no decision rests on what another process changes")
+    func oneWriter() async throws {
+        let target = try target()
+        let databases = [try open(target), try open(target)]
+        try await databases[0].write { try $0.execute("INSERT INTO things (id, number) VALUES (1, 0)") }
+        // Each adds one to what it has read before.
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<100 {
+                group.addTask {
+                    try await databases[number % 2].write { transaction in
+                        let number = try transaction.row("SELECT number FROM things WHERE id = 1") { try $0.int() } ?? 0
+                        try transaction.execute("UPDATE things SET number = ? WHERE id = 1", number + 1)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await databases[1].read { try $0.row("SELECT number FROM things") { try $0.int() } } == 100)
+    }
+
+    @Test("shows a reader one state, whatever is written meanwhile")
+    func snapshot() async throws {
+        let target = try target()
+        let database = try open(target)
+        try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (1, 1)") }
+        let seen = try await database.read { transaction in
+            let before = try transaction.row("SELECT number FROM things") { try $0.int() }
+            try PostgresConnection(target).execute("UPDATE things SET number = 2")
+            return [before, try transaction.row("SELECT number FROM things") { try $0.int() }]
+        }
+        #expect(seen == [1, 1])
+        #expect(try await database.read { try $0.row("SELECT number FROM things") { try $0.int() } } == 2)
+    }
+
+    @Test("goes on after its connections were cut, also within a transaction, which runs again")
+    func cut() async throws {
+        let target = try target()
+        let database = try open(target)
+        try cutConnections(of: target)
+        try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (1, 1)") }
+        let runs = Mutex(0)
+        try await database.write { transaction in
+            try transaction.execute("UPDATE things SET number = number + 1")
+            if runs.withLock({
+                $0 += 1; return $0
+            }) == 1 {
+                try cutConnections(of: target)
+            }
+            try transaction.execute("UPDATE things SET number = number + 1")
+        }
+        #expect(runs.withLock { $0 } == 2)
+        #expect(try await database.read { try $0.row("SELECT number FROM things") { try $0.int() } } == 3)
+    }
+
+    @Test("does not run a transaction again whose commit may have happened, and says so")
+    func unknownOutcome() async throws {
+        let target = try target()
+        let database = try open(target)
+        // A deferred check runs at the commit, and there the connection is cut.
+        let admin = try PostgresConnection(target)
+        try admin.execute(
+            """
+            CREATE FUNCTION cut() RETURNS trigger AS $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$
+            LANGUAGE plpgsql;
+            CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON things DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut();
+            """)
+        let runs = Mutex(0)
+        let error = await #expect(throws: RemoteError.self) {
+            try await database.write { transaction in
+                runs.withLock { $0 += 1 }
+                try transaction.execute("INSERT INTO things (id, number) VALUES (1, 1)")
+            }
+        }
+        #expect(error?.code == .deadlineExceeded && error?.message?.contains("unknown") == true)
+        #expect(runs.withLock { $0 } == 1)
+    }
+
+    @Test("refuses what a constraint forbids, and keeps the other writes of the same commit")
+    func constraints() async throws {
+        let database = try open(try target())
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for number in -10..<10 {
+                group.addTask {
+                    do {
+                        try await database.write {
+                            try $0.execute("INSERT INTO things (id, number) VALUES (?, ?)", number, number)
+                        }
+                        return true
+                    } catch is Transaction.ConstraintViolated {
+                        return false
+                    }
+                }
+            }
+            let taken = try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+            #expect(taken == 10)
+        }
+        #expect(try await database.read { try $0.row("SELECT COUNT(*) FROM things") { try $0.int() } } == 10)
+    }
+
+    @Test("lets others write soon when a process stalls within a transaction")
+    func stalled() async throws {
+        let target = try target()
+        let database = try open(target)
+        let stalled = try PostgresConnection(target)
+        try stalled.begin(.write)
+        try stalled.execute("INSERT INTO things (id, number) VALUES (1, 1)")
+        // The server ends the transaction of the stalled one after a second, below the limit for waiting.
+        try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (1, 2)") }
+        #expect(try await database.read { try $0.row("SELECT number FROM things") { try $0.int() } } == 2)
+        #expect(throws: EngineError.self) { try stalled.commit(.write) }
+    }
+
+    @Test("is migrated by one process at a time, and not opened when a newer version wrote it")
+    func migrations() async throws {
+        let target = try target()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 { group.addTask { try open(target, readers: 0).close() } }
+            try await group.waitForAll()
+        }
+        let newer = try Database(target, migrations: Self.migrations + [Migration("things-2", "")], readers: 0)
+        try newer.close()
+        #expect(throws: Database.SchemaTooNew.self) { try open(target) }
+        // A step that fails leaves nothing.
+        let failing = Migration("things-3", "CREATE TABLE more (id BIGINT); SELECT nothing FROM nowhere")
+        #expect(throws: EngineError.self) {
+            try Database(target, migrations: Self.migrations + [Migration("things-2", ""), failing], readers: 0)
+        }
+        let again = try Database(target, migrations: Self.migrations + [Migration("things-2", "")], readers: 0)
+        #expect(try await !again.tables().contains("more"))
+    }
+
+    @Test("keeps every kind of value as it is, empty ones, quotes and bytes included")
+    func values() async throws {
+        let database = try Database(
+            try target(),
+            migrations: [Migration("v", "CREATE TABLE v (i BIGINT, r DOUBLE PRECISION, t TEXT, b BYTEA)")],
+            readers: 0)
+        let rows: [[SQLValue]] = [
+            [.integer(.max), .real(-0.1), .text("ž🐶'?$1\\"), .blob([0, 1, 255])],
+            [.integer(.min), .real(1e300), .text(""), .blob([])], [.null, .null, .null, .null],
+        ]
+        for row in rows {
+            try await database.write { try $0.execute("INSERT INTO v (i, r, t, b) VALUES (?, ?, ?, ?)", row) }
+        }
+        let read = try await database.read { transaction in
+            try transaction.rows("SELECT i, r, t, b FROM v") { [$0.any(), $0.any(), $0.any(), $0.any()] }
+        }
+        #expect(read == rows)
+    }
+
+    @Test("that cannot be reached is refused at the start, with the address and without the password")
+    func unreachable() async throws {
+        let target = PostgresTarget(url: "postgres://petpro:secret@127.0.0.1:1/petpro", schema: "x")
+        let error = #expect(throws: EngineError.self) { try Database(target, migrations: []) }
+        #expect(error?.kind == .unavailable && error?.message.contains("127.0.0.1") == true)
+        #expect("\(DatabasePlace.schema(target))" == "schema x of postgres://petpro:…@127.0.0.1:1/petpro")
+        #expect(error.map { "\($0)".contains("secret") } == false)
+    }
+
+    @Test("has its statements numbered, but for what is in quotes")
+    func numbered() {
+        let (text, count) = PostgresConnection.numbered("SELECT '?', a FROM t WHERE b = ? AND c = '''?' AND d = ?")
+        #expect(text == "SELECT '?', a FROM t WHERE b = $1 AND c = '''?' AND d = $2")
+        #expect(count == 2)
+    }
+}
