@@ -44,6 +44,11 @@ struct DatabaseOptions: ParsableArguments {
         return .schema(PostgresTarget(url: server, schema: service.rawValue))
     }
 
+    /// Throws ``CommandSupport/CommandFailure`` with the next step if the data is on a server.
+    func requireFiles(_ instead: String) throws {
+        if server != nil { throw CommandFailure("this is for SQLite files; for PostgreSQL, \(instead)") }
+    }
+
     /// What `--print-config` shows.
     var shown: String { server.map { PostgresTarget(url: $0, schema: "").description } ?? "SQLite files in \(data)" }
 }

@@ -17,6 +17,7 @@ struct PetProCommand: AsyncParsableCommand {
               petpro keys list                    who may call which command
               petpro encryption list              the keys that encrypt personal data
               petpro events list                  what subscribers lack, and dead letters
+              petpro backup /backups/today        copies of the databases, while the platform runs
               petpro audit list                   who read or changed personal data
               petpro users create-admin --email admin@example.com --name Admin
 
@@ -25,6 +26,8 @@ struct PetProCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             Up.self, Serve.self, Demo.self, Users.self, Keys.self, Encryption.self, Audit.self, Events.self,
+            Backup.self,
+            Restore.self,
             Certs.self,
         ])
 

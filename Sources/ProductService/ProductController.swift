@@ -26,8 +26,8 @@ public struct ProductController: ProductAPI {
         tail = InventoryTail(clock: clock) { seq, limit in
             try await database.read { try $0.changes(after: seq, limit: limit) }
         }
-        let name = environment.uniqueID()
-        epoch = try await database.write { try $0.epoch(orMake: name) }
+        let now = environment.now()
+        epoch = String(try await database.write { try $0.makeEpoch(at: now) })
     }
 
     /// Returns a product. Throws `PRODUCT_NOT_FOUND`.

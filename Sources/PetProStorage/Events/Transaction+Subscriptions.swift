@@ -1,5 +1,6 @@
 public import PetProContracts
-import Rookery
+import PetProRuntime
+public import Rookery
 
 extension Transaction {
     // MARK: The log
@@ -7,8 +8,24 @@ extension Transaction {
     /// The number of the log, which rises when a backup is restored. Nil before the first event was delivered.
     func epoch() throws -> Int? { try row("SELECT epoch FROM event_log WHERE id = 1") { try $0.int() } }
 
-    /// Gives the log its number, unless it has one, and returns the number.
-    func makeEpoch(at now: Instant) throws -> Int {
+    /// Gives the log a new number, which is above the old one, because the data is from a backup. Returns it.
+    package func beginEpoch(at now: Instant) throws -> Int {
+        let new = max(Int(now.milliseconds), (try epoch() ?? 0) + 1)
+        try execute(
+            "INSERT INTO event_log (id, epoch) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch", new
+        )
+        return new
+    }
+
+    /// The instance that has the lease of the background work. Nil when none has it, or its process on this machine has ended.
+    package func leaseHolder() throws -> String? {
+        let holder = try row("SELECT holder FROM leases WHERE name = 'work'") { try $0.text() }
+        return holder.flatMap { $0.isEmpty || ProcessName.isGone($0) ? nil : $0 }
+    }
+
+    /// Gives the log its number, unless it has one, and returns the number. Cursors of streams that follow the log carry it. Throws
+    /// the error of the engine.
+    public func makeEpoch(at now: Instant) throws -> Int {
         try execute("INSERT INTO event_log (id, epoch) VALUES (1, ?) ON CONFLICT DO NOTHING", now)
         return try epoch() ?? Int(now.milliseconds)
     }

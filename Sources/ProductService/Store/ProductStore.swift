@@ -181,13 +181,6 @@ extension Transaction {
 
     // MARK: Log
 
-    /// Returns the name of this store, and sets it to `name` if it has none. Cursors carry it, because the numbers of
-    /// another store's log have no meaning here.
-    func epoch(orMake name: String) throws -> String {
-        try execute("INSERT INTO store (id, epoch) VALUES (1, ?) ON CONFLICT DO NOTHING", name)
-        return try row("SELECT epoch FROM store WHERE id = 1") { try $0.text() } ?? name
-    }
-
     /// Returns the number of the last committed change, or 0.
     func lastSeq() throws -> Int {
         try row("SELECT MAX(seq) FROM inventory_changes") { try $0.optionalInt() ?? 0 } ?? 0
