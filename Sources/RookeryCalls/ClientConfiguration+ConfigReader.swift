@@ -89,6 +89,7 @@ extension ClientConfiguration {
             .duration("retry.overloadedBaseDelay", \.retry.overloadedBaseDelay),
             .duration("retry.maximumDelay", \.retry.maximumDelay),
             .duration("retry.attemptTimeout", \.retry.attemptTimeout),
+            .duration("retry.minimumAttemptTimeout", \.retry.minimumAttemptTimeout),
             .choice("budget.mode", \.budget.mode),
             .duration("budget.window", \.budget.window),
             .real("budget.ratio", \.budget.ratio),

@@ -245,7 +245,7 @@ package final class Destination: ClientTransport {
                 }
             }
             let (outcome, made) = state.machine.attemptBegan(
-                group: group, avoiding: tried, mayRepeat: mayRepeat, at: now, random: random)
+                group: group, command: command.wireName, avoiding: tried, mayRepeat: mayRepeat, at: now, random: random)
             let decisions = observed + made
             switch outcome {
             case .failure(let refusal):
@@ -296,7 +296,7 @@ package final class Destination: ClientTransport {
         if !decisions.isEmpty { note(decisions, command) }
         let (attempt, transport) = try outcome.get()
         noteQuietly(.picked(attempt.instance, attempt: retry?.attempts ?? 1), command, now)
-        var inner = narrowed(call, retry, isLimited: attempt.isLimited, at: now)
+        var inner = narrowed(call, retry, limit: attempt.limit, at: now)
         return Attempt(
             self, attempt, at: now, slow: (call.deadlineInstant - now) * configuration.breaker.slowFraction,
             startSpan(&inner, attempt.instance, retry?.attempts ?? 1), inner, transport)
@@ -373,15 +373,15 @@ package final class Destination: ClientTransport {
     /// The call as an attempt sends it. A limited attempt has a shortened timeout. From the second attempt on, the
     /// metadata has the number of the attempt.
     private func narrowed(
-        _ call: Call, _ retry: RetryState?, isLimited: Bool, at now: NIODeadline
+        _ call: Call, _ retry: RetryState?, limit: Duration?, at now: NIODeadline
     ) -> Call {
         let attempts = retry?.attempts ?? 1
-        if attempts == 1, !isLimited { return call }
+        if attempts == 1, limit == nil { return call }
         var inner = call
         if attempts > 1 { inner.metadata[MetadataName.attempt] = String(attempts) }
-        if isLimited {
+        if let limit {
             let half = Duration.nanoseconds(max(0, (call.deadlineInstant - now).nanoseconds / 2))
-            inner.deadlineInstant = now + min(configuration.retry.attemptTimeout, half)
+            inner.deadlineInstant = now + min(limit, half)
         }
         return inner
     }

@@ -16,11 +16,13 @@ extension ClientConfiguration {
         package var overloadedBaseDelay: Duration = .milliseconds(1000)
         /// The longest random wait. A wait that the peer asks for may be longer. Default 2 s.
         package var maximumDelay: Duration = .seconds(2)
-        /// The timeout of one attempt. Default 2 s.
+        /// The longest timeout of one attempt. Default 2 s.
         ///
-        /// Applies only if the call may be repeated, another instance is available, and the retry budget covers a
+        /// The timeout is eight times what nearly all answers to the command take, within the two bounds. Applies only if the call may be repeated, another instance is available, and the retry budget covers a
         /// retry. The timeout is then at most half of the call's remaining time, so that another attempt has time left.
         package var attemptTimeout: Duration = .seconds(2)
+        /// The shortest timeout of one attempt. Default 250 ms.
+        package var minimumAttemptTimeout: Duration = .milliseconds(250)
 
         package init() {}
     }

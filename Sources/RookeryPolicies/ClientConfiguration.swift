@@ -160,7 +160,8 @@ public struct ClientConfiguration: Sendable {
     /// Checks the settings. Throws ``InvalidSetting`` for the first one that cannot work.
     package func validate() throws(InvalidSetting) {
         for (key, value) in [
-            ("timeout", timeout), ("retry.attemptTimeout", retry.attemptTimeout), ("budget.window", budget.window),
+            ("timeout", timeout), ("retry.attemptTimeout", retry.attemptTimeout),
+            ("retry.minimumAttemptTimeout", retry.minimumAttemptTimeout), ("budget.window", budget.window),
             ("breaker.window", breaker.window), ("breaker.openDuration", breaker.openDuration),
             ("ejection.duration", ejection.duration), ("ejection.interval", ejection.interval),
             ("connectTimeout", connectTimeout), ("reconnect.base", reconnect.base), ("latencyDecay", latencyDecay),

@@ -12,8 +12,12 @@ package struct DestinationMachine: Sendable {
         /// Identifies the instance's entry in the list. An instance that was removed and added again has another
         /// serial.
         package let serial: UInt64
-        /// Whether the attempt has a shortened timeout, because another attempt could follow.
-        package let isLimited: Bool
+        /// The shortened timeout of the attempt, because another attempt could follow. Nil for the full deadline.
+        package let limit: Duration?
+        /// The command, if its usual time is of interest.
+        fileprivate let command: String?
+        /// Whether the attempt has a shortened timeout.
+        package var isLimited: Bool { limit != nil }
         /// The index of the instance in the list when the attempt started.
         fileprivate let place: Int
         fileprivate let group: Int
@@ -67,6 +71,10 @@ package struct DestinationMachine: Sendable {
     private var hadInstances = false
     /// Attempts under way with a shortened timeout.
     private var limitedInFlight = 0
+    /// How long the commands usually take. Empty with a single instance.
+    private var usualTimes: [String: UsualTime] = [:]
+    /// The most commands whose times are kept. Contracts have fewer.
+    private static let commandLimit = 1000
 
     /// Makes a destination without instances.
     package init(_ configuration: ClientConfiguration) {
@@ -193,9 +201,12 @@ package struct DestinationMachine: Sendable {
     /// is available and the retry budget covers a retry of all attempts with a shortened timeout. Otherwise it keeps
     /// the full deadline, because a retry would only queue behind the original. If the whole service stalls for a
     /// moment, shortened timeouts would also end all calls in that moment.
+    ///
+    /// The shortened timeout is a multiple of the command's usual time, so that calls leave an instance that stalls as soon as
+    /// it is clear that it does.
     package mutating func attemptBegan(
-        group name: String = Command.defaultGroup, avoiding tried: [Instance], mayRepeat: Bool = false,
-        at now: NIODeadline, random: () -> Double
+        group name: String = Command.defaultGroup, command: String? = nil, avoiding tried: [Instance],
+        mayRepeat: Bool = false, at now: NIODeadline, random: () -> Double
     ) -> (result: Result<Attempt, Refusal>, decisions: [CallDecision]) {
         var decisions: [CallDecision] = []
         if entries.isEmpty { return (.failure(.noInstances), []) }
@@ -231,9 +242,13 @@ package struct DestinationMachine: Sendable {
             mayRepeat && hasOther(than: tried + [entries[at].instance], at: now)
             && (configuration.budget.mode != .enforce || Double(limitedInFlight + 1) <= budget.available)
         if isLimited { limitedInFlight += 1 }
+        let timed = entries.count > 1 ? command : nil
+        let usual = timed.flatMap { usualTimes[$0] } ?? UsualTime()
+        let retry = configuration.retry
         let attempt = Attempt(
-            instance: entries[at].instance, serial: entries[at].serial, isLimited: isLimited, place: at, group: group,
-            groupTicket: ticket, instanceTicket: instanceTicket)
+            instance: entries[at].instance, serial: entries[at].serial,
+            limit: isLimited ? usual.limit(atLeast: retry.minimumAttemptTimeout, atMost: retry.attemptTimeout) : nil,
+            command: timed, place: at, group: group, groupTicket: ticket, instanceTicket: instanceTicket)
         return (.success(attempt), decisions)
     }
 
@@ -284,6 +299,11 @@ package struct DestinationMachine: Sendable {
     ) -> [CallDecision] {
         var decisions: [CallDecision] = []
         if attempt.isLimited { limitedInFlight -= 1 }
+        if result == .answered || result == .answeredLate, let command = attempt.command,
+            usualTimes.count < Self.commandLimit || usualTimes[command] != nil
+        {
+            usualTimes[command, default: UsualTime()].answered(after: latency)
+        }
         let isInPlace = attempt.place < entries.count && entries[attempt.place].serial == attempt.serial
         let place = isInPlace ? attempt.place : entries.firstIndex { $0.serial == attempt.serial }
         // While another instance is available, a lost or failed connection does not count for the group's breaker.

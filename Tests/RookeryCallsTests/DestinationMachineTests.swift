@@ -184,6 +184,29 @@ struct DestinationMachineTests {
         #expect(throws: DestinationMachine.Refusal.noInstances) { try begin(&machine, at: 202) }
     }
 
+    @Test("gives an attempt that may be repeated a multiple of the command's usual time")
+    func usualTime() throws {
+        var machine = machine { $0.retry.attemptTimeout = .seconds(2) }
+        func attempt(_ command: String, answeredAfter time: Duration?) throws -> Duration? {
+            let attempt = try machine.attemptBegan(command: command, avoiding: [], mayRepeat: true, at: .seconds(1)) { 0 }
+                .result.get()
+            _ = machine.attemptEnded(
+                attempt, time == nil ? .abandoned : .answered, latency: time ?? .zero, at: .seconds(1)) { 0.5 }
+            return attempt.limit
+        }
+        for _ in 0..<20 { #expect(try attempt("quick", answeredAfter: .milliseconds(2)) == .seconds(2)) }
+        #expect(try attempt("quick", answeredAfter: nil) == .milliseconds(250), "the shortest")
+        #expect(try attempt("new", answeredAfter: nil) == .seconds(2), "nothing is known of it")
+        for _ in 0..<40 { _ = try attempt("slow", answeredAfter: .milliseconds(100)) }
+        let slow = try #require(try attempt("slow", answeredAfter: nil))
+        #expect(slow > .milliseconds(799) && slow < .milliseconds(900))
+        for _ in 0..<40 { _ = try attempt("slow", answeredAfter: .milliseconds(900)) }
+        #expect(try attempt("slow", answeredAfter: nil) == .seconds(2), "the longest")
+        // With one instance, there is nobody else to ask.
+        _ = machine.instancesChanged([first], at: .seconds(2))
+        #expect(try attempt("quick", answeredAfter: nil) == nil)
+    }
+
     @Test("cuts no more attempts short than the budget has retries for")
     func limited() throws {
         var machine = machine { $0.breaker.mode = .off }
