@@ -12,13 +12,13 @@ struct PetProAttack: AsyncParsableCommand {
         discussion: """
             It starts a platform of its own, in a folder of its own. With two processors the platform runs on one, and \
             attackers and customers share the other. Each client has an address of 127.0.0.0/8, because the gateway \
-            limits the rate of each. Attackers open new accounts when theirs are over their limit. Some on the services' own \
-            ports show a service key, as one would that has taken over the gateway. While each attack runs, \
+            limits the rate of each. Attackers open new accounts when theirs are over their limit. Some connect to the services' own \
+            ports with a service key, as if they had taken over the gateway. While each attack runs, \
             customers look, book, read and cancel.
 
-            None of the customers' requests may fail. Their p99 latency must not exceed --p99, or three times the p99 \
-            without attackers, whichever is larger, and three times that in the one attack that makes a service work with \
-            its key. The platform's memory must not exceed --memory. Attackers must get no 500. The platform must stop \
+            None of the customers' requests may fail. The bound of their p99 latency is --p99, or three times the p99 \
+            without attackers if that is larger. In the attack with a service key the bound is three times as high. The \
+            platform's memory must not exceed --memory. Attackers must get no 500. The platform must stop \
             within 30 s.
 
             Exit code 0: every bound held. 1: a bound did not hold; the table says which.

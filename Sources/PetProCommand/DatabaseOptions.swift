@@ -19,7 +19,7 @@ struct DatabaseOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "A PostgreSQL database in place of SQLite files, such as postgres://petpro@db.example/petpro. Each service has a schema "
-                + "of its own. A password belongs into \(variable), which may hold the whole text, or into ~/.pgpass.",
+                + "of its own. Put a password into ~/.pgpass, or the whole text into \(variable).",
             valueName: "url"))
     var database: String?
 

@@ -11,13 +11,13 @@ struct StoreOptions: ParsableArguments {
     @OptionGroup var databases: DatabaseOptions
     @Option(
         help: ArgumentHelp(
-            "The file of the keys that sign tokens. Default: auth-keys.json in the folder of the databases.",
+            "The file of the keys that sign tokens. Default: auth-keys.json in the folder --data.",
             valueName: "file"))
     var signingKeys: String?
     @Option(
         help: ArgumentHelp(
             "The file of the encryption keys, which seal the data keys of people. petpro makes it if it is missing. Default: "
-                + "encryption-keys.json in the folder of the databases.", valueName: "file"))
+                + "encryption-keys.json in the folder --data.", valueName: "file"))
     var encryptionKeys: String?
     @Flag(
         help: """

@@ -11,7 +11,7 @@ struct TrustOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The folder of the service keys. petpro makes it, with a key for each service, if it is missing. "
-                + "Default: keys in the folder of the databases.", valueName: "folder"))
+                + "Default: keys in the folder --data.", valueName: "folder"))
     var keys: String?
     @Option(
         help: ArgumentHelp(

@@ -21,7 +21,7 @@ struct Users: AsyncParsableCommand {
             commandName: "create-admin",
             abstract: "Creates an administrator's account. Clients cannot register as administrators.",
             discussion: """
-                It writes to the Auth service's database in the folder --data, and works while the platform runs. It \
+                It writes to Auth's database, in the folder --data or of --database, and works while the platform runs. It \
                 takes the password from the first line of --password-file, or else from \(passwordVariable) in the \
                 environment, or else asks for it.
                 """)
@@ -78,7 +78,7 @@ struct Users: AsyncParsableCommand {
 
     struct Hold: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Puts an account under a legal hold: until `release`, nobody can erase it.")
+            abstract: "Puts an account under a legal hold. Until `release`, DELETE /api/me refuses to erase it.")
 
         @OptionGroup var account: AccountOptions
 

@@ -1,6 +1,6 @@
 public import Rookery
 
-// Events carry ids and states, never personal data. They are sent as requests, so that consumers acknowledge them. The data of an
+// Events carry ids and states, never personal data. They are sent as requests, so that subscribers acknowledge them. The data of an
 // event is the whole state that matters to its subscribers, who may miss an older version.
 
 /// The services. Raw values are the names on the command line and in the logs.

@@ -196,6 +196,9 @@ public final class Database: Sendable {
     /// Throws what `body` throws, and `OVERLOADED` when another process keeps the database locked or too many jobs
     /// wait. Throws `DEADLINE_EXCEEDED` when the deadline of the current message has passed before `body` begins.
     ///
+    /// Throws `OVERLOADED` when the database is not reachable or its disk is full, and `DEADLINE_EXCEEDED` when the outcome of the
+    /// commit is unknown.
+    ///
     /// `body` may run more than once, when a shared commit failed. Only its last run has an effect. Cancelling the task
     /// does not stop it.
     @discardableResult

@@ -45,7 +45,8 @@ public struct RetentionRule: Sendable {
     // The `+` keeps SQLite from searching by the position, which nearly every row fulfils.
 
     /// The rules for the tables of every service: kept replies for a day, received versions and dead letters for 30 days, and
-    /// events for 7 days after the last subscriber has them. The newest event about each aggregate stays.
+    /// events for 7 days after they occurred, or longer until every subscriber has them. The newest event about each aggregate
+    /// stays.
     public static func common(of publisher: ServiceName) -> [RetentionRule] {
         let subscribers = Set(EventType.allCases.filter { $0.publisher == publisher }.flatMap(\.subscribers))
         let isDelivered =

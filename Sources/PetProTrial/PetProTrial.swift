@@ -22,6 +22,9 @@ struct PetProTrial: AsyncParsableCommand {
             The bookings come from many customers, each at an address of 127.1.0.0/16, because the gateway limits the rate \
             of each. Where loopback has only one address, --rates off is the default.
 
+            With --bounce, the latencies leave out requests during the restart of the database server and in the second after \
+            it. They still count as calls.
+
             Exit code 0: nothing was lost or doubled, and enough calls succeeded. 1: any other verdict.
             """)
 

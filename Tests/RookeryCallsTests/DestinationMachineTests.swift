@@ -188,10 +188,13 @@ struct DestinationMachineTests {
     func usualTime() throws {
         var machine = machine { $0.retry.attemptTimeout = .seconds(2) }
         func attempt(_ command: String, answeredAfter time: Duration?) throws -> Duration? {
-            let attempt = try machine.attemptBegan(command: command, avoiding: [], mayRepeat: true, at: .seconds(1)) { 0 }
-                .result.get()
+            let attempt = try machine.attemptBegan(command: command, avoiding: [], mayRepeat: true, at: .seconds(1)) {
+                0
+            }
+            .result.get()
             _ = machine.attemptEnded(
-                attempt, time == nil ? .abandoned : .answered, latency: time ?? .zero, at: .seconds(1)) { 0.5 }
+                attempt, time == nil ? .abandoned : .answered, latency: time ?? .zero, at: .seconds(1)
+            ) { 0.5 }
             return attempt.limit
         }
         for _ in 0..<20 { #expect(try attempt("quick", answeredAfter: .milliseconds(2)) == .seconds(2)) }

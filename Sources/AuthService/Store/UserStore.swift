@@ -141,7 +141,7 @@ extension Transaction {
 
     /// Claims an account for the sweeper. Returns false when the sweeper may not, or may no longer, claim it.
     func claim(_ id: Int, as token: String, at now: Instant) throws -> Bool {
-        guard let record = try user(id: id),
+        guard let record = try user(id: id), try !isHeld(id),
             Registration.mayClaim(
                 state: record.user.state, touchedAt: record.touchedAt, claimedAt: record.claimedAt, at: now)
         else { return false }

@@ -9,15 +9,18 @@ struct Backup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Copies the databases into a folder, while the platform runs.",
         discussion: """
-            Each service's database is copied as it is at one moment. The copy has no data keys: it cannot be read without \
-            the key stores, and people who are erased later stay unreadable in it. Keep copies of the key stores \
+            Each service's database is copied as it is at one moment. The copy has no data keys: personal data in it cannot be \
+            read without the key stores, and that of people who are erased later not at all. Keep copies of the key stores \
             (--key-stores), of encryption-keys.json, auth-keys.json and the folder keys elsewhere, and those of the key stores for \
             a short time only.
 
             It is for SQLite files. For PostgreSQL, use pg_dump with --exclude-schema='*_keys'.
             """)
 
-    @Argument(help: "The folder for the copies. petpro creates it; it must have no copy yet.")
+    @Argument(
+        help:
+            "The folder for the copies. petpro creates it, or sets an existing one to mode 0700. It must have no copy yet."
+    )
     var out: String
     @Flag(help: "Copy the key stores, and not the databases.")
     var keyStores = false

@@ -11,18 +11,19 @@ struct Restore: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Puts copies of the databases back, while the platform does not run.",
         discussion: """
-            The databases that were there go into a folder of their own. The restored logs get a new epoch: subscribers take \
-            their events for news, and watches of stock begin anew. People who were erased since the copy was made are erased \
-            again at the next start.
+            The databases that were there go into a folder of their own. The restored logs get a new epoch, so that \
+            subscribers accept their events, and watches of stock begin anew. People who were erased since the copy was made \
+            are erased again at the next start.
 
-            For PostgreSQL, restore the data with pg_restore, and run `petpro restore --epoch-only --database …` then.
+            For PostgreSQL, restore the data with pg_restore, and then run `petpro restore --epoch-only --force --database …`; \
+            docs/platform.md has the steps.
             """)
 
     @Argument(help: "The folder with the copies.")
     var from: String?
     @Flag(help: "Only give the logs a new epoch, after the data was restored by other means.")
     var epochOnly = false
-    @Flag(help: "Do not look whether an instance runs, for example because its host is gone.")
+    @Flag(help: "Do not check whether an instance runs. Use it when its host is gone.")
     var force = false
     @OptionGroup var databases: DatabaseOptions
 

@@ -14,7 +14,7 @@ struct EncryptionOptions: ParsableArguments {
     var fields = false
     @Option(
         help: ArgumentHelp(
-            "The file of the keys. Default: encryption-keys.json in the folder of the databases; with --fields, "
+            "The file of the keys. Default: encryption-keys.json in the folder --data; with --fields, "
                 + "fields.json in the folder of the service keys.", valueName: "file"))
     var file: String?
 

@@ -9,7 +9,7 @@ struct LetterOptions: ParsableArguments {
     var position: Int
     @Option(help: "The service that published the event.")
     var publisher: ServiceName
-    @Option(help: "The service that refused it.")
+    @Option(help: "The subscriber that did not acknowledge it.")
     var subscriber: ServiceName
     @OptionGroup var store: StoreOptions
 

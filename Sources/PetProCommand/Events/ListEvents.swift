@@ -9,8 +9,8 @@ struct ListEvents: AsyncParsableCommand {
         commandName: "list",
         abstract: "Lists each subscriber with the events that it lacks, and the dead letters.",
         discussion: """
-            A dead letter is an event that its subscriber refused ten times. It names its publisher, its subscriber and its \
-            position, which `replay` and `discard` take.
+            A dead letter is an event that its subscriber refused, or did not answer while it answered others, in ten \
+            attempts. `replay` and `discard` take its position, its publisher and its subscriber.
             """)
 
     @Flag(help: "Print JSON, one line for each subscriber and each dead letter.")
@@ -18,14 +18,19 @@ struct ListEvents: AsyncParsableCommand {
     @OptionGroup var store: StoreOptions
 
     func run() async throws {
+        var isAny = false
         for publisher in ServiceName.allCases {
             guard let database = try EventStore.open(publisher, store, isWriting: false) else { continue }
             defer { try? database.close() }
+            isAny = true
             let (subscriptions, letters) = try await database.read { transaction in
                 (try transaction.subscriptions(of: publisher), try transaction.deadLetters(limit: 10_000))
             }
             for subscription in subscriptions { show(publisher, subscription) }
             for letter in letters { show(publisher, letter) }
+        }
+        if !isAny {
+            throw CommandFailure("there is no database: name the place with --data or --database")
         }
     }
 
@@ -37,7 +42,9 @@ struct ListEvents: AsyncParsableCommand {
             ]
             return Terminal.line(object.jsonText)
         }
-        let blocked = subscription.blocked == 0 ? "" : ", and \(subscription.blocked) things wait for a retry"
+        let blocked =
+            subscription.blocked == 0
+            ? "" : ", and \(subscription.blocked) aggregates wait for a retry (their events are not counted)"
         Terminal.line(
             Terminal.strong("\(publisher.rawValue) → \(subscription.subscriber.rawValue)")
                 + "  lacks \(subscription.lacking) events\(blocked)")

@@ -6,7 +6,7 @@ import PetProStorage
 struct ReplayEvent: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
-        abstract: "Has a dead letter delivered once more.",
+        abstract: "Delivers a dead letter once more.",
         discussion: """
             A subscriber that has a newer event about the same thing acknowledges the old one without an effect. One that \
             refuses it again leaves it a dead letter.
@@ -18,6 +18,6 @@ struct ReplayEvent: AsyncParsableCommand {
         let (subscriber, position) = (letter.subscriber, letter.position)
         let isThere = try await letter.write { try $0.replayDeadLetter(of: subscriber, at: position) }
         if !isThere { throw letter.missing }
-        Terminal.line("\(position) is delivered to \(subscriber.rawValue) once more")
+        Terminal.line("the relay will deliver \(position) to \(subscriber.rawValue) once more")
     }
 }

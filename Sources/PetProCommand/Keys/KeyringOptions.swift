@@ -8,9 +8,9 @@ import Rookery
 struct KeyringOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The folder of the service keys. Default: keys in the folder of the databases.", valueName: "folder"))
+            "The folder of the service keys. Default: keys in the folder --data.", valueName: "folder"))
     var keys: String?
-    @Option(help: "The folder of the databases.")
+    @Option(help: "The folder of the keys and of the databases.")
     var data = DatabaseOptions.defaultFolder
 
     var folder: KeyFolder { KeyFolder(keys ?? data + "/keys") }

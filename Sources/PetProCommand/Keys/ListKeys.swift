@@ -11,8 +11,8 @@ struct ListKeys: AsyncParsableCommand {
         discussion: """
             A scope is SERVICE/COMMAND, SERVICE/* or *. A command is named by its "cmd", or by its whole pattern.
 
-            The last use of a key is to a day, from the audit log of this host: where services run on several hosts, ask on \
-            each of them before you revoke a key.
+            The last use is exact to one day. It comes from the audit log of this host: where services run on several hosts, \
+            run this on each before you revoke a key.
             """)
 
     @OptionGroup var keyring: KeyringOptions

@@ -7,6 +7,9 @@ struct PostgresMigrator {
     /// Makes the schemas if they do not exist, and runs the steps that have not run, one process at a time. Throws
     /// ``Database/SchemaTooNew`` when a newer version of the program has migrated the schema, and ``EngineError``.
     func migrate(_ connection: Connection, _ migrations: [Migration]) throws {
+        // A migration may take long, and another process waits for it.
+        try connection.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        defer { try? connection.execute("RESET statement_timeout; RESET lock_timeout") }
         // The lock of the session is gone with the session, if the process ends here.
         try connection.execute("SELECT pg_advisory_lock(\(target.migrationLock))")
         defer { try? connection.execute("SELECT pg_advisory_unlock(\(target.migrationLock))") }

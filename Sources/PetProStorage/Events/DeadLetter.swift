@@ -1,7 +1,8 @@
 public import PetProContracts
 public import Rookery
 
-/// An event that a subscriber refused ten times. It is not delivered again, unless an operator wants that.
+/// An event that a subscriber refused, or did not answer while it answered others, in ten attempts. It is not delivered again,
+/// unless an operator wants that.
 public struct DeadLetter: Sendable {
     /// The service that refused it.
     public let subscriber: ServiceName
