@@ -28,8 +28,11 @@ struct DatabaseOptions: ParsableArguments {
         if !database.contains("://") && !database.contains("=") {
             throw ValidationError("--database must be a URL such as postgres://petpro@db.example/petpro")
         }
+        guard let parts = PostgresTarget.parts(of: database) else {
+            throw ValidationError("--database must be a URL such as postgres://petpro@db.example/petpro")
+        }
         // Other users of the machine can read a command line.
-        if database.contains(/:\/\/[^\/@]*:[^@]*@/) || database.contains("password=") {
+        if parts["password"] != nil {
             throw ValidationError(
                 "--database must not have a password: put the text into \(Self.variable), or use ~/.pgpass")
         }

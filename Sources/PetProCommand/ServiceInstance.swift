@@ -70,7 +70,16 @@ struct ServiceInstance: Sendable {
                     PeriodicService(
                         "what is too old", every: .seconds(600), logger: platform.logger, when: { lease.isHeld }
                     ) {
-                        for rule in rules { _ = try await rule.apply(to: database, at: .current()) }
+                        for rule in rules {
+                            do {
+                                _ = try await rule.apply(to: database, at: .current())
+                            } catch {
+                                // The others need not wait for it.
+                                platform.logger.error(
+                                    "what is too old was not deleted",
+                                    metadata: ["what": "\(rule.name)", "error": "\(error)"])
+                            }
+                        }
                     },
                     PersonalDataWorker(
                         database: database, tables: module.sealedTables, logger: platform.logger, now: Instant.current

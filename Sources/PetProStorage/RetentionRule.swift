@@ -20,48 +20,62 @@ public struct RetentionRule: Sendable {
         self.age = age
     }
 
-    /// The statement that finds rows to delete.
-    package var selection: String { "SELECT \(key) FROM \(table) WHERE \(condition) LIMIT \(Self.batch)" }
-    private var deletion: String { "DELETE FROM \(table) WHERE (\(key)) IN (\(selection))" }
+    /// Deletes what is too old, a batch at a time. Returns how many rows. Cancellation ends it early, without an error. Throws the
+    /// error of the database.
+    public func apply(to database: Database, at now: Instant) async throws -> Int {
+        let (selection, limit) = (self.selection, now - age)
+        let width = key.split(separator: ",").count
+        var count = 0
+        while !Task.isCancelled {
+            // The search may take long, so it is no part of the write.
+            let keys = try await database.read { transaction in
+                try transaction.rows(selection, limit) { row in
+                    var values: [SQLValue] = []
+                    for _ in 0..<width { values.append(row.any()) }
+                    return values
+                }
+            }
+            if keys.isEmpty { break }
+            let marks = "(" + Array(repeating: "?", count: width).joined(separator: ", ") + ")"
+            let list = Array(repeating: marks, count: keys.count).joined(separator: ", ")
+            let deletion = "DELETE FROM \(table) WHERE (\(key)) IN (\(width == 1 ? list : "VALUES \(list)"))"
+            count += try await database.write { try $0.execute(deletion, keys.flatMap { $0 }) }
+        }
+        return count
+    }
 
     /// Rows that are deleted in one transaction.
     private static let batch = 500
 
-    /// Deletes what is too old, a batch at a time. Returns how many rows. Cancellation ends it early, without an error. Throws the
-    /// error of the database.
-    public func apply(to database: Database, at now: Instant) async throws -> Int {
-        let (selection, deletion) = (self.selection, self.deletion)
-        let limit = now - age
-        var count = 0
-        while !Task.isCancelled {
-            guard try await database.read({ try $0.exists(selection, limit) }) else { break }
-            count += try await database.write { try $0.execute(deletion, limit) }
-        }
-        return count
-    }
+    /// The statement that finds rows to delete.
+    package var selection: String { "SELECT \(key) FROM \(table) WHERE \(condition) LIMIT \(Self.batch)" }
 
     private static func days(_ count: Int) -> Duration { .seconds(count * 24 * 3600) }
 
     // The `+` keeps SQLite from searching by the position, which nearly every row fulfils.
 
-    /// The rules for the tables of every service: kept replies for a day, received versions and dead letters for 30 days, and
+    /// The rules for the tables of every service: kept replies for a day, dead letters for 30 days, received versions for 60, and
     /// events for 7 days after they occurred, or longer until every subscriber has them. The newest event about each aggregate
     /// stays.
     public static func common(of publisher: ServiceName) -> [RetentionRule] {
         let subscribers = Set(EventType.allCases.filter { $0.publisher == publisher }.flatMap(\.subscribers))
+        // Only those that there are now: the position of a former one never moves.
+        let names = subscribers.map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
         let isDelivered =
             subscribers.isEmpty
             ? ""
             : """
-             AND +position <= (SELECT CASE WHEN COUNT(*) < \(subscribers.count) THEN 0 ELSE MIN(cursor) END FROM subscriptions) \
-            AND NOT EXISTS (SELECT 1 FROM blocked_aggregates WHERE blocked_aggregates.aggregate = events.aggregate)
+             AND +position <= (SELECT CASE WHEN COUNT(*) < \(subscribers.count) THEN 0 ELSE MIN(cursor) END FROM subscriptions \
+            WHERE subscriber IN (\(names))) \
+            AND NOT EXISTS (SELECT 1 FROM blocked_aggregates WHERE subscriber IN (\(names)) \
+            AND blocked_aggregates.aggregate = events.aggregate)
             """
         return [
             RetentionRule(
                 "kept replies", table: "idempotency", key: "scope, key", where: "created_at <= ?",
                 age: IdempotencyKey.lifetime),
             RetentionRule(
-                "received versions", table: "received", key: "aggregate", where: "received_at <= ?", age: days(30)),
+                "received versions", table: "received", key: "aggregate", where: "received_at <= ?", age: days(60)),
             RetentionRule(
                 "dead letters", table: "dead_letters", key: "subscriber, position", where: "died_at <= ?", age: days(30)
             ),

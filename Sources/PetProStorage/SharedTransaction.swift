@@ -117,6 +117,8 @@ struct SharedTransaction {
             try job.run(transaction)
         } catch {
             job.failed(error)
+            // A data key that the closure made may be rolled back with it.
+            transaction.dataKeys = [:]
             guard connection.isInTransaction else { throw error }
             if job.access == .write { try connection.execute("ROLLBACK TO job") }
         }

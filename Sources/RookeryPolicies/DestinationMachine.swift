@@ -299,10 +299,14 @@ package struct DestinationMachine: Sendable {
     ) -> [CallDecision] {
         var decisions: [CallDecision] = []
         if attempt.isLimited { limitedInFlight -= 1 }
-        if result == .answered || result == .answeredLate, let command = attempt.command,
-            usualTimes.count < Self.commandLimit || usualTimes[command] != nil
-        {
-            usualTimes[command, default: UsualTime()].answered(after: latency)
+        if let command = attempt.command, usualTimes.count < Self.commandLimit || usualTimes[command] != nil {
+            switch result {
+            case .answered, .answeredLate: usualTimes[command, default: UsualTime()].answered(after: latency)
+            // It may be slow rather than stalled. A command whose attempts are often cut gets more time.
+            case .timedOut:
+                if let limit = attempt.limit { usualTimes[command, default: UsualTime()].answered(after: limit) }
+            default: break
+            }
         }
         let isInPlace = attempt.place < entries.count && entries[attempt.place].serial == attempt.serial
         let place = isInPlace ? attempt.place : entries.firstIndex { $0.serial == attempt.serial }

@@ -229,7 +229,7 @@ struct EventTests {
         #expect(first.isHeld, "one that was given up is taken at once")
         // The holder is a process of this machine that has ended, or a name that says nothing.
         for (holder, isGone) in [
-            ("\(ProcessInfo.processInfo.hostName)/4194305/x", true), ("elsewhere/4194305/x", false),
+            ("\(ProcessName.machine)/4194305/x", true), ("elsewhere/4194305/x", false),
         ] {
             try await log.database.write { try $0.execute("UPDATE leases SET holder = ?, beat = beat + 1", holder) }
             let third = log.lease("third")

@@ -34,53 +34,84 @@ struct Restore: AsyncParsableCommand {
     func run() async throws {
         if let from {
             try databases.requireFiles("use pg_restore, and then petpro restore --epoch-only")
-            try await restore(from)
-        } else {
-            try await requireStopped()
+            return try await restore(from)
         }
-        for service in ServiceName.allCases {
-            let place = databases.place(of: service)
-            do {
-                guard try place.exists() else { continue }
-                let database = try place.open(Modules.module(service).migrations, nil)
-                defer { try? database.close() }
-                let epoch = try await database.write { try $0.beginEpoch(at: .current()) }
-                Terminal.line("\(service.rawValue): the log has the epoch \(epoch)")
-            } catch {
-                throw CommandFailure("cannot open the database \(place): \(error)")
-            }
+        try await requireStopped()
+        for service in ServiceName.allCases where try exists(service) {
+            try await beginEpoch(of: service, at: databases.place(of: service))
+        }
+    }
+
+    private func exists(_ service: ServiceName) throws -> Bool {
+        let place = databases.place(of: service)
+        do {
+            return try place.exists()
+        } catch {
+            throw CommandFailure("cannot open the database \(place): \(error)")
+        }
+    }
+
+    private func beginEpoch(of service: ServiceName, at place: DatabasePlace) async throws {
+        do {
+            let database = try place.open(Modules.module(service).migrations, nil)
+            defer { try? database.close() }
+            let epoch = try await database.write { try $0.beginEpoch(at: .current()) }
+            Terminal.line("\(service.rawValue): the log has the epoch \(epoch)")
+        } catch {
+            throw CommandFailure("cannot open the database \(place): \(error)")
         }
     }
 
     private func restore(_ from: String) async throws {
-        let copies = ServiceName.allCases.compactMap { service -> (copy: String, path: String)? in
+        let copies = ServiceName.allCases.compactMap { service -> (service: ServiceName, copy: String, path: String)? in
             guard case .file(let path) = databases.place(of: service) else { return nil }
             let copy = "\(from)/\(service.rawValue).sqlite"
-            return FileManager.default.fileExists(atPath: copy) ? (copy, path) : nil
+            return FileManager.default.fileExists(atPath: copy) ? (service, copy, path) : nil
         }
         if copies.isEmpty { throw CommandFailure("there is no copy of a database in \(from)") }
         try await requireStopped()
+        let news = copies.map { $0.path + ".new" }
+        // They are whole, migrated and of a new epoch before the first one takes its place.
+        defer { for new in news { remove(new) } }
         do {
-            for (copy, _) in copies { try SQLiteBackup.check(copy) }
             try PrivateFiles.prepare(folder: databases.data)
+            for ((service, copy, _), new) in zip(copies, news) {
+                try SQLiteBackup.check(copy)
+                remove(new)
+                try SQLiteBackup.copy(copy, to: new)
+                try await beginEpoch(of: service, at: .file(new))
+            }
             let aside = "\(databases.data)/replaced-\(Instant.current().description.replacing(":", with: ""))"
             try PrivateFiles.prepare(folder: aside)
-            for (copy, path) in copies {
-                // Beside its place first, so that a failure leaves the database as it was.
-                let new = path + ".new"
-                try? FileManager.default.removeItem(atPath: new)
-                try SQLiteBackup.copy(copy, to: new)
-                for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: path + suffix) {
-                    try FileManager.default.moveItem(
-                        atPath: path + suffix, toPath: "\(aside)/\(URL(filePath: path).lastPathComponent)\(suffix)")
-                }
-                try FileManager.default.moveItem(atPath: new, toPath: path)
-                Terminal.line("restored \(path) from \(copy)")
+            var moved: [(from: String, to: String)] = []
+            func move(_ path: String, to other: String) throws {
+                try FileManager.default.moveItem(atPath: path, toPath: other)
+                moved.append((path, other))
             }
+            do {
+                for ((_, _, path), new) in zip(copies, news) {
+                    for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: path + suffix) {
+                        try move(path + suffix, to: "\(aside)/\(URL(filePath: path).lastPathComponent)\(suffix)")
+                    }
+                    try move(new, to: path)
+                }
+            } catch {
+                // All of them or none.
+                for (from, to) in moved.reversed() { try FileManager.default.moveItem(atPath: to, toPath: from) }
+                throw error
+            }
+            for (_, copy, path) in copies { Terminal.line("restored \(path) from \(copy)") }
             Terminal.line("what was there is in \(aside)")
+        } catch let error as CommandFailure {
+            throw error
         } catch {
             throw CommandFailure("cannot restore from \(from): \(error)")
         }
+    }
+
+    /// Deletes a SQLite file, with what belongs to it.
+    private func remove(_ path: String) {
+        for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
     }
 
     /// Throws ``CommandSupport/CommandFailure`` if an instance of a service uses the data.
@@ -95,8 +126,10 @@ struct Restore: AsyncParsableCommand {
                 defer { try? database.close() }
                 holder = try await database.read { try $0.leaseHolder() }
             } catch {
-                // A database that cannot be read is one to replace.
-                continue
+                // A database that is damaged is one to replace.
+                let text = "\(error)"
+                if ["not a database", "malformed"].contains(where: text.contains) { continue }
+                throw CommandFailure("cannot look at \(place): \(error). If no instance runs, add --force")
             }
             if let holder {
                 throw CommandFailure(

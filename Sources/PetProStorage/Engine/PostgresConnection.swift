@@ -11,6 +11,8 @@ final class PostgresConnection: Connection {
     private var lastChanges = 0
     /// Statements that go with the next one, so that they cost no round trip of their own.
     private var queued: [String] = []
+    /// Whether a transaction was begun and not ended.
+    private var isBegun = false
     /// Until when no further attempt to connect is made, and how many failed.
     private var retryAt = NIODeadline.uptimeNanoseconds(0)
     private var failures = 0
@@ -44,7 +46,8 @@ final class PostgresConnection: Connection {
         statements = [:]
         link = target.parameters.withCStrings { names, values in PQconnectdbParams(names, values, 1) }
         guard PQstatus(link) == CONNECTION_OK else {
-            let message = linkMessage
+            // Of a text that it cannot read, libpq repeats parts, a password perhaps.
+            let message = PostgresTarget.parts(of: target.url) == nil ? target.description : linkMessage
             PQfinish(link)
             link = nil
             failures += 1
@@ -61,9 +64,10 @@ final class PostgresConnection: Connection {
         return message.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    /// Makes the connection again if it was lost.
+    /// Makes the connection again if it was lost, but not within a transaction, which is lost with it.
     private func ensure() throws {
         if PQstatus(link) == CONNECTION_OK { return }
+        if isBegun { throw EngineError(.unavailable, "the connection was lost") }
         if NIODeadline.now() < retryAt { throw EngineError(.unavailable, "the database is not reachable") }
         try connect()
     }
@@ -72,7 +76,9 @@ final class PostgresConnection: Connection {
 
     override func begin(_ access: DatabaseJob.Access) throws {
         queued = []
+        isBegun = false
         try ensure()
+        isBegun = access != .bare
         switch access {
         case .read: queued = [Self.beginReading]
         // Like SQLite, a service has one writer at a time, so that no decision rests on what another writer changes. Later
@@ -83,13 +89,14 @@ final class PostgresConnection: Connection {
     }
 
     private static let beginReading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    private static let beginWriting = "BEGIN"
+    private static let beginWriting = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
     /// Whether the transaction has not reached the server yet.
     private var isUnbegun: Bool { queued.first == Self.beginReading || queued.first == Self.beginWriting }
 
     override func commit(_ access: DatabaseJob.Access) throws {
         if access == .bare { return }
+        defer { isBegun = false }
         if isUnbegun { return queued = [] }
         do {
             let result = try run("COMMIT")
@@ -104,6 +111,7 @@ final class PostgresConnection: Connection {
 
     override func execute(_ sql: String) throws {
         if sql == "ROLLBACK" {
+            isBegun = false
             let wasUnbegun = isUnbegun
             queued = []
             if wasUnbegun { return }
@@ -129,7 +137,13 @@ final class PostgresConnection: Connection {
         let waiting = queued
         queued = []
         guard PQenterPipelineMode(link) == 1 else { throw failure(nil, sql) }
-        defer { PQexitPipelineMode(link) }
+        defer {
+            if PQexitPipelineMode(link) == 0 {
+                // What was sent is not known, so the connection is of no use.
+                PQfinish(link)
+                link = nil
+            }
+        }
         var isSent = true
         for text in waiting { isSent = isSent && PQsendQueryParams(link, text, 0, nil, nil, nil, nil, 0) == 1 }
         isSent = isSent && send() == 1 && PQpipelineSync(link) == 1
@@ -180,7 +194,7 @@ final class PostgresConnection: Connection {
         case "40001", "40P01": .conflict
         case "55P03", "57014", "53200", "53300", "53400": .busy
         case "53100": .full
-        case "25P03", "57P01", "57P02", "57P03": .unavailable
+        case "25P03", "25P04", "57P01", "57P02", "57P03", "57P05": .unavailable
         default: state.hasPrefix("08") ? .unavailable : .other
         }
     }
@@ -195,7 +209,11 @@ final class PostgresConnection: Connection {
         guard values.count == statement.count else {
             throw EngineError(.other, "\(values.count) values were given", sql: sql)
         }
-        let texts = values.map { Self.text($0.sqlValue) }
+        let texts = try values.map { value in
+            let text = Self.text(value.sqlValue)
+            if text?.utf8.contains(0) == true { throw EngineError(.other, "a text has a zero byte", sql: sql) }
+            return text
+        }
         let result = try texts.withCStrings { values in
             if !queued.isEmpty {
                 return try pipeline(sql) {

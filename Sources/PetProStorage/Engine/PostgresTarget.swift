@@ -1,3 +1,4 @@
+import CPostgres
 import Crypto
 import Foundation
 
@@ -27,11 +28,16 @@ package struct PostgresTarget: Sendable {
         let options = [
             "search_path=\(Self.quoted(schema).escapedOption),\(Self.quoted(keysSchema).escapedOption)",
             "statement_timeout=10000", "lock_timeout=2000", "idle_in_transaction_session_timeout=1000",
-            "client_min_messages=warning", "bytea_output=hex",
+            "tcp_keepalives_idle=5", "tcp_keepalives_interval=2", "tcp_keepalives_count=3",
+            "client_min_messages=warning",
         ]
         return [
             ("dbname", url), ("application_name", "petpro \(schema)"), ("connect_timeout", "2"),
-            ("client_encoding", "UTF8"), ("options", options.map { "-c \($0)" }.joined(separator: " ")),
+            ("client_encoding", "UTF8"),
+            // A server that is gone without a word is noticed after 12 s.
+            ("keepalives_idle", "5"), ("keepalives_interval", "2"), ("keepalives_count", "3"),
+            ("tcp_user_timeout", "12000"),
+            ("options", options.map { "-c \($0)" }.joined(separator: " ")),
         ]
     }
 
@@ -46,7 +52,22 @@ package struct PostgresTarget: Sendable {
 
     /// The connection string without its password, for messages.
     package var description: String {
-        url.replacing(/:\/\/([^:@\/]*):[^@]*@/) { "://\($0.1):…@" }.replacing(/password=\S+/, with: "password=…")
+        guard let parts = Self.parts(of: url) else { return "a connection string that cannot be read" }
+        let place = ["host", "port", "dbname", "user"].compactMap { name in parts[name].map { "\(name)=\($0)" } }
+        return place.isEmpty ? "the default server" : place.joined(separator: " ")
+    }
+
+    /// The parameters that a connection string gives, as libpq reads them. Nil when it cannot read them.
+    package static func parts(of url: String) -> [String: String]? {
+        guard let options = PQconninfoParse(url, nil) else { return nil }
+        defer { PQconninfoFree(options) }
+        var found: [String: String] = [:]
+        var next = options
+        while let keyword = next.pointee.keyword {
+            if let value = next.pointee.val { found[String(cString: keyword)] = String(cString: value) }
+            next += 1
+        }
+        return found
     }
 }
 

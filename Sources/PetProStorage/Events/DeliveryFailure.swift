@@ -27,7 +27,8 @@ struct DeliveryFailure: Error, Hashable {
         } else {
             switch (error as? RemoteError)?.code {
             case .overloaded, .shuttingDown, .serviceUnauthenticated, .serviceForbidden: kind = .unreachable
-            case .deadlineExceeded: kind = .unanswered
+            // A service that fails may fail for a reason of its own, such as a disk.
+            case .deadlineExceeded, .internal: kind = .unanswered
             default: kind = .refused
             }
         }

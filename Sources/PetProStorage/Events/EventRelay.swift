@@ -151,7 +151,8 @@ public final class EventRelay: Service {
         let epoch = try await epoch(known)
         let results = await deliver(run.sequences, to: subscriber, epoch)
         if Task.isCancelled { throw CancellationError() }
-        if !lease.isHeld { throw WorkLease.Lost() }
+        // A sequence may have ended early while the lease had lapsed, even if this instance has it again.
+        if !lease.isHeld || results.contains(where: { $0.next != nil && $0.failure == nil }) { throw WorkLease.Lost() }
         guard let outcome = run.outcome(results) else {
             let attempts = backoffs.withLock { backoffs in
                 backoffs[subscriber, default: Backoff()].failed(at: uptime())
@@ -249,20 +250,26 @@ public final class EventRelay: Service {
         if due.isEmpty, letters.isEmpty { return .nothing }
         let epoch = try await epoch(known)
         let isReplayed = try await replay(letters, to: subscriber, epoch, token)
-        await withDiscardingTaskGroup { group in
+        let runs = await withTaskGroup(of: Run.self) { group in
             for blocked in due.prefix(Self.atOnce) {
                 group.addTask { [self] in
                     do {
-                        try await retry(blocked, to: subscriber, wanted, epoch, token)
+                        return try await retry(blocked, to: subscriber, wanted, epoch, token)
                     } catch {
                         pause(blocked, subscriber)
-                        if error is CancellationError || error is WorkLease.Lost { return }
+                        if error is CancellationError || error is WorkLease.Lost { return .nothing }
                         logger.error("a retry cannot be noted", metadata: ["error": "\(error)"])
+                        return .nothing
                     }
                 }
             }
+            return await group.reduce(into: []) { $0.append($1) }
         }
-        return Task.isCancelled || due.isEmpty && !isReplayed ? .nothing : .delivered
+        if isReplayed || runs.contains(.delivered) { return Task.isCancelled ? .nothing : .delivered }
+        guard runs.contains(.subscriberFailed) else { return .nothing }
+        // It answered nothing, so all of it waits.
+        backoffs.withLock { $0[subscriber, default: Backoff()].failed(at: uptime()) }
+        return .subscriberFailed
     }
 
     private func pause(_ blocked: BlockedAggregate, _ subscriber: ServiceName) {
@@ -270,12 +277,14 @@ public final class EventRelay: Service {
         retryAt.withLock { $0[subscriber, default: [:]][blocked.aggregate] = until }
     }
 
+    /// Tries a blocked aggregate again. Returns whether the subscriber answered, or nothing when there was nothing to try.
     private func retry(
         _ blocked: BlockedAggregate, to subscriber: ServiceName, _ wanted: Set<String>, _ epoch: Int, _ token: Int
-    ) async throws {
+    ) async throws -> Run {
         // The first attempt was that of the run, which waits too.
         if blocked.attempts > 0, retryAt.withLock({ $0[subscriber]?[blocked.aggregate] }) == nil {
-            return pause(blocked, subscriber)
+            pause(blocked, subscriber)
+            return .nothing
         }
         let events = try await database.read { transaction in
             try transaction.events(of: blocked, upTo: try transaction.cursor(of: subscriber), limit: Self.batch)
@@ -285,7 +294,10 @@ public final class EventRelay: Service {
         if !lease.isHeld { throw WorkLease.Lost() }
         let isAnswering = answeredAt.withLock { $0[subscriber] ?? .zero } > began
         let outcome = blocked.outcome(result, isAnswering: isAnswering)
-        if outcome == .unchanged { return pause(blocked, subscriber) }
+        if outcome == .unchanged {
+            pause(blocked, subscriber)
+            return result.failure == nil ? .nothing : .subscriberFailed
+        }
         let now = self.now()
         try await database.write { transaction in
             try WorkLease.check(token, in: transaction)
@@ -305,6 +317,7 @@ public final class EventRelay: Service {
             retryAt.withLock { $0[subscriber, default: [:]][blocked.aggregate] = nil }
         case .done, .unchanged: retryAt.withLock { $0[subscriber, default: [:]][blocked.aggregate] = nil }
         }
+        return .delivered
     }
 
     /// Delivers dead letters once more. Returns whether one was acknowledged or refused.
@@ -314,14 +327,13 @@ public final class EventRelay: Service {
         var isAnswered = false
         for letter in letters {
             let result = await deliver([letter], to: subscriber, epoch)
-            // Not delivered, and not refused: it stays wanted.
-            if !result.isAnswered { continue }
+            // Not delivered, and not refused: it stays wanted, and so do those after it.
+            if !result.isAnswered { break }
             isAnswered = true
-            let now = self.now()
             try await database.write { transaction in
                 try WorkLease.check(token, in: transaction)
                 if let failure = result.failure {
-                    try transaction.refuseAgain(letter, of: subscriber, failure.description, at: now)
+                    try transaction.refuseAgain(letter, of: subscriber, failure.description)
                 } else {
                     try transaction.discardDeadLetter(of: subscriber, at: letter.position)
                 }

@@ -8,12 +8,15 @@ extension Transaction {
     /// The number of the log, which rises when a backup is restored. Nil before the first event was delivered.
     func epoch() throws -> Int? { try row("SELECT epoch FROM event_log WHERE id = 1") { try $0.int() } }
 
-    /// Gives the log a new number, which is above the old one, because the data is from a backup. Returns it.
+    /// Gives the log a new number, which is above the old one, because the data is from a backup. Returns it. Subscribers get the
+    /// whole log again, because they may be from a backup too.
     package func beginEpoch(at now: Instant) throws -> Int {
         let new = max(Int(now.milliseconds), (try epoch() ?? 0) + 1)
         try execute(
             "INSERT INTO event_log (id, epoch) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch", new
         )
+        try execute("DELETE FROM subscriptions")
+        try execute("DELETE FROM blocked_aggregates")
         return new
     }
 
@@ -210,11 +213,11 @@ extension Transaction {
     }
 
     /// Notes that a replayed dead letter was refused again.
-    func refuseAgain(_ event: PublishedEvent, of subscriber: ServiceName, _ error: String, at now: Instant) throws {
+    func refuseAgain(_ event: PublishedEvent, of subscriber: ServiceName, _ error: String) throws {
         try execute(
             """
-            UPDATE dead_letters SET is_replayed = 0, attempts = attempts + 1, error = ?, died_at = ?
+            UPDATE dead_letters SET is_replayed = 0, attempts = attempts + 1, error = ?
             WHERE subscriber = ? AND position = ?
-            """, String(error.prefix(500)), now, subscriber.rawValue, event.position)
+            """, String(error.prefix(500)), subscriber.rawValue, event.position)
     }
 }

@@ -79,6 +79,11 @@ public final class WorkLease: Service {
             return state.withLock { $0.until = now + Self.trust }
         }
         let known = try await database.read { try Self.record($0) }
+        // A write whose outcome was unknown took it.
+        if let known, known.holder == holder {
+            state.withLock { $0.token = known.token }
+            if try await renew(known.token) { return state.withLock { $0.until = now + Self.trust } }
+        }
         guard state.withLock({ $0.observation.mayTake(known, at: now, hasEnded: ProcessName.isGone) }) else {
             return state.withLock { $0.token = nil }
         }

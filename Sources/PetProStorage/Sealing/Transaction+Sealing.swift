@@ -105,6 +105,7 @@ extension Transaction {
     /// Notes that a person was erased: this is the receipt. After the commit, the person's data key is destroyed, and the
     /// kept replies are gone. Throws the error of the engine.
     public func noteErasure(of subject: Int, at now: Instant) throws {
+        dataKeys[subject] = nil
         try IdempotencyKey.forget(subject: subject, in: self)
         try execute(
             "INSERT INTO erasures (subject, erased_at) VALUES (?, ?) ON CONFLICT (subject) DO NOTHING", subject, now)

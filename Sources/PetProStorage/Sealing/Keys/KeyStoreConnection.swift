@@ -159,14 +159,18 @@ final class KeyStoreConnection {
             """
             INSERT INTO data_keys (subject, destroyed_at) VALUES (?, ?)
             ON CONFLICT (subject) DO UPDATE SET encryption_key = NULL, sealed = NULL, destroyed_at = excluded.destroyed_at
-            WHERE destroyed_at IS NULL
+            WHERE data_keys.destroyed_at IS NULL
             """, subject, now)
     }
 
-    /// Moves the log of the store's file into the file, so that destroyed keys disappear from the log too. Returns false when
-    /// another process reads the log.
+    /// Removes what is left of destroyed keys: from the log of a store's file, or from a table of PostgreSQL, outside a transaction.
+    /// Returns false when another process reads the log.
     func checkpoint() throws -> Bool {
-        guard case .file = place else { return true }
+        guard case .file = place else {
+            // What was overwritten is gone from the table only then.
+            try use { try $0.execute("VACUUM data_keys") }
+            return true
+        }
         return try rows("PRAGMA wal_checkpoint(TRUNCATE)", []) { try $0.int() == 0 }.first ?? true
     }
 
