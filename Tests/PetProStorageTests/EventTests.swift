@@ -238,6 +238,49 @@ struct EventTests {
         }
     }
 
+    @Test("loses no event of a run in which the lease lapsed and came back")
+    func lapsed() async throws {
+        let log = try Log()
+        let lease = log.lease("one")
+        let told = Mutex<[String]>([])
+        let routes: [Route] = [
+            .raw(Pattern(EventType.bookingStatusChanged.rawValue), isEvent: true) { value in
+                let id = value?["eventId"]?.stringValue ?? ""
+                // After the first one the lease has lapsed, so the second one is not sent.
+                let isFirst = told.withLock { !$0.contains(id) }
+                if id == "a1", isFirst { log.time.pass(.seconds(11)) }
+                if id == "b1", isFirst {
+                    while !told.withLock({ $0.contains("a1") }) { await Task.yield() }
+                    for _ in 0..<1000 { await Task.yield() }
+                    try await lease.keep()
+                }
+                told.withLock { $0.append(id) }
+                return nil
+            }
+        ]
+        let relay = EventRelay(
+            of: .booking, database: log.database, clients: [.vendor: try InMemoryTransport(routes).client()],
+            lease: lease, logger: quiet, uptime: { log.time.now }, now: { now })
+        try await log.publish([("a1", 1), ("a2", 1), ("b1", 2)])
+        await #expect(throws: WorkLease.Lost.self) { _ = try await relay.deliverDue() }
+        _ = try await relay.deliverDue()
+        #expect(told.withLock { $0 }.contains("a2"))
+        #expect(try await log.database.read { try $0.cursor(of: .vendor) } == 3)
+    }
+
+    @Test("is delivered again as a whole after a restore, under a new epoch")
+    func restored() async throws {
+        let log = try Log()
+        let relay = try log.relay()
+        try await log.publish([("a1", 1), ("b1", 2)])
+        _ = try await relay.deliverDue()
+        let first = try #require(try await log.database.read { try $0.epoch() })
+        let second = try await log.database.write { try $0.beginEpoch(at: Instant(milliseconds: 1)) }
+        #expect(second == first + 1, "above the old one, whatever the clock says")
+        _ = try await relay.deliverDue()
+        #expect(log.subscriber.taken.sorted() == ["a1", "a1", "b1", "b1"])
+    }
+
     @Test("comes once however often it is delivered, and never after a newer one")
     func news() async throws {
         let database = try Database.temporary([])
