@@ -27,7 +27,7 @@ struct PetProCommand: AsyncParsableCommand {
         subcommands: [
             Up.self, Serve.self, Demo.self, Users.self, Keys.self, Encryption.self, Audit.self, Events.self,
             Backup.self,
-            Restore.self,
+            Restore.self, Migrate.self,
             Certs.self,
         ])
 

@@ -195,8 +195,11 @@ public struct ReleaseReservation {
 public struct WatchInventoryChanges {
     @Items(1...100) @Distinct @InRange(ID.range) public var productIds: [Int]?
     @InRange(ID.range) public var vendorId: Int?
+    /// The cursor of a former watch of the same products, to go on after it at any instance. If its changes are no longer there,
+    /// the watch begins with `reset`.
+    @Line(1...64) @NotPersonal("a position in the log") public var after: String?
 
-    /// Requires exactly one of the two.
+    /// Requires exactly one of products and vendor.
     public func validate(into violations: inout [Violation]) {
         if (productIds == nil) != (vendorId == nil) { return }
         violations.append(
@@ -204,8 +207,9 @@ public struct WatchInventoryChanges {
     }
 }
 
-/// A value of an inventory watch. First come the snapshots and `snapshotEnd`, then changes, and a heartbeat when
-/// nothing changes.
+/// A value of an inventory watch. First come the snapshots and `snapshotEnd`, or a heartbeat where the watch goes on after a
+/// cursor. Then come changes, and a heartbeat when nothing changes. A cursor stands for all values up to it; `seq` is the position
+/// of a change.
 @Message
 public enum InventoryChunk: Sendable, Hashable {
     case snapshot(

@@ -128,6 +128,7 @@ public final class Database: Sendable {
             if let keyStore { connection.attach(KeyStoreConnection(keyStore, sharing: connection)) }
             return PostgresSession(connection)
         }
+        try writer.requireRoom(for: readers)
         let others = try (0..<readers).map { _ in session(try PostgresConnection(target)) }
         self.init(session(writer), readers: others, keyStore)
     }

@@ -2,7 +2,8 @@ import PetProContracts
 import PetProStorage
 import Rookery
 
-/// One watcher of the inventory: a snapshot of the stock, then every later change, as fast as the consumer takes them.
+/// One watcher of the inventory: a snapshot of the stock, or nothing after a cursor, then every later change, as fast as the
+/// consumer takes them.
 ///
 /// All instances of the service share the log, so a watcher sees the changes of other instances. The snapshot and the
 /// log's number come from one transaction, so no change is missed or repeated.
@@ -16,8 +17,19 @@ struct InventoryWatch: Sendable {
     /// Returns the stream of values. Throws `PRODUCT_NOT_FOUND` when a product does not exist or has no stock record.
     func stream() async throws -> MessageStream<InventoryChunk> {
         let request = self.request
-        let (records, seq) = try await database.read { (try $0.watched(request), try $0.lastSeq()) }
-        var first: [InventoryChunk] = records.map { record in
+        let (records, seqs) = try await database.read { (try $0.watched(request), try $0.seqs()) }
+        let seq = seqs.last
+        var first: [InventoryChunk] = []
+        if let after = request.after {
+            switch resumed(after, seqs) {
+            case .success(let from):
+                let begun = InventoryChunk.heartbeat(cursor: cursor(from), at: now())
+                let position = WatchPosition(pending: [begun], seq: from)
+                return MessageStream(unfolding: { try await self.next(position) })
+            case .failure(let reason): first.append(.reset(why: reason.rawValue))
+            }
+        }
+        first += records.map { record in
             .snapshot(
                 productId: record.productId, quantity: record.stock.quantity, reserved: record.stock.reserved,
                 available: record.stock.available, status: record.stock.status, version: record.version)
@@ -28,6 +40,22 @@ struct InventoryWatch: Sendable {
     }
 
     private func cursor(_ seq: Int) -> String { "\(epoch):\(seq)" }
+
+    /// Why a watch cannot go on after a cursor.
+    private enum Gone: String, Error {
+        case otherLog = "the cursor is of another log"
+        case tooOld = "the changes after the cursor are no longer kept"
+    }
+
+    /// The position of a cursor, if all changes after it are still there.
+    private func resumed(_ cursor: String, _ seqs: (first: Int?, last: Int)) -> Result<Int, Gone> {
+        let parts = cursor.split(separator: ":", maxSplits: 1)
+        guard parts.count == 2, parts[0] == epoch, let seq = Int(parts[1]), (0...seqs.last).contains(seq) else {
+            return .failure(.otherLog)
+        }
+        // Old changes are deleted from the front.
+        return seq >= (seqs.first ?? 1) - 1 ? .success(seq) : .failure(.tooOld)
+    }
 
     private func next(_ position: WatchPosition) async throws -> InventoryChunk? {
         let ids = request.productIds.map(Set.init)

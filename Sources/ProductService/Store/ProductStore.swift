@@ -181,9 +181,10 @@ extension Transaction {
 
     // MARK: Log
 
-    /// Returns the number of the last committed change, or 0.
-    func lastSeq() throws -> Int {
-        try row("SELECT MAX(seq) FROM inventory_changes") { try $0.optionalInt() ?? 0 } ?? 0
+    /// Returns the numbers of the first change that is kept, if there is one, and of the last one, or 0.
+    func seqs() throws -> (first: Int?, last: Int) {
+        let first = try row("SELECT MIN(seq) FROM inventory_changes") { try $0.optionalInt() } ?? nil
+        return (first, try row("SELECT MAX(seq) FROM inventory_changes") { try $0.optionalInt() ?? 0 } ?? 0)
     }
 
     /// Returns the stock of the watched products. Throws `PRODUCT_NOT_FOUND` when one of `productIds` does not exist.
