@@ -27,7 +27,7 @@ struct ServiceInstance: Sendable {
     ///
     /// If a step fails, it closes what it opened.
     init(_ module: any ServiceModule.Type, at address: Instance, _ platform: Platform) async throws {
-        let database = try Self.open(module, platform)
+        let database = try await Self.open(module, platform)
         self.database = database
         var clients: [ServiceName: RookeryClient] = [:]
         do {
@@ -94,15 +94,24 @@ struct ServiceInstance: Sendable {
         }
     }
 
-    private static func open(_ module: any ServiceModule.Type, _ platform: Platform) throws -> Database {
+    /// How long a start waits for a database server that is not reachable: 20 s.
+    private static let patience = 20
+
+    private static func open(_ module: any ServiceModule.Type, _ platform: Platform) async throws -> Database {
         try platform.store.prepareFolder()
         let place = platform.store.databases.place(of: module.name)
         let keys = try platform.store.openEncryptionKeys(logger: platform.logger)
-        do {
-            return try place.open(module.migrations, platform.store.protection(of: module.name, keys))
-        } catch {
-            throw CommandFailure("cannot open the database \(place): \(error)")
+        for attempt in 0... {
+            do {
+                return try place.open(module.migrations, platform.store.protection(of: module.name, keys))
+            } catch let error as EngineError where error.kind == .unavailable && attempt < patience {
+                if attempt == 0 { Terminal.note("waiting for the database \(place): \(error)") }
+                try await Task.sleep(for: .seconds(1))
+            } catch {
+                throw CommandFailure("cannot open the database \(place): \(error)")
+            }
         }
+        throw CommandFailure("cannot open the database \(place)")
     }
 
     /// Marks the database as demo data or live data.

@@ -107,15 +107,22 @@ public final class EventRelay: Service {
     }
 
     private func loop(_ signal: Signal, _ work: () async throws -> Run) async {
+        var isFailing = false
         while !Task.isCancelled {
             do {
-                if try await work() == .delivered { continue }
+                let run = try await work()
+                isFailing = false
+                if run == .delivered { continue }
             } catch is CancellationError {
                 return
             } catch is WorkLease.Lost {
                 // Another instance delivers now.
             } catch {
-                logger.error("events cannot be read or noted", metadata: ["error": "\(error)"])
+                // Once, and not with every try.
+                logger.log(
+                    level: isFailing ? .debug : .error, "events cannot be read or noted",
+                    metadata: ["error": "\(error)"])
+                isFailing = true
             }
             await signal.wait()
         }
