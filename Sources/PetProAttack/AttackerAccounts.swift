@@ -40,7 +40,7 @@ struct AttackerAccounts {
         return (http, token)
     }
 
-    /// Gives an account up, unless nobody can open one with its role.
+    /// Gives an account up, unless a client cannot open one with its role.
     mutating func drop(_ token: String?) {
         guard let role = tokens.first(where: { $0.value == token })?.key, role == "customer" || role == "vendor" else {
             return

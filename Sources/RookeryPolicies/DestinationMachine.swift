@@ -5,26 +5,6 @@ import RookeryCore
 ///
 /// A pure value: time and randomness are parameters, and the owner makes the calls.
 package struct DestinationMachine: Sendable {
-    /// An attempt under way. Pass it to ``attemptEnded(_:_:latency:at:random:)`` on every path.
-    package struct Attempt: Sendable, Hashable {
-        /// The instance that the attempt calls.
-        package let instance: Instance
-        /// Identifies the instance's entry in the list. An instance that was removed and added again has another
-        /// serial.
-        package let serial: UInt64
-        /// The shortened timeout of the attempt, because another attempt could follow. Nil for the full deadline.
-        package let limit: Duration?
-        /// The command, if its usual time is of interest.
-        fileprivate let command: String?
-        /// Whether the attempt has a shortened timeout.
-        package var isLimited: Bool { limit != nil }
-        /// The index of the instance in the list when the attempt started.
-        fileprivate let place: Int
-        fileprivate let group: Int
-        fileprivate let groupTicket: CircuitBreaker.Ticket?
-        fileprivate let instanceTicket: CircuitBreaker.Ticket?
-    }
-
     /// Why an attempt cannot start.
     package enum Refusal: Error, Sendable, Hashable {
         /// The breaker of the group refuses calls.
@@ -72,9 +52,7 @@ package struct DestinationMachine: Sendable {
     /// Attempts under way with a shortened timeout.
     private var limitedInFlight = 0
     /// How long the commands usually take. Empty with a single instance.
-    private var usualTimes: [String: UsualTime] = [:]
-    /// The most commands whose times are kept. Contracts have fewer.
-    private static let commandLimit = 1000
+    private var usualTimes = UsualTimes()
 
     /// Makes a destination without instances.
     package init(_ configuration: ClientConfiguration) {
@@ -243,11 +221,9 @@ package struct DestinationMachine: Sendable {
             && (configuration.budget.mode != .enforce || Double(limitedInFlight + 1) <= budget.available)
         if isLimited { limitedInFlight += 1 }
         let timed = entries.count > 1 ? command : nil
-        let usual = timed.flatMap { usualTimes[$0] } ?? UsualTime()
-        let retry = configuration.retry
         let attempt = Attempt(
             instance: entries[at].instance, serial: entries[at].serial,
-            limit: isLimited ? usual.limit(atLeast: retry.minimumAttemptTimeout, atMost: retry.attemptTimeout) : nil,
+            limit: isLimited ? usualTimes.limit(of: timed, configuration.retry) : nil,
             command: timed, place: at, group: group, groupTicket: ticket, instanceTicket: instanceTicket)
         return (.success(attempt), decisions)
     }
@@ -299,15 +275,7 @@ package struct DestinationMachine: Sendable {
     ) -> [CallDecision] {
         var decisions: [CallDecision] = []
         if attempt.isLimited { limitedInFlight -= 1 }
-        if let command = attempt.command, usualTimes.count < Self.commandLimit || usualTimes[command] != nil {
-            switch result {
-            case .answered, .answeredLate: usualTimes[command, default: UsualTime()].answered(after: latency)
-            // It may be slow rather than stalled. A command whose attempts are often cut gets more time.
-            case .timedOut:
-                if let limit = attempt.limit { usualTimes[command, default: UsualTime()].answered(after: limit) }
-            default: break
-            }
-        }
+        usualTimes.ended(attempt, result, latency: latency)
         let isInPlace = attempt.place < entries.count && entries[attempt.place].serial == attempt.serial
         let place = isInPlace ? attempt.place : entries.firstIndex { $0.serial == attempt.serial }
         // While another instance is available, a lost or failed connection does not count for the group's breaker.

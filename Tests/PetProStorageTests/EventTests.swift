@@ -315,7 +315,7 @@ struct EventTests {
             }
             return try await log.database.read { try $0.events(after: 0, limit: 9).map(\.id) }
         }
-        #expect(try await left(after: 30) == ["a1", "a2", "b1", "c1", "c2"], "nobody has them yet")
+        #expect(try await left(after: 30) == ["a1", "a2", "b1", "c1", "c2"], "the subscriber lacks them")
         _ = try await relay.deliverDue()
         #expect(try await left(after: 6) == ["a1", "a2", "b1", "c1", "c2"])
         #expect(try await left(after: 7) == ["a2", "b1", "c1", "c2"])

@@ -205,7 +205,7 @@ struct DestinationMachineTests {
         #expect(slow > .milliseconds(799) && slow < .milliseconds(900))
         for _ in 0..<40 { _ = try attempt("slow", answeredAfter: .milliseconds(900)) }
         #expect(try attempt("slow", answeredAfter: nil) == .seconds(2), "the longest")
-        // With one instance, there is nobody else to ask.
+        // With one instance, no other can be asked.
         _ = machine.instancesChanged([first], at: .seconds(2))
         #expect(try attempt("quick", answeredAfter: nil) == nil)
     }

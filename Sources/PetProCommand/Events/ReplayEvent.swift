@@ -8,7 +8,7 @@ struct ReplayEvent: AsyncParsableCommand {
         commandName: "replay",
         abstract: "Delivers a dead letter once more.",
         discussion: """
-            A subscriber that has a newer event about the same thing acknowledges the old one without an effect. One that \
+            A subscriber that has a newer event about the same aggregate acknowledges the old one without an effect. One that \
             refuses it again leaves it a dead letter.
             """)
 

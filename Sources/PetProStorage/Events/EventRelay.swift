@@ -128,7 +128,7 @@ public final class EventRelay: Service {
         }
     }
 
-    /// Takes the lease if nobody has it, and delivers everything that is due. Returns how many runs had something to do. Throws
+    /// Takes the lease if no instance has it, and delivers everything that is due. Returns how many runs had something to do. Throws
     /// the error of the database.
     public func deliverDue() async throws -> Int {
         try await lease.keep()

@@ -7,7 +7,7 @@ struct LeaseObservation: Sendable {
     private var seen: LeaseRecord?
     private var since: Duration = .zero
 
-    /// Returns whether the lease may be taken: nobody has it, its holder has ended, or its holder has not renewed it for
+    /// Returns whether the lease may be taken: no instance has it, its holder has ended, or its holder has not renewed it for
     /// ``lifetime``.
     mutating func mayTake(_ record: LeaseRecord?, at uptime: Duration, hasEnded: (String) -> Bool) -> Bool {
         guard let record, !record.holder.isEmpty, !hasEnded(record.holder) else { return true }

@@ -71,7 +71,7 @@ public final class WorkLease: Service {
         await giveUp()
     }
 
-    /// Renews the lease, or takes it if nobody has it any more. Throws the error of the database.
+    /// Renews the lease, or takes it if no instance has it any more. Throws the error of the database.
     func keep() async throws {
         let now = uptime()
         // A holder whose trust has run out may still be the last one.

@@ -29,25 +29,7 @@ final class KeyStore: Sendable {
     let mark: String
 
     /// The same tables for PostgreSQL, in the schema of the data keys.
-    static let postgres = """
-        CREATE TABLE data_keys (
-            subject BIGINT PRIMARY KEY,
-            encryption_key TEXT,
-            sealed BYTEA,
-            destroyed_at BIGINT
-        );
-        CREATE INDEX data_keys_encryption_key ON data_keys (encryption_key);
-        CREATE INDEX data_keys_destroyed ON data_keys (subject) WHERE destroyed_at IS NOT NULL;
-        CREATE TABLE secrets (
-            name TEXT PRIMARY KEY,
-            encryption_key TEXT NOT NULL,
-            sealed BYTEA NOT NULL
-        );
-        CREATE TABLE mark (
-            id BIGINT PRIMARY KEY CHECK (id = 1),
-            value TEXT NOT NULL
-        );
-        """
+    static let postgres = Migration.postgresTypes(migration)
 
     static let migration = """
         CREATE TABLE data_keys (
