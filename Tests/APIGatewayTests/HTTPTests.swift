@@ -374,7 +374,9 @@ struct HTTPTests {
     func stops() async throws {
         let platform = try await TestPlatform()
         let (answers, answer) = AsyncStream.makeStream(of: Void.self)
+        let begun = Mutex(0)
         let services = platform.services { _ in
+            begun.withLock { $0 += 1 }
             for await _ in answers { break }
             return .up
         }
@@ -382,6 +384,7 @@ struct HTTPTests {
             try await gateway.http.signIn("admin@petpro.example")
         }
         for isAnswered in [true, false] {
+            let before = begun.withLock { $0 }
             let began = ContinuousClock.now
             let drainTimeout = Duration.seconds(isAnswered ? 30 : 1)
             let outcome = try await platform.serving(services: services, drainTimeout: drainTimeout) {
@@ -397,8 +400,10 @@ struct HTTPTests {
                 try await eventually { gateway.gateway.listener.table.count == 4 }
                 try await eventually { await gateway.gateway.hub.streamCount == 1 }
                 try await eventually { gateway.gateway.listener.memory.used > 500 }
+                // The complete request is with its handler.
+                try await eventually { begun.withLock { $0 } > before }
                 await gateway.stop()
-                // Nobody answers these: they are closed.
+                // No handler answers these: they are closed.
                 #expect(try await slow == "")
                 #expect(try await idle == "")
                 #expect(try await stream.contains("SHUTTING_DOWN"))
