@@ -205,7 +205,7 @@ let package = Package(
             name: "APIGateway",
             dependencies: [
                 "PetProContracts", "PetProRuntime", "Rookery", hummingbird, hummingbirdCore, httpTypes, crypto, logging,
-                lifecycle,
+                lifecycle, deque,
                 nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, configuration, tracing, metrics,
             ],
             swiftSettings: settings
@@ -226,7 +226,8 @@ let package = Package(
         .target(
             name: "PetProTesting",
             dependencies: [
-                "CommandSupport", "PetProStorage", "Rookery", "RookeryTesting", arguments, httpClient, nioCore,
+                "CommandSupport", "PetProContracts", "PetProStorage", "Rookery", "RookeryTesting", arguments,
+                httpClient, nioCore,
                 nioHTTP1,
                 subprocess, system,
             ],
@@ -235,8 +236,8 @@ let package = Package(
         .executableTarget(
             name: "PetProTrial",
             dependencies: [
-                "CommandSupport", "PetProStorage", "PetProTesting", "Rookery", "RookeryTesting", arguments, httpClient,
-                nioCore, nioHTTP1,
+                "CommandSupport", "PetProContracts", "PetProStorage", "PetProTesting", "Rookery", "RookeryTesting",
+                arguments, httpClient, nioCore, nioHTTP1,
             ],
             swiftSettings: settings
         ),
@@ -324,7 +325,7 @@ let package = Package(
                 logging, crypto,
                 nioCore,
             ],
-            swiftSettings: settings),
+            exclude: ["Vectors"], swiftSettings: settings),
         .testTarget(
             name: "AuthServiceTests",
             dependencies: [

@@ -28,17 +28,22 @@ extension Endpoints {
                 "Streams a product's stock as Server-Sent Events.",
                 .init(
                     calls: [ProductAPIContract.getProduct, ProductAPIContract.watchInventoryChanges],
-                    refusals: [.tooManyStreams("streams")])
-            ) { call in try await EventStream.response(call, hub, .product(try await activeProduct(call).id)) },
+                    refusals: [.tooManyStreams("streams")], query: Schema(of: ProductStreamQuery.self))
+            ) { call in
+                let query = try call.query(ProductStreamQuery.self)
+                return try await EventStream.response(
+                    call, hub, .product(try await activeProduct(call).id), after: query.after)
+            },
             .stream(
                 "/api/inventory/stream", "watchVendor",
                 "Streams the stock of a vendor's products as Server-Sent Events.",
                 .init(
                     calls: [VendorAPIContract.getVendorById, ProductAPIContract.watchInventoryChanges],
-                    refusals: [.tooManyStreams("streams")], query: Schema(of: StreamQuery.self))
+                    refusals: [.tooManyStreams("streams")], query: Schema(of: VendorStreamQuery.self))
             ) { call in
-                let query = try call.query(StreamQuery.self)
-                return try await EventStream.response(call, hub, .vendor(try await shownVendor(query.vendorId).id))
+                let query = try call.query(VendorStreamQuery.self)
+                return try await EventStream.response(
+                    call, hub, .vendor(try await shownVendor(query.vendorId).id), after: query.after)
             },
         ]
     }

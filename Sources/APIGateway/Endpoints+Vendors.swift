@@ -46,8 +46,8 @@ extension Endpoints {
                 "Returns a vendor. Only its owner and admins see a hidden one.",
                 .init(access: .anyoneOrKnown, calls: [VendorAPIContract.getVendorById]), isPublic: true
             ) { call in
-                let (vendor, isOwn) = try await visibleVendor(call)
-                return VendorView(vendor, withAllServices: isOwn)
+                let (vendor, isOwn) = try await visibleVendor(call, withSpecialDays: true)
+                return VendorView(vendor, isOwn: isOwn)
             },
             .with(
                 reply: [OfferedService].self, .get, "/api/vendors/{id}/services", "listServices",
@@ -75,7 +75,7 @@ extension Endpoints {
             ) { call, body in
                 var request = body
                 request.id = try await vendor(call, try call.id(orElse: .noVendor), for: .edit).id
-                return VendorView(try await services.vendors.updateVendor(request), withAllServices: true)
+                return VendorView(try await services.vendors.updateVendor(request), isOwn: true)
             },
             .with(
                 body: SetVendorHours.self, given: GivenMembers(["vendorId": Self.anyID]), reply: VendorView.self, .put,
@@ -84,7 +84,7 @@ extension Endpoints {
             ) { call, body in
                 var request = body
                 request.vendorId = try await vendor(call, try call.id(orElse: .noVendor), for: .edit).id
-                return VendorView(try await services.vendors.setVendorHours(request), withAllServices: true)
+                return VendorView(try await services.vendors.setVendorHours(request), isOwn: true)
             },
             .with(
                 body: AddService.self, given: GivenMembers(["vendorId": Self.anyID]), reply: OfferedService.self, .post,
@@ -103,14 +103,17 @@ extension Endpoints {
                 .init(access: Self.admins, calls: [VendorAPIContract.setVendorStatus])
             ) { call, body in
                 let request = SetVendorStatus(id: try call.id(orElse: .noVendor), to: body.status)
-                return VendorView(try await services.vendors.setVendorStatus(request), withAllServices: true)
+                return VendorView(try await services.vendors.setVendorStatus(request), isOwn: true)
             },
         ]
     }
 
     /// Returns the vendor in the path, and whether the caller manages it. Throws a 404 when the caller may not see it.
-    private func visibleVendor(_ call: GatewayCall) async throws -> (vendor: Vendor, isOwn: Bool) {
-        let vendor = try await services.vendors.getVendorById(GetVendorById(id: try call.id(orElse: .noVendor)))
+    private func visibleVendor(
+        _ call: GatewayCall, withSpecialDays: Bool = false
+    ) async throws -> (vendor: Vendor, isOwn: Bool) {
+        let vendor = try await services.vendors.getVendorById(
+            GetVendorById(id: try call.id(orElse: .noVendor), withSpecialDays: withSpecialDays))
         let isOwn = call.user.map { $0.role == .admin || $0.id == vendor.userId } ?? false
         guard isOwn || vendor.status.allows(.show) else { throw Problem.noVendor }
         return (vendor, isOwn)

@@ -15,10 +15,14 @@ enum EventStream {
     ///
     /// An error before the first value becomes an ordinary error response. A later error becomes an event,
     /// `stream-error`, and ends the stream. A `HEAD` request does not subscribe.
-    static func response(_ call: GatewayCall, _ hub: InventoryHub, _ topic: InventoryHub.Topic) async throws -> Response
-    {
+    ///
+    /// It goes on after the cursor in `Last-Event-ID`, or else in `after`.
+    static func response(
+        _ call: GatewayCall, _ hub: InventoryHub, _ topic: InventoryHub.Topic, after: String?
+    ) async throws -> Response {
         if call.request.method == .head { return Response(status: .ok, headers: headers, body: ResponseBody { _ in }) }
-        let subscription = try await hub.subscribe(to: topic, from: call.context.peer)
+        let last = HTTPField.Name("Last-Event-ID").flatMap { call.request.headers[$0] }
+        let subscription = try await hub.subscribe(to: topic, from: call.context.peer, after: last ?? after)
         call.context.onClose { subscription.end() }
         let reader = Reader(subscription)
         guard let first = try await reader.next() else { throw Problem.notFound }

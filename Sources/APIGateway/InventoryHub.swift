@@ -1,3 +1,4 @@
+import DequeModule
 import HTTPTypes
 import Logging
 import NIOCore
@@ -29,7 +30,8 @@ actor InventoryHub: Service {
         let isHeartbeat: Bool
     }
 
-    /// One browser's subscription. Its first item is the whole snapshot; changes and heartbeats follow.
+    /// One browser's subscription. Its first item is the whole snapshot, or what it missed since its cursor; changes and
+    /// heartbeats follow.
     struct Subscription: Sendable {
         let items: AsyncThrowingStream<Item, any Error>
         fileprivate let continuation: AsyncThrowingStream<Item, any Error>.Continuation
@@ -41,10 +43,15 @@ actor InventoryHub: Service {
     /// Items buffered for one browser. When the buffer is full, the hub ends the subscription with `SLOW_CONSUMER`.
     private static let bufferLimit = 256
 
+    /// The most changes of a topic that are kept for browsers that come back.
+    private static let keptChanges = 256
+
     private struct Subscriber {
         let continuation: AsyncThrowingStream<Item, any Error>.Continuation
         let peer: String
-        /// Whether the subscriber has the snapshot.
+        /// The text of the last cursor that the browser has. Nil for one that has none.
+        let after: String?
+        /// Whether the subscriber has the snapshot, or what it missed.
         var isCurrent = false
     }
 
@@ -56,11 +63,26 @@ actor InventoryHub: Service {
         var subscribers: [Int: Subscriber] = [:]
         /// The newest state of each product.
         var current: [Int: InventoryChunk] = [:]
-        var cursor = ""
+        /// The position of the last chunk. Nil before the end of the snapshot.
+        var cursor: InventoryCursor?
+        /// The encoded changes since ``kept``, with their positions.
+        var recent: Deque<(seq: Int, text: ByteBuffer)> = []
+        /// The position after which every change of the topic is in ``recent``.
+        var kept = 0
         /// Whether the snapshot is complete.
         var isReady = false
         /// The encoded snapshot, until the next chunk arrives.
         var snapshot: ByteBuffer?
+
+        /// What a browser with a cursor lacks. Nil when it must begin anew.
+        func missed(after text: String) -> ByteBuffer? {
+            guard let cursor, let after = InventoryCursor(text), after.epoch == cursor.epoch,
+                (kept...max(kept, cursor.seq)).contains(after.seq)
+            else { return nil }
+            return recent.reduce(into: ByteBuffer()) { missed, change in
+                if change.seq > after.seq { missed.writeImmutableBuffer(change.text) }
+            }
+        }
     }
 
     private let products: any ProductAPI
@@ -129,7 +151,9 @@ actor InventoryHub: Service {
 
     /// Subscribes a browser at the address `peer`. Ending the iteration unsubscribes it. Throws a 429 when a stream
     /// limit is reached, and a 503 when the hub is stopping.
-    func subscribe(to topic: Topic, from peer: String) throws -> Subscription {
+    ///
+    /// A browser that gives its last cursor gets what it missed. If that is no longer here, its stream begins with `reset`.
+    func subscribe(to topic: Topic, from peer: String, after: String? = nil) throws -> Subscription {
         if isStopping { throw Self.shuttingDown }
         guard peers[peer, default: 0] < limits.streamsPerPeer else {
             throw Problem.tooManyStreams("streams from this address")
@@ -145,7 +169,7 @@ actor InventoryHub: Service {
             of: Item.self, throwing: (any Error).self, bufferingPolicy: .bufferingOldest(Self.bufferLimit))
         continuation.onTermination = { [request] _ in request.yield(.leave(id, topic)) }
         peers[peer, default: 0] += 1
-        upstreams[topic]?.subscribers[id] = Subscriber(continuation: continuation, peer: peer)
+        upstreams[topic]?.subscribers[id] = Subscriber(continuation: continuation, peer: peer, after: after)
         if upstreams[topic]?.isReady == true { sendSnapshot(topic) }
         return Subscription(items: items, continuation: continuation)
     }
@@ -190,24 +214,35 @@ actor InventoryHub: Service {
         peers[subscriber.peer] = left > 0 ? left : nil
     }
 
-    /// Sends the snapshot to the subscribers that do not have it.
+    /// Sends the snapshot, or what they missed, to the subscribers that do not have it.
     private func sendSnapshot(_ topic: Topic) {
-        guard var upstream = upstreams[topic] else { return }
-        let text = upstream.snapshot ?? Self.snapshot(upstream)
+        guard var upstream = upstreams[topic], let cursor = upstream.cursor else { return }
+        let text = upstream.snapshot ?? Self.snapshot(upstream.current, cursor.description)
         upstream.snapshot = text
         for (id, subscriber) in upstream.subscribers where !subscriber.isCurrent {
             upstream.subscribers[id]?.isCurrent = true
-            subscriber.continuation.yield(Item(text: text, isHeartbeat: false))
+            var first = ByteBuffer()
+            if let after = subscriber.after {
+                if let missed = upstream.missed(after: after) {
+                    first = missed
+                } else {
+                    EventStream.write(.reset(why: "the changes after the cursor are not here"), cursor: nil, to: &first)
+                    first.writeImmutableBuffer(text)
+                }
+            } else {
+                first = text
+            }
+            subscriber.continuation.yield(Item(text: first, isHeartbeat: false))
         }
         upstreams[topic] = upstream
     }
 
-    private static func snapshot(_ upstream: Upstream) -> ByteBuffer {
+    private static func snapshot(_ current: [Int: InventoryChunk], _ cursor: String) -> ByteBuffer {
         var text = ByteBuffer()
-        for (_, chunk) in upstream.current.sorted(by: { $0.key < $1.key }) {
+        for (_, chunk) in current.sorted(by: { $0.key < $1.key }) {
             EventStream.write(chunk, cursor: nil, to: &text)
         }
-        EventStream.write(.snapshotEnd(cursor: upstream.cursor), cursor: upstream.cursor, to: &text)
+        EventStream.write(.snapshotEnd(cursor: cursor), cursor: cursor, to: &text)
         return text
     }
 
@@ -242,15 +277,21 @@ actor InventoryHub: Service {
         case .snapshot(let productId, _, _, _, _, _): upstream.current[productId] = chunk
         case .snapshotEnd(let cursor):
             upstream.isReady = true
-            upstream.cursor = cursor
-        case .change(let seq, let productId, let version, _, _, let after, _):
+            upstream.cursor = InventoryCursor(cursor)
+            upstream.kept = upstream.cursor?.seq ?? 0
+        case .change(let seq, let productId, let version, _, _, let after, _, _):
             upstream.current[productId] = .snapshot(
                 productId: productId, quantity: after.quantity, reserved: after.reserved, available: after.available,
                 status: after.status, version: version)
-            upstream.cursor = "\(upstream.cursor.prefix { $0 != ":" }):\(seq)"
-        case .heartbeat(let cursor, _): upstream.cursor = cursor
+            upstream.cursor = upstream.cursor.map { InventoryCursor(epoch: $0.epoch, seq: seq) }
+            var text = ByteBuffer()
+            EventStream.write(chunk, cursor: upstream.cursor?.description, to: &text)
+            upstream.recent.append((seq, text))
+            if upstream.recent.count > Self.keptChanges { upstream.kept = upstream.recent.removeFirst().seq }
+        case .heartbeat(let cursor, _): upstream.cursor = InventoryCursor(cursor) ?? upstream.cursor
         case .reset:
             upstream.current = [:]
+            upstream.recent = []
             upstream.isReady = false
         }
         upstream.snapshot = nil
@@ -269,7 +310,7 @@ actor InventoryHub: Service {
     private func send(_ chunk: InventoryChunk, _ topic: Topic) {
         guard let upstream = upstreams[topic] else { return }
         var text = ByteBuffer()
-        EventStream.write(chunk, cursor: upstream.cursor, to: &text)
+        EventStream.write(chunk, cursor: upstream.cursor?.description, to: &text)
         var isHeartbeat = false
         if case .heartbeat = chunk { isHeartbeat = true }
         let item = Item(text: text, isHeartbeat: isHeartbeat)

@@ -18,8 +18,16 @@ struct AvailabilityQuery {
 }
 
 @Message
-struct StreamQuery {
+struct VendorStreamQuery {
     @InRange(ID.range) var vendorId: Int
+    /// The `id` of the last event that the client has, to go on after it. The header `Last-Event-ID` comes first.
+    @Length(1...64) var after: String?
+}
+
+@Message
+struct ProductStreamQuery {
+    /// The `id` of the last event that the client has, to go on after it. The header `Last-Event-ID` comes first.
+    @Length(1...64) var after: String?
 }
 
 @Message

@@ -21,16 +21,23 @@ struct VendorView {
     var version: Int
     var services: [OfferedService]
     var hours: [OpeningHours]
+    /// By date. Only owner and admins see the notes.
+    var specialDays: [SpecialDay]?
 
-    /// Makes the view of a vendor. `withAllServices` includes services that are no longer offered, for owner and
-    /// admins.
-    init(_ vendor: Vendor, withAllServices: Bool = false) {
+    /// Makes the view of a vendor. `isOwn` includes services that are no longer offered, and notes, for owner and admins.
+    init(_ vendor: Vendor, isOwn: Bool = false) {
+        let days = vendor.specialDays?.map { day in
+            var shown = day
+            if !isOwn { shown.note = nil }
+            return shown
+        }
         self.init(
             id: vendor.id, businessName: vendor.businessName, type: vendor.type, email: vendor.email,
             phone: vendor.phone, address: vendor.address, timeZone: vendor.timeZone, currency: vendor.currency,
             capacity: vendor.capacity, leadTimeMinutes: vendor.leadTimeMinutes, horizonDays: vendor.horizonDays,
             status: vendor.status, version: vendor.version,
-            services: withAllServices ? vendor.services : vendor.services.filter(\.active), hours: vendor.hours)
+            services: isOwn ? vendor.services : vendor.services.filter(\.active), hours: vendor.hours,
+            specialDays: days)
     }
 }
 

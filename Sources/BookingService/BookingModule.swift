@@ -18,8 +18,13 @@ public enum BookingModule: ServiceModule {
     /// The tables with personal data.
     public static let sealedTables: [SealedTable] = [BookingSchema.pets, BookingSchema.bookings]
 
-    /// Nothing but what every service deletes.
-    public static let retention: [RetentionRule] = []
+    /// What people wrote about a booking goes two years after the booking's end. The booking stays.
+    public static let retention = [
+        RetentionRule(
+            "notes of old bookings", table: "bookings", key: "id",
+            where: "(notes IS NOT NULL OR cancel_reason IS NOT NULL) AND end_at <= ?", age: .seconds(730 * 24 * 3600),
+            clearing: ["notes", "cancel_reason"])
+    ]
 
     /// Erases a person's rows.
     public static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws {

@@ -37,7 +37,9 @@ public protocol ProductAPI: Sendable {
     func releaseReservation(_ request: ReleaseReservation) async throws -> Reservation
 
     /// Streams a snapshot of the stock of some products, then every change in the order of the commits.
-    @StreamPattern(cmd: "watch-inventory-changes", group: ProductGroups.watches, errors: [.productNotFound])
+    @StreamPattern(
+        cmd: "watch-inventory-changes", group: ProductGroups.watches, errors: [.productNotFound],
+        resuming: .after("after", cursor: "cursor", on: [.slowConsumer]))
     func watchInventoryChanges(_ request: WatchInventoryChanges) async throws -> MessageStream<InventoryChunk>
 
     /// Takes a deleted account out of its reservations.
@@ -209,7 +211,7 @@ public struct WatchInventoryChanges {
 
 /// A value of an inventory watch. First come the snapshots and `snapshotEnd`, or a heartbeat where the watch goes on after a
 /// cursor. Then come changes, and a heartbeat when nothing changes. A cursor stands for all values up to it; `seq` is the position
-/// of a change.
+/// of a change. Services of earlier versions send changes without a cursor.
 @Message
 public enum InventoryChunk: Sendable, Hashable {
     case snapshot(
@@ -217,7 +219,7 @@ public enum InventoryChunk: Sendable, Hashable {
     @WireName("snapshot-end") case snapshotEnd(cursor: String)
     case change(
         seq: Int, productId: Int, version: Int, reason: InventoryReason, before: StockLevel, after: StockLevel,
-        at: Instant)
+        at: Instant, cursor: String? = nil)
     case heartbeat(cursor: String, at: Instant)
     case reset(why: String)
 }

@@ -106,6 +106,8 @@ public struct Vendor: Hashable {
     public var version: Int
     public var services: [OfferedService]
     public var hours: [OpeningHours]
+    /// By date. Nil in answers that do not have them: see ``GetVendorById/withSpecialDays``.
+    public var specialDays: [SpecialDay]?
 }
 
 /// A service that customers can book.
@@ -150,6 +152,8 @@ public struct CreateVendor {
 @Message
 public struct GetVendorById {
     @InRange(ID.range) public var id: Int
+    /// Whether the answer has the vendor's special days.
+    public var withSpecialDays: Bool = false
 }
 
 @Message
@@ -244,6 +248,9 @@ public struct SetVendorHours {
     @InRange(ID.range) public var vendorId: Int
     @Items(0...70) public var hours: [OpeningHours]
     @Items(0...366) public var specialDays: [SpecialDay]?
+
+    /// The most special days that a vendor has.
+    public static let specialDayLimit = 366
 }
 
 /// A date whose hours differ from those of its weekday: closed, or with its own hours.

@@ -1,18 +1,25 @@
 public import PetProContracts
 public import Rookery
 
-/// Says how long the rows of a table are kept.
+/// Says how long the rows of a table are kept, or personal data in them.
 public struct RetentionRule: Sendable {
-    /// What is deleted, for the log.
+    /// What is deleted or cleared, for the log.
     public let name: String
     private let table: String
     private let key: String
     private let condition: String
     private let age: Duration
+    private let cleared: [String]
 
     /// Makes a rule: rows of `table` are deleted once `condition` holds. Its one `?` stands for the instant `age` ago. `key` has
     /// the columns of the table's key.
-    public init(_ name: String, table: String, key: String, where condition: String, age: Duration) {
+    ///
+    /// With `clearing`, the rows stay, and those columns become null; then `condition` must no longer hold for them.
+    public init(
+        _ name: String, table: String, key: String, where condition: String, age: Duration,
+        clearing columns: [String] = []
+    ) {
+        cleared = columns
         self.name = name
         self.table = table
         self.key = key
@@ -20,7 +27,7 @@ public struct RetentionRule: Sendable {
         self.age = age
     }
 
-    /// Deletes what is too old, a batch at a time. Returns how many rows. Cancellation ends it early, without an error. Throws the
+    /// Deletes or clears what is too old, a batch at a time. Returns how many rows. Cancellation ends it early, without an error. Throws the
     /// error of the database.
     public func apply(to database: Database, at now: Instant) async throws -> Int {
         let (selection, limit) = (self.selection, now - age)
@@ -38,16 +45,20 @@ public struct RetentionRule: Sendable {
             if keys.isEmpty { break }
             let marks = "(" + Array(repeating: "?", count: width).joined(separator: ", ") + ")"
             let list = Array(repeating: marks, count: keys.count).joined(separator: ", ")
-            let deletion = "DELETE FROM \(table) WHERE (\(key)) IN (\(width == 1 ? list : "VALUES \(list)"))"
-            count += try await database.write { try $0.execute(deletion, keys.flatMap { $0 }) }
+            let change =
+                cleared.isEmpty
+                ? "DELETE FROM \(table)"
+                : "UPDATE \(table) SET \(cleared.map { "\($0) = NULL" }.joined(separator: ", "))"
+            let statement = "\(change) WHERE (\(key)) IN (\(width == 1 ? list : "VALUES \(list)"))"
+            count += try await database.write { try $0.execute(statement, keys.flatMap { $0 }) }
         }
         return count
     }
 
-    /// Rows that are deleted in one transaction.
+    /// Rows that one transaction changes.
     private static let batch = 500
 
-    /// The statement that finds rows to delete.
+    /// The statement that finds rows to change.
     package var selection: String { "SELECT \(key) FROM \(table) WHERE \(condition) LIMIT \(Self.batch)" }
 
     private static func days(_ count: Int) -> Duration { .seconds(count * 24 * 3600) }

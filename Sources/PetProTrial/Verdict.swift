@@ -9,6 +9,7 @@ struct Verdict {
     private let statuses: [String: Int]
     private let failed: Int
     private let failedInRestarts: Int
+    private let failedWithoutServer: Int
     private let acknowledged: Int
     private let lost: Int
     private let doubled: Int
@@ -56,7 +57,15 @@ struct Verdict {
         let refusedPairs = pairs.values.filter { pair in
             pair.count == 2 && pair.allSatisfy(\.isAnswered) && pair.filter { $0.status == 201 }.count != 1
         }
-        let failures = outcomes.filter { !$0.isAnswered }
+        // While the database server is away, requests can only wait or be refused. They count for nothing but what was lost.
+        let bounces = faults.filter { $0.fault == .bounced }
+        func isWithoutServer(_ outcome: Load.Outcome) -> Bool {
+            let end = outcome.began + .milliseconds(outcome.milliseconds)
+            return bounces.contains { outcome.began <= $0.to + .seconds(1) && end >= $0.from }
+        }
+        let refused = outcomes.filter { !$0.isAnswered }
+        let failures = refused.filter { !isWithoutServer($0) }
+        failedWithoutServer = refused.count - failures.count
         failed = failures.count + refusedPairs.count
         let restarts = faults.filter { $0.fault == .restarted }
         // Counts only requests that began during a restart, because earlier faults cause failures too.
@@ -77,12 +86,7 @@ struct Verdict {
         doubled = (saved.count - places.count) + (kept.count - Set(kept.map(\.booking)).count)
         bookings = saved.count
         keys = kept.count
-        // While the database server is away, requests can only wait or be refused.
-        let bounces = faults.filter { $0.fault == .bounced }
-        let milliseconds = outcomes.filter { outcome in
-            let end = outcome.began + .milliseconds(outcome.milliseconds)
-            return !bounces.contains { outcome.began <= $0.to + .seconds(1) && end >= $0.from }
-        }.map(\.milliseconds)
+        let milliseconds = outcomes.filter { !isWithoutServer($0) }.map(\.milliseconds)
         percentiles = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1)].map { name, share in
             (name, percentile(share, of: milliseconds))
         }
@@ -109,6 +113,10 @@ struct Verdict {
             "\(faults.filter { $0.fault == kind }.count) \(kind.rawValue)"
         }
         lines.append("instances  \(byKind.joined(separator: ", ")); calls lost in restarts  \(failedInRestarts)")
+        if failedWithoutServer > 0 {
+            lines.append(
+                "while the database server was away  \(failedWithoutServer) failed; they are not counted above")
+        }
         lines.append("acknowledged  \(acknowledged), of which lost  \(lost)")
         lines.append("bookings  \(bookings), keys  \(keys), doubled  \(doubled)")
         if !stoppedWell { lines.append("a process did not stop cleanly") }
@@ -119,6 +127,7 @@ struct Verdict {
     var json: JSONValue {
         [
             "calls": .int(Int64(calls)), "failed": .int(Int64(failed)),
+            "failedWithoutServer": .int(Int64(failedWithoutServer)),
             "failedInRestarts": .int(Int64(failedInRestarts)), "faults": .int(Int64(faults.count)),
             "succeeded": .double(succeeded), "acknowledged": .int(Int64(acknowledged)), "lost": .int(Int64(lost)),
             "doubled": .int(Int64(doubled)), "bookings": .int(Int64(bookings)), "keys": .int(Int64(keys)),

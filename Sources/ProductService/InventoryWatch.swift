@@ -39,7 +39,7 @@ struct InventoryWatch: Sendable {
         return MessageStream(unfolding: { try await self.next(position) })
     }
 
-    private func cursor(_ seq: Int) -> String { "\(epoch):\(seq)" }
+    private func cursor(_ seq: Int) -> String { InventoryCursor(epoch: epoch, seq: seq).description }
 
     /// Why a watch cannot go on after a cursor.
     private enum Gone: String, Error {
@@ -49,10 +49,10 @@ struct InventoryWatch: Sendable {
 
     /// The position of a cursor, if all changes after it are still there.
     private func resumed(_ cursor: String, _ seqs: (first: Int?, last: Int)) -> Result<Int, Gone> {
-        let parts = cursor.split(separator: ":", maxSplits: 1)
-        guard parts.count == 2, parts[0] == epoch, let seq = Int(parts[1]), (0...seqs.last).contains(seq) else {
+        guard let cursor = InventoryCursor(cursor), cursor.epoch == epoch, cursor.seq <= seqs.last else {
             return .failure(.otherLog)
         }
+        let seq = cursor.seq
         // Old changes are deleted from the front.
         return seq >= (seqs.first ?? 1) - 1 ? .success(seq) : .failure(.tooOld)
     }

@@ -23,11 +23,12 @@ public struct ProductController: ProductAPI {
     ) async throws {
         self.database = database
         self.environment = environment
-        tail = InventoryTail(clock: clock) { seq, limit in
-            try await database.read { try $0.changes(after: seq, limit: limit) }
-        }
         let now = environment.now()
-        epoch = String(try await database.write { try $0.makeEpoch(at: now) })
+        let epoch = String(try await database.write { try $0.makeEpoch(at: now) })
+        self.epoch = epoch
+        tail = InventoryTail(clock: clock) { seq, limit in
+            try await database.read { try $0.changes(after: seq, limit: limit, epoch: epoch) }
+        }
     }
 
     /// Returns a product. Throws `PRODUCT_NOT_FOUND`.

@@ -93,20 +93,22 @@ public macro EventPattern(_ pattern: String, execution: HandlerExecution = .even
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Makes a function a command whose reply is a stream, at the pattern `{"cmd": …}`.
 ///
-/// ``MessagePattern(cmd:_:timeout:group:errors:execution:)`` describes the options.
+/// ``MessagePattern(cmd:_:timeout:group:errors:execution:)`` describes the options. With `resuming`, a client opens a stream that
+/// broke again after its last cursor, at any instance, without its reader noticing. It tries to for as long as the stream may be
+/// silent, within the retry budget of the client. Default nil: the reader gets the error.
 @attached(peer)
 public macro StreamPattern(
     cmd: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil, group: String = "default",
-    errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop
+    errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop, resuming: StreamResumption? = nil
 ) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 /// Makes a function a command whose reply is a stream, at a string pattern.
 ///
-/// ``MessagePattern(cmd:_:timeout:group:errors:execution:)`` describes the options.
+/// ``StreamPattern(cmd:_:timeout:group:errors:execution:resuming:)`` describes the options.
 @attached(peer)
 public macro StreamPattern(
     _ pattern: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil, group: String = "default",
-    errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop
+    errors: [RemoteError.Code]? = nil, execution: HandlerExecution = .eventLoop, resuming: StreamResumption? = nil
 ) =
     #externalMacro(module: "RookeryMacros", type: "MarkerMacro")
 

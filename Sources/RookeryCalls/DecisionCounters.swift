@@ -8,7 +8,8 @@ struct DecisionCounters: Sendable {
     init(destination: String) {
         var counters: [String: Counter] = [:]
         for kind in [
-            "picked", "retried", "not_retried", "rejected", "limited", "ejected", "unreachable", "breaker", "observed",
+            "picked", "retried", "reopened", "not_retried", "rejected", "limited", "ejected", "unreachable", "breaker",
+            "observed",
         ] {
             counters[kind] = Counter(
                 label: "rookery_client_decisions_total", dimensions: [("destination", destination), ("decision", kind)])

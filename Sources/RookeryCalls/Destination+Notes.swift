@@ -10,7 +10,7 @@ extension Destination {
             counters.count(decision)
             noteQuietly(decision, command, now)
             switch decision {
-            case .breaker, .ejected, .unreachable:
+            case .breaker, .ejected, .unreachable, .reopened:
                 logger.notice("\(decision)", metadata: ["decision": "\(decision.kind)"])
             default:
                 logger.debug("\(decision)", metadata: ["decision": "\(decision.kind)", "command": "\(command)"])

@@ -191,6 +191,21 @@ package final class Destination: ClientTransport {
         }
     }
 
+    /// Takes a retry from the budget, and waits as long as before another connection.
+    package func mayReopen(_ command: Command, after error: any Error, failures: Int) async throws -> Bool {
+        let now = environment.now()
+        let (isAllowed, observed) = state.withLock { $0.machine.retryWanted(at: now) }
+        if let observed { note([observed], command.name) }
+        guard isAllowed else {
+            note([.notRetried(.budget)], command.name)
+            return false
+        }
+        let delay = configuration.reconnect.delay(failures: failures, random: environment.random())
+        note([.reopened(after: delay, because: "\(error)")], command.name)
+        try await environment.sleep(delay)
+        return true
+    }
+
     /// Fails every call under way and closes the connections. Later calls fail with `closed`.
     package func close() async {
         let transports = state.withLock { state in

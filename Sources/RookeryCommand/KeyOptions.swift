@@ -98,11 +98,15 @@ struct KeyOptions: ParsableArguments {
     /// Creates a client of an address.
     ///
     /// Throws ``CommandSupport/CommandFailure`` if the files of the key or of the certificates cannot be used.
-    func client(_ address: Instance) throws -> RookeryClient {
-        var configuration = ClientConfiguration(host: address.host, port: address.port)
+    func client(_ address: Instance) throws -> RookeryClient { try client(instances: [address]) }
+
+    /// Creates a client of the instances of one service. Throws as ``client(_:)`` does.
+    func client(instances: [Instance], logger: Logger = .silence) throws -> RookeryClient {
+        let name = instances.map(\.description).joined(separator: ",")
+        var configuration = ClientConfiguration(name, instances: .list(instances))
         apply(&configuration)
         do {
-            return try RookeryClient(configuration, logger: Logger.silence)
+            return try RookeryClient(configuration, logger: logger)
         } catch let error as InvalidSetting {
             throw CommandFailure("--\(error)")
         }

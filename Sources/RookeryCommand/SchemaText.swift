@@ -36,6 +36,9 @@ struct SchemaText {
         if let idempotency = command.json["idempotency"]?.stringValue { facts.append(idempotency) }
         if let timeout = command.json["timeoutMs"]?.intValue { facts.append("timeout \(timeout) ms") }
         if let group = command.json["group"]?.stringValue { facts.append("group \(group)") }
+        if let resuming = command.json["resuming"], let after = resuming["after"]?.stringValue {
+            facts.append("goes on by \(after)")
+        }
         if !facts.isEmpty { lines.append("  \(facts.joined(separator: " · "))") }
         if let errors = command.json["errors"]?.arrayValue?.compactMap(\.stringValue), !errors.isEmpty {
             lines.append("  errors: \(errors.joined(separator: ", "))")

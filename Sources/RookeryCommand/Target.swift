@@ -27,7 +27,16 @@ struct Target: ParsableArguments {
     /// Throws a `ValidationError` that names every wrong field, or ``CommandSupport/CommandFailure`` for an unknown
     /// command.
     func checked(by client: RookeryClient, isChecking: Bool) async throws -> Pattern {
-        guard isChecking, let description = try await RemoteDescription(askingFirst: client) else { return pattern }
+        try await checkedCommand(by: client, isChecking: isChecking).pattern
+    }
+
+    /// Does the same as ``checked(by:isChecking:)``, and also returns how the command's stream is resumed.
+    func checkedCommand(
+        by client: RookeryClient, isChecking: Bool
+    ) async throws -> (pattern: Pattern, resumption: StreamResumption?) {
+        guard isChecking, let description = try await RemoteDescription(askingFirst: client) else {
+            return (pattern, nil)
+        }
         guard let command = description.command(pattern) else {
             let nearest = description.nearest(to: pattern).map { "; did you mean \($0)?" } ?? ""
             throw CommandFailure(
@@ -41,7 +50,7 @@ struct Target: ParsableArguments {
                     + problems.map { "  \($0)" }.joined(separator: "\n")
                     + "\n`rookery describe \(address) '\(command.pattern)'\(keys.again)` shows the fields.")
         }
-        return command.pattern
+        return (command.pattern, command.json["resuming"].flatMap { StreamResumption($0) })
     }
 
     /// Returns the command names of the service whose address is among the words of a command line, for completion.

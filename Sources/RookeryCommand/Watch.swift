@@ -1,25 +1,66 @@
 import ArgumentParser
 import CommandSupport
+import Logging
 import Rookery
 
 struct Watch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Opens a stream and prints a line for each value, until its end or Ctrl-C.")
+        abstract: "Opens a stream and prints a line for each value, until its end or Ctrl-C.",
+        discussion: """
+            With --resume, a stream that breaks is opened again after its last cursor, at any of the instances. The service's \
+            description must say how; `rookery describe` shows it. Try it: end the first instance meanwhile.
+
+              rookery watch 127.0.0.1:4004 watch-inventory-changes '{"vendorId":1}' --resume --instance 127.0.0.1:4008
+            """)
 
     @OptionGroup var target: Target
-    @Option(help: "How long the stream may be silent before it fails.")
-    var timeout: Duration = .seconds(3600)
+    @Option(help: "How long the stream may be silent before it fails, or is opened again.")
+    var timeout: Duration?
 
     @Flag(name: .customLong("no-check"), help: "Send the message without a check against the service's description.")
     var unchecked = false
 
-    func validate() throws { try timeout.requireSomeTime("--timeout") }
+    @Flag(help: "Open the stream again when it breaks, after the last cursor.")
+    var resume = false
+
+    @Option(name: .customLong("instance"), help: "A further instance of the service. May be repeated.")
+    var others: [Instance] = []
+
+    func validate() throws {
+        if let timeout { try timeout.requireSomeTime("--timeout") }
+        if resume, unchecked { throw ValidationError("--resume needs the service's description: leave out --no-check") }
+    }
 
     func run() async throws {
-        let client = try target.client().with { $0.timeout = timeout }
-        let pattern = try await target.checked(by: client, isChecking: !unchecked)
-        for try await value in try await client.stream(pattern, target.data) {
-            Terminal.line((value ?? .null).jsonText)
+        let client = try target.keys.client(
+            instances: [target.address] + others, logger: resume ? Logger(label: "rookery") { _ in Notes() } : .silence)
+        let command = try await target.checkedCommand(by: client, isChecking: !unchecked)
+        var resumption: StreamResumption?
+        if resume {
+            guard let described = command.resumption else {
+                throw CommandFailure(
+                    "\(target.address) does not say how \(command.pattern) goes on after a break: "
+                        + "its contract needs `resuming:` at @StreamPattern")
+            }
+            resumption = described
         }
+        // Who does not resume waits for the next value, however long that takes.
+        let silence = timeout ?? (resume ? .seconds(5) : .seconds(3600))
+        let stream = try await client.with { $0.timeout = silence }.stream(
+            command.pattern, target.data, resuming: resumption)
+        for try await value in stream { Terminal.line((value ?? .null).jsonText) }
+    }
+
+    /// Shows on standard error what the client does about a stream that broke.
+    private struct Notes: LogHandler {
+        var logLevel = Logger.Level.notice
+        var metadata: Logger.Metadata = [:]
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) { Terminal.note("\(event.message)") }
     }
 }

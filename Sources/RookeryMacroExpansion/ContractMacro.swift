@@ -200,7 +200,7 @@ package struct ContractMacro: PeerMacro {
             idempotency: \(entry.idempotency), timeout: \(entry.options["timeout"] ?? "nil"), \
             group: \(entry.options["group"] ?? "nil"), errors: \(entry.options["errors"] ?? "nil"), \
             execution: \(entry.options["execution"] ?? ".eventLoop"), \
-            \(forbidsUnknown ? "forbidsUnknown: true, " : "")documentation: \(entry.documentation.literal), \
+            \(forbidsUnknown ? "forbidsUnknown: true, " : "")\(resumption(entry))documentation: \(entry.documentation.literal), \
             request: { \(entry.parameter?.type ?? "_Empty")._schema }, reply: { \(replySchema(entry)) })
             """
         }
@@ -235,6 +235,11 @@ package struct ContractMacro: PeerMacro {
             }
             }
             """
+    }
+
+    /// The argument of a stream that can go on after a cursor; nothing for any other command.
+    private static func resumption(_ entry: Entry) -> String {
+        entry.options["resuming"].map { "resumption: \($0), " } ?? ""
     }
 
     /// An expression for the schema of the reply or of a stream's values; `nil` without a reply.

@@ -4,6 +4,8 @@ package enum CallDecision: Sendable, Hashable {
     case picked(Instance, attempt: Int)
     /// Another attempt follows after a delay.
     case retried(after: Duration, because: String)
+    /// A stream that broke is opened again after a delay.
+    case reopened(after: Duration, because: String)
     /// No further attempt follows.
     case notRetried(RetryState.Stop)
     /// A breaker refused the call.
@@ -40,6 +42,7 @@ package enum CallDecision: Sendable, Hashable {
         switch self {
         case .picked: "picked"
         case .retried: "retried"
+        case .reopened: "reopened"
         case .notRetried: "not_retried"
         case .rejected: "rejected"
         case .limited: "limited"
@@ -57,6 +60,7 @@ extension CallDecision: CustomStringConvertible {
         switch self {
         case .picked(let instance, let attempt): "picked \(instance) for attempt \(attempt)"
         case .retried(let delay, let why): "retried after \(delay.nanoseconds / 1_000_000) ms: \(why)"
+        case .reopened(let delay, let why): "opened again after \(delay.nanoseconds / 1_000_000) ms: \(why)"
         case .notRetried(let stop): "not retried: \(stop.rawValue)"
         case .rejected(let owner, let time):
             "rejected by the breaker of \(owner), for \(time.nanoseconds / 1_000_000) ms"

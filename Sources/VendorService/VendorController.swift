@@ -51,16 +51,19 @@ public struct VendorController: VendorAPI {
 
     /// Returns a vendor. Throws `VENDOR_NOT_FOUND`.
     public func getVendorById(_ request: GetVendorById) async throws -> Vendor {
-        try await database.read { try $0.vendor(id: request.id) }
+        try await database.read { transaction in
+            let vendor = try transaction.vendor(id: request.id)
+            return request.withSpecialDays ? try transaction.withSpecialDays(vendor) : vendor
+        }
     }
 
-    /// Returns a user's vendor. Throws `VENDOR_NOT_FOUND`.
+    /// Returns a user's vendor, with its special days. Throws `VENDOR_NOT_FOUND`.
     public func getVendorByUser(_ request: GetVendorByUser) async throws -> Vendor {
         try await database.read { transaction in
             guard let vendor = try transaction.vendor(userId: request.userId) else {
                 throw RemoteError(.vendorNotFound, "This user has no vendor.")
             }
-            return vendor
+            return try transaction.withSpecialDays(vendor)
         }
     }
 
@@ -137,7 +140,7 @@ public struct VendorController: VendorAPI {
             try transaction.publish(
                 .vendorScheduleChanged, VendorScheduleChanged(vendorId: id, version: vendor.version),
                 about: "vendor-\(id)", at: now, id: eventId)
-            return vendor
+            return try transaction.withSpecialDays(vendor)
         }
     }
 

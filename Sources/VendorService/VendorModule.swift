@@ -17,8 +17,12 @@ public enum VendorModule: ServiceModule {
     /// The tables with personal data.
     public static let sealedTables: [SealedTable] = [VendorSchema.vendors, VendorSchema.specialDays]
 
-    /// Nothing but what every service deletes.
-    public static let retention: [RetentionRule] = []
+    /// Special days, with their notes, go a year after their date.
+    public static let retention = [
+        RetentionRule(
+            "past special days", table: "special_days", key: "vendor_id, date", where: "starts_at <= ?",
+            age: .seconds(365 * 24 * 3600))
+    ]
 
     /// Erases a person's rows.
     public static func erase(_ subject: Int, in transaction: Transaction, at now: Instant) throws {

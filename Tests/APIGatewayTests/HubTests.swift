@@ -33,7 +33,7 @@ private final class FakeProduct: Sendable {
             feed.yield(
                 .change(
                     seq: seq, productId: 1, version: seq, reason: .restock, before: level, after: level,
-                    at: Instant(milliseconds: 0)))
+                    at: Instant(milliseconds: 0), cursor: "e:\(seq)"))
         }
     }
 
@@ -221,6 +221,58 @@ struct HubTests {
         }
     }
 
+    @Test("gives a browser that comes back what it missed, and a reset and the snapshot if that is not here any more")
+    func comesBack() async throws {
+        try await Self.running { hub, product in
+            let stays = Browser(try await hub.subscribe(to: .product(1), from: "a"))
+            let watch = try await product.watch()
+            watch.snapshot(1)
+            _ = try await stays.next()
+            for seq in 2...5 {
+                watch.change(seq)
+                _ = try await stays.next()
+            }
+            func comingBack(_ cursor: String) async throws -> String {
+                try await Browser(try await hub.subscribe(to: .product(1), from: "b", after: cursor)).next()
+            }
+            let missed = try await comingBack("e:3")
+            #expect(missed.hasPrefix("event: change\nid: e:4\n") && missed.contains("event: change\nid: e:5\n"))
+            #expect(missed.split(separator: "event: ").count == 2)
+            #expect(try await comingBack("e:1").split(separator: "event: change").count == 4)
+            #expect(try await comingBack("e:5") == "", "nothing was missed")
+            for unknown in ["e:0", "e:6", "f:3", "e:x", "nonsense", ""] {
+                let anew = try await comingBack(unknown)
+                #expect(
+                    anew.hasPrefix("event: reset\n") && anew.contains("event: snapshot-end\nid: e:5\n"), "\(unknown)")
+            }
+            // Only so many changes are kept.
+            for seq in 6...300 {
+                watch.change(seq)
+                _ = try await stays.next()
+            }
+            #expect(try await comingBack("e:43").hasPrefix("event: reset\n"))
+            #expect(try await comingBack("e:44").split(separator: "event: change").count == 256)
+        }
+    }
+
+    @Test("keeps its browsers when its watch breaks, and goes on after the last cursor")
+    func upstreamBreaks() async throws {
+        try await Self.running { hub, product in
+            let items = Browser(try await hub.subscribe(to: .product(1), from: "a"))
+            let watch = try await product.watch()
+            watch.snapshot(1)
+            _ = try await items.next()
+            watch.change(2)
+            #expect(try await items.next().hasPrefix("event: change\nid: e:2\n"))
+            watch.feed.finish(throwing: RemoteError(.shuttingDown, "going away"))
+            let again = try await product.watch()
+            #expect(again.request.after == "e:2")
+            again.change(3)
+            #expect(try await items.next().hasPrefix("event: change\nid: e:3\n"))
+            #expect(await (hub.streamCount, hub.upstreamCount) == (1, 1))
+        }
+    }
+
     @Test("shows a reset, and the snapshot that follows it as a whole")
     func reset() async throws {
         try await Self.running { hub, product in
@@ -276,6 +328,38 @@ struct HubTests {
                 #expect(try await gateway.http.get(path).status == 404)
             }
             #expect(await hub.upstreamCount == 0)
+        }
+    }
+
+    @Test("goes on after the cursor in Last-Event-ID, or else in the query")
+    func resumedOverHTTP() async throws {
+        try await TestPlatform().serving { gateway in
+            @Sendable func begin(_ path: String, _ header: String, upTo mark: String) async throws -> String {
+                try await RawSocket.connected(to: gateway.port) { socket in
+                    try await socket.write("GET \(path) HTTP/1.1\r\nHost: a\r\n\(header)\r\n")
+                    var text = ""
+                    while !text.contains(mark) {
+                        // All bytes since the connection opened, and at least one that is new.
+                        let bytes = try await socket.read(text.utf8.count + 1)
+                        if bytes.count == text.utf8.count { throw HTTP.Unexpected("the stream ended after: \(text)") }
+                        text = String(decoding: bytes, as: UTF8.self)
+                    }
+                    return text
+                }
+            }
+            let path = "/api/products/9001/inventory/stream"
+            // One that stays keeps the watch of the topic open.
+            try await RawSocket.connected(to: gateway.port) { stays in
+                try await stays.write("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+                _ = try await stays.read(12)
+                let first = try await begin(path, "", upTo: "event: snapshot-end\nid: ")
+                #expect(first.contains("retry: 3000\n") && first.contains("event: snapshot\n"))
+                for (query, header) in [("?after=x:1", ""), ("?after=e:1", "Last-Event-ID: x:1\r\n")] {
+                    let anew = try await begin(path + query, header, upTo: "event: snapshot-end")
+                    #expect(anew.contains("event: reset\n"))
+                }
+                #expect(try await gateway.http.get(path + "?after=" + String(repeating: "x", count: 65)).status == 400)
+            }
         }
     }
 

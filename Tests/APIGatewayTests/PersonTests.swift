@@ -107,14 +107,26 @@ struct PersonTests {
                 "address": .string(Self.canary),
             ]
             #expect(try await http.send(.PATCH, path, contact, token: vendor.token).status == 200)
+            let hours: JSONValue = [
+                "hours": [],
+                "specialDays": [["date": "2099-01-01", "closed": true, "note": .string(Self.canary)]],
+            ]
+            let set = try await http.send(.PUT, path + "/hours", hours, token: vendor.token)
+            #expect(set.status == 200, "\(set.body)")
             let export = try await http.get("/api/me/export", token: vendor.token).body
             #expect(export["vendor"]?["address"]?.stringValue == Self.canary)
+            #expect(export["vendor"]?["specialDays"] == hours["specialDays"])
+            // Everyone sees the day, and only its owner the note.
+            let own = try await http.get(path, token: vendor.token).body
+            #expect(own["specialDays"] == hours["specialDays"])
+            #expect(try await http.get(path).body["specialDays"] == [["date": "2099-01-01", "closed": true]])
             let database = try #require(platform.databases[.vendor])
             #expect(try await kept(database).contains("canary") == (form == .plain))
             #expect(try await http.send(.DELETE, "/api/me", token: vendor.token).status == 204)
             try await platform.deliverEvents()
             #expect(!(try await kept(database)).contains("canary"))
             let left = try await http.get(path).body
+            #expect(left["specialDays"] == [["date": "2099-01-01", "closed": true]])
             #expect(left["status"] == "inactive" && left["businessName"] == "closed" && left["email"] == nil)
         }
     }

@@ -151,6 +151,29 @@ struct BookingTests {
         #expect(try await bookings.listBookings(ListBookings()).items.isEmpty)
     }
 
+    @Test("keeps what was written about it for two years after its end, and itself for good")
+    func retention() async throws {
+        let pet = try await pet()
+        func noted(_ minutes: Int) async throws -> Booking {
+            try await bookings.createBooking(
+                CreateBooking(
+                    customerId: 5, vendorId: 1, serviceId: 1, petId: pet, start: at(minutes), notes: "limps a little"))
+        }
+        let cancelled = try await noted(0)
+        _ = try await bookings.updateBookingStatus(
+            UpdateBookingStatus(id: cancelled.id, to: .cancelled, actor: .customer, reason: "my dog died"))
+        let later = try await noted(60)
+        let rule = try #require(BookingModule.retention.first)
+        // The bookings end at 30 and 90 minutes.
+        let twoYears = Duration.seconds(730 * 24 * 3600)
+        #expect(try await rule.apply(to: database, at: at(29) + twoYears) == 0)
+        #expect(try await rule.apply(to: database, at: at(30) + twoYears) == 1)
+        let cleared = try await bookings.getBooking(GetBooking(id: cancelled.id))
+        #expect(cleared.notes == nil && cleared.cancel == Cancellation(by: "customer", reason: ""))
+        #expect(cleared.status == .cancelled && cleared.history.count == 2)
+        #expect(try await bookings.getBooking(GetBooking(id: later.id)).notes == "limps a little")
+    }
+
     @Test("that nobody confirmed is cancelled at its start, and its place is free")
     func expiry() async throws {
         vendors.availability.withLock { $0.capacity = 1 }

@@ -42,34 +42,6 @@ struct StockInstancesTests {
         for database in databases { try database.close() }
     }
 
-    /// What a watcher knows of the stock, and whether what it was told fits together.
-    private struct Known {
-        var stock: [Int: (version: Int, quantity: Int, reserved: Int)] = [:]
-        var cursor: String?
-        var lastSeq = 0
-        var faults: [String] = []
-
-        mutating func take(_ chunk: InventoryChunk) {
-            switch chunk {
-            case .snapshot(let product, let quantity, let reserved, _, _, let version):
-                stock[product] = (version, quantity, reserved)
-            case .snapshotEnd(let cursor), .heartbeat(let cursor, _):
-                self.cursor = cursor
-                lastSeq = max(lastSeq, cursor.split(separator: ":").last.flatMap { Int($0) } ?? 0)
-            case .change(let seq, let product, let version, _, let before, let after, _):
-                if seq <= lastSeq { faults.append("position \(seq) after \(lastSeq)") }
-                if let known = stock[product] {
-                    if version != known.version + 1 { faults.append("version \(version) after \(known.version)") }
-                    if before.quantity != known.quantity { faults.append("a change of another quantity") }
-                }
-                lastSeq = seq
-                stock[product] = (version, after.quantity, after.reserved)
-                cursor = cursor.map { $0.split(separator: ":")[0] + ":\(seq)" }
-            case .reset(let why): faults.append(why)
-            }
-        }
-    }
-
     @Test(
         "is known to every watcher, who leaves, and goes on after its cursor at another instance",
         arguments: UInt64(0)..<3)
@@ -90,7 +62,7 @@ struct StockInstancesTests {
         }
         let products = ids
         let changes = 300
-        let watched = try await withThrowingTaskGroup(of: Known?.self) { group in
+        let watched = try await withThrowingTaskGroup(of: ObservedStock?.self) { group in
             for writer in 0..<2 {
                 group.addTask {
                     var random = SeededRandom(seed * 100 + UInt64(writer))
@@ -107,8 +79,7 @@ struct StockInstancesTests {
             for watcher in 0..<10 {
                 group.addTask {
                     var random = SeededRandom(seed * 100 + 50 + UInt64(watcher))
-                    var known = Known()
-                    var last = 0
+                    var known = ObservedStock()
                     repeat {
                         // Leaves after some chunks, and goes on at any instance.
                         let at = Int.random(in: 0..<2, using: &random)
@@ -117,14 +88,13 @@ struct StockInstancesTests {
                         for try await chunk in try await instances[at].watchInventoryChanges(request) {
                             known.take(chunk)
                             left -= 1
-                            last = known.stock.values.reduce(0) { $0 + $1.version } - 4
-                            if known.cursor != nil, left <= 0 || last >= changes { break }
+                            if known.cursor != nil, left <= 0 || known.changes >= changes { break }
                         }
-                    } while last < changes
+                    } while known.changes < changes
                     return known
                 }
             }
-            return try await group.reduce(into: [Known]()) { if let known = $1 { $0.append(known) } }
+            return try await group.reduce(into: [ObservedStock]()) { if let known = $1 { $0.append(known) } }
         }
         #expect(watched.count == 10)
         for known in watched {
@@ -132,7 +102,8 @@ struct StockInstancesTests {
             for product in products {
                 let stock = try await instances[0].checkInventory(CheckInventory(productId: product))
                 #expect(
-                    known.stock[product]?.quantity == stock.quantity && known.stock[product]?.version == stock.version)
+                    known.products[product]?.quantity == stock.quantity
+                        && known.products[product]?.version == stock.version)
             }
         }
         // A cursor of another log, or one that is too old, begins anew, and says why.

@@ -217,7 +217,7 @@ struct ProductTests {
         for number in 0..<10 { _ = try await reserve(1, key: "k\(number)") }
         var seen: [Int] = []
         while seen.count < 10, let chunk = try await chunks.next() {
-            guard case .change(let seq, product.id, let version, .hold, let before, let after, _) = chunk else {
+            guard case .change(let seq, product.id, let version, .hold, let before, let after, _, _) = chunk else {
                 continue
             }
             seen.append(seq)

@@ -197,6 +197,33 @@ struct VendorTests {
         }
     }
 
+    @Test("shows its special days to who asks for them, and forgets them a year after the day")
+    func specialDays() async throws {
+        let vendor = try await make()
+        let days = [
+            SpecialDay(date: try #require(LocalDate("2027-03-22")), closed: true, note: "at a wedding"),
+            SpecialDay(
+                date: try #require(LocalDate("2027-03-23")), closed: false, open: try time("10:00"),
+                close: try time("12:00")),
+        ]
+        let changed = try await vendors.setVendorHours(
+            SetVendorHours(vendorId: vendor.id, hours: [], specialDays: days.reversed()))
+        #expect(changed.specialDays == days)
+        func shown() async throws -> [SpecialDay]? {
+            try await vendors.getVendorById(GetVendorById(id: vendor.id, withSpecialDays: true)).specialDays
+        }
+        #expect(try await shown() == days)
+        #expect(try await vendors.getVendorByUser(GetVendorByUser(userId: vendor.userId)).specialDays == days)
+        #expect(try await vendors.getVendorById(GetVendorById(id: vendor.id)).specialDays == nil)
+        let rule = try #require(VendorModule.retention.first)
+        func apply(_ instant: String) async throws -> Int {
+            try await rule.apply(to: vendors.database, at: try #require(Instant(instant)))
+        }
+        #expect(try await apply("2028-03-20T23:59:59Z") == 0)
+        #expect(try await apply("2028-03-21T00:00:00Z") == 1)
+        #expect(try await shown() == [days[1]])
+    }
+
     @Test("answers all that a booking is decided on, for the day an instant falls on in its zone")
     func availability() async throws {
         let vendor = try await make()

@@ -135,6 +135,10 @@ enum BookingSchema {
                     WHERE status IN ('pending', 'confirmed', 'in_progress');
                 CREATE INDEX bookings_pending ON bookings (start_at) WHERE status = 'pending';
                 """),
+        // Finds the notes that are too old to be kept.
+        Migration(
+            "booking-5",
+            "CREATE INDEX bookings_notes ON bookings (end_at) WHERE notes IS NOT NULL OR cancel_reason IS NOT NULL"),
     ]
 
     static let pets = SealedTable("pets", subject: "owner_id", columns: ["name", "breed", "notes"])

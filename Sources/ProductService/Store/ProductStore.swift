@@ -202,8 +202,8 @@ extension Transaction {
             """, request.vendorId, read: Self.record)
     }
 
-    /// Returns the changes after `seq`, at most `limit`.
-    func changes(after seq: Int, limit: Int) throws -> [InventoryTail.Entry] {
+    /// Returns the changes after `seq`, at most `limit`, with cursors of an epoch.
+    func changes(after seq: Int, limit: Int, epoch: String) throws -> [InventoryTail.Entry] {
         try rows(
             """
             SELECT seq, product_id, vendor_id, version, reason, before, after, at FROM inventory_changes
@@ -216,7 +216,8 @@ extension Transaction {
                 seq: seq, productId: productId, vendorId: vendorId,
                 chunk: .change(
                     seq: seq, productId: productId, version: try row.int(), reason: try row.value(),
-                    before: try row.json(), after: try row.json(), at: try row.instant()))
+                    before: try row.json(), after: try row.json(), at: try row.instant(),
+                    cursor: InventoryCursor(epoch: epoch, seq: seq).description))
         }
     }
 }

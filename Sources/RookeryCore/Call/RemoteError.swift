@@ -32,7 +32,7 @@ public struct RemoteError: Error, Sendable, Hashable, CustomStringConvertible {
         ///
         /// The command ran. A retry would have the same reply, so clients do not retry the call and count it as
         /// answered.
-        public static let replyTooLarge: Code = "REPLY_TOO_LARGE"
+        package static let replyTooLarge: Code = "REPLY_TOO_LARGE"
         /// A bug, or an unexpected failure.
         public static let `internal`: Code = "INTERNAL"
         /// The caller showed no valid service key. The handler did not run.

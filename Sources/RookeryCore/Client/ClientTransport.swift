@@ -14,6 +14,10 @@ package protocol ClientTransport: Sendable {
     /// If the caller ends the iteration or cancels its task, the transport ends the stream at the peer.
     func stream(_ call: Call) async throws -> MessageStream<Payload>
 
+    /// Waits before a stream that broke by `error` is opened again, after `failures` in a row. False if it must not be opened.
+    /// Throws `CancellationError`.
+    func mayReopen(_ command: Command, after error: any Error, failures: Int) async throws -> Bool
+
     /// Runs the background work of the transport until the task is cancelled.
     func run() async throws
 
@@ -22,6 +26,12 @@ package protocol ClientTransport: Sendable {
 }
 
 extension ClientTransport {
+    /// Waits a tenth of a second, for transports without guards.
+    package func mayReopen(_: Command, after _: any Error, failures _: Int) async throws -> Bool {
+        try await Task.sleep(for: .milliseconds(100))
+        return true
+    }
+
     /// Returns at once, for transports without background work.
     package func run() async throws {}
 }

@@ -117,8 +117,14 @@ public struct RookeryClient: Sendable {
     }
 
     /// Opens a stream with any JSON. A nil value stands for JavaScript's `undefined`.
-    public func stream(_ pattern: Pattern, _ data: JSONValue) async throws -> MessageStream<JSONValue?> {
-        try await open(Command(pattern.route, pattern: pattern, kind: .stream), data).mapped { try $0.jsonValue() }
+    ///
+    /// With `resumption`, the stream opens itself again when it breaks, as for a command that declares it.
+    public func stream(
+        _ pattern: Pattern, _ data: JSONValue, resuming resumption: StreamResumption? = nil
+    ) async throws -> MessageStream<JSONValue?> {
+        let command = Command(
+            pattern.route, pattern: pattern, kind: .stream, idempotency: .safe, resumption: resumption)
+        return try await open(command, data).mapped { try $0.jsonValue() }
     }
 
     // MARK: Dispatch
@@ -150,8 +156,28 @@ public struct RookeryClient: Sendable {
         String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
     }
 
+    /// Opens a stream, which opens itself again when it breaks, if the command says how.
     private func open(_ command: Command, _ message: some MessageValue) async throws -> MessageStream<MessageBody> {
-        let reply = try await perform(call(command, message))
+        let first = call(command, message)
+        let stream = try await opened(first)
+        guard let resumption = command.resumption else { return stream }
+        // The reader may be another task. What surrounded the first opening surrounds the others.
+        let surroundings = ServiceContext.current ?? .topLevel
+        return MessageStream(
+            ResumedStream(
+                stream, resumption, patience: first.silenceLimit,
+                mayReopen: { try await transport.mayReopen(command, after: $0, failures: $1) }
+            ) { cursor in
+                try await ServiceContext.withValue(surroundings) {
+                    guard let cursor else { return try await opened(call(command, message)) }
+                    return try await opened(call(command, resumption.request(message, after: cursor)))
+                }
+            })
+    }
+
+    private func opened(_ call: Call) async throws -> MessageStream<MessageBody> {
+        let command = call.command
+        let reply = try await perform(call)
         guard let stream = reply.stream else {
             throw CallError(.invalidReply, "An interceptor answered the stream \(command.name) with no stream.")
         }

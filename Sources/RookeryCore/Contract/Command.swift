@@ -47,6 +47,7 @@ public struct Command: Sendable, Hashable {
         var errors: [RemoteError.Code]?
         var execution = HandlerExecution.eventLoop
         var forbidsUnknown = false
+        var resumption: StreamResumption?
         var contract: String?
         var documentation: String?
     }
@@ -84,6 +85,8 @@ public struct Command: Sendable, Hashable {
     package var execution: HandlerExecution { storage.options.execution }
     /// Whether a message is refused if it has members that its type does not have. Default false.
     package var forbidsUnknown: Bool { storage.options.forbidsUnknown }
+    /// How a client goes on with a stream that broke. Nil if it cannot.
+    package var resumption: StreamResumption? { storage.options.resumption }
     /// The name of the contract that declares it. Nil without a contract.
     package var contract: String? { storage.options.contract }
     /// The doc comment of its declaration. Nil without one.
@@ -106,9 +109,10 @@ public struct Command: Sendable, Hashable {
     /// Creates a command without a contract. Its messages and replies may be any value.
     package init(
         _ name: String, pattern: Pattern, kind: CommandKind = .request, idempotency: Idempotency = .unsafe,
-        timeout: Duration? = nil, group: String = "default"
+        timeout: Duration? = nil, group: String = "default", resumption: StreamResumption? = nil
     ) {
-        let options = Options(kind: kind, idempotency: idempotency, timeout: timeout, group: group)
+        let options = Options(
+            kind: kind, idempotency: idempotency, timeout: timeout, group: group, resumption: resumption)
         storage = Storage(
             name, pattern, options, request: { Schema(.any) }, reply: { kind == .event ? nil : Schema(.any) })
     }
@@ -117,13 +121,14 @@ public struct Command: Sendable, Hashable {
     public init(
         _contract contract: String, _ name: String, patterns: [Pattern], kind: _CommandKind, idempotency: Idempotency,
         timeout: Duration?, group: String?, errors: [RemoteError.Code]?, execution: HandlerExecution,
-        forbidsUnknown: Bool = false, documentation: String?, request: @escaping @Sendable () -> Schema,
+        forbidsUnknown: Bool = false, resumption: StreamResumption? = nil, documentation: String?,
+        request: @escaping @Sendable () -> Schema,
         reply: @escaping @Sendable () -> Schema?
     ) {
         let options = Options(
             kind: kind, idempotency: idempotency, timeout: timeout, group: group ?? Self.defaultGroup,
             alternatives: Array(patterns.dropFirst()), errors: errors, execution: execution,
-            forbidsUnknown: forbidsUnknown, contract: contract, documentation: documentation)
+            forbidsUnknown: forbidsUnknown, resumption: resumption, contract: contract, documentation: documentation)
         storage = Storage(name, patterns.first ?? Pattern(name), options, request: request, reply: reply)
     }
 }

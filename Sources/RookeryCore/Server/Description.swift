@@ -40,6 +40,7 @@ package struct Description: Sendable {
         if command.kind != .event { object["idempotency"] = .string("\(command.idempotency)") }
         object["timeoutMs"] = command.timeout.map { .int($0.milliseconds) }
         if command.group != Command.defaultGroup { object["group"] = .string(command.group) }
+        object["resuming"] = command.resumption?.jsonValue
         object["request"] = writer.schema(of: command.request)
         object["reply"] = command.reply.map { writer.schema(of: $0) }
         object["errors"] = command.errors.map { .array($0.map { .string($0.rawValue) }) }

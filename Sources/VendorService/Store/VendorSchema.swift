@@ -185,6 +185,19 @@ enum VendorSchema {
                 );
                 CREATE INDEX agenda_vendor ON agenda (vendor_id, start_at);
                 """),
+        // Special days of past years are deleted, by the beginning of the day in UTC.
+        Migration(
+            "vendor-5",
+            """
+            ALTER TABLE special_days ADD COLUMN starts_at INTEGER NOT NULL DEFAULT 0;
+            UPDATE special_days SET starts_at = CAST(strftime('%s', date) AS INTEGER) * 1000;
+            CREATE INDEX special_days_age ON special_days (starts_at);
+            """,
+            postgres: """
+                ALTER TABLE special_days ADD COLUMN starts_at BIGINT NOT NULL DEFAULT 0;
+                UPDATE special_days SET starts_at = EXTRACT(EPOCH FROM date::date)::BIGINT * 1000;
+                CREATE INDEX special_days_age ON special_days (starts_at);
+                """),
     ]
 
     static let vendors = SealedTable(

@@ -217,10 +217,33 @@ extension Transaction {
         for day in days {
             let place = SealedRow(VendorSchema.specialDays, row: "\(id)/\(day.date)", subject: userId)
             try execute(
-                "INSERT INTO special_days (vendor_id, date, closed, open, close, note) VALUES (?, ?, ?, ?, ?, ?)",
-                id, day.date, day.closed, day.open?.description, day.close?.description,
-                try seal(day.note, "note", in: place))
+                """
+                INSERT INTO special_days (vendor_id, date, starts_at, closed, open, close, note)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """,
+                id, day.date, Instant(milliseconds: Int64(day.date.daysSinceEpoch) * 86_400_000), day.closed,
+                day.open?.description, day.close?.description, try seal(day.note, "note", in: place))
         }
+    }
+
+    /// Returns a vendor together with its special days, as many as a request may set.
+    func withSpecialDays(_ found: Vendor) throws -> Vendor {
+        var vendor = found
+        vendor.specialDays = try rows(
+            "SELECT date, closed, open, close, note FROM special_days WHERE vendor_id = ? ORDER BY date LIMIT ?",
+            found.id,
+            SetVendorHours.specialDayLimit
+        ) { row in
+            let text = try row.text()
+            guard let date = LocalDate(text) else { throw SchemaMismatch(description: "\(text) is not a date") }
+            let place = SealedRow(VendorSchema.specialDays, row: "\(found.id)/\(date)", subject: found.userId)
+            let closed = try row.bool()
+            return SpecialDay(
+                date: date, closed: closed, open: try row.optionalText().flatMap { LocalTime($0) },
+                close: try row.optionalText().flatMap { LocalTime($0) },
+                note: try open(try row.stored(), "note", in: place))
+        }
+        return vendor
     }
 
     /// Returns the schedule that decides about one day.
