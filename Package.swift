@@ -237,7 +237,7 @@ let package = Package(
             name: "PetProTrial",
             dependencies: [
                 "CommandSupport", "PetProContracts", "PetProStorage", "PetProTesting", "Rookery", "RookeryTesting",
-                arguments, httpClient, nioCore, nioHTTP1,
+                arguments, httpClient, logging, nioCore, nioHTTP1,
             ],
             swiftSettings: settings
         ),

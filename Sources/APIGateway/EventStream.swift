@@ -6,9 +6,6 @@ import Rookery
 
 /// Sends an inventory subscription as Server-Sent Events (HTML Living Standard, 9.2).
 enum EventStream {
-    /// How long a stream may be silent: 15 s. Then the gateway sends a comment, so that proxies do not close the
-    /// stream.
-    private static let keepAlive: Duration = .seconds(15)
     private static let headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store"]
 
     /// Subscribes to a topic and responds with its stream.
@@ -26,22 +23,12 @@ enum EventStream {
         call.context.onClose { subscription.end() }
         let reader = Reader(subscription)
         guard let first = try await reader.next() else { throw Problem.notFound }
-        let clock = ContinuousClock()
         let body = ResponseBody { writer in
             var text = ByteBuffer(string: "retry: 3000\n\n")
-            text.writeImmutableBuffer(first.text)
+            text.writeImmutableBuffer(first)
             try await writer.write(text)
-            var lastWrite = clock.now
             do {
-                while let item = try await reader.next() {
-                    if item.isHeartbeat {
-                        guard clock.now - lastWrite >= keepAlive else { continue }
-                        try await writer.write(ByteBuffer(string: ": keep-alive\n\n"))
-                    } else {
-                        try await writer.write(item.text)
-                    }
-                    lastWrite = clock.now
-                }
+                while let item = try await reader.next() { try await writer.write(item) }
             } catch let error where error is RemoteError || error is CallError || error is Problem {
                 let problem = Problem(answering: error)
                 let data: JSONValue = ["code": .string(problem.code), "detail": .string(problem.detail)]
@@ -69,10 +56,10 @@ enum EventStream {
 
     /// Reads the subscription for both readers: `response` reads the first value, and the response body the rest.
     private actor Reader {
-        private var iterator: AsyncThrowingStream<InventoryHub.Item, any Error>.Iterator
+        private var iterator: AsyncThrowingStream<ByteBuffer, any Error>.Iterator
         init(_ subscription: InventoryHub.Subscription) { iterator = subscription.items.makeAsyncIterator() }
 
-        func next() async throws -> InventoryHub.Item? {
+        func next() async throws -> ByteBuffer? {
             var iterator = self.iterator
             let item = try await iterator.next(isolation: #isolation)
             self.iterator = iterator

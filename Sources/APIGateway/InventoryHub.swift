@@ -24,17 +24,11 @@ actor InventoryHub: Service {
         }
     }
 
-    /// One item of a browser's stream: encoded events.
-    struct Item: Sendable {
-        let text: ByteBuffer
-        let isHeartbeat: Bool
-    }
-
-    /// One browser's subscription. Its first item is the whole snapshot, or what it missed since its cursor; changes and
-    /// heartbeats follow.
+    /// One browser's subscription. Each item is encoded events. The first is the whole snapshot, or what the browser missed since
+    /// its cursor; changes follow, and a comment when there was nothing for ``silence``.
     struct Subscription: Sendable {
-        let items: AsyncThrowingStream<Item, any Error>
-        fileprivate let continuation: AsyncThrowingStream<Item, any Error>.Continuation
+        let items: AsyncThrowingStream<ByteBuffer, any Error>
+        fileprivate let continuation: AsyncThrowingStream<ByteBuffer, any Error>.Continuation
 
         /// Ends the subscription, and with it the iteration of ``items``.
         func end() { continuation.finish() }
@@ -46,16 +40,36 @@ actor InventoryHub: Service {
     /// The most changes of a topic that are kept for browsers that come back.
     private static let keptChanges = 256
 
-    private struct Subscriber {
-        let continuation: AsyncThrowingStream<Item, any Error>.Continuation
+    /// How long a stream may be silent, about: 15 s. Then it gets a comment, so that proxies do not close it.
+    private static let silence = 15
+    /// That comment.
+    private static let comment = ByteBuffer(string: ": keep-alive\n\n")
+
+    private final class Subscriber {
+        let continuation: AsyncThrowingStream<ByteBuffer, any Error>.Continuation
         let peer: String
-        /// The text of the last cursor that the browser has. Nil for one that has none.
-        let after: String?
+        /// The text of the last cursor that the browser came with. Nil for one that has none, and once its stream has begun.
+        var after: String?
         /// Whether the subscriber has the snapshot, or what it missed.
         var isCurrent = false
+        /// The beat of the topic at which the subscriber got its last item.
+        var beat = 0
+
+        init(_ continuation: AsyncThrowingStream<ByteBuffer, any Error>.Continuation, peer: String, after: String?) {
+            self.continuation = continuation
+            self.peer = peer
+            self.after = after
+        }
+
+        /// Sends an item. A subscriber whose buffer is full is let go.
+        func send(_ text: ByteBuffer, at beat: Int) {
+            self.beat = beat
+            guard case .dropped = continuation.yield(text) else { return }
+            continuation.finish(throwing: RemoteError(.slowConsumer, "The stream was not read fast enough."))
+        }
     }
 
-    private struct Upstream {
+    private final class Upstream {
         /// Distinguishes this watch from earlier ones of the same topic.
         let generation: Int
         /// Finishing it ends the watch.
@@ -63,6 +77,8 @@ actor InventoryHub: Service {
         var subscribers: [Int: Subscriber] = [:]
         /// The newest state of each product.
         var current: [Int: InventoryChunk] = [:]
+        /// Heartbeats of the watch so far, about one a second while nothing changes.
+        var beat = 0
         /// The position of the last chunk. Nil before the end of the snapshot.
         var cursor: InventoryCursor?
         /// The encoded changes since ``kept``, with their positions.
@@ -73,6 +89,11 @@ actor InventoryHub: Service {
         var isReady = false
         /// The encoded snapshot, until the next chunk arrives.
         var snapshot: ByteBuffer?
+
+        init(generation: Int, stop: AsyncStream<Void>.Continuation) {
+            self.generation = generation
+            self.stop = stop
+        }
 
         /// What a browser with a cursor lacks. Nil when it must begin anew.
         func missed(after text: String) -> ByteBuffer? {
@@ -111,7 +132,7 @@ actor InventoryHub: Service {
     /// The number of upstream watches.
     var upstreamCount: Int { upstreams.count }
     /// The number of subscribed browsers.
-    var streamCount: Int { peers.values.reduce(0, +) }
+    private(set) var streamCount = 0
 
     // MARK: Life
 
@@ -166,11 +187,15 @@ actor InventoryHub: Service {
         nextID += 1
         let id = nextID
         let (items, continuation) = AsyncThrowingStream.makeStream(
-            of: Item.self, throwing: (any Error).self, bufferingPolicy: .bufferingOldest(Self.bufferLimit))
+            of: ByteBuffer.self, throwing: (any Error).self, bufferingPolicy: .bufferingOldest(Self.bufferLimit))
         continuation.onTermination = { [request] _ in request.yield(.leave(id, topic)) }
         peers[peer, default: 0] += 1
-        upstreams[topic]?.subscribers[id] = Subscriber(continuation: continuation, peer: peer, after: after)
-        if upstreams[topic]?.isReady == true { sendSnapshot(topic) }
+        streamCount += 1
+        let subscriber = Subscriber(continuation, peer: peer, after: after)
+        if let upstream = upstreams[topic] {
+            upstream.subscribers[id] = subscriber
+            if upstream.isReady { Self.begin(subscriber, of: upstream) }
+        }
         return Subscription(items: items, continuation: continuation)
     }
 
@@ -210,31 +235,27 @@ actor InventoryHub: Service {
     }
 
     private func forget(_ subscriber: Subscriber) {
+        streamCount -= 1
         let left = peers[subscriber.peer, default: 1] - 1
         peers[subscriber.peer] = left > 0 ? left : nil
     }
 
-    /// Sends the snapshot, or what they missed, to the subscribers that do not have it.
-    private func sendSnapshot(_ topic: Topic) {
-        guard var upstream = upstreams[topic], let cursor = upstream.cursor else { return }
-        let text = upstream.snapshot ?? Self.snapshot(upstream.current, cursor.description)
-        upstream.snapshot = text
-        for (id, subscriber) in upstream.subscribers where !subscriber.isCurrent {
-            upstream.subscribers[id]?.isCurrent = true
-            var first = ByteBuffer()
-            if let after = subscriber.after {
-                if let missed = upstream.missed(after: after) {
-                    first = missed
-                } else {
-                    EventStream.write(.reset(why: "the changes after the cursor are not here"), cursor: nil, to: &first)
-                    first.writeImmutableBuffer(text)
-                }
-            } else {
-                first = text
-            }
-            subscriber.continuation.yield(Item(text: first, isHeartbeat: false))
+    /// Sends a subscriber the snapshot, or what it missed.
+    private static func begin(_ subscriber: Subscriber, of upstream: Upstream) {
+        guard let cursor = upstream.cursor else { return }
+        subscriber.isCurrent = true
+        let after = subscriber.after
+        subscriber.after = nil
+        if let missed = after.flatMap({ upstream.missed(after: $0) }) {
+            return subscriber.send(missed, at: upstream.beat)
         }
-        upstreams[topic] = upstream
+        let snapshot = upstream.snapshot ?? Self.snapshot(upstream.current, cursor.description)
+        upstream.snapshot = snapshot
+        if after == nil { return subscriber.send(snapshot, at: upstream.beat) }
+        var anew = ByteBuffer()
+        EventStream.write(.reset(why: "the changes after the cursor are not here"), cursor: nil, to: &anew)
+        anew.writeImmutableBuffer(snapshot)
+        subscriber.send(anew, at: upstream.beat)
     }
 
     private static func snapshot(_ current: [Int: InventoryChunk], _ cursor: String) -> ByteBuffer {
@@ -272,52 +293,55 @@ actor InventoryHub: Service {
 
     /// Stores a chunk and sends it to the subscribers that have the snapshot.
     private func deliver(_ chunk: InventoryChunk, _ topic: Topic) {
-        guard var upstream = upstreams[topic] else { return }
+        guard let upstream = upstreams[topic] else { return }
+        upstream.snapshot = nil
         switch chunk {
         case .snapshot(let productId, _, _, _, _, _): upstream.current[productId] = chunk
         case .snapshotEnd(let cursor):
             upstream.isReady = true
             upstream.cursor = InventoryCursor(cursor)
             upstream.kept = upstream.cursor?.seq ?? 0
+            for subscriber in upstream.subscribers.values where !subscriber.isCurrent {
+                Self.begin(subscriber, of: upstream)
+            }
         case .change(let seq, let productId, let version, _, _, let after, _, _):
             upstream.current[productId] = .snapshot(
                 productId: productId, quantity: after.quantity, reserved: after.reserved, available: after.available,
                 status: after.status, version: version)
             upstream.cursor = upstream.cursor.map { InventoryCursor(epoch: $0.epoch, seq: seq) }
-            var text = ByteBuffer()
-            EventStream.write(chunk, cursor: upstream.cursor?.description, to: &text)
+            let text = Self.send(chunk, upstream)
             upstream.recent.append((seq, text))
             if upstream.recent.count > Self.keptChanges { upstream.kept = upstream.recent.removeFirst().seq }
-        case .heartbeat(let cursor, _): upstream.cursor = InventoryCursor(cursor) ?? upstream.cursor
+        case .heartbeat(let cursor, _):
+            upstream.cursor = InventoryCursor(cursor) ?? upstream.cursor
+            Self.keepAlive(upstream)
         case .reset:
             upstream.current = [:]
             upstream.recent = []
             upstream.isReady = false
-        }
-        upstream.snapshot = nil
-        upstreams[topic] = upstream
-        switch chunk {
-        case .snapshot: break
-        case .snapshotEnd: sendSnapshot(topic)
-        case .change, .heartbeat: send(chunk, topic)
-        case .reset:
-            send(chunk, topic)
+            Self.send(chunk, upstream)
             // A new snapshot follows, for all subscribers.
-            for id in upstream.subscribers.keys { upstreams[topic]?.subscribers[id]?.isCurrent = false }
+            for subscriber in upstream.subscribers.values { subscriber.isCurrent = false }
         }
     }
 
-    private func send(_ chunk: InventoryChunk, _ topic: Topic) {
-        guard let upstream = upstreams[topic] else { return }
+    /// Sends a chunk to the subscribers that have the snapshot. Returns its text.
+    @discardableResult
+    private static func send(_ chunk: InventoryChunk, _ upstream: Upstream) -> ByteBuffer {
         var text = ByteBuffer()
         EventStream.write(chunk, cursor: upstream.cursor?.description, to: &text)
-        var isHeartbeat = false
-        if case .heartbeat = chunk { isHeartbeat = true }
-        let item = Item(text: text, isHeartbeat: isHeartbeat)
         for subscriber in upstream.subscribers.values where subscriber.isCurrent {
-            guard case .dropped = subscriber.continuation.yield(item) else { continue }
-            subscriber.continuation.finish(
-                throwing: RemoteError(.slowConsumer, "The stream was not read fast enough."))
+            subscriber.send(text, at: upstream.beat)
+        }
+        return text
+    }
+
+    /// Sends a comment to browsers that got nothing for ``silence``: a few at each beat, so that many do not wake at once.
+    private static func keepAlive(_ upstream: Upstream) {
+        upstream.beat += 1
+        let silent = upstream.subscribers.values.lazy.filter { $0.isCurrent && upstream.beat - $0.beat >= silence }
+        for subscriber in silent.prefix(max(100, upstream.subscribers.count / 8)) {
+            subscriber.send(comment, at: upstream.beat)
         }
     }
 

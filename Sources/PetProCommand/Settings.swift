@@ -82,11 +82,12 @@ struct Settings: Sendable {
 
     /// Divides the process's connections among its listeners. `instances` is the number of instances of each service.
     mutating func share(_ descriptors: DescriptorLimit, gateway: Bool, instances: [ServiceName: Int]) {
-        // Each browser has its own connection, but a service has few peers. So a gateway gets half.
+        // Each browser has its own connection, but a service has few peers. So a gateway gets half, and alone it gets all.
         let all = descriptors.connections
-        if gateway { self.gateway.limits.connections = min(self.gateway.limits.connections, max(1, all / 2)) }
-        let rest = gateway ? all / 2 : all
         let count = instances.values.reduce(0, +)
+        let own = gateway ? (count == 0 ? all : all / 2) : 0
+        if gateway { self.gateway.limits.connections = min(self.gateway.limits.connections, max(1, own)) }
+        let rest = all - own
         let share = max(1, rest / max(1, count))
         for service in instances.keys {
             guard let limit = servers[service]?.limits.connections else { continue }

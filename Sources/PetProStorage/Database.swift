@@ -10,8 +10,10 @@ public import PetProRuntime
 public final class Database: Sendable {
     private let readers: DatabaseThreads
     private let writer: DatabaseThreads
-    /// Sent after each commit that published events.
+    /// Sent after each commit that published events, for the relay.
     public let eventSignal: Signal
+    /// Sent with ``eventSignal``, for a service that follows its own changes. Each has one who waits.
+    public let changeSignal: Signal
     /// Sent after each commit that erased a person.
     let erasureSignal: Signal
     private let keyStore: KeyStore?
@@ -102,12 +104,17 @@ public final class Database: Sendable {
 
     /// Without `readers`, the thread that writes also reads.
     private init(_ writer: any EngineSession, readers: [any EngineSession], _ keyStore: KeyStore?) {
-        let (published, erased) = (Signal(), Signal())
+        let (published, changed, erased) = (Signal(), Signal(), Signal())
         eventSignal = published
+        changeSignal = changed
         erasureSignal = erased
         self.keyStore = keyStore
         self.writer = DatabaseThreads(
-            "db-write", [writer], onPublished: { published.send() }, onErased: { erased.send() })
+            "db-write", [writer],
+            onPublished: {
+                published.send()
+                changed.send()
+            }, onErased: { erased.send() })
         self.readers = readers.isEmpty ? self.writer : DatabaseThreads("db-read", readers)
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import Foundation
+import Logging
 import PetProContracts
 import PetProTesting
 import Rookery
@@ -62,7 +63,9 @@ struct StockTrial: AsyncParsableCommand {
         let observed: [ObservedStock]
         let actual: [Int: ObservedStock.Product]
         do {
-            let client = try RookeryClient(ClientConfiguration("product", at: pair.addresses))
+            // Fifty streams that move to another instance are no news here.
+            let quiet = Logger(label: "trial") { _ in SwiftLogNoOpLogHandler() }
+            let client = try RookeryClient(ClientConfiguration("product", at: pair.addresses), logger: quiet)
             let products = ProductAPIClient(client.with { $0.timeout = .seconds(5) })
             let ids = try await makeProducts(products)
             observed = try await withThrowingTaskGroup(of: ObservedStock?.self) { group in

@@ -24,7 +24,7 @@ actor InventoryTail {
         var round: Int
     }
 
-    /// The interval between two polls of the log.
+    /// The time between two polls of the log, if no change of this process ends it.
     static let poll: Duration = .milliseconds(250)
     /// After this many polls without a change, the watchers get an empty reading, for their heartbeats.
     static let silentRounds = 4
@@ -34,7 +34,11 @@ actor InventoryTail {
     static let batch = 256
 
     private let read: @Sendable (_ after: Int, _ limit: Int) async throws -> [Entry]
+    /// The shortest time between two polls, so that many changes share one.
+    static let rest: Duration = .milliseconds(10)
+
     private let clock: any Clock<Duration>
+    private let changed: Signal
     private let wakeUp = Signal()
     private var entries: [Entry] = []
     /// The number of the last change that was read, with which `entries` end.
@@ -42,10 +46,13 @@ actor InventoryTail {
     private var round = 0
     private var isReading = false
 
+    /// Makes a tail. `changed` is sent after changes of this process; those of others wait for the next poll.
     init(
-        clock: any Clock<Duration>, read: @escaping @Sendable (_ after: Int, _ limit: Int) async throws -> [Entry]
+        clock: any Clock<Duration>, changed: Signal = Signal(),
+        read: @escaping @Sendable (_ after: Int, _ limit: Int) async throws -> [Entry]
     ) {
         self.clock = clock
+        self.changed = changed
         self.read = read
     }
 
@@ -86,7 +93,9 @@ actor InventoryTail {
             head = seq
         }
         for _ in 0..<Self.silentRounds {
-            try await clock.sleep(for: Self.poll)
+            try await clock.sleep(for: Self.rest)
+            await changed.wait(atMost: Self.poll - Self.rest, clock: clock)
+            try Task.checkCancellation()
             let new = try await read(head, Self.batch)
             round += 1
             guard let last = new.last else { continue }

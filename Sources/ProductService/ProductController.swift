@@ -26,7 +26,7 @@ public struct ProductController: ProductAPI {
         let now = environment.now()
         let epoch = String(try await database.write { try $0.makeEpoch(at: now) })
         self.epoch = epoch
-        tail = InventoryTail(clock: clock) { seq, limit in
+        tail = InventoryTail(clock: clock, changed: database.changeSignal) { seq, limit in
             try await database.read { try $0.changes(after: seq, limit: limit, epoch: epoch) }
         }
     }

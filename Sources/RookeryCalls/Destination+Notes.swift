@@ -10,8 +10,11 @@ extension Destination {
             counters.count(decision)
             noteQuietly(decision, command, now)
             switch decision {
-            case .breaker, .ejected, .unreachable, .reopened:
+            case .breaker, .ejected, .unreachable:
                 logger.notice("\(decision)", metadata: ["decision": "\(decision.kind)"])
+            // As many as there are streams to an instance that has died.
+            case .reopened:
+                logger.info("\(decision)", metadata: ["decision": "\(decision.kind)", "command": "\(command)"])
             default:
                 logger.debug("\(decision)", metadata: ["decision": "\(decision.kind)", "command": "\(command)"])
             }

@@ -191,7 +191,8 @@ package final class Destination: ClientTransport {
         }
     }
 
-    /// Takes a retry from the budget, and waits as long as before another connection.
+    /// Takes a retry from the budget, and waits: up to a tenth of a second after the first failure, because another instance may
+    /// be there, and later as long as before another connection.
     package func mayReopen(_ command: Command, after error: any Error, failures: Int) async throws -> Bool {
         let now = environment.now()
         let (isAllowed, observed) = state.withLock { $0.machine.retryWanted(at: now) }
@@ -200,7 +201,10 @@ package final class Destination: ClientTransport {
             note([.notRetried(.budget)], command.name)
             return false
         }
-        let delay = configuration.reconnect.delay(failures: failures, random: environment.random())
+        let random = environment.random()
+        let delay =
+            failures == 1
+            ? .milliseconds(100) * random : configuration.reconnect.delay(failures: failures - 1, random: random)
         note([.reopened(after: delay, because: "\(error)")], command.name)
         try await environment.sleep(delay)
         return true

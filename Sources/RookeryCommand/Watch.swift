@@ -53,7 +53,7 @@ struct Watch: AsyncParsableCommand {
 
     /// Shows on standard error what the client does about a stream that broke.
     private struct Notes: LogHandler {
-        var logLevel = Logger.Level.notice
+        var logLevel = Logger.Level.info
         var metadata: Logger.Metadata = [:]
 
         subscript(metadataKey key: String) -> Logger.Metadata.Value? {

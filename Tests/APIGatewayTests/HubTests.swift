@@ -73,7 +73,7 @@ private final class FakeProduct: Sendable {
 
 /// One who reads what the hub sends.
 private actor Browser {
-    private var items: AsyncThrowingStream<InventoryHub.Item, any Error>.Iterator
+    private var items: AsyncThrowingStream<ByteBuffer, any Error>.Iterator
 
     init(_ subscription: InventoryHub.Subscription) { items = subscription.items.makeAsyncIterator() }
 
@@ -82,7 +82,7 @@ private actor Browser {
         var items = self.items
         let item = try await items.next(isolation: #isolation)
         self.items = items
-        return String(buffer: try #require(item).text)
+        return String(buffer: try #require(item))
     }
 }
 
@@ -252,6 +252,32 @@ struct HubTests {
             }
             #expect(try await comingBack("e:43").hasPrefix("event: reset\n"))
             #expect(try await comingBack("e:44").split(separator: "event: change").count == 256)
+        }
+    }
+
+    @Test("sends a comment to browsers that were told nothing for 15 heartbeats, not to all at once, and no heartbeat")
+    func keepAlive() async throws {
+        try await Self.running { hub, product in
+            var browsers: [Browser] = []
+            for number in 0..<250 {
+                browsers.append(Browser(try await hub.subscribe(to: .product(1), from: "\(number)")))
+            }
+            let watch = try await product.watch()
+            watch.snapshot(1)
+            for browser in browsers { _ = try await browser.next() }
+            func beat(_ count: Int) {
+                for _ in 0..<count {
+                    watch.feed.yield(.heartbeat(cursor: "e:1", at: Instant(milliseconds: 0)))
+                }
+            }
+            beat(14)
+            watch.change(2)
+            for browser in browsers { #expect(try await browser.next().hasPrefix("event: change\n")) }
+            // A change counts. After 15 more, a hundred get a comment at a time.
+            beat(17)
+            watch.change(3)
+            for browser in browsers { #expect(try await browser.next() == ": keep-alive\n\n") }
+            for browser in browsers { #expect(try await browser.next().hasPrefix("event: change\nid: e:3\n")) }
         }
     }
 

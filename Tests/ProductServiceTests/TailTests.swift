@@ -1,4 +1,5 @@
 import PetProContracts
+import PetProRuntime
 import Rookery
 import RookeryTesting
 import Synchronization
@@ -54,6 +55,8 @@ struct TailTests {
                 // All of them wait, one for the clock.
                 await clock.sleeping()
                 log.append(10)
+                clock.advance(by: InventoryTail.rest)
+                await clock.sleeping()
                 clock.advance(by: InventoryTail.poll)
             }
             for try await seen in group { #expect(seen == Array(1...30)) }
@@ -68,11 +71,28 @@ struct TailTests {
         async let reading = tail.changes(after: 7)
         for _ in 0..<InventoryTail.silentRounds {
             await clock.sleeping()
+            clock.advance(by: InventoryTail.rest)
+            await clock.sleeping()
             clock.advance(by: InventoryTail.poll)
         }
         let silent = try await reading
         #expect(silent.entries.isEmpty && silent.round == InventoryTail.silentRounds)
         #expect(log.reads == InventoryTail.silentRounds)
+    }
+
+    @Test("looks at once after a change of its own process, and no sooner than a rest after the last look")
+    func changed() async throws {
+        let changed = Signal()
+        let log = self.log
+        let tail = InventoryTail(clock: clock, changed: changed) { log.read(after: $0, limit: $1) }
+        async let reading = tail.changes(after: 0)
+        await clock.sleeping()
+        log.append(1)
+        changed.send()
+        #expect(log.reads == 0)
+        clock.advance(by: InventoryTail.rest)
+        #expect(try await reading.entries.map(\.seq) == [1])
+        #expect(log.reads == 1)
     }
 
     @Test("has another watcher read when the one that does is cancelled")
@@ -90,6 +110,8 @@ struct TailTests {
         await #expect(throws: CancellationError.self) { try await first.value }
         log.append(1)
         await clock.sleeping()
+        clock.advance(by: InventoryTail.rest)
+        await clock.sleeping()
         clock.advance(by: InventoryTail.poll)
         #expect(try await second.value.map(\.seq) == [1])
     }
@@ -102,6 +124,8 @@ struct TailTests {
         for turn in 0..<12 {
             log.append(InventoryTail.batch)
             async let reading = tail.changes(after: turn * InventoryTail.batch)
+            await clock.sleeping()
+            clock.advance(by: InventoryTail.rest)
             await clock.sleeping()
             clock.advance(by: InventoryTail.poll)
             #expect(try await reading.entries.last?.seq == (turn + 1) * InventoryTail.batch)
