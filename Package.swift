@@ -204,12 +204,20 @@ let package = Package(
         .target(
             name: "APIGateway",
             dependencies: [
-                "PetProContracts", "PetProRuntime", "Rookery", hummingbird, hummingbirdCore, httpTypes, crypto, logging,
+                "PetProContracts", "PetProRuntime", "Rookery", "SequenceDiagrams", hummingbird, hummingbirdCore,
+                httpTypes, crypto, logging,
                 lifecycle, deque,
                 nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, configuration, tracing, metrics,
             ],
+            // The program needs no files beside it.
+            resources: [
+                .embedInCode("Console/index.html"), .embedInCode("Console/app.js"), .embedInCode("Console/diagram.js"),
+                .embedInCode("Console/style.css"), .embedInCode("Console/flows"),
+            ],
             swiftSettings: settings
         ),
+        // Reads, compares and draws sequence diagrams.
+        .target(name: "SequenceDiagrams", swiftSettings: settings),
         .executableTarget(
             name: "PetProCommand",
             dependencies: [
@@ -226,10 +234,8 @@ let package = Package(
         .target(
             name: "PetProTesting",
             dependencies: [
-                "CommandSupport", "PetProContracts", "PetProStorage", "Rookery", "RookeryTesting", arguments,
-                httpClient, nioCore,
-                nioHTTP1,
-                subprocess, system,
+                "CommandSupport", "PetProContracts", "PetProStorage", "Rookery", "RookeryTesting", "SequenceDiagrams",
+                arguments, httpClient, nioCore, nioHTTP1, subprocess, system,
             ],
             swiftSettings: settings),
         // A platform under load whose instances are killed: run by ./dev trial and by the gate, part of no product.
@@ -361,8 +367,10 @@ let package = Package(
             dependencies: [
                 "APIGateway", "AuthService", "BookingService", "VendorService", "ProductService", "PetProRuntime",
                 "PetProStorage",
-                "PetProContracts", "PetProTesting", "Rookery", "RookeryTesting", hummingbird, httpTypes, httpClient,
-                nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTPTypes, logging, lifecycle, tracing, inMemoryTracing,
+                "PetProContracts", "PetProTesting", "Rookery", "RookeryTesting", "SequenceDiagrams", hummingbird,
+                httpTypes,
+                httpClient, nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTPTypes, logging, lifecycle, tracing,
+                inMemoryTracing,
                 .product(name: "SwiftSyntax", package: "swift-syntax"),
                 .product(name: "SwiftParser", package: "swift-syntax"),
             ],

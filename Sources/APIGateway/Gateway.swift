@@ -96,6 +96,8 @@ public struct Gateway: Service {
     private let tracer: (any Tracer)?
     private let newTrace: @Sendable () -> Traceparent
     private let onRunning: @Sendable (Int) async -> Void
+    /// The console. Nil where no spans are kept.
+    private let console: Console?
     private let logger: Logger
 
     /// Makes a gateway, which ``run()`` starts.
@@ -132,6 +134,9 @@ public struct Gateway: Service {
             },
             logger: logger
         ) { listener.table.isStopping }
+        console = (configuration.showsCalls ? tracer as? BoundedTracer : nil).map { tracer in
+            Console(board: TraceBoard(tracer, flows: Console.flows), services: services)
+        }
         endpoints =
             Endpoints(
                 services: services, hub: hub, health: health, rates: rates, logger: logger,
@@ -176,6 +181,7 @@ public struct Gateway: Service {
     private func serve() async throws {
         let router = Router(context: GatewayContext.self)
         // Hummingbird applies middleware only to the routes that are added after it.
+        console?.add(to: router) { try await Self.check(authenticate($0, from: $1), .roles([.ops, .admin])) }
         addMiddleware(to: router)
         for endpoint in endpoints {
             // Each operation has its own gate, so that a slow operation does not make the others wait.
@@ -229,7 +235,7 @@ public struct Gateway: Service {
         router.add(
             middleware: TraceMiddleware(
                 tracer: CallTracer(tracer), calls: configuration.showsCalls ? tracer as? BoundedTracer : nil,
-                endpoints: endpoints, origins: origins, newTrace: newTrace, logger: logger))
+                board: console?.board, endpoints: endpoints, origins: origins, newTrace: newTrace, logger: logger))
     }
 
     private func answer(
@@ -285,7 +291,7 @@ public struct Gateway: Service {
     /// The longest token that the gateway sends to Auth, in bytes. Auth issues no longer ones.
     private static let longestToken = 4096
 
-    private static func bearerToken(_ request: Request) throws -> String {
+    static func bearerToken(_ request: Request) throws -> String {
         guard let header = request.headers[.authorization] else {
             throw Problem.unauthenticated("The Authorization header is missing.")
         }

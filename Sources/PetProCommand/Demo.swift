@@ -100,5 +100,6 @@ struct Demo: AsyncParsableCommand {
             "check the product's availability", .GET, "/api/products/\(product["id"]?.intValue ?? 0)/availability",
             expecting: 200)
         Terminal.line("\nAll steps answered as expected.")
+        await client.draw("book")
     }
 }

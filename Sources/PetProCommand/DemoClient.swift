@@ -4,16 +4,25 @@ import NIOCore
 import NIOHTTP1
 import PetProStorage
 import Rookery
+import Synchronization
 
 /// Sends the requests of the demo and prints each one.
-struct DemoClient: Sendable {
-    let url: String
-    let http: HTTPClient
+final class DemoClient: Sendable {
+    private let url: String
+    private let http: HTTPClient
+    /// The trace ids of the steps, by their names.
+    private let traces = Mutex<[String: String]>([:])
+
+    init(url: String, http: HTTPClient) {
+        self.url = url
+        self.http = http
+    }
 
     private struct Answer {
         let status: Int
         let body: JSONValue
         let calls: String?
+        let traceID: String?
     }
 
     private func send(
@@ -38,7 +47,8 @@ struct DemoClient: Sendable {
         }
         let value = bytes.readableBytes == 0 ? JSONValue.null : try JSONValue(parsing: bytes.readableBytesView)
         return Answer(
-            status: Int(response.status.code), body: value, calls: response.headers.first(name: "X-PetPro-Calls"))
+            status: Int(response.status.code), body: value, calls: response.headers.first(name: "X-PetPro-Calls"),
+            traceID: response.headers.first(name: "X-Trace-Id"))
     }
 
     /// Sends one request, prints it with its status, and returns the response's body.
@@ -55,7 +65,18 @@ struct DemoClient: Sendable {
         guard answer.status == status else {
             throw CommandFailure("expected status \(status), got \(answer.status): \(answer.body.jsonText)")
         }
+        if answer.calls != nil, let id = answer.traceID { traces.withLock { $0[name] = id } }
         return answer.body
+    }
+
+    /// Prints what a step did as a sequence diagram, if the platform keeps its requests.
+    func draw(_ name: String) async {
+        guard let id = traces.withLock({ $0[name] }),
+            let trace = try? await TraceClient(url: url).read("/console/api/traces/\(id)")
+        else { return }
+        Terminal.line("")
+        for line in TraceClient.lines(trace) { Terminal.line(line) }
+        Terminal.line("\nMore: \(url)/console")
     }
 
     func signIn(_ name: String, _ credentials: JSONValue) async throws -> String {

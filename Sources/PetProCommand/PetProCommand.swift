@@ -25,7 +25,7 @@ struct PetProCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Up.self, Serve.self, Demo.self, Users.self, Keys.self, Encryption.self, Audit.self, Events.self,
+            Up.self, Serve.self, Demo.self, Trace.self, Users.self, Keys.self, Encryption.self, Audit.self, Events.self,
             Backup.self,
             Restore.self, Migrate.self,
             Certs.self,

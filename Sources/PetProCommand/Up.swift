@@ -103,6 +103,7 @@ struct Up: AsyncParsableCommand {
         if store.demo {
             Terminal.line(
                 """
+                The console: \(url)/console shows every request as a sequence diagram while it happens.
                 Demo accounts, all with the password \(AuthController.demoPassword):
                   maya@petpro.example (customer), marigold@petpro.example (vendor), admin@petpro.example (admin)
                 """)

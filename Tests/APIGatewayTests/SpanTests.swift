@@ -51,45 +51,12 @@ private struct Spans {
 
 @Suite("The spans of a request", .timeLimit(.minutes(1)))
 struct SpanTests {
-    /// Runs `body` with the real gateway in front of the real services, all over TCP, all with one tracer.
-    private func traced<Backend: Tracer>(
-        by tracer: Backend, _ body: @escaping @Sendable (RunningGateway, Backend) async throws -> Void
-    ) async throws {
-        let platform = try await TestPlatform()
-        func server(_ name: ServiceName, _ routes: [Route]) throws -> RookeryServer {
-            var configuration = ServerConfiguration(port: 0)
-            configuration.name = name.rawValue
-            return try RookeryServer(configuration, routes: routes, tracer: tracer, logger: .quiet)
-        }
-        func client(_ name: ServiceName, _ address: SocketAddress) throws -> RookeryClient {
-            let instance = Instance(host: "127.0.0.1", port: address.port ?? 0)
-            return try RookeryClient(
-                ClientConfiguration(name.rawValue, instances: .list([instance])), tracer: tracer, logger: .quiet)
-        }
-        try await server(.vendor, VendorAPIContract.service(platform.vendors).routes).running { vendor in
-            let vendors = VendorAPIClient(try client(.vendor, vendor))
-            let bookings = BookingController(
-                database: platform.bookings.database, vendors: vendors, environment: platform.bookings.environment)
-            try await server(.auth, AuthAPIContract.service(platform.auth).routes).running { auth in
-                try await server(.product, ProductAPIContract.service(platform.products).routes).running { product in
-                    try await server(.booking, BookingAPIContract.service(bookings).routes).running { booking in
-                        let services = Gateway.Services(
-                            auth: AuthAPIClient(try client(.auth, auth)),
-                            bookings: BookingAPIClient(try client(.booking, booking)), vendors: vendors,
-                            products: ProductAPIClient(try client(.product, product)), health: { _ in .up })
-                        try await platform.serving(services: services, tracer: tracer) { try await body($0, tracer) }
-                    }
-                }
-            }
-        }
-    }
-
     @Test("are the calls of the flow's diagram, in every branch")
     func flows() async throws {
         let booking = try FlowDiagram("booking-creation")
         let availability = try FlowDiagram("product-availability")
         let registration = try FlowDiagram("vendor-registration")
-        try await traced(by: InMemoryTracer()) { gateway, tracer in
+        try await TestPlatform.traced(by: InMemoryTracer()) { gateway, tracer in
             let http = gateway.http
             let maya = try await http.signIn("maya@petpro.example")
             let vendor = try await gateway.makeVendor(capacity: 1)
@@ -128,7 +95,7 @@ struct SpanTests {
 
     @Test("are calls that its operation declares")
     func declared() async throws {
-        try await traced(by: InMemoryTracer()) { gateway, tracer in
+        try await TestPlatform.traced(by: InMemoryTracer()) { gateway, tracer in
             let http = gateway.http
             var tokens: [String?] = [nil]
             for name in ["maya", "marigold", "admin"] {
@@ -168,7 +135,7 @@ struct SpanTests {
 
     @Test("are shown to their own request only, whatever trace it names")
     func shown() async throws {
-        try await traced(by: BoundedTracer()) { gateway, _ in
+        try await TestPlatform.traced(by: BoundedTracer()) { gateway, _ in
             // The same trace each time, as a client could choose it that has seen another's.
             let request = """
                 GET /api/products/9001/availability HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\

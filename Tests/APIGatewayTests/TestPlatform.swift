@@ -1,5 +1,5 @@
+import NIOCore
 import AuthService
-import BookingService
 import Logging
 import PetProContracts
 import PetProRuntime
@@ -14,6 +14,7 @@ import Tracing
 import VendorService
 
 @testable import APIGateway
+@testable import BookingService
 
 /// A platform in this process: the real gateway over real sockets, and the real services with databases in memory, which
 /// the gateway calls directly.
@@ -172,4 +173,39 @@ struct RunningGateway: Sendable {
 extension Logger {
     /// Says nothing.
     static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+}
+
+extension TestPlatform {
+    /// Runs `body` with the real gateway in front of the real services, all over TCP, all with one tracer.
+    static func traced<Backend: Tracer>(
+        by tracer: Backend, _ body: @escaping @Sendable (RunningGateway, Backend) async throws -> Void
+    ) async throws {
+        let platform = try await TestPlatform()
+        func server(_ name: ServiceName, _ routes: [Route]) throws -> RookeryServer {
+            var configuration = ServerConfiguration(port: 0)
+            configuration.name = name.rawValue
+            return try RookeryServer(configuration, routes: routes, tracer: tracer, logger: .quiet)
+        }
+        func client(_ name: ServiceName, _ address: SocketAddress) throws -> RookeryClient {
+            let instance = Instance(host: "127.0.0.1", port: address.port ?? 0)
+            return try RookeryClient(
+                ClientConfiguration(name.rawValue, instances: .list([instance])), tracer: tracer, logger: .quiet)
+        }
+        try await server(.vendor, VendorAPIContract.service(platform.vendors).routes).running { vendor in
+            let vendors = VendorAPIClient(try client(.vendor, vendor))
+            let bookings = BookingController(
+                database: platform.bookings.database, vendors: vendors, environment: platform.bookings.environment)
+            try await server(.auth, AuthAPIContract.service(platform.auth).routes).running { auth in
+                try await server(.product, ProductAPIContract.service(platform.products).routes).running { product in
+                    try await server(.booking, BookingAPIContract.service(bookings).routes).running { booking in
+                        let services = Gateway.Services(
+                            auth: AuthAPIClient(try client(.auth, auth)),
+                            bookings: BookingAPIClient(try client(.booking, booking)), vendors: vendors,
+                            products: ProductAPIClient(try client(.product, product)), health: { _ in .up })
+                        try await platform.serving(services: services, tracer: tracer) { try await body($0, tracer) }
+                    }
+                }
+            }
+        }
+    }
 }

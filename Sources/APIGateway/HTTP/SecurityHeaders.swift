@@ -15,7 +15,8 @@ enum SecurityHeaders {
 
     /// Adds the fields. On an encrypted connection, browsers are told to use no other for a year (RFC 6797).
     static func add(to headers: inout HTTPHeaders, isEncrypted: Bool) {
-        for (name, value) in fields { headers.add(name: name, value: value) }
+        // A page has a policy of its own.
+        for (name, value) in fields where !headers.contains(name: name) { headers.add(name: name, value: value) }
         if isEncrypted { headers.add(name: "Strict-Transport-Security", value: "max-age=31536000") }
     }
 }

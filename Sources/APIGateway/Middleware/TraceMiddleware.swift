@@ -18,6 +18,8 @@ struct TraceMiddleware: RouterMiddleware {
     let tracer: CallTracer?
     /// The tracer that supplies the calls for `X-PetPro-Calls`. Nil omits the header field.
     let calls: BoundedTracer?
+    /// Notes the requests for the console. Nil without one.
+    let board: TraceBoard?
     /// All operations, to find the methods of a path when no route matches.
     let endpoints: [Endpoint]
     let origins: AllowedOrigins
@@ -64,6 +66,8 @@ struct TraceMiddleware: RouterMiddleware {
         if !origins.isEmpty {
             for field in origins.fields(for: request.headers[.origin]) { response.headers.append(field) }
         }
+        // A stream has not ended yet.
+        if let board, response.body.contentLength != nil { board.ended(trace) }
         if let calls {
             let lines = CallLines.text(calls.spans(of: trace), of: trace.id)
             if !lines.isEmpty { response.headers[.petProCalls] = lines }

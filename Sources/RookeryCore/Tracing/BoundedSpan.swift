@@ -78,6 +78,14 @@ package final class BoundedSpan: Span {
         state.withLock { $0.extra.isFailure || $0.conclusion?.isFailure ?? false }
     }
 
+    /// The end, in nanoseconds since 1970. 0 while the span is under way.
+    package var ended: UInt64 { state.withLock { $0.end } }
+
+    /// The HTTP status of a request's span that has ended.
+    package var status: Int? {
+        if case .response(let status, _)? = state.withLock({ $0.conclusion }) { status } else { nil }
+    }
+
     /// Returns the text of an attribute.
     package func text(_ name: String) -> String? {
         switch attributes.get(name) {

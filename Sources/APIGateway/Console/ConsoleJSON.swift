@@ -1,0 +1,115 @@
+import Foundation
+import PetProContracts
+import Rookery
+import SequenceDiagrams
+
+/// What the console's pages read, as JSON.
+enum ConsoleJSON {
+    /// The participants of the seed's diagrams, from the left.
+    static let order = [
+        SequenceDiagram.client, ObservedTrace.gateway, "BookingService", "VendorService", "AuthService",
+        "ProductService",
+    ]
+
+    /// A request in a list.
+    static func summary(_ entry: TraceBoard.Entry) -> JSONValue {
+        let trace = entry.trace
+        return [
+            "id": .string(trace.id), "operation": .string(trace.operation), "path": .string(trace.path),
+            "status": trace.status.map { .int(Int64($0)) } ?? .null,
+            "at": .string(Instant(milliseconds: Int64(trace.start / 1_000_000)).description),
+            "ms": milliseconds(trace.duration), "verdict": verdict(entry.verdict),
+            "calls": .array(trace.calls.map(call)),
+        ]
+    }
+
+    /// A request with its diagram.
+    static func detail(_ entry: TraceBoard.Entry) -> JSONValue {
+        guard case .object(var object) = summary(entry) else { return .null }
+        let diagram = entry.trace.diagram(order: order, title: entry.trace.operation)
+        object["participants"] = .array(diagram.participants.map { .string($0) })
+        object["mermaid"] = .string(diagram.mermaid)
+        object["text"] = .string(TextDiagram(diagram).lines.joined(separator: "\n"))
+        return .object(object)
+    }
+
+    private static func call(_ call: ObservedTrace.Call) -> JSONValue {
+        [
+            "from": .string(call.arrow.from), "to": .string(call.arrow.to), "name": .string(call.arrow.name),
+            "start": milliseconds(call.start), "end": milliseconds(call.end),
+            "code": call.code.map { .string($0) } ?? .null, "failed": .bool(call.isFailure),
+            "attempts": .array(
+                call.attempts.map { attempt in
+                    [
+                        "number": .int(Int64(attempt.number)), "instance": .string(attempt.instance),
+                        "start": milliseconds(attempt.start), "end": milliseconds(attempt.end),
+                        "failure": attempt.failure.map { .string($0) } ?? .null,
+                    ]
+                }),
+        ]
+    }
+
+    /// Milliseconds with three decimals.
+    private static func milliseconds(_ nanoseconds: Int64) -> JSONValue {
+        .double((Double(nanoseconds) / 1000).rounded() / 1000)
+    }
+
+    private static func verdict(_ verdict: FlowVerdict) -> JSONValue {
+        var object: JSONObject = ["text": .string(verdict.description), "right": .bool(verdict.isRight)]
+        switch verdict {
+        case .follows(let flow, let branches):
+            object["flow"] = .string(flow)
+            object["branches"] = .array(branches.map { .string($0) })
+        case .differs(let flow, let position, let expected, let actual):
+            object["flow"] = .string(flow)
+            object["position"] = .int(Int64(position))
+            object["expected"] = expected.map { .string($0) } ?? .null
+            object["actual"] = actual.map { .string($0) } ?? .null
+        case .unknown: break
+        }
+        return .object(object)
+    }
+
+    /// A flow with its diagrams, and how often each of its ways was taken.
+    static func flow(_ flow: Flow, _ board: TraceBoard) -> JSONValue {
+        let counts = board.counts(of: flow.name)
+        func diagram(_ diagram: SequenceDiagram) -> JSONValue {
+            [
+                "title": .string(diagram.title), "participants": .array(diagram.participants.map { .string($0) }),
+                "steps": .array(diagram.steps.map(step)), "mermaid": .string(diagram.mermaid),
+                "ways": .array(
+                    diagram.paths.map { path in
+                        [
+                            "branches": .array(path.branches.map { .string($0) }),
+                            "status": path.status.map { .int(Int64($0)) } ?? .null,
+                            "arrows": .array(path.arrows.map { .string($0.description) }),
+                            "count": .int(Int64(counts.ways[path.branches] ?? 0)),
+                        ]
+                    }),
+            ]
+        }
+        return [
+            "name": .string(flow.name), "operation": flow.diagram.operation.map { .string($0) } ?? .null,
+            "diagram": diagram(flow.diagram), "beyond": flow.beyond.map(diagram) ?? .null,
+            "strays": .int(Int64(counts.strays)),
+        ]
+    }
+
+    private static func step(_ step: SequenceDiagram.Step) -> JSONValue {
+        switch step {
+        case .message(let message):
+            [
+                "from": .string(message.from), "to": .string(message.to), "text": .string(message.text),
+                "reply": .bool(message.isReply),
+            ]
+        case .note(let over, let text): ["over": .string(over), "note": .string(text)]
+        case .alternatives(let branches):
+            [
+                "alternatives": .array(
+                    branches.map { branch in
+                        ["label": .string(branch.label), "steps": .array(branch.steps.map(Self.step))]
+                    })
+            ]
+        }
+    }
+}

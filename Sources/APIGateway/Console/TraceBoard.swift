@@ -1,0 +1,85 @@
+import DequeModule
+import PetProContracts
+import Rookery
+import SequenceDiagrams
+import Synchronization
+
+/// The last requests of this gateway as the console shows them, and how often each way of the flows was taken.
+///
+/// Bounded: it keeps ``kept`` requests, and each watcher is at most ``buffered`` behind. Without a tracer that keeps spans there is no
+/// board, and requests cost nothing for it.
+final class TraceBoard: Sendable {
+    /// How many requests it keeps: 500.
+    static let kept = 500
+    /// How many requests a watcher may be behind: 256. It misses the ones after that.
+    static let buffered = 256
+
+    /// A request, with what it was judged to be.
+    struct Entry: Sendable {
+        let trace: ObservedTrace
+        let verdict: FlowVerdict
+    }
+
+    private struct State {
+        var entries: Deque<Entry> = []
+        var counts: [String: [[String]: Int]] = [:]
+        var strays: [String: Int] = [:]
+        var watchers: [Int: AsyncStream<Entry>.Continuation] = [:]
+        var nextID = 0
+    }
+
+    private let tracer: BoundedTracer
+    /// The flows that requests are held against.
+    let flows: [Flow]
+    private let state = Mutex(State())
+
+    /// Makes an empty board.
+    init(_ tracer: BoundedTracer, flows: [Flow]) {
+        self.tracer = tracer
+        self.flows = flows
+    }
+
+    /// Notes a request that has ended. `request` is the identity of its span.
+    func ended(_ request: Traceparent) {
+        guard let trace = ObservedTrace(tracer.spans(of: request), of: request) else { return }
+        let entry = Entry(
+            trace: trace, verdict: FlowVerdict(trace.sequence, operation: trace.operation, flows: flows))
+        let watchers = state.withLock { state in
+            state.entries.append(entry)
+            if state.entries.count > Self.kept { state.entries.removeFirst() }
+            switch entry.verdict {
+            case .follows(let flow, let branches): state.counts[flow, default: [:]][branches, default: 0] += 1
+            case .differs(let flow, _, _, _): state.strays[flow, default: 0] += 1
+            case .unknown: break
+            }
+            return Array(state.watchers.values)
+        }
+        for watcher in watchers { watcher.yield(entry) }
+    }
+
+    /// The requests, the newest first, at most `limit`.
+    func newest(_ limit: Int) -> [Entry] { state.withLock { Array($0.entries.suffix(limit).reversed()) } }
+
+    /// The newest request of a trace. Nil if it is not kept.
+    func entry(_ id: String) -> Entry? { state.withLock { $0.entries.last { $0.trace.id == id } } }
+
+    /// How often each way of a flow was taken, by its branches, and how often none was.
+    func counts(of flow: String) -> (ways: [[String]: Int], strays: Int) {
+        state.withLock { ($0.counts[flow] ?? [:], $0.strays[flow] ?? 0) }
+    }
+
+    /// The requests that end from now on. Ending the iteration ends the watch.
+    func watch() -> AsyncStream<Entry> {
+        let (entries, continuation) = AsyncStream.makeStream(
+            of: Entry.self, bufferingPolicy: .bufferingOldest(Self.buffered))
+        let id = state.withLock { state in
+            state.nextID += 1
+            state.watchers[state.nextID] = continuation
+            return state.nextID
+        }
+        continuation.onTermination = { [weak self] _ in self?.forget(id) }
+        return entries
+    }
+
+    private func forget(_ id: Int) { state.withLock { _ = $0.watchers.removeValue(forKey: id) } }
+}

@@ -1,0 +1,118 @@
+/// A request as it was seen: who called whom, when, and with what result.
+public struct ObservedTrace: Sendable, Hashable {
+    /// One attempt of a call.
+    public struct Attempt: Sendable, Hashable {
+        /// From 1.
+        public let number: Int
+        /// The instance, `HOST:PORT`.
+        public let instance: String
+        /// Nanoseconds from the beginning of the request.
+        public let start: Int64
+        /// Nanoseconds from the beginning of the request.
+        public let end: Int64
+        /// The code of its failure. Nil if it was answered.
+        public let failure: String?
+
+        /// Makes an attempt.
+        public init(number: Int, instance: String, start: Int64, end: Int64, failure: String?) {
+            self.number = number
+            self.instance = instance
+            self.start = start
+            self.end = end
+            self.failure = failure
+        }
+    }
+
+    /// One call between two services, with all its attempts.
+    public struct Call: Sendable, Hashable {
+        /// Who called whom, with which command.
+        public let arrow: SequencePath.Arrow
+        /// Nanoseconds from the beginning of the request.
+        public let start: Int64
+        /// Nanoseconds from the beginning of the request.
+        public let end: Int64
+        /// The code of its error or refusal. Nil if it succeeded.
+        public let code: String?
+        /// Whether the error is a failure, and not a refusal that the contract declares.
+        public let isFailure: Bool
+        /// Its attempts in their order.
+        public let attempts: [Attempt]
+
+        /// Makes a call.
+        public init(
+            arrow: SequencePath.Arrow, start: Int64, end: Int64, code: String?, isFailure: Bool, attempts: [Attempt]
+        ) {
+            self.arrow = arrow
+            self.start = start
+            self.end = end
+            self.code = code
+            self.isFailure = isFailure
+            self.attempts = attempts
+        }
+    }
+
+    /// The trace id: 32 hexadecimal digits.
+    public let id: String
+    /// The method and the route, such as `GET /api/products/{id}/availability`.
+    public let operation: String
+    /// The path that was asked for.
+    public let path: String
+    /// The HTTP status. Nil for a request that has not ended.
+    public let status: Int?
+    /// The beginning, in nanoseconds since 1970.
+    public let start: UInt64
+    /// How long it took, in nanoseconds.
+    public let duration: Int64
+    /// The calls in the order of their beginnings.
+    public let calls: [Call]
+
+    /// Makes a trace.
+    public init(
+        id: String, operation: String, path: String, status: Int?, start: UInt64, duration: Int64, calls: [Call]
+    ) {
+        self.id = id
+        self.operation = operation
+        self.path = path
+        self.status = status
+        self.start = start
+        self.duration = duration
+        self.calls = calls
+    }
+
+    /// The way that it took.
+    public var sequence: SequencePath { SequencePath(arrows: calls.map(\.arrow), status: status) }
+
+    /// The trace as a diagram: each call and its answer, in the order of time. `order` are participants in their order, from the
+    /// left; the trace's others follow.
+    public func diagram(order: [String], title: String = "") -> SequenceDiagram {
+        var used: [String] = [SequenceDiagram.client, Self.gateway]
+        for call in calls {
+            for name in [call.arrow.from, call.arrow.to] where !used.contains(name) { used.append(name) }
+        }
+        let participants = order.filter(used.contains) + used.filter { !order.contains($0) }
+        var timed: [(at: Int64, rank: Int, message: SequenceDiagram.Message)] = [
+            (-1, 0, .init(from: SequenceDiagram.client, to: Self.gateway, text: operation))
+        ]
+        for call in calls {
+            let arrow = call.arrow
+            let tries = call.attempts.count > 1 ? ", \(call.attempts.count) attempts" : ""
+            timed.append((call.start, 1, .init(from: arrow.from, to: arrow.to, text: "\(arrow.name)()\(tries)")))
+            let text = "\(call.code ?? "ok"), \(Self.milliseconds(call.end - call.start))"
+            timed.append((call.end, 0, .init(from: arrow.to, to: arrow.from, text: text, isReply: true)))
+        }
+        timed.sort { ($0.at, $0.rank) < ($1.at, $1.rank) }
+        let answer = status.map { "\($0), \(Self.milliseconds(duration))" } ?? "not yet"
+        let last = SequenceDiagram.Message(from: Self.gateway, to: SequenceDiagram.client, text: answer, isReply: true)
+        return SequenceDiagram(
+            title: title, participants: participants, steps: (timed.map(\.message) + [last]).map { .message($0) })
+    }
+
+    /// The participant that takes the client's requests.
+    public static let gateway = "APIGateway"
+
+    /// `2.4 ms`
+    public static func milliseconds(_ nanoseconds: Int64) -> String {
+        let tenths = (nanoseconds + 50_000) / 100_000
+        return tenths >= 1000 ? "\(tenths / 10) ms" : "\(tenths / 10).\(tenths % 10) ms"
+    }
+}

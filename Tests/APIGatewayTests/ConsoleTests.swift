@@ -1,0 +1,104 @@
+import HTTPTypes
+import NIOCore
+import PetProContracts
+import PetProTesting
+import Rookery
+import RookeryTesting
+import SequenceDiagrams
+import Testing
+
+@testable import APIGateway
+
+@Suite("The console", .timeLimit(.minutes(1)))
+struct ConsoleTests {
+    @Test("knows the three flows, with what is beyond them")
+    func flows() {
+        #expect(Console.flows.map(\.name) == ["booking-creation", "product-availability", "vendor-registration"])
+        #expect(Console.flows.allSatisfy { $0.beyond != nil })
+    }
+
+    @Test("shows each request with its diagram and its verdict, and itself makes none")
+    func traces() async throws {
+        try await TestPlatform.traced(by: BoundedTracer()) { gateway, _ in
+            let http = gateway.http
+            #expect(try await http.get("/api/products/9001/availability").status == 200)
+            let vendor = try await gateway.makeVendor()
+            let first = try await http.get("/console/api/traces").body["traces"]?.arrayValue ?? []
+            let availability = try #require(
+                first.first { $0["operation"] == "GET /api/products/{id}/availability" })
+            #expect(
+                availability["verdict"]?["flow"] == "product-availability" && availability["verdict"]?["right"] == true)
+            #expect(availability["status"] == 200 && availability["path"] == "/api/products/9001/availability")
+            let registration = try #require(first.first { $0["operation"] == "POST /api/vendors" })
+            #expect(registration["verdict"]?["right"] == true, "\(registration)")
+            #expect(vendor.id > 0)
+            // Looking changes nothing.
+            let again = try await http.get("/console/api/traces").body["traces"]?.arrayValue ?? []
+            #expect(again.map { $0["id"] } == first.map { $0["id"] })
+
+            let id = try #require(availability["id"]?.stringValue)
+            let one = try await http.get("/console/api/traces/\(id)").body
+            #expect(
+                one["participants"] == ["Client", "APIGateway", "VendorService", "ProductService"])
+            let mermaid = try #require(one["mermaid"]?.stringValue)
+            #expect(mermaid.contains("APIGateway->>ProductService: getProduct()"))
+            #expect(one["text"]?.stringValue?.contains("checkInventory()") == true)
+            let observed = try #require(SequenceDiagram(markdown: "```mermaid\n\(mermaid)```"))
+            #expect(observed.paths.first?.arrows == Console.flows[1].diagram.paths.first?.arrows)
+            #expect(try await http.get("/console/api/traces/\(String(repeating: "0", count: 32))").status == 404)
+
+            let flows = try await http.get("/console/api/flows").body["flows"]?.arrayValue ?? []
+            #expect(flows.map { $0["name"] } == ["booking-creation", "product-availability", "vendor-registration"])
+            let ways = flows[1]["diagram"]?["ways"]?.arrayValue
+            #expect(ways?.map { $0["count"] } == [1])
+            let health = try await http.get("/console/api/health").body["services"]
+            #expect(health?["auth"]?["status"] == "ready")
+        }
+    }
+
+    @Test("has its pages under a policy that allows nothing from elsewhere")
+    func pages() async throws {
+        try await TestPlatform().serving(tracer: BoundedTracer()) { gateway in
+            for (path, type) in [
+                ("/console", "text/html"), ("/console/app.js", "text/javascript"),
+                ("/console/diagram.js", "text/javascript"), ("/console/style.css", "text/css"),
+            ] {
+                try await RawSocket.connected(to: gateway.port) { socket in
+                    try await socket.write("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                    let text = String(decoding: await socket.readToEnd(), as: UTF8.self).lowercased()
+                    #expect(text.hasPrefix("http/1.1 200") && text.contains("content-type: \(type)"))
+                    let policies = text.split(separator: "\r\n").filter { $0.hasPrefix("content-security-policy:") }
+                    #expect(policies.count == 1 && policies[0].contains("script-src 'self'"))
+                    #expect(!policies[0].contains("unsafe"))
+                }
+            }
+        }
+    }
+
+    @Test("answers on this machine under its own names only, and is not there without spans")
+    func admission() async throws {
+        try await TestPlatform().serving(tracer: BoundedTracer()) { gateway in
+            func status(_ path: String, host: String, from address: String = "127.0.0.1") async throws -> String {
+                try await RawSocket.connected(to: gateway.port, from: address) { socket in
+                    try await socket.write("GET \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n")
+                    return String(String(decoding: await socket.readToEnd(), as: UTF8.self).dropFirst(9).prefix(3))
+                }
+            }
+            let home = try await status("/console", host: "localhost")
+            #expect(home == "200")
+            for host in ["localhost:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]:8080"] {
+                #expect(try await status("/console/api/traces", host: host) == "200", "\(host)")
+            }
+            for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "127.evil"] {
+                #expect(try await status("/console/api/traces", host: host) == "401", "\(host)")
+                #expect(try await status("/console", host: host) == "403", "\(host)")
+            }
+        }
+        try await TestPlatform().serving { gateway in
+            for path in ["/console", "/console/api/traces"] {
+                let answer = try await gateway.http.get(path)
+                #expect(answer.status == 404)
+            }
+        }
+    }
+}
