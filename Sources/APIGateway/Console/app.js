@@ -65,11 +65,12 @@ const traces = [];
 const watchers = new Set();
 let isPaused = false;
 
-function take(trace) {
+// Notes a request. One that is not new is shown in lists only.
+function take(trace, isNew) {
   if (traces.some((known) => known.id === trace.id && known.at === trace.at)) return;
   traces.unshift(trace);
   if (traces.length > KEPT) traces.pop();
-  for (const watcher of watchers) watcher(trace);
+  for (const watcher of watchers) watcher(trace, isNew);
 }
 
 function connect() {
@@ -79,10 +80,10 @@ function connect() {
     connection.dataset.state = "open";
     try {
       // What was missed, the oldest first.
-      for (const trace of (await read("/console/api/traces")).traces.reverse()) take(trace);
+      for (const trace of (await read("/console/api/traces")).traces.reverse()) take(trace, false);
     } catch (error) { connection.textContent = error.message; }
   };
-  source.addEventListener("trace", (event) => take(JSON.parse(event.data)));
+  source.addEventListener("trace", (event) => take(JSON.parse(event.data), true));
   source.onerror = () => {
     connection.textContent = "lost; trying again";
     connection.dataset.state = "lost";
@@ -122,6 +123,12 @@ async function book(start, key) {
   return fetch("/api/bookings", { method: "POST", headers, body });
 }
 
+// Makes room for the next sample.
+async function cancel(id) {
+  const headers = { "Content-Type": "application/json", Authorization: `Bearer ${await token("maya")}` };
+  await fetch(`/api/bookings/${id}/cancel`, { method: "POST", headers, body: JSON.stringify({ reason: "a sample" }) });
+}
+
 const sample = { timer: null, turn: 0, starts: [] };
 
 async function sampleOnce() {
@@ -132,11 +139,7 @@ async function sampleOnce() {
       const start = sample.starts.shift();
       if (start) {
         const answer = await book(start, `sample-${Date.now()}`);
-        if (answer.status === 201) {
-          const { id } = await answer.json();
-          const headers = { "Content-Type": "application/json", Authorization: `Bearer ${await token("maya")}` };
-          await fetch(`/api/bookings/${id}/cancel`, { method: "POST", headers, body: JSON.stringify({ reason: "a sample" }) });
-        }
+        if (answer.status === 201) await cancel((await answer.json()).id);
       }
     } else {
       const product = [9001, 9002, 9003, 9004, 9999][sample.turn % 5];
@@ -237,9 +240,10 @@ function live() {
         const answer = await book(start, `race-${Date.now()}-${number}`);
         const took = performance.now() - began;
         const body = await answer.json();
-        return { number, status: answer.status, took, code: body.code, id: answer.headers.get("x-trace-id") ?? body.traceId };
+        return { number, status: answer.status, took, code: body.code, booking: body.id, id: answer.headers.get("x-trace-id") ?? body.traceId };
       }));
       const most = Math.max(...runs.map((run) => run.took));
+      for (const run of runs) if (run.status === 201) await cancel(run.booking);
       raced.replaceChildren(element("h3", {}, `Three requests for one pet at ${start}`),
         element("table", { class: "waterfall" }, element("tbody", {}, ...runs.map((run) => element("tr", {},
           element("td", {}, `request ${run.number}`), element("td", {}, statusTag(run.status), " ", run.code ?? "won"),
@@ -262,8 +266,8 @@ function live() {
       element("th", { scope: "col", class: "number" }, "Took"), element("th", { scope: "col", class: "wide" }, "Flow"))), table), none));
   draw();
   let isDue = false;
-  const watcher = (trace) => {
-    show(trace);
+  const watcher = (trace, isNew) => {
+    if (isNew) show(trace);
     if (isDue) return;
     isDue = true;
     setTimeout(() => { isDue = false; draw(); }, 250);
@@ -366,7 +370,7 @@ async function flows() {
         flow.strays > 0 ? fault(`${flow.strays} requests took none of these ways. Live shows where each differs.`) : null,
         element("div", { class: "sheet" }, sequence(flow.diagram.participants, rowsOfFlow(flow.diagram.steps, taken), flow.diagram.title)),
         element("div", { class: "sheet" }, ways(flow.diagram)),
-        flow.beyond ? element("details", { class: "sheet" }, element("summary", {}, flow.beyond.title), ways(flow.beyond)) : null];
+        flow.beyond ? element("details", { class: "sheet" }, element("summary", {}, flow.beyond.title), ways(flow.beyond)) : null].filter((part) => part !== null);
     }));
   return {};
 }

@@ -1,7 +1,7 @@
 // Draws sequence diagrams as SVG. Rows come from a trace or from a flow of docs/flows.
 
 const SVG = "http://www.w3.org/2000/svg";
-const GAP = 168, ROW = 34, HEAD = 46, SIDE = 84;
+const GAP = 190, ROW = 40, HEAD = 46, SIDE = 84;
 
 export function svg(name, attributes = {}, text) {
   const element = document.createElementNS(SVG, name);

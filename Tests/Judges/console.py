@@ -1,0 +1,139 @@
+"""Uses the console in a real browser, by mouse and by keyboard, and takes pictures of every view.
+
+usage: console.py URL FOLDER
+
+Needs playwright (PyPI) and Debian's chromium. URL is a platform in demo mode that nobody else uses. The pictures go to FOLDER: each
+view light and dark, on a desktop and 360 px wide. Fails at the first thing that is not as a user expects, at any error of a script,
+at any request to another origin, and at text whose contrast is below 4.5.
+"""
+
+import json
+import re
+import sys
+import urllib.request
+
+from playwright.sync_api import expect, sync_playwright
+
+URL, FOLDER = sys.argv[1], sys.argv[2]
+VIEWS = ["live", "trace", "flows", "inventory", "explorer", "health"]
+
+# The contrast of each visible text with what is behind it, by WCAG 2.2, and controls without a name.
+AUDIT = """() => {
+  const value = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, at) => sum + c * [0.2126, 0.7152, 0.0722][at], 0);
+  const ground = (one) => {
+    for (; one; one = one.parentElement) {
+      const colour = value(getComputedStyle(one).backgroundColor);
+      if (colour.length >= 3 && (colour[3] ?? 1) > 0.99) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const problems = [];
+  for (const one of document.querySelectorAll("body *")) {
+    const own = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim() !== "");
+    const box = one.getBoundingClientRect();
+    if (!own || box.width === 0 || one.closest("svg.live, .unseen, .skip, option, title, noscript, dialog:not([open])")) continue;
+    const style = getComputedStyle(one);
+    const colour = value(one.closest("svg") ? style.fill : style.color);
+    const [a, b] = [light(colour), light(ground(one))].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < 4.5) problems.push(`contrast ${contrast.toFixed(1)}: ${one.textContent.trim().slice(0, 40)}`);
+  }
+  for (const one of document.querySelectorAll("button, a[href], input, select, textarea")) {
+    const own = one.id ? document.querySelector(`label[for="${one.id}"]`)?.textContent : null;
+    const label = one.getAttribute("aria-label") || own || one.textContent;
+    if (!label || label.trim() === "") problems.push(`no name: ${one.outerHTML.slice(0, 80)}`);
+  }
+  if (document.documentElement.scrollWidth > innerWidth + 1) problems.push(`the page is ${document.documentElement.scrollWidth} px wide`);
+  return problems;
+}"""
+
+
+def main():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(20_000)
+        faults = []
+        page.on("pageerror", lambda error: faults.append(f"error of a script: {error}"))
+        page.on("request", lambda one: one.url.startswith((URL, "data:")) or faults.append(f"request to {one.url}"))
+        use(page)
+        for theme in ["light", "dark"]:
+            for name, width in [("desktop", 1280), ("narrow", 360)]:
+                page.set_viewport_size({"width": width, "height": 900})
+                page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
+                for view in VIEWS:
+                    page.goto(f"{URL}/console#/{view}")
+                    expect(page.locator("main h2").first).to_be_visible()
+                    page.wait_for_timeout(300)
+                    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
+                    page.screenshot(path=f"{FOLDER}/{view}-{theme}-{name}.png", full_page=True)
+                    if re.search(r"\b(null|undefined|NaN)\b", page.locator("main").inner_text()):
+                        faults.append(f"{view}: a value that is none is shown")
+                    faults += [f"{view}, {theme}, {name}: {problem}" for problem in page.evaluate(AUDIT)]
+        browser.close()
+    if faults:
+        sys.exit("\n".join(sorted(set(faults))[:40]))
+    print(f"{len(VIEWS)} views, light and dark, 1280 and 360 px: nothing to object to")
+
+
+def use(page):
+    page.goto(f"{URL}/console")
+    expect(page.locator("#connection")).to_have_text("live")
+    # Sample traffic runs from the first visit. A request comes, and its diagram is recognised.
+    row = page.locator("tbody tr[tabindex]", has_text="GET /api/products/{id}/availability").first
+    expect(row).to_be_visible()
+    page.keyboard.press("j")
+    page.get_by_role("button", name="Sample traffic").click()
+    row.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict")).to_contain_text("It followed product-availability")
+    expect(page.locator("svg.sequence text.name")).to_have_text(["Client", "APIGateway", "VendorService", "ProductService"])
+    print("a request is found by keyboard, and its flow is recognised")
+
+    # A conflict: three requests for one pet and slot.
+    page.keyboard.press("l")
+    page.get_by_role("button", name="Book the same slot at once").click()
+    expect(page.locator(".waterfall .tag.refusal")).to_have_count(2)
+    expect(page.locator(".waterfall .tag.good")).to_have_count(1)
+    page.locator(".waterfall tr", has_text="409").first.get_by_role("link", name="trace").click()
+    expect(page.locator(".verdict")).to_contain_text("It followed booking-creation")
+    print(f"a conflict: {page.locator('.verdict').inner_text()}")
+
+    # The flows count it.
+    page.keyboard.press("f")
+    seen = page.locator("tr", has_text="Token Valid → Vendor Available").locator("td").last
+    expect(seen).not_to_have_text("never seen")
+    print("the flows show how often each way was taken")
+
+    # Live stock: a change arrives; after a cut, what was missed.
+    page.keyboard.press("i")
+    version = page.locator("main table").first.locator("tr", has_text="9001").locator("td").last
+    expect(version).to_be_visible()
+    before = int(version.inner_text())
+    page.get_by_role("button", name="Restock product 9001").click()
+    expect(version).to_have_text(str(before + 1))
+    page.get_by_role("button", name="Cut the stream").click()
+    page.get_by_role("button", name="Restock product 9001").click()
+    page.wait_for_timeout(500)
+    expect(version).to_have_text(str(before + 1))
+    page.get_by_role("button", name="Go on after the cursor").click()
+    expect(version).to_have_text(str(before + 2))
+    print("stock is followed, also over a cut")
+
+    # The explorer: a request, and its trace.
+    page.goto(f"{URL}/console#/explorer/listVendors")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("main .tag.good")).to_have_text("200")
+    page.get_by_role("link", name="its trace").click()
+    expect(page.locator("main h2")).to_have_text("GET /api/vendors")
+    page.keyboard.press("h")
+    expect(page.locator("main section")).to_have_count(4)
+    page.keyboard.press("?")
+    expect(page.locator("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    print("the explorer sends requests, and health shows four services")
+
+
+main()
