@@ -216,14 +216,16 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // A backend of swift-metrics that Prometheus reads.
+        .target(name: "PrometheusMetrics", dependencies: [metrics], swiftSettings: settings),
         // Reads, compares and draws sequence diagrams.
         .target(name: "SequenceDiagrams", swiftSettings: settings),
         .executableTarget(
             name: "PetProCommand",
             dependencies: [
                 "AuthService", "BookingService", "VendorService", "ProductService", "APIGateway", "CommandSupport",
-                "PetProAssembly", "PetProContracts", "PetProRuntime", "PetProStorage", "Rookery", tracing, arguments,
-                logging, lifecycle, unixSignals, httpClient,
+                "PetProAssembly", "PetProContracts", "PetProRuntime", "PetProStorage", "PrometheusMetrics", "Rookery",
+                hummingbird, hummingbirdCore, httpTypes, metrics, tracing, arguments, logging, lifecycle, unixSignals, httpClient,
                 nioCore,
                 configuration, system, nioHTTP1,
             ],
@@ -322,6 +324,8 @@ let package = Package(
         // Reads what was built of Rookery, which must be there first.
         .testTarget(
             name: "PublicSymbolsTests", dependencies: ["PublicSymbols", "Rookery"], swiftSettings: settings),
+        .testTarget(
+            name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", metrics], swiftSettings: settings),
         .testTarget(
             name: "PetProContractsTests", dependencies: ["PetProContracts", "Rookery"], swiftSettings: settings),
         .testTarget(

@@ -161,6 +161,7 @@ public struct Gateway: Service {
                 } onGracefulShutdown: {
                     listener.table.stop()
                     hub.stop()
+                    console?.board.stop()
                 }
             }
             group.addTask {

@@ -39,6 +39,7 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var settings: SettingsOptions
     @OptionGroup var trust: TrustOptions
     @OptionGroup var passwords: PasswordOptions
+    @OptionGroup var metrics: MetricsOptions
     @OptionGroup var logging: LoggingOptions
 
     func validate() throws {
@@ -51,15 +52,18 @@ struct Serve: AsyncParsableCommand {
         settings.share(
             .current, gateway: part == .gateway, instances: part.service.map { [$0: 1] } ?? [:])
         let sources = try self.sources()
+        let logger = logging.logger()
+        let metricsServer = metrics.service(logger)
         let platform = Platform(
             sources: sources, settings: settings, store: store, keys: try trust.prepare(store), trust: trust,
             passwordCost: passwords.passwordCost,
-            vendorsNeedApproval: vendorsNeedApproval, logger: logging.logger())
+            vendorsNeedApproval: vendorsNeedApproval, logger: logger)
         guard let service = part.service else {
             try store.check([http])
             let http = self.http
             return try await run(
-                try platform.gateway(http) { Terminal.line("ready \(platform.scheme)://\(http.host):\($0)") }, platform)
+                try platform.gateway(http) { Terminal.line("ready \(platform.scheme)://\(http.host):\($0)") }, platform,
+                metricsServer)
         }
         let address = try ownAddress(service, sources)
         try store.check([address])
@@ -68,7 +72,7 @@ struct Serve: AsyncParsableCommand {
             try await withThrowingDiscardingTaskGroup { tasks in
                 // A group stops its services in reverse order, so that handlers can call until the server has drained.
                 tasks.addTask {
-                    try await run(parts.clients + [parts.server] + parts.others, platform)
+                    try await run(parts.clients + [parts.server] + parts.others, platform, metricsServer)
                 }
                 tasks.addTask {
                     let address = try await parts.server.boundAddress
@@ -83,10 +87,12 @@ struct Serve: AsyncParsableCommand {
         try await parts.close()
     }
 
-    private func run(_ services: [any Service], _ platform: Platform) async throws {
+    private func run(
+        _ services: [any Service], _ platform: Platform, _ metricsServer: (any Service)?
+    ) async throws {
         let group = ServiceGroup(
             configuration: .init(
-                services: [platform.audit] + services, gracefulShutdownSignals: [.sigterm, .sigint],
+                services: [metricsServer].compactMap { $0 } + [platform.audit] + services, gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: platform.logger))
         try await group.run()
     }

@@ -35,6 +35,7 @@ struct Up: AsyncParsableCommand {
     @OptionGroup var settings: SettingsOptions
     @OptionGroup var trust: TrustOptions
     @OptionGroup var passwords: PasswordOptions
+    @OptionGroup var metrics: MetricsOptions
     @OptionGroup var logging: LoggingOptions
 
     func validate() throws {
@@ -50,18 +51,20 @@ struct Up: AsyncParsableCommand {
         if printConfig { return show(settings) }
         try store.check([http])
         let addresses = instances.addresses(from: basePort)
+        let logger = logging.logger()
+        let metricsServer = metrics.service(logger)
         let platform = Platform(
             sources: Dictionary(grouping: addresses, by: \.service).mapValues { .list($0.map(\.address)) },
             settings: settings, store: store, keys: try trust.prepare(store), trust: trust,
             passwordCost: passwords.passwordCost,
-            vendorsNeedApproval: vendorsNeedApproval, logger: logging.logger())
+            vendorsNeedApproval: vendorsNeedApproval, logger: logger)
         var parts: [ServiceInstance] = []
         do {
             for (service, address) in addresses {
                 Terminal.line("starting \(service.rawValue) on \(address)")
                 parts.append(try await ServiceInstance(Modules.module(service), at: address, platform))
             }
-            try await serve(parts, platform)
+            try await serve(parts, platform, metricsServer)
         } catch {
             // Closes every instance, and reports the first failure rather than a failure to close.
             for part in parts { try? await part.close() }
@@ -71,7 +74,9 @@ struct Up: AsyncParsableCommand {
         Terminal.line("stopped")
     }
 
-    private func serve(_ parts: [ServiceInstance], _ platform: Platform) async throws {
+    private func serve(
+        _ parts: [ServiceInstance], _ platform: Platform, _ metricsServer: (any Service)?
+    ) async throws {
         let servers = Servers(servers: parts.map(\.server))
         Terminal.line("starting gateway on \(http)")
         let gateway = try platform.gateway(http) { port in
@@ -83,7 +88,7 @@ struct Up: AsyncParsableCommand {
         // handlers of the servers call through, and the audit log.
         let group = ServiceGroup(
             configuration: .init(
-                services: [platform.audit] + parts.flatMap(\.clients) + [servers] + parts.flatMap(\.others) + gateway,
+                services: [metricsServer].compactMap { $0 } + [platform.audit] + parts.flatMap(\.clients) + [servers] + parts.flatMap(\.others) + gateway,
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: platform.logger))
         try await group.run()

@@ -1,3 +1,4 @@
+import Foundation
 public import PetProContracts
 public import Rookery
 
@@ -27,36 +28,36 @@ public struct RetentionRule: Sendable {
         self.age = age
     }
 
-    /// Deletes or clears what is too old, a batch at a time. Returns how many rows. Cancellation ends it early, without an error. Throws the
-    /// error of the database.
+    /// Deletes or clears what is too old, a batch at a time. Returns how many rows. Cancellation ends it early, without an error.
+    /// Throws the error of the database.
     public func apply(to database: Database, at now: Instant) async throws -> Int {
         let (selection, limit) = (self.selection, now - age)
-        let width = key.split(separator: ",").count
+        let columns = key.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
         var count = 0
         while !Task.isCancelled {
             // The search may take long, so it is no part of the write.
             let keys = try await database.read { transaction in
                 try transaction.rows(selection, limit) { row in
                     var values: [SQLValue] = []
-                    for _ in 0..<width { values.append(row.any()) }
+                    for _ in columns { values.append(row.any()) }
                     return values
                 }
             }
             if keys.isEmpty { break }
-            let marks = "(" + Array(repeating: "?", count: width).joined(separator: ", ") + ")"
-            let list = Array(repeating: marks, count: keys.count).joined(separator: ", ")
             let change =
                 cleared.isEmpty
-                ? "DELETE FROM \(table)"
-                : "UPDATE \(table) SET \(cleared.map { "\($0) = NULL" }.joined(separator: ", "))"
-            let statement = "\(change) WHERE (\(key)) IN (\(width == 1 ? list : "VALUES \(list)"))"
+                ? "DELETE FROM \(table)" : "UPDATE \(table) SET \(cleared.map { "\($0) = NULL" }.joined(separator: ", "))"
+            // Each value beside its column, because PostgreSQL takes the type of a parameter from there.
+            let row = "(" + columns.map { "\($0) = ?" }.joined(separator: " AND ") + ")"
+            let rows = Array(repeating: row, count: keys.count).joined(separator: " OR ")
+            let statement = "\(change) WHERE \(rows)"
             count += try await database.write { try $0.execute(statement, keys.flatMap { $0 }) }
         }
         return count
     }
 
     /// Rows that one transaction changes.
-    private static let batch = 500
+    private static let batch = 200
 
     /// The statement that finds rows to change.
     package var selection: String { "SELECT \(key) FROM \(table) WHERE \(condition) LIMIT \(Self.batch)" }

@@ -75,6 +75,32 @@ struct ConsoleTests {
         }
     }
 
+    @Test("streams requests while they end, and keeps no gateway from stopping")
+    func live() async throws {
+        let board = TraceBoard(BoundedTracer(), flows: Console.flows)
+        var before = board.watch().makeAsyncIterator()
+        board.stop()
+        #expect(await before.next() == nil)
+        var after = board.watch().makeAsyncIterator()
+        #expect(await after.next() == nil)
+        try await TestPlatform.traced(by: BoundedTracer()) { gateway, _ in
+            try await RawSocket.connected(to: gateway.port) { socket in
+                try await socket.write("GET /console/api/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                var text = ""
+                while !text.contains("retry: 2000") {
+                    text = String(decoding: try await socket.read(text.utf8.count + 1), as: UTF8.self)
+                }
+                #expect(try await gateway.http.get("/api/vendors").status == 200)
+                while !text.contains("\"operation\":\"GET /api/vendors\"") {
+                    let bytes = try await socket.read(text.utf8.count + 1)
+                    if bytes.count == text.utf8.count { break }
+                    text = String(decoding: bytes, as: UTF8.self)
+                }
+                #expect(text.contains("event: trace\ndata: {"))
+            }
+        }
+    }
+
     @Test("answers on this machine under its own names only, and is not there without spans")
     func admission() async throws {
         try await TestPlatform().serving(tracer: BoundedTracer()) { gateway in
@@ -89,6 +115,8 @@ struct ConsoleTests {
             for host in ["localhost:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]:8080"] {
                 #expect(try await status("/console/api/traces", host: host) == "200", "\(host)")
             }
+            let forwarded = try await status("/console/api/traces", host: "127.0.0.1\r\nX-Forwarded-For: 203.0.113.7")
+            #expect(forwarded == "401")
             for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "127.evil"] {
                 #expect(try await status("/console/api/traces", host: host) == "401", "\(host)")
                 #expect(try await status("/console", host: host) == "403", "\(host)")

@@ -319,6 +319,22 @@ struct EventTests {
         _ = try await relay.deliverDue()
         #expect(try await left(after: 6) == ["a1", "a2", "b1", "c1", "c2"])
         #expect(try await left(after: 7) == ["a2", "b1", "c1", "c2"])
+        // A key of two columns, of two types.
+        try await log.database.write { transaction in
+            for (position, age) in [(1, 31), (2, 31), (3, 29)] {
+                try transaction.execute(
+                    """
+                    INSERT INTO dead_letters (subscriber, position, aggregate, version, event_id, type, data, occurred_at, attempts,
+                        error, died_at, is_replayed)
+                    VALUES (?, ?, 'x', 1, 'x', 'x', '{}', 0, 10, 'x', ?, 0)
+                    """, "vendor", position, now - .seconds(age * 24 * 3600))
+            }
+        }
+        _ = try await left(after: 0)
+        let letters = try await log.database.read {
+            try $0.rows("SELECT position FROM dead_letters ORDER BY position") { try $0.int() }
+        }
+        #expect(letters == [3])
         try await log.publish([("a3", 1)])
         let versions = try await log.database.read {
             try $0.events(after: 0, limit: 9).filter { $0.aggregate == "booking-1" }

@@ -128,12 +128,19 @@ struct Console: Sendable {
     /// Whether a request comes from this machine, under one of its own names: a page of another site whose name was made to point
     /// here sends its own name (DNS rebinding).
     static func isLocal(_ request: Request, _ context: GatewayContext) -> Bool {
-        guard isLoopback(context.peer), let authority = request.head.authority else { return false }
+        guard isLoopback(context.peer), let authority = request.head.authority, !isForwarded(request) else { return false }
         let host =
             authority.hasPrefix("[")
             ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
         return host == "localhost" || host == "[::1]"
             || host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }
+    }
+
+    /// Whether a proxy on this machine says that it passes on a request of somebody else.
+    private static func isForwarded(_ request: Request) -> Bool {
+        [HTTPField.Name("X-Forwarded-For"), HTTPField.Name("Forwarded")].contains { name in
+            name.map { request.headers.contains($0) } ?? false
+        }
     }
 
     private static func isLoopback(_ peer: String) -> Bool {

@@ -26,6 +26,7 @@ final class TraceBoard: Sendable {
         var strays: [String: Int] = [:]
         var watchers: [Int: AsyncStream<Entry>.Continuation] = [:]
         var nextID = 0
+        var isStopped = false
     }
 
     private let tracer: BoundedTracer
@@ -72,13 +73,27 @@ final class TraceBoard: Sendable {
     func watch() -> AsyncStream<Entry> {
         let (entries, continuation) = AsyncStream.makeStream(
             of: Entry.self, bufferingPolicy: .bufferingOldest(Self.buffered))
-        let id = state.withLock { state in
+        let id: Int? = state.withLock { state in
+            if state.isStopped { return nil }
             state.nextID += 1
             state.watchers[state.nextID] = continuation
             return state.nextID
         }
+        guard let id else {
+            continuation.finish()
+            return entries
+        }
         continuation.onTermination = { [weak self] _ in self?.forget(id) }
         return entries
+    }
+
+    /// Ends all watches, because the HTTP server does not stop while it sends streams.
+    func stop() {
+        let watchers = state.withLock { state in
+            state.isStopped = true
+            return Array(state.watchers.values)
+        }
+        for watcher in watchers { watcher.finish() }
     }
 
     private func forget(_ id: Int) { state.withLock { _ = $0.watchers.removeValue(forKey: id) } }

@@ -1,0 +1,4 @@
+/// What a family counts.
+enum MetricKind: String, Sendable {
+    case counter, gauge, histogram
+}
