@@ -225,7 +225,8 @@ let package = Package(
             dependencies: [
                 "AuthService", "BookingService", "VendorService", "ProductService", "APIGateway", "CommandSupport",
                 "PetProAssembly", "PetProContracts", "PetProRuntime", "PetProStorage", "PrometheusMetrics", "Rookery",
-                hummingbird, hummingbirdCore, httpTypes, metrics, tracing, arguments, logging, lifecycle, unixSignals, httpClient,
+                hummingbird, hummingbirdCore, httpTypes, metrics, tracing, arguments, logging, lifecycle, unixSignals,
+                httpClient,
                 nioCore,
                 configuration, system, nioHTTP1,
             ],

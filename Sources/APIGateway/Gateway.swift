@@ -182,7 +182,10 @@ public struct Gateway: Service {
     private func serve() async throws {
         let router = Router(context: GatewayContext.self)
         // Hummingbird applies middleware only to the routes that are added after it.
-        console?.add(to: router) { try await Self.check(authenticate($0, from: $1), .roles([.ops, .admin])) }
+        console?.add(to: router) { token, peer in
+            try rates.check(.invalidTokens(peer))
+            try await Self.check(authenticate(token, from: peer), .roles([.ops, .admin]))
+        }
         addMiddleware(to: router)
         for endpoint in endpoints {
             // Each operation has its own gate, so that a slow operation does not make the others wait.

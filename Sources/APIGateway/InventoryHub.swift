@@ -42,8 +42,6 @@ actor InventoryHub: Service {
 
     /// How long a stream may be silent, about: 15 s. Then it gets a comment, so that proxies do not close it.
     private static let silence = 15
-    /// That comment.
-    private static let comment = ByteBuffer(string: ": keep-alive\n\n")
 
     private final class Subscriber {
         let continuation: AsyncThrowingStream<ByteBuffer, any Error>.Continuation
@@ -339,6 +337,8 @@ actor InventoryHub: Service {
     /// Sends a comment to browsers that got nothing for ``silence``: a few at each beat, so that many do not wake at once.
     private static func keepAlive(_ upstream: Upstream) {
         upstream.beat += 1
+        // The id moves the browser's last event id, and dispatches no event.
+        let comment = ByteBuffer(string: ": keep-alive\nid: \(upstream.cursor?.description ?? "")\n\n")
         let silent = upstream.subscribers.values.lazy.filter { $0.isCurrent && upstream.beat - $0.beat >= silence }
         for subscriber in silent.prefix(max(100, upstream.subscribers.count / 8)) {
             subscriber.send(comment, at: upstream.beat)

@@ -39,7 +39,8 @@ struct Platform: Sendable {
             demo: store.demo, signingKeys: store.signingKeysPath, passwordCost: passwordCost,
             vendorsNeedApproval: vendorsNeedApproval)
         audit = AuditLog(folder: store.auditFolder, logger: logger, now: Instant.current)
-        tracer = store.demo ? BoundedTracer() : nil
+        // Enough that a slow request is still there when it ends, under load too.
+        tracer = store.demo ? BoundedTracer(traces: 4096) : nil
     }
 
     /// The file of the keys with which services encrypt personal data for each other. Nil if the folder has none, as one

@@ -92,7 +92,8 @@ struct Serve: AsyncParsableCommand {
     ) async throws {
         let group = ServiceGroup(
             configuration: .init(
-                services: [metricsServer].compactMap { $0 } + [platform.audit] + services, gracefulShutdownSignals: [.sigterm, .sigint],
+                services: [metricsServer].compactMap { $0 } + [platform.audit] + services,
+                gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: platform.logger))
         try await group.run()
     }

@@ -88,7 +88,8 @@ struct Up: AsyncParsableCommand {
         // handlers of the servers call through, and the audit log.
         let group = ServiceGroup(
             configuration: .init(
-                services: [metricsServer].compactMap { $0 } + [platform.audit] + parts.flatMap(\.clients) + [servers] + parts.flatMap(\.others) + gateway,
+                services: [metricsServer].compactMap { $0 } + [platform.audit] + parts.flatMap(\.clients) + [servers]
+                    + parts.flatMap(\.others) + gateway,
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: platform.logger))
         try await group.run()

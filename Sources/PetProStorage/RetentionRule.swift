@@ -46,7 +46,8 @@ public struct RetentionRule: Sendable {
             if keys.isEmpty { break }
             let change =
                 cleared.isEmpty
-                ? "DELETE FROM \(table)" : "UPDATE \(table) SET \(cleared.map { "\($0) = NULL" }.joined(separator: ", "))"
+                ? "DELETE FROM \(table)"
+                : "UPDATE \(table) SET \(cleared.map { "\($0) = NULL" }.joined(separator: ", "))"
             // Each value beside its column, because PostgreSQL takes the type of a parameter from there.
             let row = "(" + columns.map { "\($0) = ?" }.joined(separator: " AND ") + ")"
             let rows = Array(repeating: row, count: keys.count).joined(separator: " OR ")

@@ -20,7 +20,7 @@ actor InventoryTail {
     struct Reading: Sendable {
         /// The changes in the order of their commits. Empty when nothing changed for a while.
         var entries: [Entry]
-        /// How many polls the tail had made: the time, in units of ``poll``.
+        /// The time since the tail was made, in units of ``poll``.
         var round: Int
     }
 
@@ -43,7 +43,8 @@ actor InventoryTail {
     private var entries: [Entry] = []
     /// The number of the last change that was read, with which `entries` end.
     private var head = 0
-    private var round = 0
+    private var round: Int { Int(elapsed() / Self.poll) }
+    private let elapsed: @Sendable () -> Duration
     private var isReading = false
 
     /// Makes a tail. `changed` is sent after changes of this process; those of others wait for the next poll.
@@ -52,8 +53,14 @@ actor InventoryTail {
         read: @escaping @Sendable (_ after: Int, _ limit: Int) async throws -> [Entry]
     ) {
         self.clock = clock
+        elapsed = Self.stopwatch(clock)
         self.changed = changed
         self.read = read
+    }
+
+    private static func stopwatch<C: Clock<Duration>>(_ clock: C) -> @Sendable () -> Duration {
+        let start = clock.now
+        return { start.duration(to: clock.now) }
     }
 
     /// Returns the changes after `seq`, at most ``batch``. Waits for a change, for at most ``silentRounds`` polls.
@@ -97,7 +104,6 @@ actor InventoryTail {
             await changed.wait(atMost: Self.poll - Self.rest, clock: clock)
             try Task.checkCancellation()
             let new = try await read(head, Self.batch)
-            round += 1
             guard let last = new.last else { continue }
             head = last.seq
             entries.append(contentsOf: new)

@@ -47,7 +47,9 @@ public final class PrometheusRegistry: MetricsFactory {
     }
 
     /// Makes a counter of fractions, or returns the one that there is.
-    public func makeFloatingPointCounter(label: String, dimensions: [(String, String)]) -> any FloatingPointCounterHandler {
+    public func makeFloatingPointCounter(label: String, dimensions: [(String, String)])
+        -> any FloatingPointCounterHandler
+    {
         series(MetricName(label, of: .counter), .counter, dimensions)
     }
 

@@ -94,7 +94,7 @@ public macro EventPattern(_ pattern: String, execution: HandlerExecution = .even
 /// Makes a function a command whose reply is a stream, at the pattern `{"cmd": …}`.
 ///
 /// ``MessagePattern(cmd:_:timeout:group:errors:execution:)`` describes the options. With `resuming`, a client opens a stream that
-/// broke again after its last cursor, at any instance, without its reader noticing. It tries to for as long as the stream may be
+/// broke again after its last cursor, at any instance, without its reader noticing. It tries to for twice as long as the stream may be
 /// silent, within the retry budget of the client. Default nil: the reader gets the error.
 @attached(peer)
 public macro StreamPattern(

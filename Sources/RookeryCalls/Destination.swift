@@ -205,8 +205,10 @@ package final class Destination: ClientTransport {
         let delay =
             failures == 1
             ? .milliseconds(100) * random : configuration.reconnect.delay(failures: failures - 1, random: random)
-        note([.reopened(after: delay, because: "\(error)")], command.name)
-        try await environment.sleep(delay)
+        let milliseconds = (error as? RemoteError)?.details?["retryAfterMs"]?.intValue
+        let asked = milliseconds.map { Duration.milliseconds($0) } ?? (error as? CallError)?.retryAfter ?? .zero
+        note([.reopened(after: max(delay, asked), because: "\(error)")], command.name)
+        try await environment.sleep(max(delay, asked))
         return true
     }
 

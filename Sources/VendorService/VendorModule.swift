@@ -20,7 +20,8 @@ public enum VendorModule: ServiceModule {
     /// Special days, with their notes, go a year after their date.
     public static let retention = [
         RetentionRule(
-            "past special days", table: "special_days", key: "vendor_id, date", where: "starts_at <= ?",
+            "past special days", table: "special_days", key: "vendor_id, date",
+            where: "starts_at > 0 AND starts_at <= ?",
             age: .seconds(365 * 24 * 3600))
     ]
 

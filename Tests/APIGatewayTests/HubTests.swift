@@ -265,18 +265,18 @@ struct HubTests {
             let watch = try await product.watch()
             watch.snapshot(1)
             for browser in browsers { _ = try await browser.next() }
-            func beat(_ count: Int) {
+            func beat(_ count: Int, at seq: Int) {
                 for _ in 0..<count {
-                    watch.feed.yield(.heartbeat(cursor: "e:1", at: Instant(milliseconds: 0)))
+                    watch.feed.yield(.heartbeat(cursor: "e:\(seq)", at: Instant(milliseconds: 0)))
                 }
             }
-            beat(14)
+            beat(14, at: 1)
             watch.change(2)
             for browser in browsers { #expect(try await browser.next().hasPrefix("event: change\n")) }
             // A change counts. After 15 more, a hundred get a comment at a time.
-            beat(17)
+            beat(17, at: 2)
             watch.change(3)
-            for browser in browsers { #expect(try await browser.next() == ": keep-alive\n\n") }
+            for browser in browsers { #expect(try await browser.next() == ": keep-alive\nid: e:2\n\n") }
             for browser in browsers { #expect(try await browser.next().hasPrefix("event: change\nid: e:3\n")) }
         }
     }

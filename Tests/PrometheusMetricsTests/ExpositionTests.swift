@@ -37,7 +37,9 @@ struct ExpositionTests {
         let name = "rpc_server_call_duration_seconds"
         let lines = Self.lines(.openMetrics, registry)
         #expect(lines[0] == "# TYPE \(name) histogram" && lines[1] == "# UNIT \(name) seconds")
-        for (bound, count) in [("0.0005", 1), ("0.001", 2), ("0.0025", 3), ("0.025", 3), ("0.05", 4), ("10.0", 4), ("+Inf", 5)] {
+        for (bound, count) in [
+            ("0.0005", 1), ("0.001", 2), ("0.0025", 3), ("0.025", 3), ("0.05", 4), ("10.0", 4), ("+Inf", 5),
+        ] {
             #expect(lines.contains("\(name)_bucket{service=\"shop\",le=\"\(bound)\"} \(count)"), "\(bound)")
         }
         #expect(lines.contains("\(name)_count{service=\"shop\"} 5"))

@@ -157,6 +157,14 @@ struct ResumptionTests {
         #expect(loose.requests.withLock { $0.count } == 1)
     }
 
+    @Test("does not begin anew when its request has no member for a cursor: it fails")
+    func wrongMember() throws {
+        let wrong = StreamResumption.after("since", cursor: "cursor")
+        #expect(throws: CallError.self) { try wrong.request(Follow(topic: "a"), after: "3") }
+        let right = StreamResumption.after("after", cursor: "cursor")
+        #expect(try right.request(Follow(topic: "a"), after: "3").after == "3")
+    }
+
     @Test("is described with the members that it goes on by, which a raw client can use")
     func described() async throws {
         let description = LogAPIContract.descriptor.description(service: "log")

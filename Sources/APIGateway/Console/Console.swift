@@ -52,7 +52,7 @@ struct Console: Sendable {
         router.get("/console/api/live") { request, context in
             try await answering {
                 try await Self.admit(request, context, admission)
-                return live()
+                return try live(context)
             }
         }
     }
@@ -128,35 +128,34 @@ struct Console: Sendable {
     /// Whether a request comes from this machine, under one of its own names: a page of another site whose name was made to point
     /// here sends its own name (DNS rebinding).
     static func isLocal(_ request: Request, _ context: GatewayContext) -> Bool {
-        guard isLoopback(context.peer), let authority = request.head.authority, !isForwarded(request) else { return false }
-        let host =
-            authority.hasPrefix("[")
-            ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
-        return host == "localhost" || host == "[::1]"
-            || host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }
-    }
-
-    /// Whether a proxy on this machine says that it passes on a request of somebody else.
-    private static func isForwarded(_ request: Request) -> Bool {
-        [HTTPField.Name("X-Forwarded-For"), HTTPField.Name("Forwarded")].contains { name in
-            name.map { request.headers.contains($0) } ?? false
+        guard isLoopback(context.peer), let authority = request.head.authority, !isOfOthers(request) else {
+            return false
         }
+        let host = authority.prefix { $0 != ":" }
+        return host == "localhost" || host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }
     }
 
-    private static func isLoopback(_ peer: String) -> Bool {
-        peer.hasPrefix("127.") || peer.hasPrefix("::1") || peer == "::/64"
+    /// Whether a proxy on this machine says that it passes on a request of somebody else, or a browser that another site's page
+    /// makes it.
+    private static func isOfOthers(_ request: Request) -> Bool {
+        let forwarded = [HTTPField.Name("X-Forwarded-For"), HTTPField.Name("Forwarded")].compactMap { $0 }
+        if forwarded.contains(where: { request.headers.contains($0) }) { return true }
+        return HTTPField.Name("Sec-Fetch-Site").flatMap { request.headers[$0] } == "cross-site"
     }
+
+    /// Only of IPv4: the name of an IPv6 peer is a /64, which does not tell.
+    private static func isLoopback(_ peer: String) -> Bool { peer.hasPrefix("127.") }
 
     // MARK: Live
 
     /// Streams the requests that end from now on.
-    private func live() -> Response {
-        let entries = board.watch()
+    private func live(_ context: GatewayContext) throws -> Response {
+        let (requests, end) = try board.watch()
+        context.onClose(end)
         let body = ResponseBody { writer in
             try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
-            for await entry in entries {
-                try await writer.write(
-                    ByteBuffer(string: "event: trace\ndata: \(ConsoleJSON.summary(entry).jsonText)\n\n"))
+            for await request in requests {
+                try await writer.write(ByteBuffer(string: "event: trace\ndata: \(request.jsonText)\n\n"))
             }
             try await writer.finish(nil)
         }

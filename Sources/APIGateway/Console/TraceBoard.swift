@@ -13,6 +13,8 @@ final class TraceBoard: Sendable {
     static let kept = 500
     /// How many requests a watcher may be behind: 256. It misses the ones after that.
     static let buffered = 256
+    /// How many may watch at once: 16.
+    static let watcherLimit = 16
 
     /// A request, with what it was judged to be.
     struct Entry: Sendable {
@@ -24,7 +26,7 @@ final class TraceBoard: Sendable {
         var entries: Deque<Entry> = []
         var counts: [String: [[String]: Int]] = [:]
         var strays: [String: Int] = [:]
-        var watchers: [Int: AsyncStream<Entry>.Continuation] = [:]
+        var watchers: [Int: AsyncStream<JSONValue>.Continuation] = [:]
         var nextID = 0
         var isStopped = false
     }
@@ -55,7 +57,9 @@ final class TraceBoard: Sendable {
             }
             return Array(state.watchers.values)
         }
-        for watcher in watchers { watcher.yield(entry) }
+        if watchers.isEmpty { return }
+        let summary = ConsoleJSON.summary(entry)
+        for watcher in watchers { watcher.yield(summary) }
     }
 
     /// The requests, the newest first, at most `limit`.
@@ -69,22 +73,26 @@ final class TraceBoard: Sendable {
         state.withLock { ($0.counts[flow] ?? [:], $0.strays[flow] ?? 0) }
     }
 
-    /// The requests that end from now on. Ending the iteration ends the watch.
-    func watch() -> AsyncStream<Entry> {
-        let (entries, continuation) = AsyncStream.makeStream(
-            of: Entry.self, bufferingPolicy: .bufferingOldest(Self.buffered))
-        let id: Int? = state.withLock { state in
+    /// The requests that end from now on, and what ends the watch. Ending the iteration does too. Throws a 429 when there are too many
+    /// watches.
+    func watch() throws -> (requests: AsyncStream<JSONValue>, end: @Sendable () -> Void) {
+        let (requests, continuation) = AsyncStream.makeStream(
+            of: JSONValue.self, bufferingPolicy: .bufferingOldest(Self.buffered))
+        let id: Int? = try state.withLock { state in
             if state.isStopped { return nil }
+            guard state.watchers.count < Self.watcherLimit else {
+                throw Problem.tooManyStreams("watches of the console")
+            }
             state.nextID += 1
             state.watchers[state.nextID] = continuation
             return state.nextID
         }
-        guard let id else {
+        if let id {
+            continuation.onTermination = { [weak self] _ in self?.forget(id) }
+        } else {
             continuation.finish()
-            return entries
         }
-        continuation.onTermination = { [weak self] _ in self?.forget(id) }
-        return entries
+        return (requests, { continuation.finish() })
     }
 
     /// Ends all watches, because the HTTP server does not stop while it sends streams.

@@ -85,7 +85,8 @@ function connect() {
   };
   source.addEventListener("trace", (event) => take(JSON.parse(event.data), true));
   source.onerror = () => {
-    connection.textContent = "lost; trying again";
+    connection.textContent = source.readyState === EventSource.CLOSED
+      ? "refused: open the console on the gateway's machine, as localhost" : "lost; trying again";
     connection.dataset.state = "lost";
   };
 }
@@ -129,23 +130,12 @@ async function cancel(id) {
   await fetch(`/api/bookings/${id}/cancel`, { method: "POST", headers, body: JSON.stringify({ reason: "a sample" }) });
 }
 
-const sample = { timer: null, turn: 0, starts: [] };
+const sample = { timer: null, turn: 0 };
 
+// Sample traffic only reads. `Book the same slot at once` shows a booking.
 async function sampleOnce() {
-  sample.turn++;
-  try {
-    if (sample.turn % 5 === 0) {
-      if (sample.starts.length === 0) sample.starts = await freeStarts(20);
-      const start = sample.starts.shift();
-      if (start) {
-        const answer = await book(start, `sample-${Date.now()}`);
-        if (answer.status === 201) await cancel((await answer.json()).id);
-      }
-    } else {
-      const product = [9001, 9002, 9003, 9004, 9999][sample.turn % 5];
-      await fetch(`/api/products/${product}/availability`);
-    }
-  } catch { /* The connection's state says it. */ }
+  const paths = [9001, 9002, 9003, 9004, 9999].map((product) => `/api/products/${product}/availability`);
+  try { await fetch([...paths, "/api/vendors", "/api/vendors/3"][sample.turn++ % 7]); } catch { /* The connection's state says it. */ }
 }
 
 function setSample(isOn) {
@@ -187,6 +177,7 @@ function live() {
   const numbers = element("tbody");
   const codes = element("p", { class: "lead" });
   const raced = element("div", { "aria-live": "polite" });
+  isPaused = false;
   const pause = button("Pause", () => setPaused(!isPaused), { "aria-pressed": "false" });
   const setPaused = (value) => {
     isPaused = value;
@@ -251,7 +242,7 @@ function live() {
     } catch (error) { raced.replaceChildren(fault(error.message)); }
   };
 
-  const none = empty("Nothing has happened yet. Sample traffic sends a request every second and a half.");
+  const none = empty("Nothing has happened yet. Sample traffic reads something every second and a half.");
   view.replaceChildren(
     element("h2", {}, "Live"),
     element("p", { class: "lead" }, "Each arrow is a call as it happens. Refusals such as 409 are answers, not faults. Choose a request to see its diagram."),
@@ -330,7 +321,8 @@ async function trace(id) {
   const mermaid = button("Copy as Mermaid", (event) => copy(one.mermaid, event.target));
   const text = button("Copy as text", (event) => copy(one.text, event.target));
   const [method] = one.operation.split(" ");
-  const curl = `curl -i -X ${method} ${location.origin}${one.path}`;
+  // The path is whatever somebody asked for: quoted, so that a shell takes it as it is.
+  const curl = `curl -i -X ${method} '${(location.origin + one.path).replaceAll("'", "'\\''")}'`;
   view.replaceChildren(
     element("h2", {}, one.operation),
     element("p", { class: "lead" }, statusTag(one.status), ` ${ms(one.ms)} at ${time(one.at)}.${slower} `, element("code", {}, one.id)),
@@ -393,7 +385,9 @@ function inventory() {
     source?.close();
     source = new EventSource(`/api/inventory/stream?vendorId=${vendor}${cursor ? `&after=${encodeURIComponent(cursor)}` : ""}`);
     source.onopen = () => { state.textContent = "following"; };
-    source.onerror = () => { state.textContent = "the stream broke; the browser tries again"; };
+    source.onerror = () => {
+      state.textContent = source.readyState === EventSource.CLOSED ? "the stream was refused" : "the stream broke; the browser tries again";
+    };
     source.addEventListener("snapshot", (event) => { const one = JSON.parse(event.data); stock.set(one.productId, one); show(); });
     source.addEventListener("snapshot-end", (event) => note("snapshot", event));
     source.addEventListener("change", (event) => {
@@ -465,7 +459,7 @@ async function explorer(chosen) {
   const operations = Object.entries(document_.paths).flatMap(([path, methods]) => Object.entries(methods)
     .filter(([, one]) => one?.operationId).map(([method, one]) => ({ path, method: method.toUpperCase(), ...one })))
     .sort((a, b) => a.path.localeCompare(b.path) || a.method.localeCompare(b.method));
-  const operation = operations.find((one) => one.operationId === chosen) ?? operations.find((one) => one.operationId === "productAvailability") ?? operations[0];
+  const operation = operations.find((one) => one.operationId === chosen) ?? operations.find((one) => one.operationId === "getProductAvailability") ?? operations[0];
   const list = element("select", { id: "operation", onchange: (event) => { location.hash = `#/explorer/${event.target.value}`; } },
     ...operations.map((one) => element("option", { value: one.operationId, selected: one === operation }, `${one.method} ${one.path}`)));
   const persona = element("select", { id: "persona" }, ...Object.keys(PERSONAS).map((name) => element("option", {}, name)));

@@ -1,4 +1,5 @@
 package import NIOCore
+import RookeryWire
 
 /// Decides whether a stream that broke is opened again, and after which cursor. A value: the time is a parameter.
 package struct ResumptionState: Sendable {
@@ -51,7 +52,9 @@ package struct ResumptionState: Sendable {
             }
         case let error as RemoteError:
             switch error.code {
-            case .overloaded, .shuttingDown: true
+            // A negative time means never.
+            case .overloaded: (error.details?["retryAfterMs"]?.intValue ?? 0) >= 0
+            case .shuttingDown: true
             case let code?: resumption.codes.contains(code)
             case nil: false
             }

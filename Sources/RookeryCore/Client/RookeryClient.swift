@@ -165,7 +165,8 @@ public struct RookeryClient: Sendable {
         let surroundings = ServiceContext.current ?? .topLevel
         return MessageStream(
             ResumedStream(
-                stream, resumption, patience: first.silenceLimit,
+                // One opening may go to the instance that fell silent.
+                stream, resumption, patience: first.silenceLimit * 2,
                 mayReopen: { try await transport.mayReopen(command, after: $0, failures: $1) }
             ) { cursor in
                 try await ServiceContext.withValue(surroundings) {

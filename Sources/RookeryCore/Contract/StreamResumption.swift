@@ -47,14 +47,18 @@ public struct StreamResumption: Sendable, Hashable {
     func cursor(of value: MessageBody) throws -> String? { try value.jsonValue()?[cursor]?.stringValue }
 
     /// The request that goes on after a cursor. Throws ``CallError`` if it cannot have the member.
-    func request<Message: MessageValue>(_ message: Message, after text: String) throws -> Message {
+    package func request<Message: MessageValue>(_ message: Message, after text: String) throws -> Message {
         guard case .object(var members) = JSONValue(of: message) else { throw invalid() }
         members[after] = .string(text)
+        let request: Message
         do {
-            return try MessageBody(JSONValue.object(members)).payload.decode(Message.self, rules: .types)
+            request = try MessageBody(JSONValue.object(members)).payload.decode(Message.self, rules: .types)
         } catch {
             throw invalid("\(error)")
         }
+        // A message ignores members that it does not have: then everything would come again.
+        guard JSONValue(of: request)[after]?.stringValue == text else { throw invalid() }
+        return request
     }
 
     private func invalid(_ cause: String? = nil) -> CallError {
