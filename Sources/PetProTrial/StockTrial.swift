@@ -34,8 +34,6 @@ struct StockTrial: AsyncParsableCommand {
     var seed: UInt64 = 1
     @Option(help: "The connection string of a PostgreSQL database, in place of a SQLite file.")
     var database: String?
-    @Option(help: "Ignored here; `bookings` restarts the database server with it.")
-    var bounce: String?
     @Option(help: "The path of petpro. Default: beside this program.")
     var petpro: String?
 
