@@ -134,8 +134,8 @@ public struct Gateway: Service {
             },
             logger: logger
         ) { listener.table.isStopping }
-        console = (configuration.showsCalls ? tracer as? BoundedTracer : nil).map { tracer in
-            Console(board: TraceBoard(tracer, flows: Console.flows), services: services)
+        console = try (configuration.showsCalls ? tracer as? BoundedTracer : nil).map { tracer in
+            Console(board: TraceBoard(tracer, flows: try Console.flows()), services: services)
         }
         endpoints =
             Endpoints(

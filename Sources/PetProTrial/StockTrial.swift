@@ -179,7 +179,7 @@ struct StockTrial: AsyncParsableCommand {
                     }
                 }
             } catch let error where error is CallError || error is RemoteError {
-                // Whoever cannot go on comes back, unless the first snapshot was broken off: that watcher begins anew.
+                // The watcher comes back. One whose first snapshot was broken off begins anew.
                 if observed.cursor == nil { observed = ObservedStock() }
                 try await Task.sleep(for: .milliseconds(100))
             }

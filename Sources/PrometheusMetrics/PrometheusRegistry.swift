@@ -24,7 +24,7 @@ public final class PrometheusRegistry: MetricsFactory {
         return families.withLock { families in
             var family = families[name.text] ?? Family(kind: kind)
             defer { families[name.text] = family }
-            // The same name as another kind is a mistake of the program: it goes on, in a family of its own that nobody reads.
+            // The same name as another kind is a mistake of the program. It goes on, with a series that is not shown.
             guard family.kind == kind else { return Series(kind) }
             if let known = family.series[labels] { return known }
             let key = family.series.count < Self.seriesLimit ? labels : .overflow

@@ -16,7 +16,7 @@ package import RookeryPolicies
 package final class Destination: ClientTransport {
     /// The name of the destination in logs, metrics and errors.
     package let name: String
-    private let configuration: ClientConfiguration
+    let configuration: ClientConfiguration
     let environment: CallEnvironment
     private let discovery: any Discovery
     private let connect: @Sendable (Instance) -> any InstanceTransport
@@ -189,27 +189,6 @@ package final class Destination: ClientTransport {
                 if delay > .zero { try await environment.sleep(delay) }
             }
         }
-    }
-
-    /// Takes a retry from the budget, and waits: up to a tenth of a second after the first failure, because another instance may
-    /// be there, and later as long as before another connection.
-    package func mayReopen(_ command: Command, after error: any Error, failures: Int) async throws -> Bool {
-        let now = environment.now()
-        let (isAllowed, observed) = state.withLock { $0.machine.retryWanted(at: now) }
-        if let observed { note([observed], command.name) }
-        guard isAllowed else {
-            note([.notRetried(.budget)], command.name)
-            return false
-        }
-        let random = environment.random()
-        let delay =
-            failures == 1
-            ? .milliseconds(100) * random : configuration.reconnect.delay(failures: failures - 1, random: random)
-        let milliseconds = (error as? RemoteError)?.details?["retryAfterMs"]?.intValue
-        let asked = milliseconds.map { Duration.milliseconds($0) } ?? (error as? CallError)?.retryAfter ?? .zero
-        note([.reopened(after: max(delay, asked), because: "\(error)")], command.name)
-        try await environment.sleep(max(delay, asked))
-        return true
     }
 
     /// Fails every call under way and closes the connections. Later calls fail with `closed`.

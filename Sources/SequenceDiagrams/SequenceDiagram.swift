@@ -127,6 +127,6 @@ public struct SequenceDiagram: Sendable, Hashable {
         return nil
     }
 
-    /// The participant that stands for whoever uses the system.
+    /// The participant that stands for the users of the system.
     public static let client = "Client"
 }

@@ -2,7 +2,7 @@
 
 usage: console.py URL FOLDER
 
-Needs playwright (PyPI) and Debian's chromium. URL is a platform in demo mode that nobody else uses. The pictures go to FOLDER: each
+Needs playwright (PyPI) and Debian's chromium. URL is a platform in demo mode without other clients. The pictures go to FOLDER: each
 view light and dark, on a desktop and 360 px wide. Fails at the first thing that is not as a user expects, at any error of a script,
 at any request to another origin, and at text whose contrast is below 4.5.
 """

@@ -68,6 +68,21 @@ struct ResumptionStateTests {
         #expect(state.broke(Self.lost, at: later) == .reopen(after: "e:2", failures: 1))
     }
 
+    @Test("waits as long as the peer asks, and is given up when that is longer than its patience, or never")
+    func retryAfter() {
+        func step(_ milliseconds: JSONValue) -> ResumptionState.Step {
+            var state = self.state()
+            return state.broke(RemoteError(.overloaded, "", details: ["retryAfterMs": milliseconds]), at: start)
+        }
+        #expect(step(0) == .reopen(after: nil, failures: 1) && step(5000) == .reopen(after: nil, failures: 1))
+        for never: JSONValue in [-1, 5001, .int(.max), .int(.min)] { #expect(step(never) == .fail, "\(never)") }
+        let asked = RemoteError(.overloaded, "", details: ["retryAfterMs": 300])
+        #expect(ResumptionState.wait(askedBy: asked) == .milliseconds(300))
+        var state = self.state()
+        let open = CallError(.breakerOpen, "", retryAfter: .seconds(30))
+        #expect(state.broke(open, at: start) == .fail)
+    }
+
     @Test("goes on after what may pass, and after nothing else")
     func errors() {
         let passing: [any Error] = [

@@ -197,7 +197,7 @@ struct VendorTests {
         }
     }
 
-    @Test("shows its special days to who asks for them, and forgets them a year after the day")
+    @Test("shows its special days where they are asked for, and forgets them a year after the day")
     func specialDays() async throws {
         let vendor = try await make()
         let days = [

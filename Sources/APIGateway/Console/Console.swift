@@ -7,29 +7,29 @@ import SequenceDiagrams
 
 /// The console: pages that show what the platform does, at `/console`.
 ///
-/// It is there when the process keeps spans, as in demo mode. Whoever asks from this machine under one of its own names may read;
-/// others need the token of an operator or an administrator. A request for the console has no span, so looking changes nothing.
+/// It is there when the process keeps spans, as in demo mode. A request from this machine, under one of its own names, may read; any
+/// other needs the token of an operator or an administrator. A request for the console has no span, so looking changes nothing.
 struct Console: Sendable {
-    /// Throws a 401 or a 403 for the token of somebody who may not read, and a 429 for too many tries from an address.
+    /// Throws a 401 or a 403 for a token that may not read, and a 429 for too many tries from an address.
     typealias Admission = @Sendable (_ token: String, _ peer: String) async throws -> Void
 
     let board: TraceBoard
     let services: Gateway.Services
 
-    /// The flows of `docs/flows`. A test reads every one of them.
-    static let flows: [Flow] = [
-        flow("booking-creation", PackageResources.booking_creation_md, PackageResources.booking_creation_beyond_md),
-        flow(
-            "product-availability", PackageResources.product_availability_md,
-            PackageResources.product_availability_beyond_md),
-        flow(
-            "vendor-registration", PackageResources.vendor_registration_md,
-            PackageResources.vendor_registration_beyond_md),
-    ].compactMap { $0 }
-
-    private static func flow(_ name: String, _ text: [UInt8], _ beyond: [UInt8]) -> Flow? {
-        try? Flow(
-            name, markdown: String(decoding: text, as: UTF8.self), beyond: String(decoding: beyond, as: UTF8.self))
+    /// The flows of `docs/flows`. Throws ``Flow/NoDiagram`` if a file of the build has none.
+    static func flows() throws -> [Flow] {
+        func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+        return [
+            try Flow(
+                "booking-creation", markdown: text(PackageResources.booking_creation_md),
+                beyond: text(PackageResources.booking_creation_beyond_md)),
+            try Flow(
+                "product-availability", markdown: text(PackageResources.product_availability_md),
+                beyond: text(PackageResources.product_availability_beyond_md)),
+            try Flow(
+                "vendor-registration", markdown: text(PackageResources.vendor_registration_md),
+                beyond: text(PackageResources.vendor_registration_beyond_md)),
+        ]
     }
 
     /// Adds the pages and what they read. Add them before the middleware of the API, so that they make no spans.
@@ -135,7 +135,7 @@ struct Console: Sendable {
         return host == "localhost" || host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }
     }
 
-    /// Whether a proxy on this machine says that it passes on a request of somebody else, or a browser that another site's page
+    /// Whether a proxy on this machine says that it passes on the request of another client, or a browser that another site's page
     /// makes it.
     private static func isOfOthers(_ request: Request) -> Bool {
         let forwarded = [HTTPField.Name("X-Forwarded-For"), HTTPField.Name("Forwarded")].compactMap { $0 }

@@ -321,7 +321,7 @@ async function trace(id) {
   const mermaid = button("Copy as Mermaid", (event) => copy(one.mermaid, event.target));
   const text = button("Copy as text", (event) => copy(one.text, event.target));
   const [method] = one.operation.split(" ");
-  // The path is whatever somebody asked for: quoted, so that a shell takes it as it is.
+  // Any client may have chosen the path: quoted, so that a shell takes it as it is.
   const curl = `curl -i -X ${method} '${(location.origin + one.path).replaceAll("'", "'\\''")}'`;
   view.replaceChildren(
     element("h2", {}, one.operation),

@@ -36,11 +36,21 @@ package struct ResumptionState: Sendable {
 
     /// Notes an error in place of a value, and says what to do.
     package mutating func broke(_ error: any Error, at now: NIODeadline) -> Step {
-        guard isTransient(error), !hasLooseValues else { return .fail }
+        // A peer may ask for any time: one that is longer than the patience means never, as a negative one does.
+        guard isTransient(error), !hasLooseValues, (.zero...patience).contains(Self.wait(askedBy: error)) else {
+            return .fail
+        }
         failures += 1
         let since = brokenSince ?? now
         brokenSince = since
         return now - since < TimeAmount(patience) ? .reopen(after: cursor, failures: failures) : .fail
+    }
+
+    /// How long the peer, or a breaker, asks to wait. Zero if it does not say.
+    package static func wait(askedBy error: any Error) -> Duration {
+        if let error = error as? CallError { return error.retryAfter ?? .zero }
+        let milliseconds = (error as? RemoteError)?.details?["retryAfterMs"]?.intValue
+        return milliseconds.map { .milliseconds($0) } ?? .zero
     }
 
     private func isTransient(_ error: any Error) -> Bool {
@@ -52,9 +62,7 @@ package struct ResumptionState: Sendable {
             }
         case let error as RemoteError:
             switch error.code {
-            // A negative time means never.
-            case .overloaded: (error.details?["retryAfterMs"]?.intValue ?? 0) >= 0
-            case .shuttingDown: true
+            case .overloaded, .shuttingDown: true
             case let code?: resumption.codes.contains(code)
             case nil: false
             }

@@ -1,0 +1,27 @@
+import NIOCore
+package import RookeryCore
+import RookeryPolicies
+import RookeryWire
+import Synchronization
+
+extension Destination {
+    /// Takes a retry from the budget, and waits: up to a tenth of a second after the first failure, because another instance may
+    /// be there, and later as long as before another connection. A longer wait that the peer asks for comes first.
+    package func mayReopen(_ command: Command, after error: any Error, failures: Int) async throws -> Bool {
+        let now = environment.now()
+        let (isAllowed, observed) = state.withLock { $0.machine.retryWanted(at: now) }
+        if let observed { note([observed], command.name) }
+        guard isAllowed else {
+            note([.notRetried(.budget)], command.name)
+            return false
+        }
+        let random = environment.random()
+        let own: Duration =
+            failures == 1
+            ? .milliseconds(100) * random : configuration.reconnect.delay(failures: failures - 1, random: random)
+        let delay = max(own, ResumptionState.wait(askedBy: error))
+        note([.reopened(after: delay, because: "\(error)")], command.name)
+        try await environment.sleep(delay)
+        return true
+    }
+}
