@@ -127,8 +127,7 @@ let package = Package(
             name: "RookeryTCP",
             dependencies: [
                 "RookeryCore", "RookeryWire", "RookeryCalls", "RookeryPolicies", nioCore, nioPosix, nioTLS, nioSSL,
-                x509, crypto,
-                asn1, logging, lifecycle, metrics, configuration, tracing,
+                x509, crypto, asn1, logging, lifecycle, metrics, configuration, tracing, deque,
             ],
             swiftSettings: settings
         ),

@@ -42,6 +42,9 @@ public macro Message(forbidsUnknown: Bool = false) = #externalMacro(module: "Roo
 /// - `<Name>Client` calls the commands. It conforms to the protocol, so that a test can replace it.
 /// - `<Name>Stub` stands for a service in a test. The test sets the handlers that it needs.
 ///
+/// A function takes a message, a client stream, both or neither. A client stream is a last parameter of the type `MessageStream`: values
+/// that the client sends while the call lasts.
+///
 /// With `forbidsUnknown`, a service refuses messages with members that their types do not have. Default false.
 @attached(peer, names: suffixed(Contract), suffixed(Client), suffixed(Stub))
 public macro Contract(forbidsUnknown: Bool = false) = #externalMacro(module: "RookeryMacros", type: "ContractMacro")
@@ -56,8 +59,8 @@ public macro Contract(forbidsUnknown: Bool = false) = #externalMacro(module: "Ro
 /// The options are the same for all patterns of commands with replies:
 ///
 /// - The second parameter says whether a call may be sent twice. Default `.unsafe`, or `.safe` for a stream.
-/// - `timeout` is the timeout of a call if the caller sets none. For a stream, it is the longest silence. Default nil:
-///   the default timeout of the client.
+/// - `timeout` is the timeout of a call if the caller sets none. For a stream, also one of the client, it is the longest silence.
+///   Default nil: the default timeout of the client.
 /// - `group` is the bulkhead of the command. The commands of a group share a circuit breaker and a limit of calls.
 ///   Default `default`.
 /// - `errors` are the codes with which the command refuses. The server logs any other code as a fault of the service,

@@ -151,7 +151,8 @@ package final class Destination: ClientTransport {
             let attempt = try progress.begin()
             do {
                 let result = try await attempt.transport.request(attempt.call)
-                progress.answered(attempt)
+                // How long a client takes to send its values says nothing about the instance.
+                if call.clientStream == nil { progress.answered(attempt) } else { progress.sent(attempt) }
                 return result
             } catch {
                 let delay = try progress.failed(error, attempt)
@@ -331,10 +332,10 @@ package final class Destination: ClientTransport {
         after failed: FailedAttempt, _ call: Call, _ retry: inout RetryState, _ tried: [Instance]
     ) throws -> Duration {
         let (error, failure) = (failed.error, failed.failure)
-        if failure == .final { throw error }
+        if failure == .final || call.clientStream?.hasBegun == true { throw error }
         let now = environment.now()
         let command = call.command.name
-        let remaining = call.command.kind == .stream ? call.silenceLimit : call.deadlineInstant.since(now)
+        let remaining = call.command.isStreaming ? call.silenceLimit : call.deadlineInstant.since(now)
         let isSent = failure != .notSent && failure != .unreachable
         let hasOther = state.withLock {
             isSent ? $0.machine.hasOther(than: tried, at: now) : $0.machine.hasUntried(tried)

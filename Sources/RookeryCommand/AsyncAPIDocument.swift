@@ -16,6 +16,7 @@ struct AsyncAPIDocument {
                 "action": "receive", "channel": ["$ref": .string("#/channels/\(name)")],
                 "messages": [["$ref": .string("#/channels/\(name)/messages/request")]],
             ]
+            if let values = command.clientStream { messages["clientStream"] = ["payload": Self.referring(values)] }
             operation["description"] = command.description.map { .string($0) }
             if command.kind != "event" {
                 messages["reply"] = ["payload": command.reply.map(Self.referring) ?? [:]]

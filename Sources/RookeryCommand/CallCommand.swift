@@ -16,27 +16,42 @@ struct CallCommand: AsyncParsableCommand {
 
               rookery call 127.0.0.1:4002 get-booking '{"id":1}'
               rookery call 127.0.0.1:3000 '{"cmd":"sum"}' '[1,2,3]'
+
+            Some commands of Rookery services take a client stream behind their message. --values has its values, a JSON value on \
+            each line; the command sends each when the service has room for it.
+
+              rookery call 127.0.0.1:3001 import-readings '{"meter":7}' --values readings.jsonl
             """)
 
     @OptionGroup var target: Target
-    @Option(help: "How long to wait, such as 500ms, 5s or 1m.")
+    @Option(
+        help: "How long to wait, such as 500ms, 5s or 1m. With --values: how long the service may take none of them.")
     var timeout: Duration = .seconds(5)
     @Flag(help: "The command only reads, so the client may send it again.")
     var safe = false
     @Flag(help: "Print the client's decisions about the call on standard error.")
     var trace = false
+    @OptionGroup var values: ValuesOption
     @Flag(name: .customLong("no-check"), help: "Send the message without a check against the service's description.")
     var unchecked = false
 
-    func validate() throws { try timeout.requireSomeTime("--timeout") }
+    func validate() throws {
+        try timeout.requireSomeTime("--timeout")
+        if safe, values.path != nil { throw ValidationError("a client stream can be sent only once: leave out --safe") }
+    }
 
     func run() async throws {
         let client = try target.client().with { $0.timeout = timeout }
-        let pattern = try await target.checked(by: client, isChecking: !unchecked)
+        let command = try await target.checkedCommand(
+            by: client, isChecking: !unchecked, values: values.path != nil)
+        let clientStream = try values.stream(command)
         let decisions = CallTrace()
         defer { if trace { Terminal.note("\(decisions)") } }
         let reply = try await CallTrace.$current.withValue(decisions) {
-            try await client.send(pattern, target.data, idempotency: safe ? .safe : .unsafe)
+            if let clientStream {
+                return try await client.send(command.pattern, target.data, clientStream: clientStream)
+            }
+            return try await client.send(command.pattern, target.data, idempotency: safe ? .safe : .unsafe)
         }
         // Prints nothing for a reply without a value.
         if let reply { Terminal.line(reply.jsonText) }

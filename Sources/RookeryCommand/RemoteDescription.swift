@@ -20,6 +20,8 @@ struct RemoteDescription: Sendable {
         var description: String? { json["description"]?.stringValue }
         var request: JSONValue { json["request"] ?? [:] }
         var reply: JSONValue? { json["reply"] }
+        /// The schema of the values that a client sends behind the request. Nil if it sends none.
+        var clientStream: JSONValue? { json["clientStream"] }
         /// The pattern's member `cmd`, or the whole pattern when it has none.
         var shortName: String { pattern.value["cmd"]?.stringValue ?? pattern.route }
     }

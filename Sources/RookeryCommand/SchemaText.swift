@@ -8,10 +8,11 @@ struct SchemaText {
 
     init(_ definitions: JSONObject) { self.definitions = definitions }
 
-    /// Returns the messages of a command, such as `GetBooking → Booking`. The arrow of a stream is `⇉`.
+    /// Returns the messages of a command, such as `GetBooking → Booking`. The arrow of a stream is `⇉`, and the values of a
+    /// client stream end with `…`.
     static func signature(of command: RemoteDescription.Command) -> String {
         let arrow = command.kind == "stream" ? "⇉" : "→"
-        let request = type(of: command.request)
+        let request = type(of: command.request) + (command.clientStream.map { ", \(type(of: $0))…" } ?? "")
         guard command.kind != "event" else { return request }
         return "\(request) \(arrow) \(command.reply.map { type(of: $0) } ?? "nothing")"
     }
@@ -20,7 +21,9 @@ struct SchemaText {
     func text(of commands: [RemoteDescription.Command]) -> String {
         var names: [String] = []
         let parts = commands.map { command in
-            for schema in [command.request, command.reply].compactMap({ $0 }) { collect(schema, &names) }
+            for schema in [command.request, command.clientStream, command.reply].compactMap({ $0 }) {
+                collect(schema, &names)
+            }
             return text(of: command)
         }
         return (parts + names.map(definition)).joined(separator: "\n\n")

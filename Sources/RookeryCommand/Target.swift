@@ -20,22 +20,29 @@ struct Target: ParsableArguments {
     /// Creates a client of the address. Throws ``CommandSupport/CommandFailure`` if the key cannot be used.
     func client() throws -> RookeryClient { try keys.client(address) }
 
-    /// Checks the message against the service's description, and returns the pattern of the command.
+    /// What the service says of the command.
+    struct Described {
+        var pattern: Pattern
+        /// How its stream is resumed. Nil if it cannot be, or nothing is known.
+        var resumption: StreamResumption?
+        /// The schema of the values of its client stream. Nil if it has none, or nothing is known.
+        var clientStream: JSONValue?
+        /// The schemas that others refer to.
+        var schemas: JSONObject = [:]
+    }
+
+    /// Checks the message against the service's description, and returns what that says of the command. `values` says whether
+    /// the command is to get a client stream.
     ///
     /// Returns the given pattern unchecked if `isChecking` is false, or if the service does not describe itself.
     ///
     /// Throws a `ValidationError` that names every wrong field, or ``CommandSupport/CommandFailure`` for an unknown
     /// command.
-    func checked(by client: RookeryClient, isChecking: Bool) async throws -> Pattern {
-        try await checkedCommand(by: client, isChecking: isChecking).pattern
-    }
-
-    /// Does the same as ``checked(by:isChecking:)``, and also returns how the command's stream is resumed.
     func checkedCommand(
-        by client: RookeryClient, isChecking: Bool
-    ) async throws -> (pattern: Pattern, resumption: StreamResumption?) {
+        by client: RookeryClient, isChecking: Bool, values: Bool = false
+    ) async throws -> Described {
         guard isChecking, let description = try await RemoteDescription(askingFirst: client) else {
-            return (pattern, nil)
+            return Described(pattern: pattern)
         }
         guard let command = description.command(pattern) else {
             let nearest = description.nearest(to: pattern).map { "; did you mean \($0)?" } ?? ""
@@ -50,7 +57,16 @@ struct Target: ParsableArguments {
                     + problems.map { "  \($0)" }.joined(separator: "\n")
                     + "\n`rookery describe \(address) '\(command.pattern)'\(keys.again)` shows the fields.")
         }
-        return (command.pattern, command.json["resuming"].flatMap { StreamResumption($0) })
+        if values != (command.clientStream != nil) {
+            throw ValidationError(
+                values
+                    ? "\(command.pattern) takes no client stream: leave out --values"
+                    : "\(command.pattern) takes a client stream: --values FILE has its values, a JSON value on each line"
+            )
+        }
+        return Described(
+            pattern: command.pattern, resumption: command.json["resuming"].flatMap { StreamResumption($0) },
+            clientStream: command.clientStream, schemas: description.schemas)
     }
 
     /// Returns the command names of the service whose address is among the words of a command line, for completion.

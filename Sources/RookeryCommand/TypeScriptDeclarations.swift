@@ -14,8 +14,10 @@ struct TypeScriptDeclarations {
             lines += Self.comment(command.description, "  ")
             let reply = command.kind == "event" ? "never" : command.reply.map { Self.type($0) } ?? "void"
             let key = JSONValue.string(command.pattern.value.jsonText).jsonText
+            let values = command.clientStream.map { " clientStream: \(Self.type($0));" } ?? ""
             lines.append(
-                "  \(key): { kind: '\(command.kind)'; request: \(Self.type(command.request)); reply: \(reply) };")
+                "  \(key): { kind: '\(command.kind)'; request: \(Self.type(command.request));\(values) reply: \(reply) };"
+            )
         }
         lines.append("}")
         text = lines.joined(separator: "\n")

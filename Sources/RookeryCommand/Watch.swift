@@ -17,6 +17,8 @@ struct Watch: AsyncParsableCommand {
     @Option(help: "How long the stream may be silent before it fails, or is opened again.")
     var timeout: Duration?
 
+    @OptionGroup var values: ValuesOption
+
     @Flag(name: .customLong("no-check"), help: "Send the message without a check against the service's description.")
     var unchecked = false
 
@@ -28,13 +30,17 @@ struct Watch: AsyncParsableCommand {
 
     func validate() throws {
         if let timeout { try timeout.requireSomeTime("--timeout") }
+        if resume, values.path != nil {
+            throw ValidationError("a client stream can be sent only once: leave out --resume")
+        }
         if resume, unchecked { throw ValidationError("--resume needs the service's description: leave out --no-check") }
     }
 
     func run() async throws {
         let client = try target.keys.client(
             instances: [target.address] + others, logger: resume ? Logger(label: "rookery") { _ in Notes() } : .silence)
-        let command = try await target.checkedCommand(by: client, isChecking: !unchecked)
+        let command = try await target.checkedCommand(
+            by: client, isChecking: !unchecked, values: values.path != nil)
         var resumption: StreamResumption?
         if resume {
             guard let described = command.resumption else {
@@ -46,8 +52,13 @@ struct Watch: AsyncParsableCommand {
         }
         // Who does not resume waits for the next value, however long that takes.
         let silence = timeout ?? (resume ? .seconds(5) : .seconds(3600))
-        let stream = try await client.with { $0.timeout = silence }.stream(
-            command.pattern, target.data, resuming: resumption)
+        let patient = client.with { $0.timeout = silence }
+        let stream =
+            if let clientStream = try values.stream(command) {
+                try await patient.stream(command.pattern, target.data, clientStream: clientStream)
+            } else {
+                try await patient.stream(command.pattern, target.data, resuming: resumption)
+            }
         for try await value in stream { Terminal.line((value ?? .null).jsonText) }
     }
 

@@ -13,8 +13,21 @@ package struct ContractMacro: PeerMacro {
         let idempotency: String
         let options: [String: String]
         let documentation: String?
-        let parameter: Parameter?
+        let message: Parameter?
+        let clientStream: Parameter?
         let reply: String?
+
+        /// The parameters as the protocol declares them, with names of ours.
+        var parameters: String {
+            [message.map { "\($0.label) message: \($0.type)" }, clientStream.map { "\($0.label) values: \($0.type)" }]
+                .compactMap(\.self).joined(separator: ", ")
+        }
+
+        /// The arguments with which generated code calls the protocol's function.
+        var arguments: String {
+            [message.map { $0.argument("message") }, clientStream.map { $0.argument("values") }]
+                .compactMap(\.self).joined(separator: ", ")
+        }
     }
 
     /// One pattern of a command.
@@ -25,11 +38,18 @@ package struct ContractMacro: PeerMacro {
         let identity: String
     }
 
-    /// The one parameter of a function: the message.
+    /// A parameter of a function: the message, or the client stream.
     private struct Parameter {
         /// The argument label; `_` if there is none.
         let label: String
         let type: String
+
+        init(_ parameter: FunctionParameterSyntax) {
+            label = parameter.firstName.text
+            type = parameter.type.trimmedDescription
+        }
+
+        func argument(_ name: String) -> String { label == "_" ? name : "\(label): \(name)" }
     }
 
     /// Adds `<Name>Contract`, `<Name>Client` and `<Name>Stub`. Reports errors in the protocol and then adds nothing.
@@ -114,13 +134,20 @@ package struct ContractMacro: PeerMacro {
             context.report(.genericFunction, at: generics)
             return nil
         }
-        let parameters = function.signature.parameterClause.parameters
-        guard parameters.count <= 1 else {
+        let parameters = Array(function.signature.parameterClause.parameters)
+        // At most a message, and behind it a client stream.
+        guard parameters.count <= 2, parameters.dropLast().allSatisfy({ !isStream($0.type) }),
+            parameters.count < 2 || isStream(parameters[1].type)
+        else {
             context.report(.manyParameters, at: function.signature.parameterClause)
             return nil
         }
+        if kind == "event", let last = parameters.last, isStream(last.type) {
+            context.report(.eventTakesStream, at: last)
+            return nil
+        }
         let reply = function.signature.returnClause?.type
-        let returnsStream = reply?.as(IdentifierTypeSyntax.self)?.name.text == "MessageStream"
+        let returnsStream = reply.map { isStream($0) } ?? false
         switch kind {
         case "event":
             if let reply, !["Void", "()"].contains(reply.trimmedDescription) {
@@ -141,6 +168,10 @@ package struct ContractMacro: PeerMacro {
         return entry(of: function, attributes, kind, in: context)
     }
 
+    private static func isStream(_ type: TypeSyntax) -> Bool {
+        type.as(IdentifierTypeSyntax.self)?.name.text == "MessageStream"
+    }
+
     private static func entry(
         of function: FunctionDeclSyntax, _ attributes: [AttributeSyntax], _ kind: String,
         in context: some MacroExpansionContext
@@ -155,15 +186,24 @@ package struct ContractMacro: PeerMacro {
             argument.label.map { ($0.text, argument.expression.trimmedDescription) }
         }
         let idempotency = arguments.dropFirst().first { $0.label == nil }?.expression.trimmedDescription
-        let parameter = function.signature.parameterClause.parameters.first.map {
-            Parameter(label: $0.firstName.text, type: $0.type.trimmedDescription)
+        let parameters = function.signature.parameterClause.parameters
+        let clientStream = parameters.last.flatMap { isStream($0.type) ? Parameter($0) : nil }
+        if clientStream != nil,
+            let option = arguments.dropFirst().first(where: { argument in
+                argument.label?.text == "resuming"
+                    || argument.label == nil && argument.expression.trimmedDescription != ".unsafe"
+            })
+        {
+            context.report(.repeatedStream, at: option)
+            return nil
         }
         let reply = function.signature.returnClause?.type.trimmedDescription
         return Entry(
             name: MessageField.bare(function.name), kind: kind, patterns: patterns,
-            idempotency: idempotency ?? (kind == "stream" ? ".safe" : ".unsafe"),
+            idempotency: idempotency ?? (kind == "stream" && clientStream == nil ? ".safe" : ".unsafe"),
             options: Dictionary(labelled, uniquingKeysWith: { first, _ in first }),
-            documentation: function.leadingTrivia.documentation, parameter: parameter,
+            documentation: function.leadingTrivia.documentation,
+            message: parameters.first.flatMap { isStream($0.type) ? nil : Parameter($0) }, clientStream: clientStream,
             reply: reply == "Void" || reply == "()" ? nil : reply)
     }
 
@@ -201,12 +241,17 @@ package struct ContractMacro: PeerMacro {
             group: \(entry.options["group"] ?? "nil"), errors: \(entry.options["errors"] ?? "nil"), \
             execution: \(entry.options["execution"] ?? ".eventLoop"), \
             \(forbidsUnknown ? "forbidsUnknown: true, " : "")\(resumption(entry))documentation: \(entry.documentation.literal), \
-            request: { \(entry.parameter?.type ?? "_Empty")._schema }, reply: { \(replySchema(entry)) })
+            request: { \(entry.message?.type ?? "_Empty")._schema }, \
+            \(entry.clientStream.map { "clientStream: { (\($0.type)).Element._schema }, " } ?? "")reply: { \(replySchema(entry)) })
             """
         }
         let routes = entries.map { entry in
-            let call = "try await service.\(entry.name)(\(callArgument(entry)))"
-            let message = entry.parameter.map { "let message = try payload.decode(\($0.type).self)" } ?? ""
+            let call = "try await service.\(entry.name)(\(entry.arguments))"
+            let decoded = [
+                entry.message.map { "let message = try payload.decode(\($0.type).self)" },
+                entry.clientStream.map { "let values = try payload._clientStream((\($0.type)).Element.self)" },
+            ]
+            let message = decoded.compactMap(\.self).joined(separator: "\n")
             if entry.kind == "stream" {
                 return "Route(\(entry.name), _stream: { payload in\n\(message)\nreturn \(call)\n})"
             }
@@ -248,21 +293,15 @@ package struct ContractMacro: PeerMacro {
         return entry.kind == "stream" ? "(\(reply)).Element._schema" : "(\(reply))._schema"
     }
 
-    /// The argument with which generated code calls the protocol's function: its label, and the message.
-    private static func callArgument(_ entry: Entry) -> String {
-        guard let parameter = entry.parameter else { return "" }
-        return parameter.label == "_" ? "message" : "\(parameter.label): message"
-    }
-
     private static func client(_ name: String, _ access: String, _ entries: [Entry]) -> DeclSyntax {
         let functions = entries.map { entry in
-            let message = entry.parameter == nil ? "_Empty()" : "message"
-            let parameter = entry.parameter.map { "\($0.label) message: \($0.type)" } ?? ""
+            let message = entry.message == nil ? "_Empty()" : "message"
+            let values = entry.clientStream == nil ? "" : ", clientStream: values"
             let call = "try await client._\(entry.kind == "event" ? "emit" : entry.kind)"
             return """
                 /// Calls ``\(name)/\(entry.name)`` at the service.
-                \(access)func \(entry.name)(\(parameter)) async throws\(entry.reply.map { " -> \($0)" } ?? "") {
-                \(call)(\(name)Contract.\(entry.name), \(message))
+                \(access)func \(entry.name)(\(entry.parameters)) async throws\(entry.reply.map { " -> \($0)" } ?? "") {
+                \(call)(\(name)Contract.\(entry.name), \(message)\(values))
                 }
                 """
         }
@@ -286,19 +325,19 @@ package struct ContractMacro: PeerMacro {
 
     private static func stub(_ name: String, _ access: String, _ entries: [Entry]) -> DeclSyntax {
         let members = entries.map { entry in
-            let type = entry.parameter?.type ?? ""
-            let parameter = entry.parameter.map { "\($0.label) message: \($0.type)" } ?? ""
+            let types = [entry.message?.type, entry.clientStream?.type].compactMap(\.self).joined(separator: ", ")
+            let arguments = [entry.message.map { _ in "message" }, entry.clientStream.map { _ in "values" }]
             let reply = entry.reply.map { " -> \($0)" } ?? ""
             return """
                 /// What ``\(entry.name)`` does. If nil, its calls fail.
-                \(access)var \(entry.name)Handler: (@Sendable (\(type)) async throws -> \(entry.reply ?? "Void"))?
+                \(access)var \(entry.name)Handler: (@Sendable (\(types)) async throws -> \(entry.reply ?? "Void"))?
 
                 /// Calls ``\(entry.name)Handler``. Throws ``_StubMethodNotSet`` if it is nil.
-                \(access)func \(entry.name)(\(parameter)) async throws\(reply) {
+                \(access)func \(entry.name)(\(entry.parameters)) async throws\(reply) {
                 guard let handler = self.\(entry.name)Handler else {
                 throw _StubMethodNotSet(_method: \("\(name).\(entry.name)".literal))
                 }
-                return try await handler(\(entry.parameter == nil ? "" : "message"))
+                return try await handler(\(arguments.compactMap(\.self).joined(separator: ", ")))
                 }
                 """
         }

@@ -53,7 +53,14 @@ struct MacroDiagnostic: DiagnosticMessage {
         id: "lateOption", message: "options belong to the first pattern of a function; further ones only name patterns")
     static let notAsyncThrows = Self(id: "notAsyncThrows", message: "a function of a contract must be 'async throws'")
     static let manyParameters = Self(
-        id: "manyParameters", message: "a function of a contract takes one message at most")
+        id: "manyParameters",
+        message: "a function of a contract takes one message at most, and after it a MessageStream<…> of the client")
+    static let eventTakesStream = Self(
+        id: "eventTakesStream",
+        message: "an event has no client stream: the function needs @MessagePattern or @StreamPattern")
+    static let repeatedStream = Self(
+        id: "repeatedStream",
+        message: "a call with a client stream cannot be sent twice: it is .unsafe and cannot be resumed")
     static let genericFunction = Self(id: "genericFunction", message: "a function of a contract cannot be generic")
     static let eventReturns = Self(
         id: "eventReturns", message: "an event has no answer: the function cannot return a value")

@@ -61,7 +61,11 @@ final class ClientConnection: @unchecked Sendable {
 
     /// Sends a call and waits for its answer. Cancelling the task ends the call with `CancellationError`.
     func perform(_ call: Call) async throws -> Payload {
-        try await perform(PendingCall(call))
+        guard let stream = call.clientStream else { return try await perform(PendingCall(call)) }
+        let sender = ClientStreamSender(call, stream, executor)
+        // The end of the call cancels what is still to be sent.
+        async let _ = sender.run()
+        return try await perform(PendingCall(call, sender))
     }
 
     /// Waits until the server answers a ping; any answer counts. Throws ``RookeryCore/CallError`` if none comes within
@@ -90,14 +94,24 @@ final class ClientConnection: @unchecked Sendable {
     /// Opens a stream on the connection of the calls. Returns nil if the server, or the pattern, does not use binary
     /// frames: the stream then needs a connection of its own.
     func openStream(_ call: Call) async throws -> MessageStream<Payload>? {
+        let sender = call.clientStream.map { ClientStreamSender(call, $0, executor) }
+        return try await openStream(call, sender, sender.map { sender in Task { await sender.run() } })
+    }
+
+    /// `sending` sends the client stream. The returned stream owns it.
+    private func openStream(
+        _ call: Call, _ sender: ClientStreamSender?, _ sending: Task<Void, Never>?
+    ) async throws -> MessageStream<Payload>? {
         try await withCheckedThrowingContinuation { continuation in
             eventLoop.execute {
                 do {
                     let link = try self.currentLink()
                     link.whenAgreed { result in
-                        continuation.resume(with: result.map { _ in self.openStream(call, on: link) })
+                        if case .failure = result { sending?.cancel() }
+                        continuation.resume(with: result.map { _ in self.openStream(call, on: link, sender, sending) })
                     }
                 } catch {
+                    sending?.cancel()
                     continuation.resume(throwing: error)
                 }
                 self.executor.drain()
@@ -105,10 +119,15 @@ final class ClientConnection: @unchecked Sendable {
         }
     }
 
-    private func openStream(_ call: Call, on link: ClientLink) -> MessageStream<Payload>? {
-        guard link.hasFrames(for: call.command) else { return nil }
-        let (stream, sequence) = SharedStream.make(self, buffer: configuration.streamBuffer)
-        let pending = PendingCall(call, stream: stream)
+    private func openStream(
+        _ call: Call, on link: ClientLink, _ sender: ClientStreamSender?, _ sending: Task<Void, Never>?
+    ) -> MessageStream<Payload>? {
+        guard link.hasFrames(for: call.command) else {
+            sending?.cancel()
+            return nil
+        }
+        let (stream, sequence) = SharedStream.make(self, buffer: configuration.streamBuffer, sending)
+        let pending = PendingCall(call, stream: stream, sender)
         stream.opened(pending)
         link.send(pending)
         return sequence

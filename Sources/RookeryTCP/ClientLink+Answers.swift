@@ -23,13 +23,14 @@ extension ClientLink {
     /// shows that it took it.
     private var showsCertificate: Bool { configuration.negotiates && owner.encryption?.hasCertificate == true }
 
-    /// Delays a keyed call until the link knows whether the server takes metadata, and every call until the client has
-    /// shown its service key. Returns whether it delays the call.
+    /// Delays a keyed call until the link knows whether the server takes metadata, one with a client stream until it knows
+    /// whether it takes those, and every call until the client has shown its service key. Returns whether it delays the call.
     ///
     /// An idempotency key travels in the metadata. A call that was sent without its key could not be retried.
     func waitsForAgreement(_ call: PendingCall) -> Bool {
         guard case .unknown = agreement, let command = call.call?.command,
-            key != nil || showsCertificate || !configuration.sendsMetadata && command.idempotency == .keyed
+            key != nil || showsCertificate || call.sender != nil
+                || !configuration.sendsMetadata && command.idempotency == .keyed
         else { return false }
         whenAgreed { result in
             // A link that ended has already failed its calls.
@@ -189,8 +190,9 @@ extension ClientLink {
         case .pong:
             if let call = pending[header.id] { finish(call, .success(.absent)) }
         case .goAway: leave()
+        case .credit: pending[header.id]?.sender?.granted(Int(header.amount))
         // Kinds that a server does not send, and kinds of later versions, are ignored.
-        case .request, .event, .cancel, .credit, nil: break
+        case .request, .event, .cancel, nil: break
         }
     }
 

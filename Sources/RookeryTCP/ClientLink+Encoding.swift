@@ -23,6 +23,7 @@ extension ClientLink {
         if case .binary(let negotiated) = agreement, let number = negotiated.patterns[call.command.pattern.route] {
             return try encode(pending, call, negotiated, number)
         }
+        if pending.sender != nil { throw CallError.noClientStream(call.command, address) }
         // A pattern that the server did not list in its hello reply goes as text. Its answer comes as text, too.
         pending.isWithoutKey = call.command.idempotency == .keyed && !configuration.sendsMetadata
         let mark = writer.beginFrame()
@@ -43,7 +44,13 @@ extension ClientLink {
         header.pattern = pattern
         header.serializer = negotiated.number(
             of: pending.encoded?.serializer ?? configuration.serializers.name(for: call.command))
-        if call.command.kind == .request { header.amount = milliseconds(left: call.deadlineInstant) }
+        if pending.sender != nil {
+            guard negotiated.takesClientStreams else { throw CallError.noClientStream(call.command, address) }
+            header.flags.insert(.clientStream)
+        }
+        if !call.command.isStreaming, header.kind == .request {
+            header.amount = milliseconds(left: call.deadlineInstant)
+        }
         let start = writer.beginBinaryFrame()
         let own = call.traceparent.map { (MetadataName.traceparent, $0) }
         if !call.metadata.isEmpty || own != nil {

@@ -51,7 +51,9 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     var agreement = Agreement.unknown
     var lateHello: UInt64?
     var waitingForAgreement: [(Result<Bool, any Error>) -> Void] = []
-    private var context: ChannelHandlerContext?
+    var context: ChannelHandlerContext?
+    /// Senders of client streams that wait until the connection takes more bytes.
+    var waitingForRoom: [ObjectIdentifier: ClientStreamSender] = [:]
     var decoder: FrameDecoder
     var writer = ValueWriter(capacity: 4096)
     private var isUnsettled = false
@@ -134,6 +136,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
         call.encoded = nil
         call.wasWritten = true
         settleSoon()
+        sendClientStream(of: call)
         if case .event = call.kind {
             remove(call)
             call.resume(returning: .absent)
@@ -224,6 +227,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
     private func failAll(_ error: (PendingCall) -> CallError) {
         let calls = pending.removeAll()
         waiting = []
+        waitingForRoom = [:]
         timer?.cancel()
         timer = nil
         timerDeadline = .distantFuture

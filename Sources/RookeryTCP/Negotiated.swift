@@ -10,6 +10,7 @@ final class Negotiated: Sendable {
     /// nothing.
     private let formats: [ValueFormat?]
     let compresses: Bool
+    let takesClientStreams: Bool
     /// The numbers of the server's patterns, by the pattern's normal form.
     let patterns: [String: UInt16]
     private let numbers: [String: UInt8]
@@ -21,6 +22,7 @@ final class Negotiated: Sendable {
         guard codecs.count == reply.serializers.count, !codecs.isEmpty else { return nil }
         formats = codecs.map { if case .format(let format) = $0 { format } else { nil } }
         compresses = reply.compressions.contains(Compression.name)
+        takesClientStreams = reply.features.contains(Hello.clientStreams)
         patterns = Dictionary(
             reply.patterns.prefix(65_536).enumerated().map { ($1, UInt16($0)) }, uniquingKeysWith: { first, _ in first }
         )

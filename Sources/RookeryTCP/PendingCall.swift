@@ -30,6 +30,8 @@ final class PendingCall: @unchecked Sendable {
     /// The call to send; nil for a hello, a ping or a keepalive.
     let call: Call?
     let kind: Kind
+    /// The client stream behind the call's message; nil without one.
+    let sender: ClientStreamSender?
     /// The link that carries the call; nil before and after.
     var link: ClientLink?
     var id: UInt64 = 0
@@ -44,14 +46,16 @@ final class PendingCall: @unchecked Sendable {
     var value = Payload.absent
     private let cancelled = Atomic<Bool>(false)
 
-    init(_ call: Call) {
+    init(_ call: Call, _ sender: ClientStreamSender? = nil) {
         self.call = call
-        deadline = call.deadlineInstant
+        self.sender = sender
+        deadline = sender == nil ? call.deadlineInstant : .now() + TimeAmount(call.silenceLimit)
         kind = call.command.kind == .event ? .event : .request
     }
 
-    init(_ call: Call, stream: SharedStream) {
+    init(_ call: Call, stream: SharedStream, _ sender: ClientStreamSender?) {
         self.call = call
+        self.sender = sender
         deadline = .now() + TimeAmount(call.silenceLimit)
         kind = .stream(stream)
     }
@@ -59,6 +63,7 @@ final class PendingCall: @unchecked Sendable {
     /// Makes a hello, a ping or a keepalive.
     init(_ kind: Kind, before deadline: NIODeadline) {
         call = nil
+        sender = nil
         self.deadline = deadline
         self.kind = kind
     }

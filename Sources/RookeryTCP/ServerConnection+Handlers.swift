@@ -97,6 +97,10 @@ extension ServerConnection {
     /// Finishes a message: returns its memory and its permit.
     func finished(_ request: ServerRequest) {
         if !creditTakers.isEmpty, case .binary(let id, _) = request.sender { creditTakers[id] = nil }
+        if let receiver = request.receiver {
+            if case .binary(let id, _) = request.sender { clientStreams[id] = nil }
+            memory.keep(-receiver.discard(), shared.memory, entry.peer)
+        }
         inFlight -= 1
         shared.metrics?.ended()
         if request.isStream { streams -= 1 }

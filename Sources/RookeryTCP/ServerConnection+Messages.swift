@@ -30,7 +30,8 @@ extension ServerConnection {
         }
         let metadata = scan.metadata.isPresent ? textMetadata(scan.metadata, in: body) : .success([:])
         let deadline = (try? metadata.get())?[MetadataName.timeout].flatMap(Int64.init).map(Self.deadline)
-        switch admit(route, body.readableBytes, metadata, deadline, isEvent: !scan.id.isPresent) {
+        let sending = Sending(isEvent: !scan.id.isPresent, hasClientStream: false)
+        switch admit(route, body.readableBytes, metadata, deadline, sending) {
         case .failure(let refusal):
             if scan.id.isPresent { write { $0.errorReply(refusal, id: body, scan.id) } }
         case .success(let metadata):
@@ -73,6 +74,7 @@ extension ServerConnection {
         shared.counters.count(.shed)
         shared.log(entry.peer, .warning, "no memory for a message", ["length": "\(skipped.declared)"])
         if let header = skipped.header {
+            if header.kind == .value { endClientStream(header.id, .noMemory) }
             guard header.kind == .request else { return }
             // An unknown serializer would be a framing error, but this call has failed anyway: the first serializer
             // carries the error.
@@ -85,22 +87,28 @@ extension ServerConnection {
 
     // MARK: Admission
 
+    /// How a message was sent.
+    private struct Sending {
+        let isEvent: Bool
+        let hasClientStream: Bool
+    }
+
     /// Decides whether the server handles a message of `bytes` bytes. Returns its metadata, or why not.
     private func admit(
         _ route: Router.Entry, _ bytes: Int, _ metadata: Result<[String: String], RemoteError>,
-        _ deadline: NIODeadline?, isEvent: Bool
+        _ deadline: NIODeadline?, _ sending: Sending
     ) -> Result<[String: String], RemoteError> {
         switch metadata {
         case .failure(let error): return .failure(refused(route, .metadataTooLarge, error))
         case .success(let entries):
-            if let refusal = refusal(route, bytes, deadline, isEvent: isEvent, entries) { return .failure(refusal) }
+            if let refusal = refusal(route, bytes, deadline, sending, entries) { return .failure(refusal) }
             return metadata
         }
     }
 
     /// Why the server refuses a message of `bytes` bytes; nil if it does not.
     private func refusal(
-        _ route: Router.Entry, _ bytes: Int, _ deadline: NIODeadline?, isEvent: Bool, _ metadata: [String: String]
+        _ route: Router.Entry, _ bytes: Int, _ deadline: NIODeadline?, _ sending: Sending, _ metadata: [String: String]
     ) -> RemoteError? {
         if let grant, !grant.allows(route.position) { return refused(route, .forbidden, .forbidden) }
         if let deadline, deadline <= .now() { return refused(route, .late, .late) }
@@ -108,9 +116,13 @@ extension ServerConnection {
         // An overloaded server is still alive, so it answers health requests up to twice the limit.
         if route.position == shared.healthPosition, inFlight < 2 * limits.inFlight { return nil }
         guard mayKeep(bytes) else { return refused(route, .shed, .noMemory) }
-        if route.command.kind == .stream {
+        if route.command.isStreaming || sending.hasClientStream {
             // Without an id, a stream has no reader and no way to end.
-            if isEvent { return refused(route, .streamWithoutID, .noReader) }
+            if sending.isEvent { return refused(route, .streamWithoutID, .noReader) }
+            if route.command.hasClientStream != sending.hasClientStream {
+                let error = sending.hasClientStream ? RemoteError.unwantedClientStream : .noClientStream
+                return refused(route, .clientStream, error)
+            }
             return streams < limits.streams ? nil : refused(route, .shed, .tooManyStreams)
         }
         guard inFlight - streams < limits.inFlight else {
@@ -176,8 +188,10 @@ extension ServerConnection {
         case .credit where needsKey: break
         case .credit: creditTakers[header.id]?.granted(Int(header.amount))
         case .ping: write(BinaryHeader(.pong, id: header.id))
+        case .value where needsKey, .end where needsKey: break
+        case .value, .end: try receivedClientStream(header, body, negotiated)
         // Kinds that a client does not send, and kinds of later versions, are ignored.
-        case .value, .end, .error, .pong, .goAway, nil: break
+        case .error, .pong, .goAway, nil: break
         }
     }
 
@@ -200,10 +214,15 @@ extension ServerConnection {
         let original = FramePayload.originalSize(header, body)
         let limit = shared.configuration.limits.frame
         if original > limit { throw .frameTooLarge(declared: original, limit: limit) }
-        switch admit(route, original + Int(header.metadataLength), metadata, deadline, isEvent: header.kind == .event) {
+        let sending = Sending(
+            isEvent: header.kind == .event,
+            hasClientStream: header.flags.contains(.clientStream) && negotiated.takesClientStreams)
+        switch admit(route, original + Int(header.metadataLength), metadata, deadline, sending) {
         case .failure(let error): refuse(header, error.payload)
         case .success(let metadata):
-            let message = BinaryMessage(header: header, route: route, metadata: metadata, deadline: deadline)
+            let message = BinaryMessage(
+                header: header, route: route, metadata: metadata, deadline: deadline,
+                receiver: sending.hasClientStream ? receiveClientStream(header) : nil)
             if header.flags.contains(.compressed), original >= PayloadPool.threshold {
                 return inflateElsewhere(message, body, original, negotiated)
             }
@@ -213,6 +232,7 @@ extension ServerConnection {
             } catch let error as FramingError {
                 throw error
             } catch {
+                clientStreams[header.id] = nil
                 refuseUnreadable(header)
             }
         }
@@ -224,6 +244,7 @@ extension ServerConnection {
         let route: Router.Entry
         let metadata: [String: String]
         let deadline: NIODeadline?
+        let receiver: ClientStreamReceiver?
     }
 
     private func binaryMetadata(
@@ -246,7 +267,8 @@ extension ServerConnection {
         enqueue(
             ServerRequest(
                 self, message.route, payload: payload, metadata: message.metadata, deadline: message.deadline,
-                sender: header.kind == .event ? .event : .binary(header.id, serializer: header.serializer)))
+                sender: header.kind == .event ? .event : .binary(header.id, serializer: header.serializer),
+                receiver: message.receiver))
     }
 
     private func refuse(_ header: BinaryHeader, _ payload: JSONValue) {
@@ -278,7 +300,9 @@ extension ServerConnection {
                 if case .closed = self.state { break }
                 self.enqueue(message, payload)
             case .failure(let error as FramingError): self.framingFailed(error)
-            case .failure: self.refuseUnreadable(header)
+            case .failure:
+                self.clientStreams[header.id] = nil
+                self.refuseUnreadable(header)
             }
             self.settleSoon()
             self.executor.drain()

@@ -73,6 +73,8 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     /// Requests that send values of a stream and take credit, by their call ids.
     var creditTakers: [UInt64: ServerRequest] = [:]
     var holding: [ServerRequest] = []
+    /// Client streams whose end has not come, by the ids of their calls.
+    var clientStreams: [UInt64: ClientStreamReceiver] = [:]
 
     // Memory held for the peer, and room for its answers, see +Memory.
     var memory = ConnectionMemory()

@@ -12,6 +12,8 @@ enum ServerDecision: String, CaseIterable {
     case metadataTooLarge = "metadata_too_large"
     /// The message opens a stream, but has no id to answer to.
     case streamWithoutID = "stream_without_id"
+    /// The message has a client stream that its command does not take, or lacks one.
+    case clientStream = "client_stream"
     /// The peer showed no valid service key.
     case unauthenticated
     /// The peer's service key does not allow the command.

@@ -28,6 +28,8 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     /// Bytes that the message holds in memory.
     let size: Int
     let deadline: NIODeadline?
+    /// The values that the client sends behind the message; nil if it sends none.
+    let receiver: ClientStreamReceiver?
     /// When the burst began in which the message came.
     let cameAt: NIODeadline
     /// The burst in which the message came. A handler that returns in the same burst has not suspended.
@@ -59,7 +61,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
 
     init(
         _ connection: ServerConnection, _ entry: Router.Entry, payload: Payload,
-        metadata: [String: String], deadline: NIODeadline?, sender: Sender
+        metadata: [String: String], deadline: NIODeadline?, sender: Sender, receiver: ClientStreamReceiver? = nil
     ) {
         self.connection = connection
         size = payload.body.readableBytes
@@ -67,7 +69,9 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         var payload = payload
         payload.fields = connection.shared.fields
         payload.forbidsUnknown = connection.shared.configuration.forbidsUnknown || entry.command.forbidsUnknown
+        if let receiver { payload.clientStream = MessageStream(unfolding: { try await receiver.next() }) }
         self.payload = payload
+        self.receiver = receiver
         self.metadata = metadata
         self.deadline = deadline
         self.sender = sender
@@ -78,9 +82,10 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
 
     var peer: String { connection.peer }
     let caller: Caller?
-    var isStream: Bool { entry.command.kind == .stream }
+    /// Whether values travel over time, in one direction or in both.
+    var isStream: Bool { entry.command.isStreaming }
     /// Whether the command's gate limits the message: true for requests, with or without an id to answer to.
-    var isShed: Bool { entry.command.kind == .request }
+    var isShed: Bool { entry.command.kind == .request && !isStream }
     var isEvent: Bool { if case .event = sender { true } else { false } }
 
     var messageContext: MessageContext {

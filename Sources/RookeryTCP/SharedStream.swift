@@ -23,14 +23,20 @@ final class SharedStream: @unchecked Sendable {
     private var hasBegun = false
     private var hasLeft = false
 
-    private init(_ connection: ClientConnection, window: Int) {
+    /// Sends the client stream of the call, if it has one. It ends with this stream.
+    private let sending: Task<Void, Never>?
+
+    private init(_ connection: ClientConnection, window: Int, _ sending: Task<Void, Never>?) {
         self.connection = connection
         self.window = window
+        self.sending = sending
     }
 
     /// Makes a stream whose consumer may be `buffer` values behind.
-    static func make(_ connection: ClientConnection, buffer: Int) -> (SharedStream, MessageStream<Payload>) {
-        let stream = SharedStream(connection, window: max(BinaryHeader.initialCredit, buffer / 2))
+    static func make(
+        _ connection: ClientConnection, buffer: Int, _ sending: Task<Void, Never>? = nil
+    ) -> (SharedStream, MessageStream<Payload>) {
+        let stream = SharedStream(connection, window: max(BinaryHeader.initialCredit, buffer / 2), sending)
         let producer = Producer.makeSequence(
             elementType: Payload.self, failureType: (any Error).self,
             backPressureStrategy: .init(lowWatermark: max(1, buffer / 2), highWatermark: max(2, buffer)),
@@ -64,14 +70,15 @@ final class SharedStream: @unchecked Sendable {
     }
 
     /// Grants credit in steps of half a window or more, and sets the deadline of the next value. The deadline applies
-    /// only while the server has credit: a busy consumer is not the server's fault.
-    private func expectMore() {
+    /// only while the server has credit, and does not wait for values of the client: a busy consumer and a slow producer are
+    /// not the server's fault.
+    func expectMore() {
         guard let call, let link = call.link else { return }
         if wantsMore, hasBegun, credit <= window / 2 {
             link.grant(call, window - credit)
             credit = window
         }
-        guard credit > 0, let timeout = call.call?.silenceLimit else {
+        guard credit > 0, call.sender?.isAwaited != true, let timeout = call.call?.silenceLimit else {
             call.deadline = .distantFuture
             return
         }
@@ -87,6 +94,7 @@ final class SharedStream: @unchecked Sendable {
         }
         source = nil
         call = nil
+        sending?.cancel()
     }
 }
 
@@ -104,6 +112,7 @@ extension SharedStream: NIOAsyncSequenceProducerDelegate {
     func didTerminate() {
         connection.eventLoop.execute {
             self.hasLeft = true
+            self.sending?.cancel()
             self.source = nil
             if let call = self.call { call.link?.forget(call, CancellationError()) }
             self.call = nil

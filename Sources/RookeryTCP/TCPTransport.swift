@@ -78,6 +78,7 @@ package final class TCPTransport: InstanceTransport {
         guard sealsFields, let fields else { return call }
         var call = call
         call.message = call.message.sealed(by: fields)
+        call.clientStream = call.clientStream?.sealed(by: fields)
         return call
     }
 
@@ -103,6 +104,7 @@ package final class TCPTransport: InstanceTransport {
 
     private func open(_ call: Call) async throws -> MessageStream<Payload> {
         if configuration.negotiates, let stream = try await connection.openStream(call) { return stream }
+        if call.clientStream != nil { throw CallError.noClientStream(call.command, "\(instance)") }
         let executor = eventLoops.executors[eventLoops.currentPosition ?? 0]
         return try await TCPStream.open(
             call, at: instance, configuration: configuration, key: key, encryption: encryption, executor: executor)

@@ -57,10 +57,11 @@ package final class InMemoryTransport: ClientTransport {
     /// Runs the handler and returns its last value.
     ///
     /// Throws ``RookeryCore/CallError`` if the deadline passes first. Then the handler is cancelled, and this function
-    /// returns only after the handler has ended. Without a deadline, the limit is one hour.
+    /// returns only after the handler has ended. Without a deadline, and for a client stream, the limit is one hour.
     package func request(_ call: Call) async throws -> Payload {
         let sink = CollectingSink()
-        let time = call.deadline?.remaining ?? .seconds(3600)
+        let deadline = call.command.isStreaming ? nil : call.deadline
+        let time = deadline?.remaining ?? .seconds(3600)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.deliver(call, to: sink) }
             group.addTask {
@@ -119,17 +120,25 @@ package final class InMemoryTransport: ClientTransport {
             if isEvent { return }
             throw CallError(.noHandler, "The service has no handler for \(call.command.name).", wasWritten: true)
         }
+        var message = Payload(body: body, range: scan.data)
+        if entry.command.hasClientStream != (call.clientStream != nil) {
+            throw entry.command.hasClientStream ? RemoteError.noClientStream : .unwantedClientStream
+        }
+        let broken = NIOLockedValueBox<(any Error)?>(nil)
+        message.clientStream = try call.clientStream?.begin(call.command).mapped { payload($0) }.onEnd { error in
+            if let error, !(error is CancellationError) { broken.withLockedValue { $0 = error } }
+        }
         let context = MessageContext(
             pattern: entry.pattern, metadata: sendsMetadata ? call.sentMetadata : [:], peer: "in-memory",
-            deadline: call.command.kind == .stream ? nil : call.deadline)
+            deadline: call.command.isStreaming ? nil : call.deadline)
         defer { context.end() }
         do {
             var surroundings: ServiceContext? = context.metadata.isEmpty ? nil : .carrying(context.metadata)
             let span = router.startHandling(entry, &surroundings, context)
             do {
-                try await MessageContext.$source.withValue(context) { [surroundings] in
+                try await MessageContext.$source.withValue(context) { [surroundings, message] in
                     try await ServiceContext.withValue(surroundings ?? .current) {
-                        try await router.run(entry, Payload(body: body, range: scan.data), sink, context: context)
+                        try await router.run(entry, message, sink, context: context)
                     }
                 }
                 span?.end(.success)
@@ -140,6 +149,8 @@ package final class InMemoryTransport: ClientTransport {
         } catch let error as CancellationError {
             throw error
         } catch {
+            // A client stream that fails ends the call with its own error, whatever the handler makes of it.
+            if let broken = broken.withLockedValue({ $0 }) { throw broken }
             throw RemoteError(answering: error).received(for: call.command.name)
         }
     }

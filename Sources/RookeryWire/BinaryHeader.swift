@@ -8,9 +8,9 @@ package struct BinaryHeader: Sendable, Hashable {
         case request = 0x81
         /// A message that expects no reply.
         case event = 0x82
-        /// One value: the reply, or one value of a stream.
+        /// One value: the reply, or one value of a stream. From a client, a value of its client stream.
         case value = 0x83
-        /// The end of a stream, or a reply without a value.
+        /// The end of a stream, or a reply without a value. From a client, the end of its client stream.
         case end = 0x84
         /// The call failed. The payload is the JSON that a text packet has in `err`.
         case error = 0x85
@@ -36,11 +36,13 @@ package struct BinaryHeader: Sendable, Hashable {
         package static let compressed = Flags(rawValue: 1)
         /// This value is the last of its call.
         package static let last = Flags(rawValue: 2)
+        /// The client sends values of a client stream behind this request.
+        package static let clientStream = Flags(rawValue: 4)
     }
 
     /// The length of a header in bytes.
     package static let size = 24
-    /// The number of stream values that a server may send before the client grants credit.
+    /// The number of values that the sender of a stream may send before the receiver grants credit.
     package static let initialCredit = 32
 
     /// The first byte. The receiver skips a frame whose code is not a ``Kind``: later versions may define more.

@@ -7,7 +7,9 @@ package struct Hello: Sendable, Hashable {
     /// The version of the extension that this code implements.
     package static let version = 1
     /// The features of this version, besides binary frames.
-    package static let features = ["cancel", "credits", "go-away", "metadata", "ping"]
+    package static let features = ["cancel", clientStreams, "credits", "go-away", "metadata", "ping"]
+    /// The feature of peers that send and take client streams.
+    package static let clientStreams = "client-streams"
 
     /// The highest version that the client knows.
     package var version = Hello.version

@@ -33,9 +33,12 @@ struct ConsoleTests {
             let registration = try #require(first.first { $0["operation"] == "POST /api/vendors" })
             #expect(registration["verdict"]?["right"] == true, "\(registration)")
             #expect(vendor.id > 0)
+            #expect(try await http.get("/nowhere").status == 404)
+            let stray = try await http.get("/console/api/traces").body["traces"]?.arrayValue?.first
+            #expect(stray?["operation"] == "GET /nowhere" && stray?["verdict"]?["flow"] == nil)
             // Looking changes nothing.
             let again = try await http.get("/console/api/traces").body["traces"]?.arrayValue ?? []
-            #expect(again.map { $0["id"] } == first.map { $0["id"] })
+            #expect(again.dropFirst().map { $0["id"] } == first.map { $0["id"] })
 
             let id = try #require(availability["id"]?.stringValue)
             let one = try await http.get("/console/api/traces/\(id)").body

@@ -80,7 +80,9 @@ struct UseTests {
     @Test("names the address that is taken, whether a service's or the gateway's, and is not ready")
     func takenPorts() async throws {
         try await withFolder { folder in
-            try await ScriptedPeer.running({ _ in .silence }) { peer in
+            // Of a row of free ports, only the first one is taken: the system gives none of them to other programs.
+            let row = try await FreePorts.first(of: 8)
+            try await ScriptedPeer.running(port: row, { _ in .silence }) { peer in
                 let base = try await FreePorts.first(of: 8)
                 let taken = "127.0.0.1:\(peer.port)"
                 let cases = [

@@ -154,6 +154,35 @@ struct ContractDiagnosticTests {
             [("a contract can only have functions", 2, 5)])
         expectDiagnostics(
             "@Contract protocol A: Sendable {\n    @MessagePattern(cmd: \"x\")\n    func a(_ b: Int, c: Int) async throws\n}",
-            [("a function of a contract takes one message at most", 3, 11)])
+            [
+                (
+                    "a function of a contract takes one message at most, and after it a MessageStream<…> of the client",
+                    3, 11
+                )
+            ])
+    }
+
+    @Test("a client stream before the message, of an event, and of a call that may be sent twice")
+    func clientStreams() {
+        let order = "a function of a contract takes one message at most, and after it a MessageStream<…> of the client"
+        let twice = "a call with a client stream cannot be sent twice: it is .unsafe and cannot be resumed"
+        expectDiagnostics(
+            """
+            @Contract protocol A: Sendable {
+                @MessagePattern(cmd: "a")
+                func a(_ values: MessageStream<Int>, _ message: Int) async throws
+                @EventPattern("b")
+                func b(_ message: Int, _ values: MessageStream<Int>) async throws
+                @MessagePattern(cmd: "c", .safe)
+                func c(_ values: MessageStream<Int>) async throws
+                @StreamPattern(cmd: "d", resuming: .after("a", cursor: "b"))
+                func d(_ values: MessageStream<Int>) async throws -> MessageStream<Int>
+            }
+            """,
+            [
+                (order, 3, 11),
+                ("an event has no client stream: the function needs @MessagePattern or @StreamPattern", 5, 28),
+                (twice, 6, 31), (twice, 8, 30),
+            ])
     }
 }

@@ -21,6 +21,7 @@ import Testing
 @Contract private protocol OwnersAPI: Sendable {
     @MessagePattern(cmd: "same") func same(_ owner: Owner) async throws -> Owner
     @EventPattern("seen") func seen(_ owner: Owner) async throws
+    @MessagePattern(cmd: "all") func all(_ owners: MessageStream<Owner>) async throws
     @StreamPattern(cmd: "thrice") func thrice(_ owner: Owner) async throws -> MessageStream<Owner>
 }
 
@@ -33,6 +34,10 @@ private final class Owners: OwnersAPI {
     }
 
     func seen(_ owner: Owner) async throws { received.withLock { $0.append(owner) } }
+
+    func all(_ owners: MessageStream<Owner>) async throws {
+        for try await owner in owners { received.withLock { $0.append(owner) } }
+    }
 
     func thrice(_ owner: Owner) async throws -> MessageStream<Owner> {
         MessageStream([owner, owner, owner])
@@ -193,7 +198,7 @@ struct FieldTests {
     }
 
     @Test(
-        "is what passes in both directions of requests, events and streams, on every kind of connection",
+        "is what passes in both directions of requests, events and streams of either side, on every kind of connection",
         arguments: ["plain", "json", "messagepack"])
     func onTheWire(_ kind: String) async throws {
         let (text, received) = try await heard { configuration in
@@ -204,10 +209,12 @@ struct FieldTests {
             var values: [Owner] = []
             for try await value in try await owners.thrice(Self.owner) { values.append(value) }
             #expect(values == [Self.owner, Self.owner, Self.owner])
+            // The plain wire has no client streams.
+            if kind != "plain" { try await owners.all(MessageStream([Self.owner, Self.owner])) }
             try await owners.seen(Self.owner)
             #expect(try await owners.same(Self.owner) == Self.owner)
         }
-        #expect(received.count >= 2 && received.allSatisfy { $0 == Self.owner })
+        #expect(received.count >= (kind == "plain" ? 2 : 4) && received.allSatisfy { $0 == Self.owner })
         #expect(!text.contains("canary") && text.components(separatedBy: "enc:v1:").count > 20)
     }
 

@@ -55,6 +55,9 @@ struct BinaryFrameTests {
                 #expect(header.kind == .error)
                 let error = try JSONValue(payload, format: .json)
                 #expect(error["code"] == "BOOKING_NOT_FOUND")
+            case "client-stream": #expect(header.kind == .request && header.flags == .clientStream && header.id == 8)
+            case "client-value": #expect(header.kind == .value && header.flags == [] && header.id == 8)
+            case "client-end": #expect(header.kind == .end && header.id == 8 && body.isEmpty)
             case "cancel": #expect(header.kind == .cancel && header.id == 7)
             case "credit": #expect(header.kind == .credit && header.amount == 97)
             case "ping": #expect(header.kind == .ping && header.id == 9)
@@ -64,7 +67,7 @@ struct BinaryFrameTests {
             }
             seen.insert(name)
         }
-        #expect(seen.count == BinaryHeader.Kind.allCases.count + 1)
+        #expect(seen.count == BinaryHeader.Kind.allCases.count + 4)
     }
 
     @Test("comes out whole however it is sliced, among frames of text")

@@ -49,7 +49,9 @@ struct TraceMiddleware: RouterMiddleware {
         } catch {
             response = notRouted(error, request) ?? answer(error, request, context, decisions)
         }
-        let end = SpanEnd.response(status: Int(response.status.code), route: context.endpointPath)
+        // Hummingbird names the lack of a route like one.
+        let route = context.endpointPath.flatMap { $0.hasPrefix("/") ? $0 : nil }
+        let end = SpanEnd.response(status: Int(response.status.code), route: route)
         if let span {
             if response.body.contentLength == nil {
                 let (body, ending) = (response.body, SpanEnding(span, end))

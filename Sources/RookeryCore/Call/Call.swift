@@ -16,20 +16,23 @@ public struct Call: Sendable {
     /// The service context of the call, with its span. Nil without a tracer, and where nothing runs in it.
     var context: ServiceContext?
     /// The moment when the caller stops waiting. At a server, nil if the caller sent none. Rookery clients send none
-    /// for streams.
+    /// for streams, in either direction.
     public var deadline: Deadline?
     /// The longest silence of a stream, before its first value and between values. Default 5 s. Servers do not use it.
     package var silenceLimit: Duration
+    /// The values that the client sends behind the message. Nil if the command has no client stream, and at a server.
+    package var clientStream: ClientStream?
 
     package init(
         command: Command, message: MessageBody, metadata: [String: String] = [:], deadline: Deadline? = nil,
-        silenceLimit: Duration = .seconds(5)
+        silenceLimit: Duration = .seconds(5), clientStream: ClientStream? = nil
     ) {
         self.command = command
         self.message = message
         self.metadata = metadata
         self.deadline = deadline
         self.silenceLimit = silenceLimit
+        self.clientStream = clientStream
     }
 }
 

@@ -88,13 +88,50 @@ public struct RookeryClient: Sendable {
     public func _stream<Value: MessageValue>(
         _ command: Command, _ message: some MessageValue, as: Value.Type = Value.self
     ) async throws -> MessageStream<Value> {
-        try await open(command, message).mapped { body in
+        decoded(try await open(command, message), command)
+    }
+
+    private func decoded<Value: MessageValue>(
+        _ stream: MessageStream<MessageBody>, _ command: Command
+    ) -> MessageStream<Value> {
+        stream.mapped { body in
             do {
                 return try body.decode(Value.self, rules: .types)
             } catch {
                 throw Self.invalid("A value", command, Value.self, error)
             }
         }
+    }
+
+    /// Sends a command with a client stream, and decodes its reply. Code that `@Contract` generates calls it.
+    ///
+    /// Throws ``CallError/Code/invalidCall`` if the peer does not take client streams, and what `values` throws; the peer's handler
+    /// is then cancelled.
+    public func _request<Reply: MessageValue, Value: MessageValue>(
+        _ command: Command, _ message: some MessageValue, clientStream values: MessageStream<Value>,
+        as: Reply.Type = Reply.self
+    ) async throws -> Reply {
+        let reply = try await perform(call(command, message, ClientStream(values)))
+        do {
+            return try (reply.message ?? MessageBody(Payload.absent)).decode(Reply.self, rules: .types)
+        } catch {
+            throw Self.invalid("The reply", command, Reply.self, error)
+        }
+    }
+
+    /// Sends a command with a client stream whose reply has no value.
+    public func _request<Value: MessageValue>(
+        _ command: Command, _ message: some MessageValue, clientStream values: MessageStream<Value>
+    ) async throws {
+        _ = try await perform(call(command, message, ClientStream(values)))
+    }
+
+    /// Opens a stream with a client stream: values go both ways. Ending the iteration ends both.
+    public func _stream<Value: MessageValue, Sent: MessageValue>(
+        _ command: Command, _ message: some MessageValue, clientStream values: MessageStream<Sent>,
+        as: Value.Type = Value.self
+    ) async throws -> MessageStream<Value> {
+        decoded(try await opened(call(command, message, ClientStream(values))), command)
     }
 
     private static func invalid(_ what: String, _ command: Command, _ type: Any.Type, _ error: any Error) -> CallError {
@@ -127,9 +164,27 @@ public struct RookeryClient: Sendable {
         return try await open(command, data).mapped { try $0.jsonValue() }
     }
 
+    /// Sends any JSON and the values of a client stream to any pattern, and returns the reply. Returns nil if the reply has no value.
+    package func send(
+        _ pattern: Pattern, _ data: JSONValue, clientStream values: MessageStream<JSONValue>
+    ) async throws -> JSONValue? {
+        let command = Command(pattern.route, pattern: pattern, hasClientStream: true)
+        return try await perform(call(command, data, ClientStream(values))).message?.jsonValue()
+    }
+
+    /// Opens a stream with any JSON and the values of a client stream.
+    package func stream(
+        _ pattern: Pattern, _ data: JSONValue, clientStream values: MessageStream<JSONValue>
+    ) async throws -> MessageStream<JSONValue?> {
+        let command = Command(pattern.route, pattern: pattern, kind: .stream, hasClientStream: true)
+        return try await opened(call(command, data, ClientStream(values))).mapped { try $0.jsonValue() }
+    }
+
     // MARK: Dispatch
 
-    private func call(_ command: Command, _ message: some MessageValue) -> Call {
+    private func call(
+        _ command: Command, _ message: some MessageValue, _ clientStream: ClientStream? = nil
+    ) -> Call {
         let configured = defaults.commandTimeouts.isEmpty ? nil : defaults.commandTimeouts[command.wireName]
         let allowed = options.timeout ?? configured ?? command.timeout ?? defaults.timeout
         let now = NIODeadline.now()
@@ -148,7 +203,7 @@ public struct RookeryClient: Sendable {
         }
         return Call(
             command: command, message: MessageBody(message), metadata: metadata, deadline: deadline,
-            silenceLimit: allowed)
+            silenceLimit: allowed, clientStream: clientStream)
     }
 
     /// Returns 128 random bits, in base 36.

@@ -12,10 +12,11 @@ public struct Command: Sendable, Hashable {
         let options: Options
         let request: @Sendable () -> Schema
         let reply: @Sendable () -> Schema?
+        let clientStream: (@Sendable () -> Schema)?
 
         init(
             _ name: String, _ pattern: Pattern, _ options: Options, request: @escaping @Sendable () -> Schema,
-            reply: @escaping @Sendable () -> Schema?
+            reply: @escaping @Sendable () -> Schema?, clientStream: (@Sendable () -> Schema)?
         ) {
             self.name = name
             wireName = pattern.value["cmd"]?.stringValue ?? pattern.route
@@ -23,6 +24,7 @@ public struct Command: Sendable, Hashable {
             self.options = options
             self.request = request
             self.reply = reply
+            self.clientStream = clientStream
         }
 
         /// Equal if name, pattern and options are equal, doc comments included. Ignores the types of the messages.
@@ -95,6 +97,12 @@ public struct Command: Sendable, Hashable {
     package var request: Schema { storage.request() }
     /// The schema of its replies, or of a stream's values. Nil if it has none.
     package var reply: Schema? { storage.reply() }
+    /// The schema of the values that a client sends behind its message. Nil if it sends none.
+    package var clientStream: Schema? { storage.clientStream?() }
+    /// Whether a client sends values behind its message.
+    package var hasClientStream: Bool { storage.clientStream != nil }
+    /// Whether values go one way or the other over time. Then only silence is limited, not the whole call.
+    package var isStreaming: Bool { kind == .stream || hasClientStream }
 
     /// Whether an error has a code that is neither declared by the command nor one of the toolkit's. False if the
     /// command declares no codes.
@@ -109,12 +117,15 @@ public struct Command: Sendable, Hashable {
     /// Creates a command without a contract. Its messages and replies may be any value.
     package init(
         _ name: String, pattern: Pattern, kind: CommandKind = .request, idempotency: Idempotency = .unsafe,
-        timeout: Duration? = nil, group: String = "default", resumption: StreamResumption? = nil
+        timeout: Duration? = nil, group: String = "default", resumption: StreamResumption? = nil,
+        hasClientStream: Bool = false
     ) {
         let options = Options(
             kind: kind, idempotency: idempotency, timeout: timeout, group: group, resumption: resumption)
+        let any: @Sendable () -> Schema = { Schema(.any) }
         storage = Storage(
-            name, pattern, options, request: { Schema(.any) }, reply: { kind == .event ? nil : Schema(.any) })
+            name, pattern, options, request: any, reply: { kind == .event ? nil : Schema(.any) },
+            clientStream: hasClientStream ? any : nil)
     }
 
     /// Creates a command of a contract. Code that `@Contract` generates calls it.
@@ -122,13 +133,14 @@ public struct Command: Sendable, Hashable {
         _contract contract: String, _ name: String, patterns: [Pattern], kind: _CommandKind, idempotency: Idempotency,
         timeout: Duration?, group: String?, errors: [RemoteError.Code]?, execution: HandlerExecution,
         forbidsUnknown: Bool = false, resumption: StreamResumption? = nil, documentation: String?,
-        request: @escaping @Sendable () -> Schema,
+        request: @escaping @Sendable () -> Schema, clientStream: (@Sendable () -> Schema)? = nil,
         reply: @escaping @Sendable () -> Schema?
     ) {
         let options = Options(
             kind: kind, idempotency: idempotency, timeout: timeout, group: group ?? Self.defaultGroup,
             alternatives: Array(patterns.dropFirst()), errors: errors, execution: execution,
             forbidsUnknown: forbidsUnknown, resumption: resumption, contract: contract, documentation: documentation)
-        storage = Storage(name, patterns.first ?? Pattern(name), options, request: request, reply: reply)
+        storage = Storage(
+            name, patterns.first ?? Pattern(name), options, request: request, reply: reply, clientStream: clientStream)
     }
 }

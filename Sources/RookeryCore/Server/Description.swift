@@ -42,6 +42,7 @@ package struct Description: Sendable {
         if command.group != Command.defaultGroup { object["group"] = .string(command.group) }
         object["resuming"] = command.resumption?.jsonValue
         object["request"] = writer.schema(of: command.request)
+        object["clientStream"] = command.clientStream.map { writer.schema(of: $0) }
         object["reply"] = command.reply.map { writer.schema(of: $0) }
         object["errors"] = command.errors.map { .array($0.map { .string($0.rawValue) }) }
         return object

@@ -16,6 +16,8 @@ public struct _Payload: Sendable {
     package var fields: FieldCipher?
     /// Whether members without a property are violations.
     package var forbidsUnknown = false
+    /// The values that the client sends behind the message. Nil if it sends none.
+    package var clientStream: MessageStream<Payload>?
 
     /// Creates a payload from a part of a packet.
     package init(body: ByteBuffer, range: ByteRange, format: ValueFormat = .json) {
@@ -46,6 +48,15 @@ public struct _Payload: Sendable {
                 throw InvalidPayload(error)
             }
         }
+    }
+
+    /// Returns the values that the client sends behind the message. The iteration throws ``InvalidPayload`` at a value that
+    /// does not fit the type; its violations name the value's position: `values[2].count`.
+    ///
+    /// Throws `INVALID_PAYLOAD` if the client sends none.
+    public func _clientStream<Value: MessageValue>(_: Value.Type = Value.self) throws -> MessageStream<Value> {
+        guard let clientStream else { throw RemoteError.noClientStream }
+        return MessageStream(DecodedValues(values: clientStream, like: self))
     }
 
     /// Decodes the payload as any value. Returns nil if it is absent.

@@ -196,9 +196,14 @@ extension Router.Resolved {
             command: command, message: MessageBody(payload), metadata: surroundings.metadata,
             deadline: surroundings.deadline)
         let handler = CallHandler(interceptors) { inner in
-            guard inner.metadata != call.metadata else { return try await handle(inner) }
+            // An interceptor may have replaced the message, but not what the client sends behind it.
+            var message = inner.message.payload
+            message.clientStream = payload.clientStream
+            guard inner.metadata != call.metadata else { return try await handle(message) }
             // From here on, the service context carries the metadata that the interceptors passed on.
-            return try await ServiceContext.withValue(.carrying(inner.metadata)) { try await handle(inner) }
+            return try await ServiceContext.withValue(.carrying(inner.metadata)) { [message] in
+                try await handle(message)
+            }
         }
         let reply = try await handler(call)
         if let stream = reply.stream {
@@ -212,14 +217,14 @@ extension Router.Resolved {
         }
     }
 
-    private func handle(_ call: Call) async throws -> Reply {
+    private func handle(_ message: Payload) async throws -> Reply {
         if let values {
             // The server reads the values after the interceptors have returned, but the handler makes them in the context that
             // the interceptors have set.
-            return Reply(stream: try await values(call.message.payload).inContext(.current))
+            return Reply(stream: try await values(message).inContext(.current))
         }
         let keeper = ReplyKeeper()
-        try await body(call.message.payload, keeper)
+        try await body(message, keeper)
         return keeper.answer
     }
 }

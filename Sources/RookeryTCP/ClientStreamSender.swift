@@ -1,0 +1,220 @@
+import NIOCore
+import RookeryCore
+import RookeryPolicies
+import RookeryWire
+
+/// Sends the values of a client stream behind the message of its call, as the server grants credit.
+///
+/// ``run()`` reads and encodes the values on any thread. All state is confined to the event loop of the connection.
+final class ClientStreamSender: @unchecked Sendable {
+    /// What the sender needs to know of the connection that has written the call.
+    struct Terms: Sendable {
+        let negotiated: Negotiated
+        let serializer: UInt8
+        let compresses: Bool
+        /// The most bytes of a value before it is compressed.
+        let limit: Int
+    }
+
+    private let executor: LoopExecutor
+    private let command: Command
+    private let stream: ClientStream
+    private let silenceLimit: TimeAmount
+    private var terms: Terms?
+    /// The call, once the link has written it.
+    private var call: PendingCall?
+    private var credit = CreditWindow()
+    private var hasEnded = false
+    private var isCancelled = false
+    /// What ``run()`` waits for. Returns true once it has resumed that.
+    private var waiting: (() -> Bool)?
+
+    init(_ call: Call, _ stream: ClientStream, _ executor: LoopExecutor) {
+        command = call.command
+        silenceLimit = TimeAmount(call.silenceLimit)
+        self.stream = stream
+        self.executor = executor
+    }
+
+    // MARK: The caller's side
+
+    /// Sends all values, then the end. Fails the call if the sequence throws or a value cannot be sent.
+    ///
+    /// Returns when the end is sent, and when the task is cancelled, because the call is over.
+    func run() async {
+        do {
+            let (terms, values) = try await step { sender in
+                try sender.terms.map { ($0, try sender.stream.begin(sender.command)) }
+            }
+            for try await value in values {
+                let frame = try frame(value, terms)
+                try await step { $0.write(frame) ? () : nil }
+            }
+            try await step { $0.end() }
+        } catch {
+            // The end of the call cancels this task, and has said why.
+            if !Task.isCancelled { try? await step { $0.fail(error) } }
+        }
+    }
+
+    /// A value, as the bytes behind its header.
+    private struct Frame: Sendable {
+        let bytes: [UInt8]
+        let flags: BinaryHeader.Flags
+    }
+
+    private func frame(_ value: MessageBody, _ terms: Terms) throws -> Frame {
+        var writer = ValueWriter(capacity: 1024)
+        do {
+            try writer.payload(value, try terms.negotiated.codec(terms.serializer))
+        } catch {
+            throw CallError(.invalidCall, "A value of \(command.name) cannot be encoded: \(error)", wasWritten: true)
+        }
+        guard writer.count <= terms.limit else {
+            throw CallError(
+                .invalidCall, "A value of \(command.name) is over the frame limit of \(terms.limit) bytes.",
+                wasWritten: true)
+        }
+        guard terms.compresses, value.allowsCompression,
+            let small = writer.withUnsafeBytes({ Compression().compress($0) })
+        else { return Frame(bytes: writer.bytes, flags: []) }
+        return Frame(bytes: small, flags: .compressed)
+    }
+
+    /// Calls `body` on the loop, now and whenever something has changed, until it returns a result.
+    private func step<Result: Sendable>(
+        _ body: @escaping @Sendable (ClientStreamSender) throws -> Result?
+    ) async throws -> Result {
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Result, any Error>) in
+                executor.eventLoop.execute {
+                    self.waiting = {
+                        do {
+                            if self.isCancelled { throw CancellationError() }
+                            guard let result = try body(self) else { return false }
+                            continuation.resume(returning: result)
+                        } catch {
+                            continuation.resume(throwing: error)
+                        }
+                        return true
+                    }
+                    self.progress()
+                    self.executor.drain()
+                }
+            }
+        } onCancel: {
+            executor.eventLoop.execute {
+                self.isCancelled = true
+                self.progress()
+                self.executor.drain()
+            }
+        }
+    }
+
+    // MARK: On the loop
+
+    /// Tries again what ``run()`` waits for.
+    func progress() {
+        if waiting?() == true { waiting = nil }
+    }
+
+    /// Notes that the link has written the call, so that values may follow.
+    func written(_ call: PendingCall, _ terms: Terms) {
+        self.call = call
+        self.terms = terms
+        watch()
+        progress()
+    }
+
+    /// Adds credit from the server.
+    func granted(_ amount: Int) {
+        credit.granted(amount)
+        watch()
+        progress()
+    }
+
+    /// Whether the server has nothing to say before the client sends more: it has granted credit, and waits for values.
+    var isAwaited: Bool { !hasEnded && credit.available > 0 }
+
+    /// Limits how long the server may take no values, or give no reply behind the last one. A producer that takes its time is
+    /// not the server's fault: pings find out whether that still lives.
+    private func watch() {
+        guard let call, let link = call.link else { return }
+        if case .stream(let stream) = call.kind { return stream.expectMore() }
+        call.deadline = isAwaited ? .distantFuture : .now() + silenceLimit
+        link.watch(call)
+    }
+
+    /// Returns false without credit, and while the connection has no room.
+    private func write(_ frame: Frame) -> Bool {
+        guard let call, let link = call.link, let terms, credit.available > 0, link.hasRoom(for: self) else {
+            return false
+        }
+        _ = credit.take()
+        link.write(frame.bytes, BinaryHeader(.value, id: call.id, terms.serializer, frame.flags))
+        if credit.available == 0 { watch() }
+        return true
+    }
+
+    private func end() {
+        guard let call, let link = call.link else { return }
+        hasEnded = true
+        link.tell(.end, call.id)
+        watch()
+    }
+
+    private func fail(_ error: any Error) {
+        guard let call, let link = call.link else { return }
+        link.forget(call, error)
+    }
+}
+
+extension ClientLink {
+    /// Whether the connection takes more bytes. If it does not, `sender` is told when it does.
+    func hasRoom(for sender: ClientStreamSender) -> Bool {
+        guard let channel = context?.channel else { return false }
+        if channel.isWritable { return true }
+        waitingForRoom[ObjectIdentifier(sender)] = sender
+        return false
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable, !waitingForRoom.isEmpty {
+            let senders = waitingForRoom
+            waitingForRoom = [:]
+            for sender in senders.values { sender.progress() }
+            executor.drain()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func write(_ payload: [UInt8], _ header: BinaryHeader) {
+        let start = writer.beginBinaryFrame()
+        payload.withUnsafeBytes { writer.append($0) }
+        writer.endBinaryFrame(start, header)
+        settleSoon()
+    }
+
+    /// Has values follow a call that is written, if it has a client stream.
+    func sendClientStream(of call: PendingCall) {
+        guard let sender = call.sender, let command = call.call?.command, case .binary(let negotiated) = agreement
+        else {
+            return
+        }
+        sender.written(
+            call,
+            ClientStreamSender.Terms(
+                negotiated: negotiated, serializer: negotiated.number(of: configuration.serializers.name(for: command)),
+                compresses: negotiated.compresses && configuration.compresses,
+                limit: min(configuration.frameLimit, negotiated.reply.frameLimit)))
+    }
+}
+
+extension CallError {
+    /// The error of a call with a client stream to a server that takes none.
+    static func noClientStream(_ command: Command, _ server: String) -> CallError {
+        CallError(
+            .invalidCall,
+            "\(server) takes no client streams, which \(command.name) needs: only Rookery servers of this version do.")
+    }
+}
