@@ -45,6 +45,8 @@ extension Destination {
         }
 
         consuming func answered() {
+            // How long a client takes to send its values says nothing about the instance.
+            if call.clientStream != nil { return ended(.answeredClientStream, .success, endsCall: true) }
             isEnded = true
             span?.end(.success)
             let now = destination.environment.now()
@@ -124,7 +126,8 @@ extension Destination {
         mutating func failed(_ error: any Error, _ attempt: consuming Attempt) throws -> Duration {
             let instance = attempt.instance
             let failed = FailedAttempt(error)
-            attempt.ended(failed.result, CallOutcome(error))
+            let isAnswered = failed.result == .answered && call.clientStream != nil
+            attempt.ended(isAnswered ? .answeredClientStream : failed.result, CallOutcome(error))
             if !tried.contains(instance) { tried.append(instance) }
             var state =
                 retry

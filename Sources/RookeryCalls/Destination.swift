@@ -151,8 +151,7 @@ package final class Destination: ClientTransport {
             let attempt = try progress.begin()
             do {
                 let result = try await attempt.transport.request(attempt.call)
-                // How long a client takes to send its values says nothing about the instance.
-                if call.clientStream == nil { progress.answered(attempt) } else { progress.sent(attempt) }
+                progress.answered(attempt)
                 return result
             } catch {
                 let delay = try progress.failed(error, attempt)

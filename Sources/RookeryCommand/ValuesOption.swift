@@ -40,6 +40,7 @@ struct ValuesOption: ParsableArguments {
 
 /// Reads the lines of a file, one when it is asked for. Only one task uses it.
 private final class LineReader: @unchecked Sendable {
+    private let path: String
     private let file: UnsafeMutablePointer<FILE>
     private var number = 0
 
@@ -47,21 +48,35 @@ private final class LineReader: @unchecked Sendable {
         guard let file = path == "-" ? fdopen(dup(STDIN_FILENO), "r") : fopen(path, "r") else {
             throw CommandFailure("--values \(path): \(String(cString: strerror(errno)))")
         }
+        self.path = path
         self.file = file
     }
 
     deinit { fclose(file) }
 
-    /// Returns the next line and its number, from 1. Nil at the end. A thread that may block reads it.
+    /// Returns the next line and its number, from 1. Nil at the end. Throws ``CommandSupport/CommandFailure`` if the file cannot be
+    /// read.
+    ///
+    /// A thread that may block reads it. A cancelled task does not wait for that: the next line of a terminal may never come.
     func next() async throws -> (Int, String)? {
-        try await NIOThreadPool.singleton.runIfActive {
-            var line: UnsafeMutablePointer<CChar>?
-            var capacity = 0
-            defer { free(line) }
-            let count = getline(&line, &capacity, self.file)
-            guard count > 0, let line else { return nil }
-            self.number += 1
-            return (self.number, String(decoding: UnsafeRawBufferPointer(start: line, count: count), as: UTF8.self))
+        let (lines, continuation) = AsyncThrowingStream.makeStream(of: (Int, String)?.self)
+        NIOThreadPool.singleton.submit { _ in
+            continuation.yield(with: Result { try self.read() })
         }
+        for try await line in lines { return line }
+        throw CancellationError()
+    }
+
+    private func read() throws -> (Int, String)? {
+        var line: UnsafeMutablePointer<CChar>?
+        var capacity = 0
+        defer { free(line) }
+        let count = getline(&line, &capacity, file)
+        guard count > 0, let line else {
+            if ferror(file) == 0 { return nil }
+            throw CommandFailure("--values \(path): \(String(cString: strerror(errno)))")
+        }
+        number += 1
+        return (number, String(decoding: UnsafeRawBufferPointer(start: line, count: count), as: UTF8.self))
     }
 }

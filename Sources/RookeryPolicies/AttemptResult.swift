@@ -4,6 +4,8 @@ package enum AttemptResult: Sendable, Hashable {
     case answered
     /// The instance answered, but took more than ``ClientConfiguration/Breaker/slowFraction`` of the call's time.
     case answeredLate
+    /// The instance answered behind a client stream. How long that took is the client's doing.
+    case answeredClientStream
     /// The instance failed, for example with an internal error or an invalid reply.
     case failed
     /// No answer came in time.
@@ -22,7 +24,7 @@ package enum AttemptResult: Sendable, Hashable {
     /// The outcome for a breaker. Overload does not count: an instance that sheds load works as it should.
     var outcome: CircuitBreaker.Outcome {
         switch self {
-        case .answered: .success
+        case .answered, .answeredClientStream: .success
         case .answeredLate: .slow
         case .failed, .timedOut, .lost, .unreachable: .failure
         case .overloaded, .sent, .abandoned: .unknown
@@ -32,7 +34,7 @@ package enum AttemptResult: Sendable, Hashable {
     /// Whether the attempt succeeded, for ejection. Nil: the attempt does not count.
     var isSuccess: Bool? {
         switch self {
-        case .answered, .answeredLate: true
+        case .answered, .answeredLate, .answeredClientStream: true
         case .failed, .timedOut, .lost, .unreachable: false
         case .overloaded, .sent, .abandoned: nil
         }

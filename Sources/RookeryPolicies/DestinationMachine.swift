@@ -303,10 +303,10 @@ package struct DestinationMachine: Sendable {
             let delay = configuration.reconnect.delay(failures: entries[place].connectFailures, random: random())
             entries[place].backsOffUntil = now + delay
             decisions.append(.unreachable(instance, for: delay))
-        case .answered, .answeredLate, .failed, .overloaded:
+        case .answered, .answeredLate, .answeredClientStream, .failed, .overloaded:
             entries[place].connectFailures = 0
             entries[place].backsOffUntil = nil
-            if configuration.balancing == .peakEWMA {
+            if configuration.balancing == .peakEWMA, result != .answeredClientStream {
                 entries[place].latency.observed(latency, at: now)
                 entries[place].hasLatency = true
             }

@@ -29,6 +29,7 @@ package struct FailedAttempt: Sendable {
         case .connectionLost: (.lost, mayHaveRun)
         case .cannotConnect: (.unreachable, .unreachable)
         case .tooManyCalls: (.abandoned, .notSent)
+        case .invalidCall where error.isOfPeer: (.abandoned, .notSent)
         case .invalidReply: (.failed, .final)
         case .noHandler: (.answered, .final)
         default: (.abandoned, .final)

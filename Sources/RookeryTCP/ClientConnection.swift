@@ -108,7 +108,10 @@ final class ClientConnection: @unchecked Sendable {
                     let link = try self.currentLink()
                     link.whenAgreed { result in
                         if case .failure = result { sending?.cancel() }
-                        continuation.resume(with: result.map { _ in self.openStream(call, on: link, sender, sending) })
+                        continuation.resume(
+                            with: result.flatMap { isBinary in
+                                Result { try self.openStream(call, on: link, sender, sending, isBinary: isBinary) }
+                            })
                     }
                 } catch {
                     sending?.cancel()
@@ -120,11 +123,17 @@ final class ClientConnection: @unchecked Sendable {
     }
 
     private func openStream(
-        _ call: Call, on link: ClientLink, _ sender: ClientStreamSender?, _ sending: Task<Void, Never>?
-    ) -> MessageStream<Payload>? {
+        _ call: Call, on link: ClientLink, _ sender: ClientStreamSender?, _ sending: Task<Void, Never>?, isBinary: Bool
+    ) throws(CallError) -> MessageStream<Payload>? {
         guard link.hasFrames(for: call.command) else {
             sending?.cancel()
-            return nil
+            // A stream of values from the server alone can go in text.
+            if sender == nil { return nil }
+            throw isBinary ? .noHandler(call.command, link.address) : .noClientStream(call.command, link.address)
+        }
+        if sender != nil, !link.takesClientStreams {
+            sending?.cancel()
+            throw .noClientStream(call.command, link.address)
         }
         let (stream, sequence) = SharedStream.make(self, buffer: configuration.streamBuffer, sending)
         let pending = PendingCall(call, stream: stream, sender)

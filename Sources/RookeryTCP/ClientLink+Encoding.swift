@@ -23,7 +23,10 @@ extension ClientLink {
         if case .binary(let negotiated) = agreement, let number = negotiated.patterns[call.command.pattern.route] {
             return try encode(pending, call, negotiated, number)
         }
-        if pending.sender != nil { throw CallError.noClientStream(call.command, address) }
+        if pending.sender != nil {
+            if case .binary = agreement { throw CallError.noHandler(call.command, address) }
+            throw CallError.noClientStream(call.command, address)
+        }
         // A pattern that the server did not list in its hello reply goes as text. Its answer comes as text, too.
         pending.isWithoutKey = call.command.idempotency == .keyed && !configuration.sendsMetadata
         let mark = writer.beginFrame()

@@ -9,33 +9,60 @@ import Synchronization
 /// The connection calls it on its loop, and the handler on any thread.
 final class ClientStreamReceiver: Sendable {
     private struct State {
-        var values: Deque<Payload> = []
+        /// The values that came and were not taken, in order, with the memory that they are charged. Nil: it is being inflated.
+        var values: Deque<(payload: Payload?, memory: Int)> = []
+        /// The number of the first of ``values``.
+        var first = 0
         /// The values that the client may still send.
         var credit = CreditWindow()
         /// The values that the handler has taken since credit was granted.
         var taken = 0
         var end: Result<Void, any Error>?
-        var waiting: CheckedContinuation<Payload?, any Error>?
+        var waiting: CheckedContinuation<Taken?, any Error>?
+        /// Since when the handler waits for the client.
+        var waitingSince = NIODeadline.now()
+
+        /// The next value, the end, or nil while neither has come.
+        mutating func next() -> Result<Taken?, any Error>? {
+            if let value = values.first {
+                if let payload = value.payload {
+                    values.removeFirst()
+                    first += 1
+                    return .success((payload, value.memory))
+                }
+                // A failure does not wait for what is being inflated.
+                if case .failure? = end {} else { return nil }
+            }
+            return end?.map { nil }
+        }
     }
+
+    private typealias Taken = (payload: Payload, memory: Int)
+
+    /// Two tasks read one client stream.
+    private struct ReadTwice: Error {}
 
     /// Credit is granted in steps of half of what a client may send at first.
     private static let step = BinaryHeader.initialCredit / 2
 
     private let state = Mutex(State())
-    /// Called when the handler has taken a value, with its bytes and the credit to grant, on any thread.
-    private let taken: @Sendable (_ bytes: Int, _ credit: Int) -> Void
+    /// Called when the handler has taken a value, with its memory and the credit to grant, on any thread.
+    private let taken: @Sendable (_ memory: Int, _ credit: Int) -> Void
 
-    init(taken: @escaping @Sendable (_ bytes: Int, _ credit: Int) -> Void) { self.taken = taken }
+    init(taken: @escaping @Sendable (_ memory: Int, _ credit: Int) -> Void) { self.taken = taken }
+
+    // MARK: The handler
 
     /// Returns the next value, or nil behind the last one. Throws what ended the stream, and `CancellationError`.
     func next() async throws -> Payload? {
         try Task.checkCancellation()
         let value = try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Payload?, any Error>) in
-                let result = state.withLock { state -> Result<Payload?, any Error>? in
-                    if let value = state.values.popFirst() { return .success(value) }
-                    if let end = state.end { return end.map { nil } }
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Taken?, any Error>) in
+                let result = state.withLock { state -> Result<Taken?, any Error>? in
+                    if state.waiting != nil { return .failure(ReadTwice()) }
+                    if let result = state.next() { return result }
                     state.waiting = continuation
+                    state.waitingSince = .now()
                     return nil
                 }
                 if let result { continuation.resume(with: result) }
@@ -51,107 +78,62 @@ final class ClientStreamReceiver: Sendable {
             state.credit.granted(state.taken)
             return state.taken
         }
-        taken(value.body.readableBytes, credit)
-        return value
+        taken(value.memory, credit)
+        return value.payload
     }
 
-    /// Takes a value from the client. Returns false if the client had no credit for it.
-    func received(_ value: Payload) -> Bool {
-        let (isGranted, waiting) = state.withLock { state -> (Bool, CheckedContinuation<Payload?, any Error>?) in
-            guard state.credit.take() else { return (false, nil) }
-            if let waiting = state.waiting {
-                state.waiting = nil
-                return (true, waiting)
-            }
-            state.values.append(value)
-            return (true, nil)
+    // MARK: The connection
+
+    /// Takes a credit, and a place for a value of `memory` bytes. Returns the number of the place, or nil without credit.
+    func reserve(_ memory: Int) -> Int? {
+        state.withLock { state in
+            guard state.credit.take() else { return nil }
+            state.values.append((nil, memory))
+            return state.first + state.values.count - 1
         }
-        waiting?.resume(returning: value)
-        return isGranted
+    }
+
+    /// Puts a value into its place. Does nothing if the stream was discarded.
+    func fill(_ place: Int, _ value: Payload) {
+        let resume = state.withLock { state -> (() -> Void)? in
+            let at = place - state.first
+            guard at >= 0, at < state.values.count else { return nil }
+            state.values[at].payload = value
+            return Self.wake(&state)
+        }
+        resume?()
     }
 
     /// Ends the stream, behind the values that came before.
     func finish(_ end: Result<Void, any Error>) {
-        let waiting = state.withLock { state in
-            defer { state.waiting = nil }
+        let resume = state.withLock { state -> (() -> Void)? in
             if state.end == nil { state.end = end }
-            return state.waiting
+            return Self.wake(&state)
         }
-        waiting?.resume(with: end.map { nil })
+        resume?()
     }
 
-    /// Drops the values that the handler has not taken. Returns their bytes.
+    /// Returns how to resume the handler, if it waits and there is something for it.
+    private static func wake(_ state: inout State) -> (() -> Void)? {
+        guard let waiting = state.waiting, let result = state.next() else { return nil }
+        state.waiting = nil
+        return { waiting.resume(with: result) }
+    }
+
+    /// Whether the handler has waited for the client since before `instant`.
+    func hasWaited(since instant: NIODeadline) -> Bool {
+        state.withLock { $0.waiting != nil && $0.values.isEmpty && $0.waitingSince < instant }
+    }
+
+    /// Drops the values that the handler has not taken. Returns their memory.
     func discard() -> Int {
         finish(.failure(CancellationError()))
         return state.withLock { state in
-            defer { state.values = [] }
-            return state.values.reduce(0) { $0 + $1.body.readableBytes }
-        }
-    }
-}
-
-extension ServerConnection {
-    /// Takes a value of a client stream, or its end.
-    func receivedClientStream(_ header: BinaryHeader, _ body: ByteBuffer, _ negotiated: Negotiated) throws(FramingError)
-    {
-        // The handler may have answered already.
-        guard let receiver = clientStreams[header.id] else { return }
-        if header.kind == .end {
-            clientStreams[header.id] = nil
-            return receiver.finish(.success(()))
-        }
-        if header.flags.contains(.compressed), !negotiated.compresses {
-            throw .damagedFrame("no compression was agreed on")
-        }
-        let limit = shared.configuration.limits.frame
-        let size = FramePayload.originalSize(header, body)
-        if size > limit { throw .frameTooLarge(declared: size, limit: limit) }
-        func end(_ error: RemoteError) { endClientStream(header.id, error) }
-        guard mayKeep(size) else {
-            shared.counters.count(.shed)
-            return end(.noMemory)
-        }
-        let value: Payload
-        do {
-            value = try FramePayload.read(header, body, negotiated, executor.compression, limit: limit)
-        } catch let error as FramingError {
-            throw error
-        } catch {
-            return end(RemoteError(.invalidPayload, "A value of the client cannot be decoded."))
-        }
-        memory.keep(value.body.readableBytes, shared.memory, entry.peer)
-        if receiver.received(value) { return }
-        memory.keep(-value.body.readableBytes, shared.memory, entry.peer)
-        end(RemoteError(.invalidPayload, "The client sent more values than it had credit for."))
-    }
-
-    /// Ends a client stream with an error, which its handler gets behind the values that came before.
-    func endClientStream(_ id: UInt64, _ error: RemoteError) {
-        clientStreams.removeValue(forKey: id)?.finish(.failure(error))
-    }
-
-    /// Makes the receiver of the client stream behind a message.
-    func receiveClientStream(_ header: BinaryHeader) -> ClientStreamReceiver {
-        let (id, executor) = (header.id, executor)
-        let receiver = ClientStreamReceiver { [weak self] bytes, credit in
-            guard let self else { return }
-            if executor.eventLoop.inEventLoop { return self.handlerTook(bytes, credit, id) }
-            executor.eventLoop.execute {
-                self.handlerTook(bytes, credit, id)
-                executor.drain()
+            defer {
+                state.first += state.values.count
+                state.values = []
             }
+            return state.values.reduce(0) { $0 + $1.memory }
         }
-        clientStreams[id] = receiver
-        return receiver
-    }
-
-    /// Returns the memory of a value that the handler has taken, and grants the client credit for more.
-    private func handlerTook(_ bytes: Int, _ credit: Int, _ id: UInt64) {
-        guard inFlight > 0 else { return }
-        memory.keep(-bytes, shared.memory, entry.peer)
-        guard credit > 0, clientStreams[id] != nil else { return }
-        var header = BinaryHeader(.credit, id: id)
-        header.amount = UInt32(credit)
-        write(header)
     }
 }

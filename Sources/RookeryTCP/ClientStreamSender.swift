@@ -21,10 +21,12 @@ final class ClientStreamSender: @unchecked Sendable {
     private let stream: ClientStream
     private let silenceLimit: TimeAmount
     private var terms: Terms?
-    /// The call, once the link has written it.
+    /// The call, from when the link has written it until it ends.
     private var call: PendingCall?
     private var credit = CreditWindow()
     private var hasEnded = false
+    /// Whether a value is ready that cannot be sent yet.
+    private var hasValue = false
     private var isCancelled = false
     /// What ``run()`` waits for. Returns true once it has resumed that.
     private var waiting: (() -> Bool)?
@@ -42,12 +44,18 @@ final class ClientStreamSender: @unchecked Sendable {
     ///
     /// Returns when the end is sent, and when the task is cancelled, because the call is over.
     func run() async {
+        // The caller may be on an event loop, which has better things to do than to encode and to compress.
+        await withTaskExecutorPreference(globalConcurrentExecutor) { await sendAll() }
+    }
+
+    @concurrent private func sendAll() async {
         do {
             let (terms, values) = try await step { sender in
                 try sender.terms.map { ($0, try sender.stream.begin(sender.command)) }
             }
+            let compression = Compression()
             for try await value in values {
-                let frame = try frame(value, terms)
+                let frame = try frame(value, terms, compression)
                 try await step { $0.write(frame) ? () : nil }
             }
             try await step { $0.end() }
@@ -63,7 +71,7 @@ final class ClientStreamSender: @unchecked Sendable {
         let flags: BinaryHeader.Flags
     }
 
-    private func frame(_ value: MessageBody, _ terms: Terms) throws -> Frame {
+    private func frame(_ value: MessageBody, _ terms: Terms, _ compression: Compression) throws -> Frame {
         var writer = ValueWriter(capacity: 1024)
         do {
             try writer.payload(value, try terms.negotiated.codec(terms.serializer))
@@ -75,10 +83,8 @@ final class ClientStreamSender: @unchecked Sendable {
                 .invalidCall, "A value of \(command.name) is over the frame limit of \(terms.limit) bytes.",
                 wasWritten: true)
         }
-        guard terms.compresses, value.allowsCompression,
-            let small = writer.withUnsafeBytes({ Compression().compress($0) })
-        else { return Frame(bytes: writer.bytes, flags: []) }
-        return Frame(bytes: small, flags: .compressed)
+        let isSmaller = terms.compresses && value.allowsCompression && writer.compress(from: 0, compression)
+        return Frame(bytes: writer.bytes, flags: isSmaller ? .compressed : [])
     }
 
     /// Calls `body` on the loop, now and whenever something has changed, until it returns a result.
@@ -126,15 +132,22 @@ final class ClientStreamSender: @unchecked Sendable {
         progress()
     }
 
-    /// Adds credit from the server.
+    /// Notes that the call is over. The caller then cancels ``run()``.
+    func ended() {
+        call = nil
+        terms = nil
+    }
+
+    /// Adds credit from the server. Credit of nothing, or behind the end, gives it no more time.
     func granted(_ amount: Int) {
+        if amount <= 0 || hasEnded { return }
         credit.granted(amount)
         watch()
         progress()
     }
 
-    /// Whether the server has nothing to say before the client sends more: it has granted credit, and waits for values.
-    var isAwaited: Bool { !hasEnded && credit.available > 0 }
+    /// Whether it is the client's turn: the server has granted credit, and no value is ready.
+    var isAwaited: Bool { !hasEnded && !hasValue && credit.available > 0 }
 
     /// Limits how long the server may take no values, or give no reply behind the last one. A producer that takes its time is
     /// not the server's fault: pings find out whether that still lives.
@@ -147,12 +160,20 @@ final class ClientStreamSender: @unchecked Sendable {
 
     /// Returns false without credit, and while the connection has no room.
     private func write(_ frame: Frame) -> Bool {
-        guard let call, let link = call.link, let terms, credit.available > 0, link.hasRoom(for: self) else {
+        guard let call, let link = call.link, let terms else { return false }
+        guard credit.available > 0, link.hasRoom(for: self) else {
+            if !hasValue {
+                hasValue = true
+                watch()
+            }
             return false
         }
         _ = credit.take()
         link.write(frame.bytes, BinaryHeader(.value, id: call.id, terms.serializer, frame.flags))
-        if credit.available == 0 { watch() }
+        if hasValue || credit.available == 0 {
+            hasValue = false
+            watch()
+        }
         return true
     }
 
@@ -165,7 +186,8 @@ final class ClientStreamSender: @unchecked Sendable {
 
     private func fail(_ error: any Error) {
         guard let call, let link = call.link else { return }
-        link.forget(call, error)
+        if case .stream = call.kind { return link.forget(call, error) }
+        link.forget(call, ClientStreamFailed(error))
     }
 }
 
@@ -195,6 +217,11 @@ extension ClientLink {
         settleSoon()
     }
 
+    /// Whether the server takes client streams.
+    var takesClientStreams: Bool {
+        if case .binary(let negotiated) = agreement { negotiated.takesClientStreams } else { false }
+    }
+
     /// Has values follow a call that is written, if it has a client stream.
     func sendClientStream(of call: PendingCall) {
         guard let sender = call.sender, let command = call.call?.command, case .binary(let negotiated) = agreement
@@ -213,8 +240,15 @@ extension ClientLink {
 extension CallError {
     /// The error of a call with a client stream to a server that takes none.
     static func noClientStream(_ command: Command, _ server: String) -> CallError {
-        CallError(
+        var error = CallError(
             .invalidCall,
             "\(server) takes no client streams, which \(command.name) needs: only Rookery servers of this version do.")
+        error.isOfPeer = true
+        return error
+    }
+
+    /// The error of a call with a client stream to a Rookery server that does not have its pattern.
+    static func noHandler(_ command: Command, _ server: String) -> CallError {
+        CallError(.noHandler, "\(server) has no handler for \(command.name).")
     }
 }

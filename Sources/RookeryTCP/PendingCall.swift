@@ -82,6 +82,7 @@ final class PendingCall: @unchecked Sendable {
 
     /// Resumes the caller, once: the first result takes the continuation out.
     func resume(with result: Result<Payload, any Error>) {
+        sender?.ended()
         if case .stream(let stream) = kind { return stream.finish(result) }
         let continuation = self.continuation
         self.continuation = nil

@@ -97,9 +97,8 @@ extension ServerConnection {
     /// Finishes a message: returns its memory and its permit.
     func finished(_ request: ServerRequest) {
         if !creditTakers.isEmpty, case .binary(let id, _) = request.sender { creditTakers[id] = nil }
-        if let receiver = request.receiver {
-            if case .binary(let id, _) = request.sender { clientStreams[id] = nil }
-            memory.keep(-receiver.discard(), shared.memory, entry.peer)
+        if let receiver = request.receiver, case .binary(let id, _) = request.sender {
+            discardClientStream(receiver, id)
         }
         inFlight -= 1
         shared.metrics?.ended()
@@ -132,12 +131,21 @@ extension ServerConnection {
         for task in Array(tasks.values) where !(task.current?.isEvent ?? false) { task.cancel() }
     }
 
+    /// Ends streams. A request whose client stream has not ended can get no more of it when the client is abandoned, and is
+    /// drained like any other request when the server leaves.
     func endStreams(abandoning: Bool, where isMeant: (ServerRequest) -> Bool = { _ in true }) {
         for task in Array(tasks.values) {
-            guard let request = task.current, request.isStream, isMeant(request) else { continue }
+            guard let request = task.current, isMeant(request) else { continue }
+            guard request.entry.command.kind == .stream || abandoning && awaitsClient(request) else { continue }
             if abandoning { request.abandon() }
             task.cancel()
         }
+    }
+
+    /// Whether the end of the request's client stream has not come.
+    private func awaitsClient(_ request: ServerRequest) -> Bool {
+        guard let receiver = request.receiver, case .binary(let id, _) = request.sender else { return false }
+        return clientStreams[id] === receiver
     }
 
     /// Whether the connection cancelled the request's handler.
@@ -152,7 +160,10 @@ extension ServerConnection {
         }
         if let queued = queue[firstQueued...].first(where: isMeant) { return queued.abandon() }
         if let awaiting = awaiting.values.first(where: isMeant) { return giveUpTurn(awaiting) { $0.abandon() } }
-        guard let task = tasks.values.first(where: { $0.current.map(isMeant) ?? false }) else { return }
+        guard let task = tasks.values.first(where: { $0.current.map(isMeant) ?? false }) else {
+            // Another thread still inflates its message. Without its client stream, the handler ends by itself.
+            return endClientStream(id, CancellationError())
+        }
         task.current?.abandon()
         task.cancel()
     }

@@ -74,7 +74,7 @@ extension ServerConnection {
         shared.counters.count(.shed)
         shared.log(entry.peer, .warning, "no memory for a message", ["length": "\(skipped.declared)"])
         if let header = skipped.header {
-            if header.kind == .value { endClientStream(header.id, .noMemory) }
+            if header.kind == .value { endClientStream(header.id, RemoteError.noMemory) }
             guard header.kind == .request else { return }
             // An unknown serializer would be a framing error, but this call has failed anyway: the first serializer
             // carries the error.
@@ -113,16 +113,16 @@ extension ServerConnection {
         if let grant, !grant.allows(route.position) { return refused(route, .forbidden, .forbidden) }
         if let deadline, deadline <= .now() { return refused(route, .late, .late) }
         let limits = shared.configuration.limits
+        if route.command.hasClientStream != sending.hasClientStream, !sending.isEvent {
+            let error = sending.hasClientStream ? RemoteError.unwantedClientStream : .noClientStream
+            return refused(route, .clientStream, error)
+        }
         // An overloaded server is still alive, so it answers health requests up to twice the limit.
         if route.position == shared.healthPosition, inFlight < 2 * limits.inFlight { return nil }
         guard mayKeep(bytes) else { return refused(route, .shed, .noMemory) }
-        if route.command.isStreaming || sending.hasClientStream {
+        if route.command.isStreaming {
             // Without an id, a stream has no reader and no way to end.
             if sending.isEvent { return refused(route, .streamWithoutID, .noReader) }
-            if route.command.hasClientStream != sending.hasClientStream {
-                let error = sending.hasClientStream ? RemoteError.unwantedClientStream : .noClientStream
-                return refused(route, .clientStream, error)
-            }
             return streams < limits.streams ? nil : refused(route, .shed, .tooManyStreams)
         }
         guard inFlight - streams < limits.inFlight else {
@@ -216,13 +216,14 @@ extension ServerConnection {
         if original > limit { throw .frameTooLarge(declared: original, limit: limit) }
         let sending = Sending(
             isEvent: header.kind == .event,
-            hasClientStream: header.flags.contains(.clientStream) && negotiated.takesClientStreams)
+            hasClientStream: header.kind == .request && header.flags.contains(.clientStream)
+                && negotiated.takesClientStreams)
         switch admit(route, original + Int(header.metadataLength), metadata, deadline, sending) {
         case .failure(let error): refuse(header, error.payload)
         case .success(let metadata):
             let message = BinaryMessage(
                 header: header, route: route, metadata: metadata, deadline: deadline,
-                receiver: sending.hasClientStream ? receiveClientStream(header) : nil)
+                receiver: sending.hasClientStream ? try receiveClientStream(header) : nil)
             if header.flags.contains(.compressed), original >= PayloadPool.threshold {
                 return inflateElsewhere(message, body, original, negotiated)
             }
@@ -232,8 +233,7 @@ extension ServerConnection {
             } catch let error as FramingError {
                 throw error
             } catch {
-                clientStreams[header.id] = nil
-                refuseUnreadable(header)
+                refuseUnreadable(message)
             }
         }
     }
@@ -276,8 +276,9 @@ extension ServerConnection {
         write(payload, BinaryHeader(.error, id: header.id, header.serializer))
     }
 
-    private func refuseUnreadable(_ header: BinaryHeader) {
-        refuse(header, RemoteError(.invalidPayload, "The message cannot be decoded.").payload)
+    private func refuseUnreadable(_ message: BinaryMessage) {
+        if let receiver = message.receiver { discardClientStream(receiver, message.header.id) }
+        refuse(message.header, RemoteError(.invalidPayload, "The message cannot be decoded.").payload)
     }
 
     /// Inflates a payload on another thread. The message is in flight from now on.
@@ -297,12 +298,13 @@ extension ServerConnection {
             switch result {
             case .success(let payload):
                 // A message that was admitted before a close is handled before the close.
-                if case .closed = self.state { break }
+                if case .closed = self.state {
+                    if let receiver = message.receiver { self.discardClientStream(receiver, header.id) }
+                    break
+                }
                 self.enqueue(message, payload)
             case .failure(let error as FramingError): self.framingFailed(error)
-            case .failure:
-                self.clientStreams[header.id] = nil
-                self.refuseUnreadable(header)
+            case .failure: self.refuseUnreadable(message)
             }
             self.settleSoon()
             self.executor.drain()

@@ -50,6 +50,7 @@ extension ServerConnection {
     func watchIdleness() {
         let limit = TimeAmount(shared.configuration.limits.idle)
         idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(deadline: lastMessageAt + limit) {
+            self.endSilentClientStreams()
             if self.inFlight > 0 { self.lastMessageAt = .now() }
             if NIODeadline.now() < self.lastMessageAt + limit { return self.watchIdleness() }
             self.shared.logger.debug("closing an idle connection", metadata: ["peer": "\(self.peer)"])

@@ -4,84 +4,7 @@ import Rookery
 import RookeryCore
 import RookeryPolicies
 import RookeryTesting
-import RookeryWire
 import Testing
-
-@Message private struct Meter: Hashable {
-    var id: Int
-}
-
-@Message private struct Reading: Hashable {
-    @InRange(0...) var count: Int
-    var text: String = ""
-}
-
-@Message private struct Sum: Hashable {
-    var meter: Int
-    var values: Int
-    var sum: Int
-}
-
-@Contract private protocol MetersAPI: Sendable {
-    @MessagePattern(cmd: "import")
-    func importReadings(_ meter: Meter, _ readings: MessageStream<Reading>) async throws -> Sum
-    @MessagePattern(cmd: "discard")
-    func discard(_ readings: MessageStream<Reading>) async throws
-    @StreamPattern(cmd: "sums")
-    func sums(_ meter: Meter, _ readings: MessageStream<Reading>) async throws -> MessageStream<Sum>
-    @MessagePattern(cmd: "same", .safe)
-    func same(_ meter: Meter) async throws -> Meter
-}
-
-/// Sums readings. `gate` is where a handler waits before it reads.
-private struct Meters: MetersAPI {
-    var gate: Gate?
-    var limit = Int.max
-    /// How handlers ended.
-    let ends = Shared<[String]>([])
-    let received = Shared(0)
-
-    func importReadings(_ meter: Meter, _ readings: MessageStream<Reading>) async throws -> Sum {
-        do {
-            await gate?.pass()
-            var result = Sum(meter: meter.id, values: 0, sum: 0)
-            for try await reading in readings {
-                received.change { $0 += 1 }
-                result.values += 1
-                result.sum += reading.count
-                if result.values == limit { break }
-            }
-            ends.change { $0.append("returned") }
-            return result
-        } catch {
-            ends.change { $0.append("\(error)") }
-            throw error
-        }
-    }
-
-    func discard(_ readings: MessageStream<Reading>) async throws {
-        for try await _ in readings { received.change { $0 += 1 } }
-    }
-
-    func sums(_ meter: Meter, _ readings: MessageStream<Reading>) async throws -> MessageStream<Sum> {
-        let running = Shared(Sum(meter: meter.id, values: 0, sum: 0))
-        return readings.mapped { reading in
-            running.change {
-                $0.values += 1
-                $0.sum += reading.count
-            }
-            return running.value
-        }
-    }
-
-    func same(_ meter: Meter) async throws -> Meter { meter }
-}
-
-private struct Torn: Error, Hashable {}
-
-private func readings(_ counts: some Sequence<Int>) -> MessageStream<Reading> {
-    MessageStream(counts.map { Reading(count: $0) })
-}
 
 @Suite("A client stream over TCP", .serialized, .timeLimit(.minutes(1)))
 struct ClientStreamTests {
@@ -263,6 +186,78 @@ struct ClientStreamTests {
         }
     }
 
+    @Test("is not kept once its call is over, on either side")
+    func released() async throws {
+        final class Source: Sendable {
+            let counts = Array(1...100)
+        }
+        nonisolated(unsafe) weak var kept: Source?
+        try await withMeters { meters, _ in
+            do {
+                let source = Source()
+                kept = source
+                let next = Shared(0)
+                let values = MessageStream<Reading>(unfolding: { [source] in
+                    next.change { $0 += 1 }
+                    return next.value <= source.counts.count ? Reading(count: source.counts[next.value - 1]) : nil
+                })
+                #expect(try await meters.importReadings(Meter(id: 1), values).sum == 5050)
+            }
+            try await eventually { kept == nil }
+        }
+    }
+
+    @Test("is tried at another instance while nothing of it was sent, and answered by the one that takes it")
+    func mixed() async throws {
+        // An instance of an earlier version, and one that takes client streams.
+        try await withServer(MetersAPIContract.service(Meters()).routes, { $0.negotiates = false }) { old, _ in
+            try await withServer(MetersAPIContract.service(Meters()).routes) { new, _ in
+                let client = RookeryClient(try destination("meters", [old, new]) { _ in })
+                for _ in 0..<6 {
+                    #expect(
+                        try await MetersAPIClient(client).importReadings(Meter(id: 1), readings(1...50)).values == 50)
+                }
+                await client.close()
+            }
+        }
+    }
+
+    @Test("to a server without its command is a command without a handler")
+    func noHandler() async throws {
+        try await withServer([.raw("other") { $0 }]) { port, _ in
+            let meters = MetersAPIClient(client(port))
+            await #expect {
+                try await meters.importReadings(Meter(id: 1), readings(1...3))
+            } throws: {
+                ($0 as? CallError)?.code == .noHandler
+            }
+            await #expect {
+                for try await _ in try await meters.sums(Meter(id: 1), readings(1...3)) {}
+            } throws: {
+                ($0 as? CallError)?.code == .noHandler
+            }
+        }
+    }
+
+    @Test("that has ended is answered though the server stops")
+    func stopping() async throws {
+        let gate = Gate()
+        let routes = MetersAPIContract.service(Meters(gate: gate)).routes
+        let server = try RookeryServer(ServerConfiguration(port: 0), routes: routes, logger: quiet)
+        let run = Task { try await server.run() }
+        let port = try need(try await server.boundAddress.port)
+        let meters = MetersAPIClient(client(port))
+        async let call = meters.importReadings(Meter(id: 1), readings(1...10))
+        await gate.arrived(1)
+        run.cancel()
+        // A stopping server takes no new connections.
+        try await eventually { (try? await transport(port).ping(timeout: .milliseconds(20))) == nil }
+        await gate.open()
+        let sum = try await call
+        try await run.value
+        #expect(sum.values == 10)
+    }
+
     @Test("is not sent a second time: an instance that dies takes its call along, one that is not there does not")
     func once() async throws {
         let services = [Meters(), Meters()]
@@ -334,12 +329,16 @@ struct ClientStreamTests {
                 configuration.limits.connectionMemory = 200_000
             }
         ) { meters, _ in
-            let values = MessageStream((1...20).map { Reading(count: $0, text: String(repeating: "x", count: 50_000)) })
+            let asked = Shared(0)
+            let values = MessageStream<Reading>(unfolding: {
+                asked.change { $0 += 1 }
+                return asked.value > 20 ? nil : Reading(count: 1, text: String(repeating: "x", count: 50_000))
+            })
             async let sum = meters.importReadings(Meter(id: 1), values)
             await gate.arrived(1)
+            try await eventually { asked.value == 21 }
             // Behind the values on the same connection, so they have arrived.
             #expect(try await meters.same(Meter(id: 2)).id == 2)
-            try await eventually { try await meters.same(Meter(id: 2)).id == 2 }
             await gate.open()
             do {
                 _ = try await sum

@@ -48,6 +48,8 @@ public struct CallError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Whether the client sent a keyed command without its key, because it sends no metadata to this peer. A retry is
     /// then not safe.
     package let isWithoutKey: Bool
+    /// Whether the peer cannot take the call, while another instance may. Nothing was sent.
+    package var isOfPeer = false
 
     /// Creates an error.
     public init(

@@ -106,7 +106,7 @@ public struct RookeryClient: Sendable {
     /// Sends a command with a client stream, and decodes its reply. Code that `@Contract` generates calls it.
     ///
     /// Throws ``CallError/Code/invalidCall`` if the peer does not take client streams, and what `values` throws; the peer's handler
-    /// is then cancelled.
+    /// is then cancelled. At the end of the call, `values` is cancelled, and the call returns when that has returned.
     public func _request<Reply: MessageValue, Value: MessageValue>(
         _ command: Command, _ message: some MessageValue, clientStream values: MessageStream<Value>,
         as: Reply.Type = Reply.self
@@ -269,10 +269,19 @@ public struct RookeryClient: Sendable {
 
     private func dispatch(_ call: Call) async throws -> Reply {
         switch call.command.kind {
+        case .request where call.clientStream != nil: try await dispatchStreaming(call)
         case .request: Reply(MessageBody(try await transport.request(call)))
         case .event:
             try await emitted(call)
         case .stream: Reply(stream: try await transport.stream(call).mapped { MessageBody($0) })
+        }
+    }
+
+    private func dispatchStreaming(_ call: Call) async throws -> Reply {
+        do {
+            return Reply(MessageBody(try await transport.request(call)))
+        } catch let failed as ClientStreamFailed {
+            throw failed.error
         }
     }
 

@@ -198,7 +198,8 @@ extension Router.Resolved {
         let handler = CallHandler(interceptors) { inner in
             // An interceptor may have replaced the message, but not what the client sends behind it.
             var message = inner.message.payload
-            message.clientStream = payload.clientStream
+            (message.clientStream, message.fields) = (payload.clientStream, payload.fields)
+            message.forbidsUnknown = payload.forbidsUnknown
             guard inner.metadata != call.metadata else { return try await handle(message) }
             // From here on, the service context carries the metadata that the interceptors passed on.
             return try await ServiceContext.withValue(.carrying(inner.metadata)) { [message] in
