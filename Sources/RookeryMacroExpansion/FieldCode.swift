@@ -103,7 +103,9 @@ struct FieldCode {
             """
         }
         if let tag { branches.append("if \(key).matches(\(tag.literal)) {\ntry decoder.reader.skipValue()\n}") }
-        branches.append("{\ntry decoder.\(forbidsUnknown ? "forbidden" : "unknown")(\(key))\n}")
+        let other = "try decoder.\(forbidsUnknown ? "forbidden" : "unknown")(\(key))"
+        // A message may have no members at all.
+        branches.append(branches.isEmpty ? other : "{\n\(other)\n}")
         lines.append(branches.joined(separator: " else ") + "\n}")
         for at in locals.indices { lines += check(at) }
         if !locals.isEmpty {

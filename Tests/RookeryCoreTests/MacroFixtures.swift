@@ -30,6 +30,9 @@ enum Payloads: Hashable {
 }
 
 @Message
+struct Nothing: Hashable {}
+
+@Message
 enum Conforming: Hashable, Sendable, CaseIterable {
     case here, there
 }

@@ -104,6 +104,10 @@ struct MessageTests {
     @Test("reads back what it wrote")
     func roundTrip() throws {
         #expect(try Everything.decode(json: Self.everything.json) == Self.everything)
+        // A message without members takes any object, and is one.
+        #expect(Nothing().json == "{}")
+        #expect(try Nothing.decode(json: #"{"a":{"b":1}}"#) == Nothing())
+        #expect(throws: InvalidPayload.self) { try Nothing.decode(json: "1") }
     }
 
     @Test("is the same in MessagePack, without further code, and as wrong when it is wrong")
