@@ -261,8 +261,8 @@ let package = Package(
         .executableTarget(
             name: "PetProBench",
             dependencies: [
-                "CommandSupport", "PetProTesting", "Rookery", "RookeryTesting", arguments, nioCore, nioPosix, histogram,
-                sqlite, cryptoExtras,
+                "BookingService", "CommandSupport", "PetProContracts", "PetProStorage", "PetProTesting", "Rookery",
+                "RookeryTesting", arguments, nioCore, nioPosix, histogram, sqlite, cryptoExtras,
             ],
             swiftSettings: settings
         ),
@@ -369,9 +369,9 @@ let package = Package(
         .testTarget(
             name: "APIGatewayTests",
             dependencies: [
-                "APIGateway", "AuthService", "BookingService", "VendorService", "ProductService", "PetProRuntime",
-                "PetProStorage",
-                "PetProContracts", "PetProTesting", "Rookery", "RookeryTesting", "SequenceDiagrams", hummingbird,
+                "APIGateway", "AuthService", "BookingService", "VendorService", "ProductService", "PetProAssembly",
+                "PetProRuntime", "PetProStorage", "PetProContracts", "PetProTesting", "Rookery", "RookeryTesting",
+                "SequenceDiagrams", hummingbird,
                 httpTypes,
                 httpClient, nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTPTypes, logging, lifecycle, tracing,
                 inMemoryTracing,

@@ -14,6 +14,8 @@ struct Bench: Sendable {
     /// Another petpro, to measure in turns with the first.
     let other: URL?
     let profiles: String?
+    /// The connection string of a PostgreSQL server, to measure it too.
+    let postgres: String?
     let isJSON: Bool
 
     /// The password cost of measurements that do not measure passwords. A low cost keeps their preparation short.
@@ -31,12 +33,13 @@ struct Bench: Sendable {
         case .lists: try await lists()
         case .fanout: try await fanOut()
         case .process: try await process()
+        case .store: try await store()
         }
     }
 
     // MARK: Loads
 
-    private func with<Result>(
+    func with<Result>(
         _ program: URL? = nil, isPinned: Bool, isDemo: Bool = false, environment: [String: String] = [:],
         arguments: [String] = [], bookings: Int = 0,
         passwordCost: Int = cheap,
@@ -60,7 +63,7 @@ struct Bench: Sendable {
         }
     }
 
-    private func load(
+    func load(
         _ name: String, _ shape: HTTPLoad.Shape, port: Int, seconds: Double? = nil, warmUp: Double = 0.5,
         profiled: PlatformProcess? = nil, isQuiet: Bool = false, _ request: @escaping @Sendable (Int) -> ByteBuffer
     ) async throws -> LoadResult {

@@ -30,6 +30,9 @@ struct PetProBench: AsyncParsableCommand {
     var petpro: String?
     @Option(help: "Also profile the loads of availability, bookings and lists with `perf`, into this folder.")
     var perf: String?
+    @Option(
+        help: "A PostgreSQL database of its own, such as postgres://user@host/name: the table store measures it too.")
+    var database: String?
     @Option(help: "Another petpro program. Measures flow 2 with both in turns, and nothing else without --only.")
     var beside: String?
     @Option(help: "Also write the tables between the marks in this file, such as docs/performance.md.")
@@ -57,7 +60,7 @@ struct PetProBench: AsyncParsableCommand {
         let bench = Bench(
             program: try PetProProgram.url(petpro), seconds: seconds, cores: Cores.two(),
             other: try beside.map { try PetProProgram.url($0) }, profiles: perf,
-            isJSON: json)
+            postgres: database, isJSON: json)
         if bench.cores == nil { Terminal.note("no second processor: load and platform share the processor time") }
         var tables: [Table] = []
         for part in parts {

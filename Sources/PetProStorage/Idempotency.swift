@@ -53,13 +53,17 @@ public struct IdempotencyKey: Sendable {
         }
     }
 
-    /// Returns the reply stored for this key, or nil. Throws `KEY_REUSED` when the reply belongs to another request.
-    public func reply<Reply: MessageValue>(in transaction: Transaction, at now: Instant) throws -> Reply? {
-        let kept: Reply?? = try transaction.row(
+    /// The query of ``reply(in:at:)``.
+    public func replyQuery(in transaction: Transaction, at now: Instant) -> Query {
+        Query(
             // Earlier versions stored the key itself.
             "SELECT key, digest, subject, reply FROM idempotency WHERE scope = ? AND key IN (?, ?) AND created_at > ?",
-            scope, Self.stored(key, in: transaction), key, now - Self.lifetime
-        ) { row -> Reply? in
+            scope, Self.stored(key, in: transaction), key, now - Self.lifetime)
+    }
+
+    /// Returns the reply stored for this key, or nil. Throws `KEY_REUSED` when the reply belongs to another request.
+    public func reply<Reply: MessageValue>(in transaction: Transaction, at now: Instant) throws -> Reply? {
+        let kept: Reply?? = try transaction.row(replyQuery(in: transaction, at: now)) { row -> Reply? in
             let (stored, digest) = (try row.text(), try row.text())
             // Earlier versions stored the SHA-256 of the request.
             guard digest == transaction.digest(body, as: "idempotency.digest") || digest == Self.digest(body) else {
@@ -87,7 +91,7 @@ public struct IdempotencyKey: Sendable {
             try subject.map { try transaction.seal(reply.json, "reply", in: Self.row(scope, storedKey, $0)) }
             ?? .text(reply.json)
         // Replaces the reply of a key that is older than `lifetime`: such a key is free again.
-        try transaction.execute(
+        try transaction.executeLater(
             """
             INSERT INTO idempotency (scope, key, digest, subject, reply, created_at) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (scope, key) DO UPDATE

@@ -115,6 +115,9 @@ struct SharedTransaction {
         if job.access == .write { try connection.executeLater("SAVEPOINT job") }
         do {
             try job.run(transaction)
+        } catch let error as EngineError where error.isOfEarlier {
+            // Perhaps it is the fault of another job. Alone, each gets its own.
+            throw error
         } catch {
             job.failed(error)
             // A data key that the closure made may be rolled back with it.

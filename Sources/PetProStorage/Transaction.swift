@@ -24,7 +24,7 @@ public final class Transaction {
     ) throws -> Value {
         do {
             return try connection.perform(sql, values, read)
-        } catch let error as EngineError where error.kind == .constraint {
+        } catch let error as EngineError where error.kind == .constraint && !error.isOfEarlier {
             throw ConstraintViolated(message: error.message)
         }
     }
@@ -34,6 +34,12 @@ public final class Transaction {
     @discardableResult
     public func execute(_ sql: String, _ values: any SQLConvertible...) throws -> Int {
         try execute(sql, values)
+    }
+
+    /// Runs a statement at the latest before the next one, so that it costs PostgreSQL no round trip of its own. If it fails, this
+    /// transaction fails.
+    public func executeLater(_ sql: String, _ values: any SQLConvertible...) throws {
+        try connection.executeLater(sql, values)
     }
 
     /// Runs a statement whose values are in an array.
@@ -81,6 +87,13 @@ public final class Transaction {
     /// Returns the result of `read` for the first row of a query, or nil without a row. Throws what `read` throws.
     public func row<Value>(
         _ sql: String, _ values: any SQLConvertible..., read: (inout Row) throws -> Value
+    ) throws -> Value? {
+        try row(sql, values, read: read)
+    }
+
+    /// Returns the result of `read` for the first row of a query whose values are in an array.
+    func row<Value>(
+        _ sql: String, _ values: [any SQLConvertible], read: (inout Row) throws -> Value
     ) throws -> Value? {
         try perform(sql, values) { statement in
             guard try statement.step() else { return nil }

@@ -63,7 +63,7 @@ private struct Log: Sendable {
         WorkLease(database: database, logger: quiet, holder: holder, uptime: { time.now })
     }
 
-    func publish(_ ids: [(id: String, booking: Int)]) async throws {
+    func publish(_ ids: [(id: String, booking: Int)], at now: Instant = now) async throws {
         try await database.write { transaction in
             for (id, number) in ids {
                 try transaction.publish(
@@ -352,22 +352,28 @@ private final class Dice: Sendable {
 
 @Suite("Random deliveries")
 struct EventOrderTests {
+    /// How many seeds to run: `ORDERS=100 swift test --filter EventOrderTests` has 100 000 events.
+    private static let orders = ProcessInfo.processInfo.environment["ORDERS"].flatMap { UInt64($0) }
+
     /// A subscriber that refuses or loses events at random, with two relays of which one holds the lease. It notes the last
-    /// version of each thing, as a service does.
-    @Test("leave the newest state of everything at the subscriber, in order", arguments: UInt64(0)..<20)
+    /// version of each thing, as a service does. The clock jumps back and forth by up to a day.
+    @Test(
+        "leave the newest state of everything at the subscriber, in order, whatever the clock says",
+        arguments: UInt64(0)..<(orders ?? 20))
     func order(_ seed: UInt64) async throws {
         let log = try Log()
         let random = Dice(seed)
         let inbox = try Database.temporary([])
         let state = Mutex<[String: [Int]]>([:])
         let isCalm = Mutex(false)
+        let clock = Mutex(now)
         let routes: [Route] = [
             .raw(Pattern(EventType.bookingStatusChanged.rawValue), isEvent: true) { value in
                 let dice = isCalm.withLock { $0 } ? 100 : random.next(upTo: 10)
                 if dice == 0 { throw RemoteError("NOT_LIKED", "no") }
                 if dice == 1 { throw RemoteError(.overloaded, "busy") }
                 let event = try EventEnvelope<BookingStatusChanged>.decode(json: value?.jsonText ?? "")
-                if try await inbox.write({ try $0.isNews(event, at: now) }) {
+                if try await inbox.write({ try $0.isNews(event, at: clock.withLock { $0 }) }) {
                     state.withLock { $0[event.aggregate ?? "", default: []].append(event.version ?? 0) }
                 }
                 // The effect is there, and its acknowledgement gets lost.
@@ -378,10 +384,12 @@ struct EventOrderTests {
         let relays = try ["one", "two"].map { holder in
             EventRelay(
                 of: .booking, database: log.database, clients: [.vendor: try InMemoryTransport(routes).client()],
-                lease: log.lease(holder), logger: quiet, uptime: { log.time.now }, now: { now })
+                lease: log.lease(holder), logger: quiet, uptime: { log.time.now }, now: { clock.withLock { $0 } })
         }
-        for step in 0..<60 {
-            try await log.publish((0..<5).map { ("e\(step)-\($0)", random.next(upTo: 8)) })
+        for step in 0..<(Self.orders == nil ? 60 : 200) {
+            clock.withLock { $0 = now + .seconds(random.next(upTo: 2 * 86_400) - 86_400) }
+            try await log.publish(
+                (0..<5).map { ("e\(step)-\($0)", random.next(upTo: 8)) }, at: clock.withLock { $0 })
             _ = try await relays[random.next(upTo: 2)].deliverDue()
             log.time.pass(.milliseconds(random.next(upTo: 16_000)))
         }

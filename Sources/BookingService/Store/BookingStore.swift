@@ -100,34 +100,38 @@ extension Transaction {
     /// The longest time that a booking can occupy a place: the longest service and the longest buffer.
     static let longestOccupation: Duration = .seconds((720 + 240) * 60)
 
-    static let longest = """
-        SELECT occupied_until - start_at FROM bookings
-        WHERE vendor_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
-        ORDER BY occupied_until - start_at DESC LIMIT 1
-        """
-
+    /// No booking that began before the vendor's longest one could have done is still going on.
     static let occupied = """
         SELECT start_at, occupied_until FROM bookings
-        WHERE vendor_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
-            AND start_at > ? AND start_at < ? AND occupied_until > ?
+        WHERE vendor_id = ? AND status IN ('pending', 'confirmed', 'in_progress') AND start_at > ? - COALESCE((
+                SELECT occupied_until - start_at FROM bookings
+                WHERE vendor_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
+                ORDER BY occupied_until - start_at DESC LIMIT 1
+            ), 0) AND start_at < ? AND occupied_until > ?
         """
+
+    private static func occupiedQuery(ofVendor id: Int, within span: Interval) -> Query {
+        Query(occupied, id, span.start, id, span.end, span.start)
+    }
 
     /// Returns the intervals that bookings of a vendor occupy within a span.
     func occupied(ofVendor id: Int, within span: Interval) throws -> [Interval] {
-        guard let longest = try row(Self.longest, id, read: { try $0.int() }) else { return [] }
-        return try rows(Self.occupied, id, span.start - .milliseconds(longest), span.end, span.start) {
+        try rows(Self.occupiedQuery(ofVendor: id, within: span)) {
             Interval(start: try $0.instant(), end: try $0.instant())
         }
     }
 
-    /// Returns how many open bookings a customer has.
-    func openBookings(ofCustomer id: Int) throws -> Int {
-        try row(
+    private static func openBookingsQuery(ofCustomer id: Int) -> Query {
+        Query(
             """
             SELECT COUNT(*) FROM bookings
             WHERE customer_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
-            """, id
-        ) { try $0.int() } ?? 0
+            """, id)
+    }
+
+    /// Returns how many open bookings a customer has.
+    func openBookings(ofCustomer id: Int) throws -> Int {
+        try row(Self.openBookingsQuery(ofCustomer: id)) { try $0.int() } ?? 0
     }
 
     static let petBusy = """
@@ -136,8 +140,23 @@ extension Transaction {
             AND start_at > ? AND start_at < ? AND end_at > ? LIMIT 1
         """
 
+    private static func petBusyQuery(_ id: Int, within span: Interval) -> Query {
+        Query(petBusy, id, span.start - longestOccupation, span.end, span.start)
+    }
+
     func isPetBusy(_ id: Int, within span: Interval) throws -> Bool {
-        try exists(Self.petBusy, id, span.start - Self.longestOccupation, span.end, span.start)
+        try exists(Self.petBusyQuery(id, within: span))
+    }
+
+    /// Announces what decides about a booking, and what its row needs.
+    func expectBooking(_ wish: BookingWish, _ request: CreateBooking, _ key: IdempotencyKey?, at now: Instant) throws {
+        try expect(
+            [
+                key?.replyQuery(in: self, at: now),
+                Self.petBusyQuery(request.petId, within: Interval(start: wish.start, end: wish.end)),
+                Self.occupiedQuery(ofVendor: request.vendorId, within: wish.occupied),
+                Self.openBookingsQuery(ofCustomer: request.customerId), nextIDQuery(in: BookingSchema.bookings),
+            ] + sealingQueries(request.customerId))
     }
 
     /// Inserts a booking under the first reference that is free. Throws `OVERLOADED` when none is.

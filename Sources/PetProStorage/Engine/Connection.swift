@@ -26,8 +26,14 @@ class Connection {
     /// Runs a statement without values. Throws ``EngineError``.
     func execute(_ sql: String) throws { try perform(sql, []) { try $0.finish() } }
 
-    /// Runs a statement without values and rows, at the latest before the next statement. If it fails, that one fails.
-    func executeLater(_ sql: String) throws { try execute(sql) }
+    /// Runs a statement without rows, at the latest before the next statement. If it fails, that one fails with an error that
+    /// ``EngineError/isOfEarlier``.
+    func executeLater(_ sql: String, _ values: [any SQLConvertible] = []) throws {
+        try perform(sql, values) { try $0.finish() }
+    }
+
+    /// Announces queries that are about to run.
+    func expect(_ queries: [Query]) throws {}
 
     /// Binds values to a statement, through which `body` steps. Throws ``EngineError``, and what `body` throws.
     func perform<Value>(
@@ -71,6 +77,9 @@ class Connection {
 
     /// Notes that rows of a table were inserted with ids of the caller's choice.
     func idsWereChosen(in table: String) throws {}
+
+    /// The query that ``nextID(of:above:)`` runs, if it can be expected.
+    func queryOfNextID(of table: String) -> Query? { nil }
 
     /// Returns the next id of a table whose ids the engine counts, which is above `least`.
     func nextID(of table: String, above least: Int) throws -> Int {

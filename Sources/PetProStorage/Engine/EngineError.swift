@@ -22,6 +22,8 @@ package struct EngineError: Error, CustomStringConvertible {
     package let message: String
     /// The statement. Nil when the error is not about one.
     package let sql: String?
+    /// Whether it is the failure of an earlier statement, which waited for this one: perhaps one of another job.
+    var isOfEarlier = false
 
     package init(_ kind: Kind, _ message: String, sql: String? = nil) {
         self.kind = kind

@@ -9,8 +9,21 @@ final class PostgresConnection: Connection {
     private var statements: [String: (name: String, count: Int)] = [:]
     private var made = 0
     private var lastChanges = 0
-    /// Statements that go with the next one, so that they cost no round trip of their own.
-    private var queued: [String] = []
+    /// A statement that goes with the next one, so that it costs no round trip of its own.
+    private enum Waiting: Equatable {
+        case text(String)
+        case prepared(name: String, values: [String?])
+    }
+
+    private var queued: [Waiting] = []
+    /// Answers to queries that were expected, and have not run.
+    private var answers: [Asked: PostgresResult] = [:]
+
+    private struct Asked: Hashable {
+        let sql: String
+        let values: [String?]
+    }
+
     /// Whether a transaction was begun and not ended.
     private var isBegun = false
     /// Until when no further attempt to connect is made, and how many failed.
@@ -93,14 +106,16 @@ final class PostgresConnection: Connection {
 
     override func begin(_ access: DatabaseJob.Access) throws {
         queued = []
+        answers = [:]
         isBegun = false
         try ensure()
         isBegun = access != .bare
         switch access {
-        case .read: queued = [Self.beginReading]
+        case .read: queued = [.text(Self.beginReading)]
         // Like SQLite, a service has one writer at a time, so that no decision rests on what another writer changes. Later
         // statements see all that was committed before the lock.
-        case .write: queued = [Self.beginWriting, "SELECT pg_advisory_xact_lock(\(target.writeLock))"]
+        case .write:
+            queued = [.text(Self.beginWriting), .text("SELECT pg_advisory_xact_lock(\(target.writeLock))")]
         case .bare: break
         }
     }
@@ -109,12 +124,15 @@ final class PostgresConnection: Connection {
     private static let beginWriting = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
     /// Whether the transaction has not reached the server yet.
-    private var isUnbegun: Bool { queued.first == Self.beginReading || queued.first == Self.beginWriting }
+    private var isUnbegun: Bool {
+        queued.first == .text(Self.beginReading) || queued.first == .text(Self.beginWriting)
+    }
 
     override func commit(_ access: DatabaseJob.Access) throws {
         if access == .bare { return }
         defer { isBegun = false }
-        if isUnbegun { return queued = [] }
+        // Nothing but reads of nothing, or closures that did nothing.
+        if isUnbegun, !queued.contains(where: { if case .prepared = $0 { true } else { false } }) { return queued = [] }
         do {
             let result = try run("COMMIT")
             // The answer to a commit of a transaction that has failed.
@@ -137,20 +155,51 @@ final class PostgresConnection: Connection {
         try run(sql)
     }
 
-    override func executeLater(_ sql: String) throws { queued.append(sql) }
+    override func executeLater(_ sql: String, _ values: [any SQLConvertible] = []) throws {
+        answers = [:]
+        if values.isEmpty { return queued.append(.text(sql)) }
+        try ensure()
+        let (name, texts) = try bound(sql, values)
+        queued.append(.prepared(name: name, values: texts))
+    }
+
+    override func expect(_ queries: [Query]) throws {
+        try ensure()
+        answers = [:]
+        // Preparing the last of them must not drop the first.
+        if statements.count + queries.count > Self.statementLimit { try forgetStatements() }
+        let bound = try queries.map { query in
+            let (name, texts) = try self.bound(query.sql, query.values)
+            return (name, Asked(sql: query.sql, values: texts))
+        }
+        guard let last = bound.last else { return }
+        let results = try pipeline(last.1.sql, bound.count) {
+            bound.allSatisfy { name, asked in send(.prepared(name: name, values: asked.values)) }
+        }
+        for ((_, asked), result) in zip(bound, results) { answers[asked] = result }
+    }
 
     /// Runs statements without values, after those that wait.
     @discardableResult
     private func run(_ sql: String) throws -> PostgresResult {
-        if !queued.isEmpty { return try pipeline(sql) { PQsendQueryParams(link, sql, 0, nil, nil, nil, nil, 0) } }
+        answers = [:]
+        if !queued.isEmpty { return try pipeline(sql, 1) { send(.text(sql)) }[0] }
         let result = PostgresResult(PQexec(link, sql))
         try check(result.pointer, sql)
         return result
     }
 
-    /// Sends the statements that wait, and one more, and then reads their results. Returns that of the last one. Throws the
+    private func send(_ statement: Waiting) -> Bool {
+        switch statement {
+        case .text(let sql): PQsendQueryParams(link, sql, 0, nil, nil, nil, nil, 0) == 1
+        case .prepared(let name, let texts):
+            texts.withCStrings { PQsendQueryPrepared(link, name, Int32(texts.count), $0, nil, nil, 1) } == 1
+        }
+    }
+
+    /// Sends the statements that wait, and `count` more, and then reads their results. Returns those of the last `count`. Throws the
     /// first error.
-    private func pipeline(_ sql: String, _ send: () -> Int32) throws -> PostgresResult {
+    private func pipeline(_ sql: String, _ count: Int, _ send: () -> Bool) throws -> [PostgresResult] {
         let waiting = queued
         queued = []
         guard PQenterPipelineMode(link) == 1 else { throw failure(nil, sql) }
@@ -162,8 +211,8 @@ final class PostgresConnection: Connection {
             }
         }
         var isSent = true
-        for text in waiting { isSent = isSent && PQsendQueryParams(link, text, 0, nil, nil, nil, nil, 0) == 1 }
-        isSent = isSent && send() == 1 && PQpipelineSync(link) == 1
+        for statement in waiting { isSent = isSent && self.send(statement) }
+        isSent = isSent && send() && PQpipelineSync(link) == 1
         var results: [PostgresResult] = []
         var first: EngineError?
         while isSent {
@@ -177,14 +226,16 @@ final class PostgresConnection: Connection {
             case PGRES_PIPELINE_SYNC: isSent = false
             case PGRES_PIPELINE_ABORTED: break
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK: results.append(result)
-            default: first = first ?? failure(pointer, sql)
+            default:
+                if first != nil { break }
+                var error = failure(pointer, sql)
+                error.isOfEarlier = results.count < waiting.count
+                first = error
             }
         }
         if let first { throw first }
-        guard PQstatus(link) == CONNECTION_OK, let last = results.last, results.count > waiting.count else {
-            throw failure(nil, sql)
-        }
-        return last
+        guard PQstatus(link) == CONNECTION_OK, results.count == waiting.count + count else { throw failure(nil, sql) }
+        return Array(results.suffix(count))
     }
 
     private func check(_ result: OpaquePointer?, _ sql: String) throws {
@@ -222,6 +273,28 @@ final class PostgresConnection: Connection {
         _ sql: String, _ values: [any SQLConvertible], _ body: (borrowing Statement) throws -> Value
     ) throws -> Value {
         try ensure()
+        let (name, texts) = try bound(sql, values)
+        let cursor = PostgresCursor(try result(sql, name, texts))
+        lastChanges = cursor.changes
+        return try body(Statement(.postgres(cursor)))
+    }
+
+    private func result(_ sql: String, _ name: String, _ texts: [String?]) throws -> PostgresResult {
+        if !answers.isEmpty {
+            if let answer = answers.removeValue(forKey: Asked(sql: sql, values: texts)) { return answer }
+            // What is read after a write may differ.
+            if !sql.hasPrefix("SELECT") { answers = [:] }
+        }
+        if !queued.isEmpty { return try pipeline(sql, 1) { send(.prepared(name: name, values: texts)) }[0] }
+        let result = texts.withCStrings { values in
+            PostgresResult(PQexecPrepared(link, name, Int32(texts.count), values, nil, nil, 1))
+        }
+        try check(result.pointer, sql)
+        return result
+    }
+
+    /// Returns the name of a prepared statement, and its values as texts.
+    private func bound(_ sql: String, _ values: [any SQLConvertible]) throws -> (name: String, texts: [String?]) {
         let statement = try prepare(sql)
         guard values.count == statement.count else {
             throw EngineError(.other, "\(values.count) values were given", sql: sql)
@@ -231,26 +304,12 @@ final class PostgresConnection: Connection {
             if text?.utf8.contains(0) == true { throw EngineError(.other, "a text has a zero byte", sql: sql) }
             return text
         }
-        let result = try texts.withCStrings { values in
-            if !queued.isEmpty {
-                return try pipeline(sql) {
-                    PQsendQueryPrepared(link, statement.name, Int32(texts.count), values, nil, nil, 1)
-                }
-            }
-            return PostgresResult(PQexecPrepared(link, statement.name, Int32(texts.count), values, nil, nil, 1))
-        }
-        try check(result.pointer, sql)
-        let cursor = PostgresCursor(result)
-        lastChanges = cursor.changes
-        return try body(Statement(.postgres(cursor)))
+        return (statement.name, texts)
     }
 
     private func prepare(_ sql: String) throws -> (name: String, count: Int) {
         if let known = statements[sql] { return known }
-        if statements.count >= Self.statementLimit {
-            statements = [:]
-            try run("DEALLOCATE ALL")
-        }
+        if statements.count >= Self.statementLimit { try forgetStatements() }
         let (text, count) = Self.numbered(sql)
         made += 1
         let name = "s\(made)"
@@ -258,6 +317,12 @@ final class PostgresConnection: Connection {
         try check(result.pointer, sql)
         statements[sql] = (name, count)
         return (name, count)
+    }
+
+    private func forgetStatements() throws {
+        // Statements that wait have their names, and go before.
+        try run("DEALLOCATE ALL")
+        statements = [:]
     }
 
     /// Returns a statement with `$1`, `$2` … in place of each `?` that is not within quotes, and their number.
@@ -308,38 +373,21 @@ final class PostgresConnection: Connection {
     }
 
     override func nextID(of table: String, above least: Int) throws -> Int {
-        func number(_ sql: String, _ values: [any SQLConvertible]) throws -> Int {
-            try perform(sql, values) { statement in
+        func number(_ query: Query) throws -> Int {
+            try perform(query.sql, query.values) { statement in
                 guard try statement.step() else { return 0 }
                 var row = statement.row
                 return try row.int()
             }
         }
-        let next = try number("SELECT nextval(pg_get_serial_sequence(?, 'id'))", [table])
+        let next = try number(Self.next(table))
         if next > least { return next }
-        return try number("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", [table, least + 1])
+        return try number(Query("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", table, least + 1))
     }
-}
 
-extension [String?] {
-    /// Calls `body` with the texts as C strings, which end with a zero byte. A nil is a null pointer.
-    fileprivate func withCStrings<Value>(
-        _ body: (UnsafePointer<UnsafePointer<CChar>?>?) throws -> Value
-    ) rethrows -> Value {
-        let copies = map { $0.flatMap { strdup($0) } }
-        defer { for copy in copies { free(copy) } }
-        let pointers = copies.map { $0.map { UnsafePointer($0) } }
-        return try pointers.withUnsafeBufferPointer { try body($0.baseAddress) }
-    }
-}
+    override func queryOfNextID(of table: String) -> Query? { Self.next(table) }
 
-extension [(String, String)] {
-    /// Calls `body` with names and values as C strings, each list with a null pointer at its end.
-    fileprivate func withCStrings<Value>(
-        _ body: (UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<UnsafePointer<CChar>?>?) throws -> Value
-    ) rethrows -> Value {
-        let names: [String?] = map { $0.0 } + [nil]
-        let values: [String?] = map { $0.1 } + [nil]
-        return try names.withCStrings { names in try values.withCStrings { values in try body(names, values) } }
+    private static func next(_ table: String) -> Query {
+        Query("SELECT nextval(pg_get_serial_sequence(?, 'id'))", table)
     }
 }

@@ -12,7 +12,7 @@ extension Transaction {
     public func publish(
         _ type: EventType, _ data: some MessageValue, about aggregate: String, at now: Instant, id: String
     ) throws {
-        try execute(
+        try executeLater(
             """
             INSERT INTO events (aggregate, version, event_id, type, data, occurred_at)
             VALUES (?, (SELECT COALESCE(MAX(version), 0) + 1 FROM events WHERE aggregate = ?), ?, ?, ?, ?)

@@ -99,8 +99,16 @@ extension Transaction {
 
     /// Returns whether a person has a receipt. Throws the error of the engine.
     public func isErased(_ subject: Int) throws -> Bool {
-        try exists("SELECT 1 FROM erasures WHERE subject = ?", subject)
+        try exists(Self.erasure(subject))
     }
+
+    private static func erasure(_ subject: Int) -> Query { Query("SELECT 1 FROM erasures WHERE subject = ?", subject) }
+
+    /// The queries of ``seal(_:_:in:)`` about a person.
+    public func sealingQueries(_ subject: Int) -> [Query?] { [Self.erasure(subject), keyStore?.query(subject)] }
+
+    /// The query of ``nextID(in:isSubject:)`` for rows that are no people. Nil if the engine needs none.
+    public func nextIDQuery(in table: SealedTable) -> Query? { connection.queryOfNextID(of: table.name) }
 
     /// Notes that a person was erased: this is the receipt. After the commit, the person's data key is destroyed, and the
     /// kept replies are gone. Throws the error of the engine.

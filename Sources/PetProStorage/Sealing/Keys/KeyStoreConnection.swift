@@ -108,9 +108,19 @@ final class KeyStoreConnection {
             subject: subject)
     }
 
+    private static func dataKeyQuery(_ subject: Int) -> Query {
+        Query("SELECT sealed FROM data_keys WHERE subject = ?", subject)
+    }
+
+    /// The query for a person's data key, if it runs on the connection to the data.
+    func query(_ subject: Int) -> Query? {
+        if case .schema = place { Self.dataKeyQuery(subject) } else { nil }
+    }
+
     /// Returns a person's data key. Throws ``Unreadable`` when it cannot be opened.
     func find(_ subject: Int) throws -> Found {
-        let sealed = try rows("SELECT sealed FROM data_keys WHERE subject = ?", [subject]) { try $0.optionalBlob() }
+        let query = Self.dataKeyQuery(subject)
+        let sealed = try rows(query.sql, query.values) { try $0.optionalBlob() }
         guard let row = sealed.first else { return .none }
         guard let sealed = row else { return .destroyed }
         if let known = opened[subject], known.sealed == sealed { return .key(known.key) }
