@@ -98,16 +98,19 @@ public struct Gateway: Service {
     private let onRunning: @Sendable (Int) async -> Void
     /// The console. Nil where no spans are kept.
     private let console: Console?
+    /// Collects the spans of other processes. Nil without a console, and if no other process has any.
+    private let collector: SpanCollector?
     private let logger: Logger
 
     /// Makes a gateway, which ``run()`` starts.
     ///
     /// If `tracer` is a ``BoundedTracer``, responses can list the calls that they caused: ``Configuration/showsCalls``.
-    /// `newTrace` makes the trace of a request that has none. The gateway calls `onRunning` with its port once it listens. Throws
+    /// `sources` are other processes, whose spans the console collects. `newTrace` makes the trace of a request that has none. The gateway calls `onRunning` with its port once it listens. Throws
     /// ``Rookery/InvalidSetting`` when a value in `configuration.limits` is out of range.
     package init(
         configuration: Configuration, services: Services, audit: Auditor = .none, tracer: (any Tracer)? = nil,
-        newTrace: @escaping @Sendable () -> Traceparent = { .random() }, logger: Logger,
+        spans sources: [SpanSource] = [], newTrace: @escaping @Sendable () -> Traceparent = { .random() },
+        logger: Logger,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws {
         try configuration.limits.validate()
@@ -134,8 +137,13 @@ public struct Gateway: Service {
             },
             logger: logger
         ) { listener.table.isStopping }
-        console = try (configuration.showsCalls ? tracer as? BoundedTracer : nil).map { tracer in
-            Console(board: TraceBoard(tracer, flows: try Console.flows()), services: services)
+        let board = try (configuration.showsCalls ? tracer as? BoundedTracer : nil).map { tracer in
+            TraceBoard(tracer, flows: try Console.flows(), collects: !sources.isEmpty)
+        }
+        let collector = sources.isEmpty ? nil : board.map { SpanCollector(sources, board: $0, logger: logger) }
+        self.collector = collector
+        console = board.map { board in
+            Console(board: board, services: services, instances: { collector?.instances ?? [] })
         }
         endpoints =
             Endpoints(
@@ -155,6 +163,7 @@ public struct Gateway: Service {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.health.run() }
             if let encryption { group.addTask { await encryption.watch() } }
+            if let collector { group.addTask { await collector.run() } }
             group.addTask {
                 try await withGracefulShutdownHandler {
                     try await self.serve()

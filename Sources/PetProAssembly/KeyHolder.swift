@@ -59,7 +59,9 @@ public enum KeyHolder: String, CaseIterable, Sendable {
     package var scopes: [KeyScope] {
         if self == .operator { return [.everything] }
         return ServiceName.allCases.flatMap { service in
-            let names = commands(of: service) + events(to: service)
+            // The console of the gateway draws what happens in all processes.
+            let telemetry = self == .gateway ? ["watch-spans"] : []
+            let names = commands(of: service) + events(to: service) + telemetry
             return (names.isEmpty ? names : names + ["$rookery.health"]).map { KeyScope(service.rawValue, $0) }
         }
     }

@@ -13,7 +13,7 @@ import ServiceLifecycle
 /// The addresses, settings and options that all parts of the platform share.
 struct Platform: Sendable {
     /// Where to find the instances of each service.
-    let sources: [ServiceName: InstanceSource]
+    private(set) var sources: [ServiceName: InstanceSource]
     let settings: Settings
     let store: StoreOptions
     let keys: KeyFolder
@@ -75,11 +75,25 @@ struct Platform: Sendable {
         }
     }
 
+    /// Where the spans of each service's processes come from.
+    private func spanSources() throws -> [SpanSource] {
+        try ServiceName.allCases.compactMap { service in
+            guard let source = sources[service] else { return nil }
+            return SpanSource(service, discovery: try source.discovery(logger: logger)) { instance in
+                var own = self
+                own.sources[service] = .list([instance])
+                let client = try own.client(service, as: .gateway)
+                return (TelemetryAPIClient(client), { await client.close() })
+            }
+        }
+    }
+
     /// Creates the gateway, and the clients that it calls services with.
     ///
     /// `onRunning` gets the HTTP port once the gateway listens.
+    /// If the services run in other processes, `collectsSpans` has the console collect their spans.
     func gateway(
-        _ http: Instance, onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+        _ http: Instance, collectsSpans: Bool = false, onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws -> [any Service] {
         let clients = try ServiceName.allCases.map { ($0, try self.client($0, as: .gateway)) }
         let byName = Dictionary(uniqueKeysWithValues: clients)
@@ -99,7 +113,7 @@ struct Platform: Sendable {
             })
         let gateway = try Gateway(
             configuration: configuration, services: services, audit: audit.auditor("gateway"), tracer: tracer,
-            logger: logger, onRunning: onRunning)
+            spans: collectsSpans && tracer != nil ? try spanSources() : [], logger: logger, onRunning: onRunning)
         return clients.map(\.1) + [gateway]
     }
 }

@@ -62,12 +62,14 @@ struct Serve: AsyncParsableCommand {
             try store.check([http])
             let http = self.http
             return try await run(
-                try platform.gateway(http) { Terminal.line("ready \(platform.scheme)://\(http.host):\($0)") }, platform,
+                try platform.gateway(http, collectsSpans: true) {
+                    Terminal.line("ready \(platform.scheme)://\(http.host):\($0)")
+                }, platform,
                 metricsServer)
         }
         let address = try ownAddress(service, sources)
         try store.check([address])
-        let parts = try await ServiceInstance(Modules.module(service), at: address, platform)
+        let parts = try await ServiceInstance(Modules.module(service), at: address, platform, tellsSpans: true)
         do {
             try await withThrowingDiscardingTaskGroup { tasks in
                 // A group stops its services in reverse order, so that handlers can call until the server has drained.

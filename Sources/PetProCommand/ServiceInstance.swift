@@ -26,7 +26,10 @@ struct ServiceInstance: Sendable {
     /// Opens the database, and creates the clients and the server of an instance that will listen on `address`.
     ///
     /// If a step fails, it closes what it opened.
-    init(_ module: any ServiceModule.Type, at address: Instance, _ platform: Platform) async throws {
+    /// `tellsSpans` has it tell a console in another process about its spans, if it has any.
+    init(
+        _ module: any ServiceModule.Type, at address: Instance, _ platform: Platform, tellsSpans: Bool = false
+    ) async throws {
         let database = try await Self.open(module, platform)
         self.database = database
         var clients: [ServiceName: RookeryClient] = [:]
@@ -58,8 +61,12 @@ struct ServiceInstance: Sendable {
                 }
                 if configuration.tls.clients == nil { configuration.tls.clients = certificates.authority }
             }
+            var served = assembled.service
+            if tellsSpans, let tracer = platform.tracer {
+                served = RookeryService(served.routes + TelemetryAPIContract.service(SpanFeed(tracer)).routes)
+            }
             server = try RookeryServer(
-                configuration, services: assembled.service, health: Self.health(database, module.name, clients),
+                configuration, services: served, health: Self.health(database, module.name, clients),
                 tracer: platform.tracer, logger: platform.logger)
             let rules = RetentionRule.common(of: module.name) + module.retention
             others =

@@ -22,7 +22,8 @@ struct KeyTableTests {
             "vendor/set-vendor-hours", "vendor/add-service", "vendor/set-vendor-status", "vendor/$rookery.health",
             "product/get-product", "product/check-inventory", "product/list-products", "product/create-product",
             "product/adjust-inventory", "product/reserve-inventory", "product/release-reservation",
-            "product/watch-inventory-changes", "product/$rookery.health",
+            "product/watch-inventory-changes", "product/$rookery.health", "auth/watch-spans", "booking/watch-spans",
+            "vendor/watch-spans", "product/watch-spans",
         ],
         .auth: [
             "vendor/get-vendor-by-user", "vendor/user.deleted", "vendor/$rookery.health", "booking/user.deleted",
@@ -64,8 +65,10 @@ struct KeyTableTests {
             var configuration = ServerConfiguration(port: 0)
             configuration.name = name.rawValue
             configuration.keys = folder.keyring
-            let server = try RookeryServer(configuration, services: service, logger: quiet)
-            let patterns = contract.commands.map { ($0.wireName, $0.pattern) }
+            // As in a process of its own, for the console in another one.
+            let telemetry = TelemetryAPIContract.service(TelemetryAPIStub())
+            let server = try RookeryServer(configuration, services: service, telemetry, logger: quiet)
+            let patterns = (contract.commands + TelemetryAPIContract.commands).map { ($0.wireName, $0.pattern) }
             let own: [(String, Pattern)] = [
                 ("$rookery.health", "$rookery.health"), ("$rookery.describe", "$rookery.describe"),
             ]
@@ -97,7 +100,7 @@ struct KeyTableTests {
         }
         // Nobody and six holders, at each command of four services and the two that every server has.
         let commands = services.reduce(0) { $0 + $1.2.commands.count }
-        #expect(commands > 30 && cells == 7 * (commands + 2 * services.count))
+        #expect(commands > 30 && cells == 7 * (commands + 3 * services.count))
     }
 
     /// The code of the answer to an empty message; empty for a reply.

@@ -15,6 +15,8 @@ struct Console: Sendable {
 
     let board: TraceBoard
     let services: Gateway.Services
+    /// The processes whose spans are collected. Empty if all services run in this one.
+    let instances: @Sendable () -> [SpanCollector.Seen]
 
     /// The flows of `docs/flows`. Throws ``Flow/NoDiagram`` if a file of the build has none.
     static func flows() throws -> [Flow] {
@@ -39,7 +41,10 @@ struct Console: Sendable {
         page(router, "/console/diagram.js", "text/javascript; charset=utf-8", PackageResources.diagram_js)
         page(router, "/console/style.css", "text/css; charset=utf-8", PackageResources.style_css)
         data(router, "/console/api/traces", admission) { _ in
-            .object(["traces": .array(board.newest(200).map(ConsoleJSON.summary))])
+            .object([
+                "traces": .array(board.newest(200).map(ConsoleJSON.summary)),
+                "instances": .array(instances().map(ConsoleJSON.instance)),
+            ])
         }
         data(router, "/console/api/traces/{id}", admission) { context in
             guard let id = context.parameters.get("id"), let entry = board.entry(id) else { throw Problem.notFound }
@@ -65,7 +70,10 @@ struct Console: Sendable {
             var answers: [String: JSONValue] = [:]
             for await (name, health) in group { answers[name] = health }
             let sorted = answers.sorted { $0.key < $1.key }
-            return ["services": .object(sorted.reduce(into: JSONObject()) { $0[$1.key] = $1.value })]
+            return [
+                "services": .object(sorted.reduce(into: JSONObject()) { $0[$1.key] = $1.value }),
+                "instances": .array(self.instances().map(ConsoleJSON.instance)),
+            ]
         }
     }
 

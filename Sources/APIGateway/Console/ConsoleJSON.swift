@@ -23,6 +23,14 @@ enum ConsoleJSON {
         ]
     }
 
+    /// A process whose spans are collected.
+    static func instance(_ seen: SpanCollector.Seen) -> JSONValue {
+        [
+            "service": .string(seen.service.rawValue), "instance": .string(seen.instance.description),
+            "problem": seen.problem.map { .string($0) } ?? .null, "missed": .int(Int64(seen.missed)),
+        ]
+    }
+
     /// A request with its diagram.
     static func detail(_ entry: TraceBoard.Entry) -> JSONValue {
         guard case .object(var object) = summary(entry) else { return .null }

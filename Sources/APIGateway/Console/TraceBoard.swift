@@ -29,22 +29,66 @@ final class TraceBoard: Sendable {
         var watchers: [Int: AsyncStream<JSONValue>.Continuation] = [:]
         var nextID = 0
         var isStopped = false
+        /// The spans of other processes.
+        var rings: [ServiceName: SpanRing] = [:]
+        /// Requests that have ended, and wait for the spans of other processes, with the time of their end.
+        var pending: Deque<(request: Traceparent, endedAt: ContinuousClock.Instant)> = []
     }
 
     private let tracer: BoundedTracer
     /// The flows that requests are held against.
     let flows: [Flow]
+    private let collects: Bool
     private let state = Mutex(State())
 
-    /// Makes an empty board.
-    init(_ tracer: BoundedTracer, flows: [Flow]) {
+    /// How long a request waits for the spans of other processes: 400 ms, some times longer than they take.
+    private static let patience: Duration = .milliseconds(400)
+
+    /// Makes an empty board. If it `collects`, other processes have spans too, and ``judge(clock:)`` must run.
+    init(_ tracer: BoundedTracer, flows: [Flow], collects: Bool = false) {
         self.tracer = tracer
         self.flows = flows
+        self.collects = collects
     }
 
     /// Notes a request that has ended. `request` is the identity of its span.
     func ended(_ request: Traceparent) {
-        guard let trace = ObservedTrace(tracer.spans(of: request), of: request) else { return }
+        guard collects else { return judge(request, []) }
+        state.withLock { state in
+            state.pending.append((request, .now))
+            if state.pending.count > Self.kept { state.pending.removeFirst() }
+        }
+    }
+
+    /// Takes spans of another process of a service.
+    func collect(_ spans: [SpanRecord], of service: ServiceName) {
+        state.withLock { state in
+            for span in spans { state.rings[service, default: SpanRing()].add(span) }
+        }
+    }
+
+    /// Judges the requests that have waited long enough, until the task is cancelled.
+    func judge(clock: any Clock<Duration>) async {
+        while !Task.isCancelled {
+            try? await clock.sleep(for: .milliseconds(50))
+            judgePending(endedBefore: .now - Self.patience)
+        }
+    }
+
+    func judgePending(endedBefore time: ContinuousClock.Instant) {
+        while true {
+            let due = state.withLock { state -> (Traceparent, [SpanRecord])? in
+                guard let first = state.pending.first, first.endedAt < time else { return nil }
+                state.pending.removeFirst()
+                return (first.request, state.rings.values.flatMap { $0[first.request.traceID] })
+            }
+            guard let (request, spans) = due else { return }
+            judge(request, spans)
+        }
+    }
+
+    private func judge(_ request: Traceparent, _ others: [SpanRecord]) {
+        guard let trace = ObservedTrace(tracer.spans(of: request), others, of: request) else { return }
         let entry = Entry(
             trace: trace, verdict: FlowVerdict(trace.sequence, operation: trace.operation, flows: flows))
         let watchers = state.withLock { state in

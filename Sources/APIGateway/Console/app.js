@@ -64,6 +64,14 @@ async function copy(text, source) {
 const traces = [];
 const watchers = new Set();
 let isPaused = false;
+// Other processes whose spans the gateway cannot collect: their calls are missing from every diagram.
+const unseen = element("p", { class: "fault", role: "status", hidden: "" });
+
+function takeInstances(instances) {
+  const silent = instances.filter((one) => one.problem);
+  unseen.hidden = silent.length === 0;
+  unseen.textContent = silent.length === 0 ? "" : `Calls of these processes are missing from the diagrams: ${silent.map((one) => `${one.service} at ${one.instance} (${one.problem})`).join("; ")}`;
+}
 
 // Notes a request. One that is not new is shown in lists only.
 function take(trace, isNew) {
@@ -79,8 +87,10 @@ function connect() {
     connection.textContent = "live";
     connection.dataset.state = "open";
     try {
+      const known = await read("/console/api/traces");
       // What was missed, the oldest first.
-      for (const trace of (await read("/console/api/traces")).traces.reverse()) take(trace, false);
+      for (const trace of known.traces.reverse()) take(trace, false);
+      takeInstances(known.instances);
     } catch (error) { connection.textContent = error.message; }
   };
   source.addEventListener("trace", (event) => take(JSON.parse(event.data), true));
@@ -246,6 +256,7 @@ function live() {
   view.replaceChildren(
     element("h2", {}, "Live"),
     element("p", { class: "lead" }, "Each arrow is a call as it happens. Refusals such as 409 are answers, not faults. Choose a request to see its diagram."),
+    unseen,
     element("div", { class: "bar" }, pause, button("Clear", clear), sampling, button("Book the same slot at once", race)),
     element("div", { class: "sheet" }, stage), raced,
     element("h3", {}, "Operations"),
@@ -518,8 +529,8 @@ async function explorer(chosen) {
 
 async function health() {
   view.replaceChildren(empty("Asking the services."));
-  let services;
-  try { services = (await read("/console/api/health")).services; } catch (error) {
+  let services, processes;
+  try { ({ services, instances: processes } = await read("/console/api/health")); } catch (error) {
     view.replaceChildren(element("h2", {}, "Health"), fault(error.message));
     return {};
   }
@@ -530,7 +541,11 @@ async function health() {
       one.error ? element("p", {}, one.error) : null,
       element("table", {}, element("tbody", {},
         ...(one.groups ?? []).map((group) => element("tr", {}, element("td", {}, `group ${group.name}`), element("td", {}, `breaker ${group.breaker}`), element("td", { class: "number" }, `${group.callsInFlight} in flight`))),
-        ...(one.instances ?? []).map((instance) => element("tr", {}, element("td", { class: "mono" }, instance.address), element("td", {}, instance.reachable ? (instance.ejected ? "ejected" : `breaker ${instance.breaker}`) : "not reachable"), element("td", { class: "number" }, `${instance.inFlight} in flight`)))))))));
+        ...(one.instances ?? []).map((instance) => element("tr", {}, element("td", { class: "mono" }, instance.address), element("td", {}, instance.reachable ? (instance.ejected ? "ejected" : `breaker ${instance.breaker}`) : "not reachable"), element("td", { class: "number" }, `${instance.inFlight} in flight`)))))))),
+    ...(processes.length === 0 ? [] : [element("section", { class: "sheet" }, element("h3", {}, "Processes whose spans are collected"),
+      element("table", {}, element("tbody", {}, ...processes.map((one) => element("tr", {}, element("td", {}, one.service), element("td", { class: "mono" }, one.instance),
+        element("td", {}, one.problem ?? (one.missed ? `${one.missed} spans were dropped, because they came too fast` : "all of them come"))))))]));
+  takeInstances(processes);
   return {};
 }
 

@@ -27,19 +27,23 @@ package final class BoundedTracer: Tracer {
 
         let id: (high: UInt64, low: UInt64)
         private let state: Mutex<State>
+        private let watches: SpanWatches
 
-        init(_ id: (high: UInt64, low: UInt64), limit: Int) {
+        init(_ id: (high: UInt64, low: UInt64), limit: Int, _ watches: SpanWatches) {
             self.id = id
+            self.watches = watches
             state = Mutex(State(room: limit))
         }
 
         func record(_ span: BoundedSpan) {
-            state.withLock { state in
-                if state.room == 0 { return }
+            let isKept = state.withLock { state in
+                if state.room == 0 { return false }
                 if state.spans.isEmpty { state.spans.reserveCapacity(min(state.room, 16)) }
                 state.room -= 1
                 state.spans.append(span)
+                return true
             }
+            if isKept { watches.ended(span) }
         }
 
         /// Removes the spans, and with them the reference cycle between spans and trace.
@@ -64,6 +68,7 @@ package final class BoundedTracer: Tracer {
     private let traceLimit: Int
     private let spanLimit: Int
     private let state = Mutex(State())
+    private let watches = SpanWatches()
 
     /// Keeps the last `traces` traces, by default 256, and of each the first `spans` spans, by default 128.
     package init(traces: Int = 256, spans: Int = 128) {
@@ -92,7 +97,7 @@ package final class BoundedTracer: Tracer {
         let id = ID(trace)
         let (trace, oldest) = state.withLock { state -> (Trace, Trace?) in
             if let trace = state.traces[id] { return (trace, nil) }
-            let trace = Trace(trace, limit: spanLimit)
+            let trace = Trace(trace, limit: spanLimit, watches)
             state.traces[id] = trace
             state.order.append(id)
             return (
@@ -103,6 +108,21 @@ package final class BoundedTracer: Tracer {
         oldest?.forget()
         return trace
     }
+
+    // MARK: Watches
+
+    /// The most watches at a time.
+    private static let mostWatches = 8
+
+    /// Watches the spans that end from now on. The watch may be `limit` spans behind. Nil if there are eight watches already. End it
+    /// with ``end(_:)``.
+    package func watch(limit: Int) -> SpanWatch? {
+        let watch = SpanWatch(limit: limit)
+        return watches.add(watch, most: Self.mostWatches) ? watch : nil
+    }
+
+    /// Ends a watch.
+    package func end(_ watch: SpanWatch) { watches.remove(watch) }
 
     // MARK: Spans of calls
 

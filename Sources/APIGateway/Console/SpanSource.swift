@@ -1,0 +1,24 @@
+package import PetProContracts
+package import Rookery
+package import RookeryCalls
+
+/// Where a service's processes are, whose spans the console collects.
+package struct SpanSource: Sendable {
+    /// The service.
+    let service: ServiceName
+    /// Finds its instances.
+    let discovery: any Discovery
+    /// Makes a client of one instance. Throws what is wrong with it.
+    let connect: @Sendable (Instance) throws -> (telemetry: any TelemetryAPI, close: @Sendable () async -> Void)
+
+    /// Makes a source.
+    package init(
+        _ service: ServiceName, discovery: any Discovery,
+        connect:
+            @escaping @Sendable (Instance) throws -> (telemetry: any TelemetryAPI, close: @Sendable () async -> Void)
+    ) {
+        self.service = service
+        self.discovery = discovery
+        self.connect = connect
+    }
+}

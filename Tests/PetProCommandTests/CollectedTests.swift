@@ -1,0 +1,123 @@
+import Foundation
+import NIOHTTP1
+import PetProTesting
+import Rookery
+import RookeryTesting
+import Testing
+
+@Suite("The console of a platform in separate processes", .serialized, .timeLimit(.minutes(2)))
+struct CollectedTests {
+    /// A platform whose parts run in processes of their own.
+    private final class Parts {
+        private(set) var programs: [String: RunningProgram] = [:]
+        private let data = NSTemporaryDirectory() + "petpro-" + UUID().uuidString
+        private var environment: [String: String] = [:]
+
+        init() async throws {
+            let port = try await FreePorts.first(of: 4)
+            for (at, name) in ["AUTH", "BOOKING", "VENDOR", "PRODUCT"].enumerated() {
+                environment["PETPRO_\(name)"] = "127.0.0.1:\(port + at)"
+            }
+        }
+
+        /// Starts a part. Returns what it prints once it is ready.
+        @discardableResult
+        func serve(_ part: String) async throws -> String {
+            let program = try await RunningProgram(
+                RunningProgram.url("petpro"),
+                ["serve", part, "--data", data, "--demo", "--http", "127.0.0.1:0", "--password-cost", "10"],
+                environment: environment)
+            programs[part] = program
+            return String(try need(await program.line("ready ")).dropFirst("ready ".count))
+        }
+
+        func stop(_ part: String) async {
+            programs[part]?.send(SIGTERM)
+            _ = await programs.removeValue(forKey: part)?.exitCode()
+        }
+
+        func stop() async {
+            for part in programs.keys { await stop(part) }
+            try? FileManager.default.removeItem(atPath: data)
+        }
+    }
+
+    /// What the console says of a request, once it has judged it.
+    private func verdict(_ http: HTTP, of traceID: String?) async throws -> JSONValue {
+        let id = try #require(traceID)
+        var found: JSONValue?
+        try await eventually {
+            let answer = try await http.get("/console/api/traces/\(id)")
+            found = answer.status == 200 ? answer.body["verdict"] : nil
+            return found != nil
+        }
+        return try #require(found)
+    }
+
+    private func collected(_ http: HTTP) async throws -> [String: String] {
+        let instances = try await http.get("/console/api/health").body["instances"]?.arrayValue ?? []
+        return instances.reduce(into: [:]) {
+            $0[$1["service"]?.stringValue ?? ""] = $1["problem"]?.stringValue ?? ""
+        }
+    }
+
+    @Test("says of each flow which way it took, though no process sees all of it")
+    func verdicts() async throws {
+        let parts = try await Parts()
+        do {
+            for part in ["auth", "booking", "vendor", "product"] { try await parts.serve(part) }
+            let http = HTTP(url: try await parts.serve("gateway"))
+            // All four are watched before anything is judged.
+            try await eventually {
+                try await collected(http) == ["auth": "", "booking": "", "vendor": "", "product": ""]
+            }
+
+            let maya = try await http.signIn("maya@petpro.example")
+            let start = Instant(
+                milliseconds: (Int64(Date().timeIntervalSince1970) / 604_800 + 3) * 604_800_000 + 9 * 3_600_000)
+            // 1970-01-01 was a Thursday: this is one at 09:00, when Pfotenhof is open.
+            let wish: JSONValue = ["vendorId": 3, "serviceId": 6, "petId": 1, "start": .string(start.description)]
+            let booked = try await http.post("/api/bookings", wish, token: maya)
+            #expect(booked.status == 201, "\(booked.body)")
+            let booking = try await verdict(http, of: booked.headers.first(name: "X-Trace-Id"))
+            #expect(
+                booking["right"] == true && booking["flow"] == "booking-creation"
+                    && booking["branches"]?.arrayValue?.last == "Vendor Available", "\(booking)")
+            let again = try await http.post("/api/bookings", wish, token: maya)
+            #expect(again.status == 409)
+            let conflict = try await verdict(http, of: again.headers.first(name: "X-Trace-Id"))
+            #expect(conflict["right"] == true, "\(conflict)")
+
+            let available = try await http.get("/api/products/9001/availability")
+            let availability = try await verdict(http, of: available.headers.first(name: "X-Trace-Id"))
+            #expect(availability["right"] == true && availability["flow"] == "product-availability", "\(availability)")
+
+            let registered = try await http.post(
+                "/api/vendors",
+                [
+                    "user": ["email": "seen@petpro.example", "password": "correct horse", "name": "S"],
+                    "vendor": ["businessName": "Seen", "type": "walking", "timeZone": "UTC", "currency": "EUR"],
+                ])
+            #expect(registered.status == 201)
+            let registration = try await verdict(http, of: registered.headers.first(name: "X-Trace-Id"))
+            #expect(registration["right"] == true && registration["flow"] == "vendor-registration", "\(registration)")
+
+            // Without Vendor, Booking refuses: a branch beyond the seed, and only Booking saw that call.
+            await parts.stop("vendor")
+            let refused = try await http.post("/api/bookings", wish, token: maya)
+            #expect(refused.status == 503)
+            let unavailable = try await verdict(http, of: refused.headers.first(name: "X-Trace-Id"))
+            #expect(
+                unavailable["right"] == true
+                    && unavailable["branches"]?.arrayValue?.last == "Vendor Service Unavailable", "\(unavailable)")
+            try await eventually { try await collected(http)["vendor"]?.isEmpty == false }
+            // Its spans come again with it.
+            try await parts.serve("vendor")
+            try await eventually { try await collected(http)["vendor"] == "" }
+        } catch {
+            await parts.stop()
+            throw error
+        }
+        await parts.stop()
+    }
+}
