@@ -137,7 +137,7 @@ public struct BookingController: BookingAPI {
         let references = (0..<3).map { _ in "PP-" + environment.uniqueID().prefix(16).uppercased() }
         let eventId = environment.uniqueID()
         return try await database.write { transaction in
-            try transaction.expectBooking(wish, request, key, at: now)
+            try transaction.expectBooking(wish, request, key, references: references, at: now)
             if let kept: Booking = try key?.reply(in: transaction, at: now) { return kept }
             let span = Interval(start: wish.start, end: wish.end)
             if try transaction.isPetBusy(request.petId, within: span) {

@@ -1,5 +1,6 @@
 package import PetProContracts
 package import Rookery
+import Synchronization
 
 /// Tells the console about the spans of this process.
 package struct SpanFeed: TelemetryAPI {
@@ -26,10 +27,13 @@ package struct SpanFeed: TelemetryAPI {
             throw RemoteError(.overloaded, "Too many watch the spans of this process.", details: ["retryAfterMs": 5000])
         }
         let held = Held(watch, tracer)
+        let isFull = Mutex(false)
         return MessageStream(unfolding: { [clock] in
             for pauses in 1... {
-                try await clock.sleep(for: Self.pause)
+                // Behind a full batch there may be another.
+                if !isFull.withLock({ $0 }) { try await clock.sleep(for: Self.pause) }
                 let (spans, missed) = held.watch.take(atMost: Self.batch)
+                isFull.withLock { $0 = spans.count == Self.batch }
                 if spans.isEmpty, missed == 0, pauses < Self.quiet { continue }
                 return SpanBatch(spans: spans.compactMap { SpanRecord($0) }, missed: missed)
             }

@@ -30,7 +30,7 @@ struct StoreLoad {
 
     /// Books with `callers` callers at once, shared among `instances`, and returns the bookings per second.
     ///
-    /// Each caller books the hours of one pet after another. Throws the error of the engine, and what refuses a booking.
+    /// Each caller books the hours of one pet after another. What is refused as `OVERLOADED` does not count. Throws the error of the engine, and what refuses a booking.
     func rate(instances: Int, callers: Int, seconds: Double) async throws -> Double {
         let databases = try (0..<instances).map { _ in try place.open(BookingController.migrations, protection) }
         defer { for database in databases { try? database.close() } }
@@ -52,11 +52,16 @@ struct StoreLoad {
                         // Whoever has used up all pets would measure refusals.
                         guard at < owners.count else { throw HTTP.Unexpected("\(pets) pets are too few") }
                         for hour in 0..<Self.perPet where clock.now < end {
-                            _ = try await controller.createBooking(
-                                CreateBooking(
-                                    customerId: owners[at].ownerId, vendorId: 1 + at, serviceId: 1,
-                                    petId: owners[at].id, start: Self.opening + .seconds(3600 * hour), notes: nil,
-                                    expectedPrice: nil, idempotencyKey: "\(at)-\(hour)"))
+                            let request = CreateBooking(
+                                customerId: owners[at].ownerId, vendorId: owners[at].ownerId, serviceId: 1,
+                                petId: owners[at].id, start: Self.opening + .seconds(3600 * hour), notes: nil,
+                                expectedPrice: nil, idempotencyKey: "\(at)-\(hour)")
+                            do {
+                                _ = try await controller.createBooking(request)
+                            } catch let error as RemoteError where error.code == .overloaded {
+                                // Another instance had the database for as long as a write waits. A client comes again.
+                                continue
+                            }
                             booked.add(1)
                         }
                     }

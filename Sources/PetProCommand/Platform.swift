@@ -83,7 +83,9 @@ struct Platform: Sendable {
                 var own = self
                 own.sources[service] = .list([instance])
                 let client = try own.client(service, as: .gateway)
-                return (TelemetryAPIClient(client), { await client.close() })
+                // An instance with nothing to tell says so every two seconds.
+                let patient = client.with { $0.timeout = .seconds(10) }
+                return (TelemetryAPIClient(patient), { await client.close() })
             }
         }
     }

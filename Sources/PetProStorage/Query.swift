@@ -13,8 +13,8 @@ public struct Query: Sendable {
 extension Transaction {
     /// Announces queries that this closure is about to run, with exactly these values, before it writes anything else.
     ///
-    /// PostgreSQL then answers all of them in one round trip. It costs nothing if one does not run. SQLite has no round trips.
-    /// Throws the error of the engine.
+    /// PostgreSQL then answers all of them in one round trip, whether they run or not: announce an id only if most closures need it.
+    /// SQLite has no round trips. Throws the error of the engine.
     public func expect(_ queries: [Query?]) throws { try connection.expect(queries.compactMap(\.self)) }
 
     /// Returns the results of `read` for each row of a query. Throws what `read` throws.

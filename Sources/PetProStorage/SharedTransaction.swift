@@ -91,8 +91,9 @@ struct SharedTransaction {
             try connection.commit(access)
             outcome.committed(transaction)
             outcome.done.append(contentsOf: joined)
-        } catch let error as EngineError where error.kind == .unknownOutcome {
-            // None may run again.
+        } catch let error as EngineError where error.kind == .unknownOutcome || error.kind == .busy && error.isOfEarlier
+        {
+            // None may run again, or none would get the lock alone either.
             rollBack()
             for job in joined { job.failed(error) }
             outcome.done.append(contentsOf: joined)
@@ -104,27 +105,29 @@ struct SharedTransaction {
         outcome.left = (jobs[joined.endIndex...] + outcome.left)[...]
     }
 
-    /// Runs a job's closure within the transaction. Throws only when the transaction cannot continue.
+    /// Runs a job's closure within the transaction, as a part of it. Throws only when the transaction cannot continue.
     private func join(_ job: DatabaseJob, _ transaction: Transaction) throws {
         do {
             try job.checkDeadline()
         } catch {
             return job.failed(error)
         }
-        // A read needs no savepoint, because it has nothing to roll back.
-        if job.access == .write { try connection.executeLater("SAVEPOINT job") }
+        // A read has nothing to undo.
+        if job.access == .write { try connection.beginPart() }
         do {
             try job.run(transaction)
-        } catch let error as EngineError where error.isOfEarlier {
-            // Perhaps it is the fault of another job. Alone, each gets its own.
-            throw error
         } catch {
+            // Perhaps it is the fault of another job, whose savepoint is not released. Alone, each job gets its own.
+            if connection.hasFailedLater { throw error }
             job.failed(error)
             // A data key that the closure made may be rolled back with it.
             transaction.dataKeys = [:]
             guard connection.isInTransaction else { throw error }
-            if job.access == .write { try connection.execute("ROLLBACK TO job") }
+            // Then each job runs alone.
+            if job.access == .write, try !connection.undoPart() { throw error }
         }
-        if job.access == .write { try connection.executeLater("RELEASE job") }
+        // A closure may have caught the error.
+        if connection.hasFailedLater { throw EngineError(.other, "a statement that had waited failed") }
+        if job.access == .write { try connection.endPart() }
     }
 }

@@ -54,7 +54,7 @@ struct CollectorTests {
                 // A peer may send a loop.
                 span(.handling, 16, in: 17, "loop", "vendor", at: start, took: 1),
                 span(.handling, 17, in: 16, "loop", "vendor", at: start, took: 1),
-            ], of: identity)
+            ].compactMap { SeenSpan($0) }, of: identity)
     }
 
     @Test(
@@ -86,6 +86,51 @@ struct CollectorTests {
         var ring = SpanRing()
         for at in 0..<1000 { ring.add(span(.call, UInt64(at), in: 9, "b", at: 0, took: 1)) }
         #expect(ring[String(repeating: "1", count: 32)].count == SpanRing.spans)
+        for number in 0..<1000 {
+            let id = hex(UInt64(number)) + hex(8)
+            for at in 0..<100 { ring.add(span(.call, UInt64(at), in: 9, "b", at: 0, took: 1, trace: id)) }
+        }
+        #expect(ring.count <= SpanRing.allSpans && ring[hex(999) + hex(8)].count == 100)
+    }
+
+    @Test("that are not within their bounds are left out: nothing of them overflows")
+    func wrong() {
+        var ring = SpanRing()
+        let long = String(repeating: "x", count: 300)
+        let wrong = [
+            span(.call, 1, in: 2, "a", at: -1, took: 1), span(.call, 1, in: 2, "a", at: 0, took: -1),
+            span(.call, 1, in: 2, "a", at: 0, took: .max), span(.call, 1, in: 2, "a", at: .max, took: 1),
+            span(.call, 1, in: 2, long, at: 0, took: 1), span(.call, 1, in: 2, "a", long, at: 0, took: 1),
+            span(.call, 1, in: 2, "a", at: 0, took: 1, trace: "short"),
+        ]
+        for record in wrong { ring.add(record) }
+        #expect(ring.count == 0)
+    }
+
+    @Test("are missing if a call was answered whose handling nobody tells of")
+    func incomplete() async throws {
+        let tracer = BoundedTracer()
+        try await withRookeryServer(
+            RookeryServer(.init(port: 0), services: RookeryService([.raw("echo") { $0 }]))
+        ) { server in
+            let address = try await server.listeningAddress
+            let client = try RookeryClient(ClientConfiguration("echo", at: "\(address)"), tracer: tracer)
+            var surroundings = ServiceContext.topLevel
+            let request = try #require(CallTracer(tracer)).startRequest(method: "GET", path: "/x", &surroundings) {
+                _, _ in
+            }
+            let identity = try #require(surroundings.traceparent)
+            try await ServiceContext.withValue(surroundings) { _ = try await client.send("echo", 1) }
+            // One that was not answered tells nothing about other processes.
+            await client.close()
+            await ServiceContext.withValue(surroundings) { _ = try? await client.send("echo", 1) }
+            request.end(.response(status: 200, route: "/x"))
+            let spans = tracer.spans(of: identity)
+            #expect(ObservedTrace.isIncomplete(spans, []))
+            let attempt = try #require(spans.first { SeenSpan($0)?.wasHandled == true })
+            let told = try #require(SeenSpan(span(.handling, 5, in: attempt.id, "echo", "echo", at: 1, took: 1)))
+            #expect(!ObservedTrace.isIncomplete(spans, [told]))
+        }
     }
 
     @Test("that come faster than they are read are dropped and counted, and end with their reader")
@@ -98,10 +143,9 @@ struct CollectorTests {
         // Two spans each, of the call and of its handling: 10 000, of which 8192 find room.
         for _ in 0..<5000 { _ = try await client.send("echo", 1) }
         async let batches = first(4, of: stream)
-        for _ in 0..<4 {
-            await clock.sleeping()
-            clock.advance(by: .milliseconds(50))
-        }
+        // Behind a full batch the next one does not wait.
+        await clock.sleeping()
+        clock.advance(by: .milliseconds(50))
         let read = try await batches
         #expect(read.map(\.spans.count) == [512, 512, 512, 512])
         #expect(read.map(\.missed) == [10_000 - 8192, 0, 0, 0])

@@ -55,7 +55,7 @@ struct CollectedTests {
     }
 
     private func collected(_ http: HTTP) async throws -> [String: String] {
-        let instances = try await http.get("/console/api/health").body["instances"]?.arrayValue ?? []
+        let instances = try await http.get("/console/api/instances").body["instances"]?.arrayValue ?? []
         return instances.reduce(into: [:]) {
             $0[$1["service"]?.stringValue ?? ""] = $1["problem"]?.stringValue ?? ""
         }

@@ -60,6 +60,55 @@ struct DatabaseTests {
         try Database(path: path, migrations: Self.migrations + [Migration("test-2", "SELECT 1")]).close()
     }
 
+    /// A file system of 2 MB. Nil where mounting is not allowed.
+    private func smallDisk() async throws -> String? {
+        let place = NSTemporaryDirectory() + "petpro-full-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+        guard geteuid() == 0, FileManager.default.isExecutableFile(atPath: "/usr/bin/mount") else { return nil }
+        let mount = try await RunningProgram(
+            URL(filePath: "/usr/bin/mount"), ["-t", "tmpfs", "-o", "size=2m", "petpro", place],
+            errorsTo: NSTemporaryDirectory() + "mount-errors")
+        return await mount.exitCode() == 0 ? place : nil
+    }
+
+    @Test("on a disk that is full refuses writes and says why, loses nothing, and goes on when there is room")
+    func full() async throws {
+        guard let disk = try await smallDisk() else { return }
+        do {
+            try PrivateFiles.prepare(folder: disk + "/data")
+            let database = try Database(path: disk + "/data/test.sqlite", migrations: Self.migrations)
+            var written = 0
+            var refusal: RemoteError?
+            while refusal == nil {
+                do {
+                    let name = String(repeating: "x", count: 20_000) + "\(written)"
+                    try await database.write { try $0.execute("INSERT INTO things (name) VALUES (?)", name) }
+                    written += 1
+                } catch let error as RemoteError {
+                    refusal = error
+                }
+                #expect(written < 1000)
+            }
+            #expect(refusal?.code == .overloaded && refusal?.message == "The disk of the database is full.")
+            #expect(written > 3)
+            // What was acknowledged is there, and can be read.
+            let count = try await database.read { try $0.row("SELECT COUNT(*) FROM things") { try $0.int() } }
+            #expect(count == written)
+            // An operator makes room.
+            let mount = try await RunningProgram(
+                URL(filePath: "/usr/bin/mount"), ["-o", "remount,size=8m", disk],
+                errorsTo: NSTemporaryDirectory() + "mount-errors")
+            #expect(await mount.exitCode() == 0)
+            try await database.write { try $0.execute("INSERT INTO things (name) VALUES ('y')") }
+            let check = try await database.read { try $0.row("PRAGMA integrity_check") { try $0.text() } }
+            #expect(check == "ok")
+            try database.close()
+        }
+        let unmount = try await RunningProgram(URL(filePath: "/usr/bin/umount"), [disk])
+        #expect(await unmount.exitCode() == 0)
+        try? FileManager.default.removeItem(atPath: disk)
+    }
+
     @Test("that is no database is told as such")
     func damaged() throws {
         try PrivateFiles.prepare(folder: folder)

@@ -132,6 +132,140 @@ struct PostgresTests {
         #expect(try await database.read { try $0.row("SELECT COUNT(*) FROM things") { try $0.int() } } == 10)
     }
 
+    @Test("answers queries that were announced, and none of them after a write")
+    func expected() async throws {
+        let database = try open(try target())
+        @Sendable func number(_ id: Int) -> Query { Query("SELECT number FROM things WHERE id = ?", id) }
+        @Sendable func read(_ id: Int, _ transaction: Transaction) throws -> Int? {
+            try transaction.row(number(id)) { try $0.int() }
+        }
+        try await database.write { transaction in
+            try transaction.execute("INSERT INTO things (id, number) VALUES (1, 1), (2, 2)")
+            try transaction.expect([number(1), nil, number(2), number(3)])
+            #expect(try read(2, transaction) == 2)
+            #expect(try read(3, transaction) == nil)
+            // The first was asked for before this write, and must see it.
+            try transaction.execute("UPDATE things SET number = number + 10")
+            #expect(try read(1, transaction) == 11)
+            try transaction.expect([number(1), number(2)])
+            try transaction.executeLater("UPDATE things SET number = number + ?", 100)
+            #expect(try read(2, transaction) == 112)
+            #expect(try read(1, transaction) == 111)
+        }
+        // Nothing of one transaction answers in the next.
+        try await database.write { transaction in try transaction.expect([number(1)]) }
+        try await database.write { try $0.execute("UPDATE things SET number = 5 WHERE id = 1") }
+        #expect(try await database.read { try read(1, $0) } == 5)
+    }
+
+    @Test("blames nobody for a statement of another that had waited: each gets its own outcome")
+    func later() async throws {
+        let database = try open(try target())
+        try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (7, 1)") }
+        // They share commits. Every third one fails, by a statement that nobody waits for.
+        let outcomes = await withTaskGroup(of: (Int, Bool).self) { group in
+            for id in 100..<160 {
+                group.addTask {
+                    do {
+                        try await database.write { transaction in
+                            _ = try transaction.exists("SELECT 1 FROM things WHERE id = ?", id)
+                            try transaction.executeLater(
+                                "INSERT INTO things (id, number) VALUES (?, ?)", id % 3 == 0 ? 7 : id, id)
+                        }
+                        return (id, true)
+                    } catch {
+                        return (id, false)
+                    }
+                }
+            }
+            return await group.reduce(into: [Int: Bool]()) { $0[$1.0] = $1.1 }
+        }
+        for id in 100..<160 { #expect(outcomes[id] == (id % 3 != 0), "\(id)") }
+        let stored = try await database.read { try $0.rows("SELECT id FROM things WHERE id >= 100") { try $0.int() } }
+        #expect(Set(stored) == Set((100..<160).filter { $0 % 3 != 0 }))
+    }
+
+    @Test("loses no write when a closure hides that a statement of another failed")
+    func hidden() async throws {
+        let database = try open(try target())
+        try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (7, 1)") }
+        let outcomes = await withTaskGroup(of: (Int, Bool).self) { group in
+            for id in 100..<160 {
+                group.addTask {
+                    do {
+                        try await database.write { transaction in
+                            // Whatever happens to it, this closure goes on.
+                            _ = try? transaction.exists("SELECT 1 FROM things WHERE id = ?", id)
+                            if id % 2 == 0 {
+                                return try transaction.executeLater("INSERT INTO things VALUES (?, 1)", id)
+                            }
+                            try transaction.executeLater("INSERT INTO things VALUES (?, 1)", id % 3 == 0 ? 7 : id)
+                        }
+                        return (id, true)
+                    } catch {
+                        return (id, false)
+                    }
+                }
+            }
+            return await group.reduce(into: [Int: Bool]()) { $0[$1.0] = $1.1 }
+        }
+        let stored = try await database.read { try $0.rows("SELECT id FROM things WHERE id >= 100") { try $0.int() } }
+        #expect(Set(stored) == Set(outcomes.filter(\.value).keys))
+        #expect(Set(stored) == Set((100..<160).filter { $0 % 2 == 0 || $0 % 3 != 0 }))
+    }
+
+    @Test("runs a statement without values that nobody waits for, within a transaction and outside one")
+    func plain() async throws {
+        let database = try open(try target())
+        try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (1, 1)") }
+        try await database.write { try $0.executeLater("UPDATE things SET number = 2") }
+        #expect(try await database.read { try $0.row("SELECT number FROM things") { try $0.int() } } == 2)
+        try await database.bare { try $0.executeLater("UPDATE things SET number = 3") }
+        #expect(try await database.read { try $0.row("SELECT number FROM things") { try $0.int() } } == 3)
+    }
+
+    @Test("knows of a commit that was not reached that nothing happened, and runs the transaction again")
+    func notReached() async throws {
+        let target = try target()
+        let database = try open(target)
+        try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (1, 0)") }
+        let runs = Mutex(0)
+        // All its statements go with the commit, behind the end of the connection.
+        try await database.write { transaction in
+            let run = runs.withLock { runs in
+                runs += 1
+                return runs
+            }
+            _ = try transaction.exists("SELECT 1 FROM things")
+            try transaction.executeLater("UPDATE things SET number = number + ?", 1)
+            if run == 1 { try cutConnections(of: target) }
+        }
+        #expect(runs.withLock { $0 } == 2)
+        #expect(try await database.read { try $0.row("SELECT number FROM things") { try $0.int() } } == 1)
+    }
+
+    @Test("without a connection to spare is refused with what to change, and works again when there is one")
+    func noConnections() async throws {
+        let target = try target()
+        let role = "r" + UUID().uuidString.lowercased().replacing("-", with: "")
+        let admin = try PostgresConnection(PostgresTarget(url: target.url, schema: "other"))
+        try admin.execute("CREATE ROLE \(role) LOGIN SUPERUSER")
+        defer { try? admin.execute("DROP ROLE \(role)") }
+        let url = target.url.replacing("petpro@", with: "\(role)@")
+        try #require(url != target.url)
+        // A limit does not hold for a superuser.
+        try admin.execute("ALTER ROLE \(role) CONNECTION LIMIT 1 NOSUPERUSER")
+        try admin.execute("GRANT CREATE ON DATABASE petpro TO \(role)")
+        let limited = PostgresTarget(url: url, schema: target.schema)
+        let error = #expect(throws: EngineError.self) { try open(limited, readers: 2) }
+        #expect(error?.description.contains("too many connections for role") == true, "\(error as Any)")
+        try admin.execute("ALTER ROLE \(role) CONNECTION LIMIT 8")
+        let database = try open(limited, readers: 2)
+        try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (1, 1)") }
+        try database.close()
+        try admin.execute("DROP OWNED BY \(role) CASCADE")
+    }
+
     @Test("lets others write soon when a process stalls within a transaction")
     func stalled() async throws {
         let target = try target()

@@ -42,12 +42,19 @@ struct Console: Sendable {
         page(router, "/console/style.css", "text/css; charset=utf-8", PackageResources.style_css)
         data(router, "/console/api/traces", admission) { _ in
             .object([
-                "traces": .array(board.newest(200).map(ConsoleJSON.summary)),
-                "instances": .array(instances().map(ConsoleJSON.instance)),
+                "traces": .array(board.newest(200).map(ConsoleJSON.summary)), "unjudged": .int(Int64(board.left)),
             ])
         }
+        data(router, "/console/api/instances", admission) { _ in
+            ["instances": .array(instances().map(ConsoleJSON.instance))]
+        }
         data(router, "/console/api/traces/{id}", admission) { context in
-            guard let id = context.parameters.get("id"), let entry = board.entry(id) else { throw Problem.notFound }
+            guard let id = context.parameters.get("id") else { throw Problem.notFound }
+            // The spans of other processes may still be on their way, for half a second.
+            for _ in 0..<20 where board.entry(id) == nil && board.isPending(id) {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            guard let entry = board.entry(id) else { throw Problem.notFound }
             return ConsoleJSON.detail(entry)
         }
         data(router, "/console/api/flows", admission) { _ in
@@ -71,8 +78,7 @@ struct Console: Sendable {
             for await (name, health) in group { answers[name] = health }
             let sorted = answers.sorted { $0.key < $1.key }
             return [
-                "services": .object(sorted.reduce(into: JSONObject()) { $0[$1.key] = $1.value }),
-                "instances": .array(self.instances().map(ConsoleJSON.instance)),
+                "services": .object(sorted.reduce(into: JSONObject()) { $0[$1.key] = $1.value })
             ]
         }
     }

@@ -18,7 +18,10 @@ enum ConsoleJSON {
             "id": .string(trace.id), "operation": .string(trace.operation), "path": .string(trace.path),
             "status": trace.status.map { .int(Int64($0)) } ?? .null,
             "at": .string(Instant(milliseconds: Int64(trace.start / 1_000_000)).description),
-            "ms": milliseconds(trace.duration), "verdict": verdict(entry.verdict),
+            "ms": milliseconds(trace.duration),
+            "verdict": entry.isIncomplete
+                ? ["text": "spans of other processes are missing", "right": false, "incomplete": true]
+                : verdict(entry.verdict),
             "calls": .array(trace.calls.map(call)),
         ]
     }

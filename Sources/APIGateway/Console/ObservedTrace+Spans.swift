@@ -9,9 +9,9 @@ extension ObservedTrace {
     /// Reads a request out of the spans of its trace, which may have any order. Spans of other requests are left out, because a
     /// client chooses the trace that its request belongs to. Nil without the request's own span.
     ///
-    /// `others` are the spans of other processes. Their clocks may differ: what handles a call cannot begin before the call, nor end
-    /// after it, so it is put into the middle of the call then, with all that it called.
-    init?(_ spans: [BoundedSpan], _ others: [SpanRecord] = [], of request: Traceparent) {
+    /// `others` are the spans of other processes. Their clocks may differ: what handles a call cannot begin outside the call, so it is
+    /// put into the middle of the call then, with all that its process called for it.
+    init?(_ spans: [BoundedSpan], _ others: [SeenSpan] = [], of request: Traceparent) {
         guard let root = spans.first(where: { $0.id == request.id }),
             case .request(let method, let path)? = root.details
         else { return nil }
@@ -45,21 +45,27 @@ extension ObservedTrace {
             calls: calls.sorted { $0.start < $1.start })
     }
 
+    /// Whether the spans of other processes are missing for a call that this one made and that was answered.
+    static func isIncomplete(_ spans: [BoundedSpan], _ others: [SeenSpan]) -> Bool {
+        let handled = Set(others.lazy.filter { $0.kind == .handling }.map(\.parent))
+        return spans.lazy.compactMap { SeenSpan($0) }.contains { $0.wasHandled && !handled.contains($0.id) }
+    }
+
     /// Places the spans of other processes on the time axis of this one.
-    private static func placed(_ records: [SpanRecord], beside own: [SeenSpan]) -> [SeenSpan] {
-        if records.isEmpty { return [] }
+    private static func placed(_ others: [SeenSpan], beside own: [SeenSpan]) -> [SeenSpan] {
+        if others.isEmpty { return [] }
         var placed = Dictionary(own.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         var offsets: [UInt64: Int64] = [:]
-        let byParent = Dictionary(grouping: records) { $0.parent.flatMap { UInt64($0, radix: 16) } ?? 0 }
+        let byParent = Dictionary(grouping: others, by: \.parent)
         var result: [SeenSpan] = []
         var next = own.map(\.id)
         // From the callers to the called. Each span has one parent, so each is placed once, whatever a peer sends.
         while let parent = next.popLast() {
-            for record in byParent[parent] ?? [] {
-                let raw = SeenSpan(record)
-                if placed[raw.id] != nil { continue }
-                let offset = offsets[parent] ?? (placed[parent].map { Self.shift(raw, into: $0) } ?? 0)
-                let span = SeenSpan(record, offset: offset)
+            for raw in byParent[parent] ?? [] where placed[raw.id] == nil {
+                // The handling of a call has the clock of another process. What that process called has the same one.
+                let isElsewhere = raw.kind == .handling
+                let offset = isElsewhere ? placed[parent].map { shift(raw, into: $0) } ?? 0 : offsets[parent] ?? 0
+                let span = raw.moved(by: offset)
                 placed[span.id] = span
                 offsets[span.id] = offset
                 result.append(span)
@@ -69,19 +75,19 @@ extension ObservedTrace {
         return result
     }
 
-    /// How much later the handling of a call must lie to lie within the call. 0 if it does.
+    /// How much later the handling of a call must lie to begin within the call. 0 if it does.
     private static func shift(_ handling: SeenSpan, into call: SeenSpan) -> Int64 {
-        if handling.start >= call.start, handling.end <= call.end { return 0 }
+        if (call.start...max(call.start, call.end)).contains(handling.start) { return 0 }
         let (outer, inner) = (Int128(call.end) - Int128(call.start), Int128(handling.end) - Int128(handling.start))
-        return Int64(clamping: Int128(call.start) + (outer - inner) / 2 - Int128(handling.start))
+        return Int64(clamping: Int128(call.start) + max(0, outer - inner) / 2 - Int128(handling.start))
     }
 
     /// The participant that made a call. Nil if the call belongs to another request.
     private static func caller(of call: SeenSpan, in spans: [UInt64: SeenSpan], request: UInt64) -> String? {
         var caller: String?
         var parent = call.parent
-        // Bounded, because a peer can send a loop of parents.
-        for _ in 0..<spans.count {
+        // Bounded, because a peer can send a loop of parents, or a long row of them.
+        for _ in 0..<32 {
             if parent == request { return caller ?? gateway }
             guard let outer = spans[parent] else { return nil }
             if caller == nil, outer.kind == .handling, let name = outer.service {

@@ -15,10 +15,10 @@ struct SeenSpan: Sendable {
     let attempt: Int
     /// The instance of an attempt.
     let instance: String
-    /// Nanoseconds since 1970.
-    let start: UInt64
-    /// Nanoseconds since 1970.
-    let end: UInt64
+    /// Nanoseconds since 1970, by the clock of its process.
+    private(set) var start: UInt64
+    /// Nanoseconds since 1970, by the clock of its process.
+    private(set) var end: UInt64
     /// The code of an error or a refusal.
     let code: String?
     let isFailure: Bool
@@ -38,14 +38,47 @@ struct SeenSpan: Sendable {
         }
     }
 
-    /// Reads a span of another process, whose clock differs by `offset` nanoseconds.
-    init(_ record: SpanRecord, offset: Int64 = 0) {
+    /// The longest text that another process may send, in bytes.
+    private static let longest = 256
+    /// The latest time that another process may send: the year 2116.
+    private static let latest = 1 << 62
+    /// The longest span that another process may send: a day.
+    private static let longestDuration = 86_400_000_000_000
+
+    /// Reads a span of another process. Nil for one that is not within its bounds: a client of the toolkit checks types only.
+    init?(_ record: SpanRecord) {
+        func isShort(_ text: String?) -> Bool { (text?.utf8.count ?? 0) <= Self.longest }
+        guard let id = UInt64(record.id, radix: 16), (0...Self.latest).contains(record.start),
+            (0...Self.longestDuration).contains(record.duration), isShort(record.name), isShort(record.service),
+            isShort(record.instance), isShort(record.code)
+        else { return nil }
+        self.id = id
         kind = record.kind
-        id = UInt64(record.id, radix: 16) ?? 0
         parent = record.parent.flatMap { UInt64($0, radix: 16) } ?? 0
         (name, service, attempt, instance) = (record.name, record.service, record.attempt ?? 0, record.instance ?? "")
-        start = UInt64(clamping: Int128(record.start) + Int128(offset))
-        end = UInt64(clamping: Int128(record.start) + Int128(record.duration) + Int128(offset))
+        (start, end) = (UInt64(record.start), UInt64(record.start + record.duration))
         (code, isFailure) = (record.code, record.isFailure)
     }
+
+    /// The span on a clock that differs by `offset` nanoseconds.
+    func moved(by offset: Int64) -> SeenSpan {
+        var moved = self
+        moved.start = UInt64(clamping: Int128(start) + Int128(offset))
+        moved.end = UInt64(clamping: Int128(end) + Int128(offset))
+        return moved
+    }
+
+    /// Whether the answer to an attempt shows that the other side has handled it, and so has a span.
+    var wasHandled: Bool {
+        guard kind == .attempt else { return false }
+        guard let code else { return true }
+        // What the client itself says, or the server before it comes to a handler.
+        return !CallError.Code.names.contains(code) && !Self.beforeHandling.contains(code)
+    }
+
+    private static let beforeHandling: Set = [
+        RemoteError.Code.overloaded.rawValue, RemoteError.Code.deadlineExceeded.rawValue,
+        RemoteError.Code.shuttingDown.rawValue, RemoteError.Code.serviceForbidden.rawValue,
+        RemoteError.Code.serviceUnauthenticated.rawValue, "cancelled",
+    ]
 }

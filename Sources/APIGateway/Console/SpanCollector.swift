@@ -49,17 +49,25 @@ final class SpanCollector: Sendable {
         }
     }
 
-    /// The instances of a service that are to be followed.
+    /// The instances of a service that are to be followed. One that comes back is another generation, so that nobody follows twice.
     private final class Wanted: Sendable {
-        private let instances = Mutex<Set<Instance>>([])
+        private let state = Mutex<(generations: [Instance: Int], next: Int)>(([:], 0))
 
-        func contains(_ instance: Instance) -> Bool { instances.withLock { $0.contains(instance) } }
+        func contains(_ instance: Instance, _ generation: Int) -> Bool {
+            state.withLock { $0.generations[instance] == generation }
+        }
 
-        /// Returns those that are new.
-        func change(to new: [Instance]) -> Set<Instance> {
-            instances.withLock { known in
-                defer { known = Set(new) }
-                return Set(new).subtracting(known)
+        /// Returns those that are new, with their generations.
+        func change(to instances: [Instance]) -> [(Instance, Int)] {
+            state.withLock { state in
+                state.generations = state.generations.filter { instances.contains($0.key) }
+                var new: [(Instance, Int)] = []
+                for instance in instances where state.generations[instance] == nil {
+                    state.next += 1
+                    state.generations[instance] = state.next
+                    new.append((instance, state.next))
+                }
+                return new
             }
         }
     }
@@ -68,35 +76,46 @@ final class SpanCollector: Sendable {
     private func follow(_ source: SpanSource) async {
         await withDiscardingTaskGroup { group in
             let wanted = Wanted()
-            for instance in changed(source, source.discovery.initial, wanted) {
-                group.addTask { await self.follow(instance, source, wanted) }
+            for (instance, generation) in changed(source, source.discovery.initial, wanted) {
+                group.addTask { await self.follow(instance, generation, source, wanted) }
             }
             // A list that cannot be read any more stays as it was.
             try? await source.discovery.watch { instances in
-                for instance in changed(source, instances, wanted) {
-                    group.addTask { await self.follow(instance, source, wanted) }
+                for (instance, generation) in changed(source, instances, wanted) {
+                    group.addTask { await self.follow(instance, generation, source, wanted) }
                 }
             }
         }
     }
 
-    private func changed(_ source: SpanSource, _ instances: [Instance], _ wanted: Wanted) -> Set<Instance> {
+    private func changed(_ source: SpanSource, _ instances: [Instance], _ wanted: Wanted) -> [(Instance, Int)] {
         let new = wanted.change(to: instances)
         seen.withLock { seen in
-            seen = seen.filter { $0.value.service != source.service || wanted.contains($0.value.instance) }
+            seen = seen.filter { $0.value.service != source.service || instances.contains($0.value.instance) }
+            for (instance, _) in new {
+                seen[Self.key(source.service, instance)] = Seen(
+                    service: source.service, instance: instance, problem: "not reached yet")
+            }
         }
         return new
     }
 
-    private func follow(_ instance: Instance, _ source: SpanSource, _ wanted: Wanted) async {
-        while wanted.contains(instance), !Task.isCancelled {
+    private static func key(_ service: ServiceName, _ instance: Instance) -> String {
+        "\(service.rawValue) \(instance)"
+    }
+
+    private func follow(_ instance: Instance, _ generation: Int, _ source: SpanSource, _ wanted: Wanted) async {
+        func isWanted() -> Bool { !Task.isCancelled && wanted.contains(instance, generation) }
+        while isWanted() {
             do {
                 let (telemetry, close) = try source.connect(instance)
                 do {
+                    var missed = 0
                     for try await batch in try await telemetry.watchSpans(WatchSpans()) {
-                        note(source.service, instance, nil, missed: batch.missed)
+                        guard isWanted() else { break }
+                        missed = min(Self.mostMissed, missed + max(0, min(Self.mostMissed, batch.missed)))
+                        note(source.service, instance, nil, missed: missed)
                         board.collect(batch.spans, of: source.service)
-                        if !wanted.contains(instance) { break }
                     }
                     await close()
                 } catch {
@@ -104,21 +123,23 @@ final class SpanCollector: Sendable {
                     throw error
                 }
             } catch {
-                if Task.isCancelled { return }
-                note(source.service, instance, "\(error)", missed: 0)
+                if isWanted() { note(source.service, instance, "\(error)", missed: 0) }
             }
             try? await clock.sleep(for: Self.pause)
         }
     }
 
+    /// More than any instance can have missed.
+    private static let mostMissed = 1 << 40
+
     private func note(_ service: ServiceName, _ instance: Instance, _ problem: String?, missed: Int) {
         let isNew = seen.withLock { seen in
-            let key = "\(service.rawValue) \(instance)"
-            let before = seen[key]?.problem
-            let isNew = seen[key] == nil || before != problem
-            seen[key, default: Seen(service: service, instance: instance)].problem = problem
-            seen[key]?.missed += missed
-            return isNew
+            let key = Self.key(service, instance)
+            // It was removed meanwhile.
+            guard let before = seen[key] else { return false }
+            seen[key]?.problem = problem
+            seen[key]?.missed = missed
+            return before.problem != problem
         }
         guard isNew, let problem else { return }
         logger.notice(

@@ -20,6 +20,8 @@ final class TraceBoard: Sendable {
     struct Entry: Sendable {
         let trace: ObservedTrace
         let verdict: FlowVerdict
+        /// Whether spans of other processes are missing, so that the verdict means nothing.
+        var isIncomplete = false
     }
 
     private struct State {
@@ -29,10 +31,10 @@ final class TraceBoard: Sendable {
         var watchers: [Int: AsyncStream<JSONValue>.Continuation] = [:]
         var nextID = 0
         var isStopped = false
-        /// The spans of other processes.
-        var rings: [ServiceName: SpanRing] = [:]
         /// Requests that have ended, and wait for the spans of other processes, with the time of their end.
         var pending: Deque<(request: Traceparent, endedAt: ContinuousClock.Instant)> = []
+        /// How many requests were not judged, because too many waited.
+        var left = 0
     }
 
     private let tracer: BoundedTracer
@@ -40,6 +42,12 @@ final class TraceBoard: Sendable {
     let flows: [Flow]
     private let collects: Bool
     private let state = Mutex(State())
+    /// The spans of other processes. A lock of its own, so that no request waits while spans are put away.
+    private let rings = Mutex<[ServiceName: SpanRing]>([:])
+    /// The most requests that wait to be judged: 16 384, of some 40 000 a second.
+    private static let pendingLimit = 16_384
+    /// The most spans of a batch that are taken.
+    private static let batchLimit = 512
 
     /// How long a request waits for the spans of other processes: 400 ms, some times longer than they take.
     private static let patience: Duration = .milliseconds(400)
@@ -55,15 +63,23 @@ final class TraceBoard: Sendable {
     func ended(_ request: Traceparent) {
         guard collects else { return judge(request, []) }
         state.withLock { state in
+            guard state.pending.count < Self.pendingLimit else { return state.left += 1 }
             state.pending.append((request, .now))
-            if state.pending.count > Self.kept { state.pending.removeFirst() }
         }
+    }
+
+    /// How many requests were not judged, because too many came at once.
+    var left: Int { state.withLock { $0.left } }
+
+    /// Whether a request of a trace has ended and is not judged yet.
+    func isPending(_ id: String) -> Bool {
+        state.withLock { $0.pending.contains { $0.request.traceID == id } }
     }
 
     /// Takes spans of another process of a service.
     func collect(_ spans: [SpanRecord], of service: ServiceName) {
-        state.withLock { state in
-            for span in spans { state.rings[service, default: SpanRing()].add(span) }
+        rings.withLock { rings in
+            for span in spans.prefix(Self.batchLimit) { rings[service, default: SpanRing()].add(span) }
         }
     }
 
@@ -77,24 +93,28 @@ final class TraceBoard: Sendable {
 
     func judgePending(endedBefore time: ContinuousClock.Instant) {
         while true {
-            let due = state.withLock { state -> (Traceparent, [SpanRecord])? in
+            let due = state.withLock { state -> Traceparent? in
                 guard let first = state.pending.first, first.endedAt < time else { return nil }
                 state.pending.removeFirst()
-                return (first.request, state.rings.values.flatMap { $0[first.request.traceID] })
+                return first.request
             }
-            guard let (request, spans) = due else { return }
-            judge(request, spans)
+            guard let due else { return }
+            let id = due.traceID
+            judge(due, rings.withLock { rings in rings.values.flatMap { $0[id] } })
         }
     }
 
-    private func judge(_ request: Traceparent, _ others: [SpanRecord]) {
-        guard let trace = ObservedTrace(tracer.spans(of: request), others, of: request) else { return }
+    private func judge(_ request: Traceparent, _ others: [SeenSpan]) {
+        let spans = tracer.spans(of: request)
+        guard let trace = ObservedTrace(spans, others, of: request) else { return }
         let entry = Entry(
-            trace: trace, verdict: FlowVerdict(trace.sequence, operation: trace.operation, flows: flows))
+            trace: trace, verdict: FlowVerdict(trace.sequence, operation: trace.operation, flows: flows),
+            isIncomplete: collects && ObservedTrace.isIncomplete(spans, others))
         let watchers = state.withLock { state in
             state.entries.append(entry)
             if state.entries.count > Self.kept { state.entries.removeFirst() }
             switch entry.verdict {
+            case _ where entry.isIncomplete: break
             case .follows(let flow, let branches): state.counts[flow, default: [:]][branches, default: 0] += 1
             case .differs(let flow, _, _, _): state.strays[flow, default: 0] += 1
             case .unknown: break

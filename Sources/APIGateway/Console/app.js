@@ -32,6 +32,7 @@ function tone(status) { return status >= 500 || status === null ? "bad" : status
 function statusTag(status) { return element("span", { class: `tag ${tone(status)}` }, status === null ? "no answer" : String(status)); }
 
 function verdictTag(verdict) {
+  if (verdict.incomplete) return element("span", { class: "tag plain" }, "spans missing");
   if (verdict.flow === undefined) return element("span", { class: "tag plain" }, "no flow");
   return element("span", { class: `tag ${verdict.right ? "good" : "bad"}` }, verdict.text);
 }
@@ -67,7 +68,18 @@ let isPaused = false;
 // Other processes whose spans the gateway cannot collect: their calls are missing from every diagram.
 const unseen = element("p", { class: "fault", role: "status", hidden: "" });
 
+let processes = [];
+let instanceTimer;
+
+// Asks every five seconds, if there are other processes at all.
+async function watchInstances() {
+  clearTimeout(instanceTimer);
+  try { takeInstances((await read("/console/api/instances")).instances); } catch { return; }
+  if (processes.length > 0) instanceTimer = setTimeout(watchInstances, 5000);
+}
+
 function takeInstances(instances) {
+  processes = instances;
   const silent = instances.filter((one) => one.problem);
   unseen.hidden = silent.length === 0;
   unseen.textContent = silent.length === 0 ? "" : `Calls of these processes are missing from the diagrams: ${silent.map((one) => `${one.service} at ${one.instance} (${one.problem})`).join("; ")}`;
@@ -87,10 +99,9 @@ function connect() {
     connection.textContent = "live";
     connection.dataset.state = "open";
     try {
-      const known = await read("/console/api/traces");
       // What was missed, the oldest first.
-      for (const trace of known.traces.reverse()) take(trace, false);
-      takeInstances(known.instances);
+      for (const trace of (await read("/console/api/traces")).traces.reverse()) take(trace, false);
+      await watchInstances();
     } catch (error) { connection.textContent = error.message; }
   };
   source.addEventListener("trace", (event) => take(JSON.parse(event.data), true));
@@ -324,7 +335,9 @@ async function trace(id) {
   const peers = traces.filter((other) => other.operation === one.operation && other.id !== one.id);
   const slower = peers.length < 5 ? "" : ` Slower than ${Math.round(100 * peers.filter((other) => other.ms < one.ms).length / peers.length)} % of its ${peers.length} peers.`;
   const verdict = one.verdict;
-  const banner = verdict.flow === undefined
+  const banner = verdict.incomplete
+    ? element("p", { class: "verdict none" }, "Spans of other processes are missing, so nothing can be said of its flow. Health names the processes.")
+    : verdict.flow === undefined
     ? element("p", { class: "verdict none" }, "No diagram of docs/flows begins with this operation.")
     : verdict.right
       ? element("p", { class: "verdict" }, `✓ It followed ${verdict.flow}`, verdict.branches.length ? `, branch ${verdict.branches.join(" → ")}` : "")
@@ -529,8 +542,11 @@ async function explorer(chosen) {
 
 async function health() {
   view.replaceChildren(empty("Asking the services."));
-  let services, processes;
-  try { ({ services, instances: processes } = await read("/console/api/health")); } catch (error) {
+  let services;
+  try {
+    services = (await read("/console/api/health")).services;
+    await watchInstances();
+  } catch (error) {
     view.replaceChildren(element("h2", {}, "Health"), fault(error.message));
     return {};
   }
@@ -543,9 +559,8 @@ async function health() {
         ...(one.groups ?? []).map((group) => element("tr", {}, element("td", {}, `group ${group.name}`), element("td", {}, `breaker ${group.breaker}`), element("td", { class: "number" }, `${group.callsInFlight} in flight`))),
         ...(one.instances ?? []).map((instance) => element("tr", {}, element("td", { class: "mono" }, instance.address), element("td", {}, instance.reachable ? (instance.ejected ? "ejected" : `breaker ${instance.breaker}`) : "not reachable"), element("td", { class: "number" }, `${instance.inFlight} in flight`)))))))),
     ...(processes.length === 0 ? [] : [element("section", { class: "sheet" }, element("h3", {}, "Processes whose spans are collected"),
-      element("table", {}, element("tbody", {}, ...processes.map((one) => element("tr", {}, element("td", {}, one.service), element("td", { class: "mono" }, one.instance),
+      element("table", {}, element("thead", {}, element("tr", {}, ...["Service", "Instance", "Spans"].map((name) => element("th", { scope: "col" }, name)))), element("tbody", {}, ...processes.map((one) => element("tr", {}, element("td", {}, one.service), element("td", { class: "mono" }, one.instance),
         element("td", {}, one.problem ?? (one.missed ? `${one.missed} spans were dropped, because they came too fast` : "all of them come"))))))]));
-  takeInstances(processes);
   return {};
 }
 

@@ -149,44 +149,52 @@ extension Transaction {
     }
 
     /// Announces what decides about a booking, and what its row needs.
-    func expectBooking(_ wish: BookingWish, _ request: CreateBooking, _ key: IdempotencyKey?, at now: Instant) throws {
+    func expectBooking(
+        _ wish: BookingWish, _ request: CreateBooking, _ key: IdempotencyKey?, references: [String], at now: Instant
+    ) throws {
         try expect(
             [
-                key?.replyQuery(in: self, at: now),
+                key?.replyQuery(in: self, at: now), Self.takenQuery(references),
                 Self.petBusyQuery(request.petId, within: Interval(start: wish.start, end: wish.end)),
                 Self.occupiedQuery(ofVendor: request.vendorId, within: wish.occupied),
                 Self.openBookingsQuery(ofCustomer: request.customerId), nextIDQuery(in: BookingSchema.bookings),
             ] + sealingQueries(request.customerId))
     }
 
-    /// Inserts a booking under the first reference that is free. Throws `OVERLOADED` when none is.
+    /// Inserts a booking under the first of at most three references that is free. Throws `OVERLOADED` when none is.
     func insertBooking(_ wish: BookingWish, _ request: CreateBooking, references: [String], at now: Instant) throws
         -> Booking
     {
         let history = [BookingStep(status: .pending, at: now, by: BookingActor.customer.rawValue)]
+        let taken = try rows(Self.takenQuery(references)) { try $0.text() }
+        guard let reference = references.first(where: { !taken.contains($0) }) else {
+            throw RemoteError(.overloaded, "No reference is free.", details: ["retryAfterMs": 100])
+        }
         let id = try nextID(in: BookingSchema.bookings)
         let place = SealedRow(BookingSchema.bookings, row: id, subject: request.customerId)
-        let notes = try seal(request.notes, "notes", in: place)
-        for reference in references {
-            let isFree = try execute(
-                """
-                INSERT INTO bookings (id, reference, customer_id, vendor_id, service_id, pet_id, start_at, end_at,
-                    occupied_until, service_name, price, duration_minutes, notes, status, history, created_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)
-                ON CONFLICT (reference) DO NOTHING
-                """,
-                id, reference, request.customerId, request.vendorId, request.serviceId, request.petId, wish.start,
-                wish.end, wish.occupied.end, wish.service.name, wish.service.price.json,
-                wish.service.durationMinutes, notes, history.json, now)
-            guard isFree == 1 else { continue }
-            return Booking(
-                id: id, reference: reference, customerId: request.customerId, vendorId: request.vendorId,
-                serviceId: request.serviceId, petId: request.petId, start: wish.start, end: wish.end,
-                serviceName: wish.service.name, price: wish.service.price,
-                durationMinutes: wish.service.durationMinutes, notes: request.notes, status: .pending, version: 1,
-                cancel: nil, flagged: false, history: history, createdAt: now)
-        }
-        throw RemoteError(.overloaded, "No reference is free.", details: ["retryAfterMs": 100])
+        // The kept reply needs the key too, behind the insert.
+        try prepareSealing(for: request.customerId)
+        try executeLater(
+            """
+            INSERT INTO bookings (id, reference, customer_id, vendor_id, service_id, pet_id, start_at, end_at,
+                occupied_until, service_name, price, duration_minutes, notes, status, history, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)
+            """,
+            id, reference, request.customerId, request.vendorId, request.serviceId, request.petId, wish.start,
+            wish.end, wish.occupied.end, wish.service.name, wish.service.price.json,
+            wish.service.durationMinutes, try seal(request.notes, "notes", in: place), history.json, now)
+        return Booking(
+            id: id, reference: reference, customerId: request.customerId, vendorId: request.vendorId,
+            serviceId: request.serviceId, petId: request.petId, start: wish.start, end: wish.end,
+            serviceName: wish.service.name, price: wish.service.price,
+            durationMinutes: wish.service.durationMinutes, notes: request.notes, status: .pending, version: 1,
+            cancel: nil, flagged: false, history: history, createdAt: now)
+    }
+
+    /// The query for those of three references that bookings have.
+    private static func takenQuery(_ references: [String]) -> Query {
+        func at(_ place: Int) -> String { place < references.count ? references[place] : "" }
+        return Query("SELECT reference FROM bookings WHERE reference IN (?, ?, ?)", at(0), at(1), at(2))
     }
 
     /// Sets the status of a booking and adds a step to its history. Returns the changed booking.

@@ -26,11 +26,26 @@ class Connection {
     /// Runs a statement without values. Throws ``EngineError``.
     func execute(_ sql: String) throws { try perform(sql, []) { try $0.finish() } }
 
-    /// Runs a statement without rows, at the latest before the next statement. If it fails, that one fails with an error that
-    /// ``EngineError/isOfEarlier``.
-    func executeLater(_ sql: String, _ values: [any SQLConvertible] = []) throws {
+    /// Whether a statement that waited has failed in this transaction, which can only be rolled back.
+    var hasFailedLater: Bool { false }
+
+    /// Runs a statement without rows, at the latest before the next statement or the commit. If it fails, that fails with an error
+    /// that ``EngineError/isOfEarlier``.
+    func executeLater(_ sql: String, _ values: [any SQLConvertible]) throws {
         try perform(sql, values) { try $0.finish() }
     }
+
+    /// Begins a part of a write transaction, which can be undone alone. Parts follow each other.
+    func beginPart() throws { try execute("SAVEPOINT part") }
+
+    /// Undoes what the part has written. Returns false if only the whole transaction can be rolled back.
+    func undoPart() throws -> Bool {
+        try execute("ROLLBACK TO part")
+        return true
+    }
+
+    /// Ends the part, and keeps what it has written for the commit.
+    func endPart() throws { try execute("RELEASE part") }
 
     /// Announces queries that are about to run.
     func expect(_ queries: [Query]) throws {}

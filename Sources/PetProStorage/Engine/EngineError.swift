@@ -24,6 +24,8 @@ package struct EngineError: Error, CustomStringConvertible {
     package let sql: String?
     /// Whether it is the failure of an earlier statement, which waited for this one: perhaps one of another job.
     var isOfEarlier = false
+    /// Whether the server refused the statement, rather than that the connection failed.
+    var isAnswered = false
 
     package init(_ kind: Kind, _ message: String, sql: String? = nil) {
         self.kind = kind

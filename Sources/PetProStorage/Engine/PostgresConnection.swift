@@ -5,14 +5,21 @@ import NIOCore
 /// A connection to a schema of a PostgreSQL database, which is made again after it was lost.
 final class PostgresConnection: Connection {
     private let target: PostgresTarget
-    private var link: OpaquePointer?
+    private(set) var link: OpaquePointer?
     private var statements: [String: (name: String, count: Int)] = [:]
     private var made = 0
     private var lastChanges = 0
     /// A statement that goes with the next one, so that it costs no round trip of its own.
     private enum Waiting: Equatable {
-        case text(String)
-        case prepared(name: String, values: [String?])
+        /// It begins or divides the transaction, and does nothing by itself.
+        case mark(String)
+        case prepared(name: String, sql: String, values: [String?])
+
+        var sql: String {
+            switch self {
+            case .mark(let sql), .prepared(_, let sql, _): sql
+            }
+        }
     }
 
     private var queued: [Waiting] = []
@@ -23,6 +30,9 @@ final class PostgresConnection: Connection {
         let sql: String
         let values: [String?]
     }
+
+    private(set) var hasFailedWaiting = false
+    private var part = TransactionPart()
 
     /// Whether a transaction was begun and not ended.
     private var isBegun = false
@@ -89,7 +99,7 @@ final class PostgresConnection: Connection {
             "the server has \(max(0, left)) connections left, and this needs \(count) more: raise its max_connections")
     }
 
-    private var linkMessage: String {
+    var linkMessage: String {
         let message = PQerrorMessage(link).map { String(cString: $0) } ?? ""
         return message.trimmingCharacters(in: .whitespacesAndNewlines)
     }
@@ -108,14 +118,16 @@ final class PostgresConnection: Connection {
         queued = []
         answers = [:]
         isBegun = false
+        hasFailedWaiting = false
+        part = TransactionPart()
         try ensure()
         isBegun = access != .bare
         switch access {
-        case .read: queued = [.text(Self.beginReading)]
+        case .read: queued = [.mark(Self.beginReading)]
         // Like SQLite, a service has one writer at a time, so that no decision rests on what another writer changes. Later
         // statements see all that was committed before the lock.
         case .write:
-            queued = [.text(Self.beginWriting), .text("SELECT pg_advisory_xact_lock(\(target.writeLock))")]
+            queued = [.mark(Self.beginWriting), .mark("SELECT pg_advisory_xact_lock(\(target.writeLock))")]
         case .bare: break
         }
     }
@@ -125,22 +137,26 @@ final class PostgresConnection: Connection {
 
     /// Whether the transaction has not reached the server yet.
     private var isUnbegun: Bool {
-        queued.first == .text(Self.beginReading) || queued.first == .text(Self.beginWriting)
+        queued.first == .mark(Self.beginReading) || queued.first == .mark(Self.beginWriting)
     }
 
     override func commit(_ access: DatabaseJob.Access) throws {
         if access == .bare { return }
         defer { isBegun = false }
-        // Nothing but reads of nothing, or closures that did nothing.
-        if isUnbegun, !queued.contains(where: { if case .prepared = $0 { true } else { false } }) { return queued = [] }
+        // Closures that did nothing.
+        if isUnbegun, queued.allSatisfy({ if case .mark = $0 { true } else { false } }) { return queued = [] }
+        let result: PostgresResult
         do {
-            let result = try run("COMMIT")
-            // The answer to a commit of a transaction that has failed.
-            if String(cString: PQcmdStatus(result.pointer)) == "ROLLBACK" {
-                throw EngineError(.other, "the transaction had failed", sql: "COMMIT")
-            }
-        } catch let error as EngineError where error.kind == .unavailable && access == .write {
-            throw EngineError(.unknownOutcome, error.message)
+            result = try run("COMMIT")
+        } catch let error as EngineError where access == .write {
+            // The server refused an earlier statement, and so did not come to the commit.
+            if error.isOfEarlier, error.isAnswered { throw error }
+            if error.kind == .unavailable || !error.isAnswered { throw EngineError(.unknownOutcome, error.message) }
+            throw error
+        }
+        // The answer to a commit of a transaction that has failed.
+        if String(cString: PQcmdStatus(result.pointer)) == "ROLLBACK" {
+            throw EngineError(.other, "the transaction had failed", sql: "COMMIT")
         }
     }
 
@@ -155,12 +171,53 @@ final class PostgresConnection: Connection {
         try run(sql)
     }
 
-    override func executeLater(_ sql: String, _ values: [any SQLConvertible] = []) throws {
+    override var hasFailedLater: Bool { hasFailedWaiting }
+
+    override func beginPart() throws {
         answers = [:]
-        if values.isEmpty { return queued.append(.text(sql)) }
+        part = TransactionPart(isOpen: true, queuedBefore: queued.count)
+    }
+
+    override func undoPart() throws -> Bool {
+        answers = [:]
+        // After an error the server takes nothing but a rollback.
+        if part.isUnprotected || !part.hasSavepoint && PQtransactionStatus(link) == PQTRANS_INERROR { return false }
+        if part.hasSavepoint {
+            try run("ROLLBACK TO part")
+        } else {
+            // Nothing of it was sent.
+            queued.removeSubrange(min(part.queuedBefore, queued.count)...)
+        }
+        return true
+    }
+
+    override func endPart() throws {
+        answers = [:]
+        if part.hasSavepoint { queued.append(.mark("RELEASE part")) }
+        part = TransactionPart()
+    }
+
+    /// Sets the savepoint of the part before its first write that somebody waits for.
+    private func protect(_ sql: String) {
+        if !part.isOpen || part.hasSavepoint || part.isUnprotected || sql.hasPrefix("SELECT") { return }
+        part.hasSavepoint = true
+        queued.insert(.mark("SAVEPOINT part"), at: min(part.queuedBefore, queued.count))
+    }
+
+    /// Notes that all that waits is sent.
+    private func noteSending() {
+        // A savepoint goes before the part's own writes, which are the ones that wait behind it.
+        if part.isOpen, !part.hasSavepoint, queued.count > part.queuedBefore { part.isUnprotected = true }
+        part.queuedBefore = 0
+    }
+
+    override func executeLater(_ sql: String, _ values: [any SQLConvertible]) throws {
+        // Outside a transaction nothing would send it.
+        guard isBegun else { return try perform(sql, values) { try $0.finish() } }
+        answers = [:]
         try ensure()
         let (name, texts) = try bound(sql, values)
-        queued.append(.prepared(name: name, values: texts))
+        queued.append(.prepared(name: name, sql: sql, values: texts))
     }
 
     override func expect(_ queries: [Query]) throws {
@@ -174,7 +231,7 @@ final class PostgresConnection: Connection {
         }
         guard let last = bound.last else { return }
         let results = try pipeline(last.1.sql, bound.count) {
-            bound.allSatisfy { name, asked in send(.prepared(name: name, values: asked.values)) }
+            bound.allSatisfy { name, asked in send(.prepared(name: name, sql: asked.sql, values: asked.values)) }
         }
         for ((_, asked), result) in zip(bound, results) { answers[asked] = result }
     }
@@ -183,7 +240,7 @@ final class PostgresConnection: Connection {
     @discardableResult
     private func run(_ sql: String) throws -> PostgresResult {
         answers = [:]
-        if !queued.isEmpty { return try pipeline(sql, 1) { send(.text(sql)) }[0] }
+        if !queued.isEmpty { return try pipeline(sql, 1) { send(.mark(sql)) }[0] }
         let result = PostgresResult(PQexec(link, sql))
         try check(result.pointer, sql)
         return result
@@ -191,8 +248,8 @@ final class PostgresConnection: Connection {
 
     private func send(_ statement: Waiting) -> Bool {
         switch statement {
-        case .text(let sql): PQsendQueryParams(link, sql, 0, nil, nil, nil, nil, 0) == 1
-        case .prepared(let name, let texts):
+        case .mark(let sql): PQsendQueryParams(link, sql, 0, nil, nil, nil, nil, 0) == 1
+        case .prepared(let name, _, let texts):
             texts.withCStrings { PQsendQueryPrepared(link, name, Int32(texts.count), $0, nil, nil, 1) } == 1
         }
     }
@@ -200,9 +257,13 @@ final class PostgresConnection: Connection {
     /// Sends the statements that wait, and `count` more, and then reads their results. Returns those of the last `count`. Throws the
     /// first error.
     private func pipeline(_ sql: String, _ count: Int, _ send: () -> Bool) throws -> [PostgresResult] {
+        noteSending()
         let waiting = queued
         queued = []
-        guard PQenterPipelineMode(link) == 1 else { throw failure(nil, sql) }
+        guard PQenterPipelineMode(link) == 1 else {
+            hasFailedWaiting = true
+            throw failure(nil, sql)
+        }
         defer {
             if PQexitPipelineMode(link) == 0 {
                 // What was sent is not known, so the connection is of no use.
@@ -228,11 +289,13 @@ final class PostgresConnection: Connection {
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK: results.append(result)
             default:
                 if first != nil { break }
-                var error = failure(pointer, sql)
-                error.isOfEarlier = results.count < waiting.count
+                let isOfEarlier = results.count < waiting.count
+                var error = failure(pointer, isOfEarlier ? waiting[results.count].sql : sql)
+                error.isOfEarlier = isOfEarlier
                 first = error
             }
         }
+        if results.count < waiting.count { hasFailedWaiting = true }
         if let first { throw first }
         guard PQstatus(link) == CONNECTION_OK, results.count == waiting.count + count else { throw failure(nil, sql) }
         return Array(results.suffix(count))
@@ -242,28 +305,6 @@ final class PostgresConnection: Connection {
         switch PQresultStatus(result) {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK: return
         default: throw failure(result, sql)
-        }
-    }
-
-    private func failure(_ result: OpaquePointer?, _ sql: String) -> EngineError {
-        func field(_ name: Character) -> String? {
-            PQresultErrorField(result, Int32(name.asciiValue ?? 0)).map { String(cString: $0) }
-        }
-        guard PQstatus(link) == CONNECTION_OK else { return EngineError(.unavailable, linkMessage, sql: sql) }
-        let state = field("C") ?? ""
-        let details = [field("M"), field("n").map { "constraint \($0)" }].compactMap { $0 }.joined(separator: ", ")
-        return EngineError(Self.kind(state), "\(details.isEmpty ? linkMessage : details) (\(state))", sql: sql)
-    }
-
-    /// The kind of an error by its code (PostgreSQL's manual, appendix A).
-    static func kind(_ state: String) -> EngineError.Kind {
-        switch state {
-        case "23502", "23503", "23505", "23514", "23P01": .constraint
-        case "40001", "40P01": .conflict
-        case "55P03", "57014", "53200", "53300", "53400": .busy
-        case "53100": .full
-        case "25P03", "25P04", "57P01", "57P02", "57P03", "57P05": .unavailable
-        default: state.hasPrefix("08") ? .unavailable : .other
         }
     }
 
@@ -280,12 +321,13 @@ final class PostgresConnection: Connection {
     }
 
     private func result(_ sql: String, _ name: String, _ texts: [String?]) throws -> PostgresResult {
+        protect(sql)
         if !answers.isEmpty {
             if let answer = answers.removeValue(forKey: Asked(sql: sql, values: texts)) { return answer }
             // What is read after a write may differ.
             if !sql.hasPrefix("SELECT") { answers = [:] }
         }
-        if !queued.isEmpty { return try pipeline(sql, 1) { send(.prepared(name: name, values: texts)) }[0] }
+        if !queued.isEmpty { return try pipeline(sql, 1) { send(.prepared(name: name, sql: sql, values: texts)) }[0] }
         let result = texts.withCStrings { values in
             PostgresResult(PQexecPrepared(link, name, Int32(texts.count), values, nil, nil, 1))
         }
@@ -325,34 +367,6 @@ final class PostgresConnection: Connection {
         statements = [:]
     }
 
-    /// Returns a statement with `$1`, `$2` … in place of each `?` that is not within quotes, and their number.
-    static func numbered(_ sql: String) -> (text: String, count: Int) {
-        var text = ""
-        var count = 0
-        var isQuoted = false
-        for character in sql {
-            if character == "'" { isQuoted.toggle() }
-            if character == "?", !isQuoted {
-                count += 1
-                text += "$\(count)"
-            } else {
-                text.append(character)
-            }
-        }
-        return (text, count)
-    }
-
-    /// A value in the text format, which PostgreSQL reads as the type that the statement needs. Nil for null.
-    private static func text(_ value: SQLValue) -> String? {
-        switch value {
-        case .null: nil
-        case .integer(let value): String(value)
-        case .real(let value): "\(value)"
-        case .text(let value): value
-        case .blob(let bytes): "\\x" + ByteBuffer(bytes: bytes).hexDump(format: .compact)
-        }
-    }
-
     // MARK: What differs between engines
 
     // A column has one type. A text that is not sealed begins with 0, which no sealed value does.
@@ -367,6 +381,8 @@ final class PostgresConnection: Connection {
     }
 
     override func idsWereChosen(in table: String) throws {
+        // An id that was asked for may be one of them.
+        answers = [:]
         try perform(
             "SELECT setval(pg_get_serial_sequence(?, 'id'), (SELECT MAX(id) FROM \(table)))", [table]
         ) { try $0.finish() }

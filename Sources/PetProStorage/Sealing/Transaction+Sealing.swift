@@ -9,12 +9,7 @@ extension Transaction {
     /// ``Unreadable`` when the data key cannot be opened, and the error of the engine.
     public func seal(_ text: String?, _ column: String, in row: SealedRow) throws -> SQLValue {
         guard let text else { return .null }
-        if dataKeys[row.subject] == nil, try isErased(row.subject) {
-            throw RemoteError(.userNotFound, "This account was erased.")
-        }
-        guard let keyStore, keyStore.store.protection.form == .sealed else { return plain(text) }
-        let key = try dataKeys[row.subject] ?? keyStore.dataKey(of: row.subject)
-        dataKeys[row.subject] = key
+        guard let key = try dataKey(of: row.subject), let keyStore else { return plain(text) }
         return .blob(try key.seal(text.utf8, at: path(column, row, keyStore)))
     }
 
@@ -104,7 +99,22 @@ extension Transaction {
 
     private static func erasure(_ subject: Int) -> Query { Query("SELECT 1 FROM erasures WHERE subject = ?", subject) }
 
-    /// The queries of ``seal(_:_:in:)`` about a person.
+    /// Reads a person's data key, and makes it if there is none, before the first ``seal(_:_:in:)`` needs it. Throws as that does.
+    public func prepareSealing(for subject: Int) throws {
+        _ = try dataKey(of: subject)
+    }
+
+    /// The person's data key. Nil without a key store, and in plain form, in which an opened key may be known too.
+    private func dataKey(of subject: Int) throws -> SealingKey? {
+        let known = dataKeys[subject]
+        if known == nil, try isErased(subject) { throw RemoteError(.userNotFound, "This account was erased.") }
+        guard let keyStore, keyStore.store.protection.form == .sealed else { return nil }
+        let key = try known ?? keyStore.dataKey(of: subject)
+        dataKeys[subject] = key
+        return key
+    }
+
+    /// The queries of ``prepareSealing(for:)``.
     public func sealingQueries(_ subject: Int) -> [Query?] { [Self.erasure(subject), keyStore?.query(subject)] }
 
     /// The query of ``nextID(in:isSubject:)`` for rows that are no people. Nil if the engine needs none.
