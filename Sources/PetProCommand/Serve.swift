@@ -17,6 +17,8 @@ struct Serve: AsyncParsableCommand {
             An address is HOST:PORT, several of them separated by commas, file:PATH or dns:HOST:PORT. A file has one \
             HOST:PORT per line and may change while the program runs. dns:HOST:PORT stands for all addresses of the \
             name. A service listens on its own address, or on --listen.
+
+            With --demo at every part, the gateway's /console draws what happens in all of them.
             """)
 
     @Argument(help: "auth, booking, vendor, product or gateway.")
