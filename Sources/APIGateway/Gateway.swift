@@ -105,7 +105,7 @@ public struct Gateway: Service {
     /// Makes a gateway, which ``run()`` starts.
     ///
     /// If `tracer` is a ``BoundedTracer``, responses can list the calls that they caused: ``Configuration/showsCalls``.
-    /// `sources` are other processes, whose spans the console collects. `newTrace` makes the trace of a request that has none. The gateway calls `onRunning` with its port once it listens. Throws
+    /// `sources` are the services whose instances' spans the console collects, by default none. `newTrace` makes the trace of a request that has none. The gateway calls `onRunning` with its port once it listens. Throws
     /// ``Rookery/InvalidSetting`` when a value in `configuration.limits` is out of range.
     package init(
         configuration: Configuration, services: Services, audit: Auditor = .none, tracer: (any Tracer)? = nil,

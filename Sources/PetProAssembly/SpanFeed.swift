@@ -24,7 +24,8 @@ package struct SpanFeed: TelemetryAPI {
 
     package func watchSpans(_ request: WatchSpans) async throws -> MessageStream<SpanBatch> {
         guard let watch = tracer.watch(limit: Self.behind) else {
-            throw RemoteError(.overloaded, "Too many watch the spans of this process.", details: ["retryAfterMs": 5000])
+            throw RemoteError(
+                .overloaded, "This instance has eight watches of its spans already.", details: ["retryAfterMs": 5000])
         }
         let held = Held(watch, tracer)
         let isFull = Mutex(false)
@@ -41,7 +42,7 @@ package struct SpanFeed: TelemetryAPI {
         })
     }
 
-    /// Ends the watch when nobody reads the stream any more.
+    /// Ends the watch when the stream has no reader any more.
     private final class Held: Sendable {
         let watch: SpanWatch
         private let tracer: BoundedTracer

@@ -1,16 +1,18 @@
 public import Rookery
 
-/// What each process of the platform tells the console about its calls, in demo mode.
+/// What an instance tells the console about its calls, under `petpro serve --demo`.
 @Contract
 public protocol TelemetryAPI: Sendable {
-    /// Follows the spans that end from now on. While none ends, empty batches come.
+    /// Returns the spans that end from now on, in batches of at most 512, about every 50 ms. After 2 s without a span, an empty batch
+    /// comes.
     ///
-    /// A watcher that is too slow misses spans, and is told how many; nothing waits for it. Throws `OVERLOADED` when too many
-    /// watch.
+    /// An instance drops further spans while a reader is 8192 spans behind, and counts them in ``SpanBatch/missed``. No call waits for
+    /// a reader. Ending the iteration ends the watch. Throws `OVERLOADED` if the instance has eight watches already.
     @StreamPattern(cmd: "watch-spans", group: "telemetry", errors: [])
     func watchSpans(_ request: WatchSpans) async throws -> MessageStream<SpanBatch>
 }
 
+/// Asks for the spans of an instance. It has no members.
 @Message
 public struct WatchSpans {}
 
@@ -38,6 +40,7 @@ public struct SpanRecord: Hashable {
         case handling
     }
 
+    /// What the span is about.
     public var kind: Kind
     /// 32 hexadecimal digits.
     @Matches(/[0-9a-f]{32}/) @NotPersonal("a random number") public var trace: String
@@ -53,7 +56,7 @@ public struct SpanRecord: Hashable {
     public var attempt: Int?
     /// The instance of an attempt, `HOST:PORT`.
     @Length(0...256) @NotPersonal("the address of an instance") public var instance: String?
-    /// Nanoseconds since 1970.
+    /// Nanoseconds since 1970, by the clock of its process.
     public var start: Int
     /// Nanoseconds.
     @InRange(0...) public var duration: Int

@@ -1,7 +1,8 @@
 /// Runs the closures of several jobs in one transaction, so that they share one commit (group commit).
 ///
-/// A closure that throws is rolled back alone. When the shared commit fails, each closure runs again in its own
-/// transaction, so closures must be repeatable. This type finishes no jobs, so no caller gets a result before the
+/// A closure that throws is rolled back alone if the engine can do that. If it cannot, or if the shared transaction fails, each closure
+/// runs again in its own transaction, so closures must be repeatable. After an unknown outcome, or a wait for the lock that was too
+/// long, no closure runs again. This type finishes no jobs, so no caller gets a result before the
 /// commit.
 struct SharedTransaction {
     /// The outcome of a run.
@@ -93,7 +94,7 @@ struct SharedTransaction {
             outcome.done.append(contentsOf: joined)
         } catch let error as EngineError where error.kind == .unknownOutcome || error.kind == .busy && error.isOfEarlier
         {
-            // None may run again, or none would get the lock alone either.
+            // After an unknown outcome no job may run again. After a failed wait for the lock, no job would get it alone either.
             rollBack()
             for job in joined { job.failed(error) }
             outcome.done.append(contentsOf: joined)

@@ -36,8 +36,11 @@ public final class Transaction {
         try execute(sql, values)
     }
 
-    /// Runs a statement at the latest before the next one, so that it costs PostgreSQL no round trip of its own. If it fails, this
-    /// transaction fails.
+    /// Runs a statement that returns no rows. PostgreSQL gets it with the next statement or the commit, so that it costs no round
+    /// trip. SQLite runs it at once.
+    ///
+    /// Throws the error of the engine. With PostgreSQL, the next statement or the commit throws it, never as
+    /// ``ConstraintViolated``, and the whole transaction is rolled back. Do not catch it.
     public func executeLater(_ sql: String, _ values: any SQLConvertible...) throws {
         try connection.executeLater(sql, values)
     }

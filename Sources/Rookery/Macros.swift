@@ -58,9 +58,11 @@ public macro Contract(forbidsUnknown: Bool = false) = #externalMacro(module: "Ro
 ///
 /// The options are the same for all patterns of commands with replies:
 ///
-/// - The second parameter says whether a call may be sent twice. Default `.unsafe`, or `.safe` for a stream.
-/// - `timeout` is the timeout of a call if the caller sets none. For a stream, also one of the client, it is the longest silence.
-///   Default nil: the default timeout of the client.
+/// - The second parameter says whether a call may be sent twice. Default `.unsafe`, or `.safe` for a stream. A command with a
+///   client stream is always `.unsafe`.
+/// - `timeout` is the timeout of a call if the caller sets none. For a stream, it is the longest silence of the service. With a
+///   client stream, it is how long the service may take no value, or give no reply after the last one. Default nil: the default
+///   timeout of the client.
 /// - `group` is the bulkhead of the command. The commands of a group share a circuit breaker and a limit of calls.
 ///   Default `default`.
 /// - `errors` are the codes with which the command refuses. The server logs any other code as a fault of the service,
@@ -99,6 +101,7 @@ public macro EventPattern(_ pattern: String, execution: HandlerExecution = .even
 /// ``MessagePattern(cmd:_:timeout:group:errors:execution:)`` describes the options. With `resuming`, a client opens a stream that
 /// broke again after its last cursor, at any instance, without its reader noticing. It tries to for twice as long as the stream may be
 /// silent, within the retry budget of the client. Default nil: the reader gets the error.
+/// A function with a client stream cannot have `resuming`.
 @attached(peer)
 public macro StreamPattern(
     cmd: String, _ idempotency: Idempotency = .safe, timeout: Duration? = nil, group: String = "default",

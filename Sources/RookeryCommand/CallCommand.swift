@@ -17,15 +17,17 @@ struct CallCommand: AsyncParsableCommand {
               rookery call 127.0.0.1:4002 get-booking '{"id":1}'
               rookery call 127.0.0.1:3000 '{"cmd":"sum"}' '[1,2,3]'
 
-            Some commands of Rookery services take a client stream behind their message. --values has its values, a JSON value on \
-            each line; the command sends each when the service has room for it.
+            Some commands of Rookery services take a client stream. --values names a file with one JSON value per line. The \
+            client sends each value when the service grants credit for it.
 
               rookery call 127.0.0.1:3001 import-readings '{"meter":7}' --values readings.jsonl
             """)
 
     @OptionGroup var target: Target
     @Option(
-        help: "How long to wait, such as 500ms, 5s or 1m. With --values: how long the service may take none of them.")
+        help:
+            "How long to wait, such as 500ms, 5s or 1m. With --values: how long the service may take no value, or give no reply after the last one."
+    )
     var timeout: Duration = .seconds(5)
     @Flag(help: "The command only reads, so the client may send it again.")
     var safe = false

@@ -61,7 +61,7 @@ struct Target: ParsableArguments {
             throw ValidationError(
                 values
                     ? "\(command.pattern) takes no client stream: leave out --values"
-                    : "\(command.pattern) takes a client stream: --values FILE has its values, a JSON value on each line"
+                    : "\(command.pattern) takes a client stream: pass --values FILE, with one JSON value per line"
             )
         }
         return Described(

@@ -138,7 +138,7 @@ final class ClientStreamSender: @unchecked Sendable {
         terms = nil
     }
 
-    /// Adds credit from the server. Credit of nothing, or behind the end, gives it no more time.
+    /// Adds credit from the server. Ignores an amount of 0, and credit after the end, so that neither extends the deadline.
     func granted(_ amount: Int) {
         if amount <= 0 || hasEnded { return }
         credit.granted(amount)
@@ -242,7 +242,8 @@ extension CallError {
     static func noClientStream(_ command: Command, _ server: String) -> CallError {
         var error = CallError(
             .invalidCall,
-            "\(server) takes no client streams, which \(command.name) needs: only Rookery servers of this version do.")
+            "\(command.name) needs a client stream, and \(server) takes none: only Rookery servers of this version or later do."
+        )
         error.isOfPeer = true
         return error
     }

@@ -61,7 +61,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     // Messages and their handlers, see +Handlers.
     /// Messages in flight: they came and are not finished.
     var inFlight = 0
-    /// Messages in flight that are answered by streams.
+    /// Messages in flight that have a stream, a client stream or both.
     var streams = 0
     /// Messages whose handlers have not begun, from index `firstQueued` on.
     var queue: [ServerRequest] = []

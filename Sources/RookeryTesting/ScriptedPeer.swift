@@ -18,12 +18,11 @@ package struct ScriptedPeer: Sendable {
     /// The port on which the server listens.
     package var port: Int { channel.localAddress?.port ?? 0 }
 
-    /// Listens on a port of 127.0.0.1 while `body` runs; by default on any that is free.
+    /// Listens on a free port of 127.0.0.1 while `body` runs.
     ///
     /// Calls `answer` whenever bytes arrive, with all bytes that the connection has sent so far.
     package static func running<Result: Sendable>(
-        port: Int = 0, _ answer: @escaping @Sendable ([UInt8]) -> Answer,
-        _ body: (ScriptedPeer) async throws -> Result
+        _ answer: @escaping @Sendable ([UInt8]) -> Answer, _ body: (ScriptedPeer) async throws -> Result
     ) async throws -> Result {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
@@ -31,7 +30,7 @@ package struct ScriptedPeer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Handler(answer))
                 }
             }
-            .bind(host: "127.0.0.1", port: port).get()
+            .bind(host: "127.0.0.1", port: 0).get()
         do {
             let result = try await body(ScriptedPeer(channel: channel))
             try await channel.close().get()

@@ -158,27 +158,33 @@ struct PostgresTests {
         #expect(try await database.read { try read(1, $0) } == 5)
     }
 
-    @Test("blames nobody for a statement of another that had waited: each gets its own outcome")
-    func later() async throws {
-        let database = try open(try target())
-        try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (7, 1)") }
-        // They share commits. Every third one fails, by a statement that nobody waits for.
-        let outcomes = await withTaskGroup(of: (Int, Bool).self) { group in
+    /// Runs a write for each of 60 ids at once, and returns which succeeded.
+    private func outcomes(
+        of database: Database, _ body: @escaping @Sendable (Int, Transaction) throws -> Void
+    ) async -> [Int: Bool] {
+        await withTaskGroup(of: (Int, Bool).self) { group in
             for id in 100..<160 {
                 group.addTask {
                     do {
-                        try await database.write { transaction in
-                            _ = try transaction.exists("SELECT 1 FROM things WHERE id = ?", id)
-                            try transaction.executeLater(
-                                "INSERT INTO things (id, number) VALUES (?, ?)", id % 3 == 0 ? 7 : id, id)
-                        }
+                        try await database.write { try body(id, $0) }
                         return (id, true)
                     } catch {
                         return (id, false)
                     }
                 }
             }
-            return await group.reduce(into: [Int: Bool]()) { $0[$1.0] = $1.1 }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+    }
+
+    @Test("blames nobody for a statement of another that had waited: each gets its own outcome")
+    func later() async throws {
+        let database = try open(try target())
+        try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (7, 1)") }
+        // They share commits. Every third one fails, by a statement that nobody waits for.
+        let outcomes = await outcomes(of: database) { id, transaction in
+            _ = try transaction.exists("SELECT 1 FROM things WHERE id = ?", id)
+            try transaction.executeLater("INSERT INTO things (id, number) VALUES (?, ?)", id % 3 == 0 ? 7 : id, id)
         }
         for id in 100..<160 { #expect(outcomes[id] == (id % 3 != 0), "\(id)") }
         let stored = try await database.read { try $0.rows("SELECT id FROM things WHERE id >= 100") { try $0.int() } }
@@ -189,25 +195,11 @@ struct PostgresTests {
     func hidden() async throws {
         let database = try open(try target())
         try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (7, 1)") }
-        let outcomes = await withTaskGroup(of: (Int, Bool).self) { group in
-            for id in 100..<160 {
-                group.addTask {
-                    do {
-                        try await database.write { transaction in
-                            // Whatever happens to it, this closure goes on.
-                            _ = try? transaction.exists("SELECT 1 FROM things WHERE id = ?", id)
-                            if id % 2 == 0 {
-                                return try transaction.executeLater("INSERT INTO things VALUES (?, 1)", id)
-                            }
-                            try transaction.executeLater("INSERT INTO things VALUES (?, 1)", id % 3 == 0 ? 7 : id)
-                        }
-                        return (id, true)
-                    } catch {
-                        return (id, false)
-                    }
-                }
-            }
-            return await group.reduce(into: [Int: Bool]()) { $0[$1.0] = $1.1 }
+        let outcomes = await outcomes(of: database) { id, transaction in
+            // Whatever happens to it, this closure goes on.
+            _ = try? transaction.exists("SELECT 1 FROM things WHERE id = ?", id)
+            if id % 2 == 0 { return try transaction.executeLater("INSERT INTO things VALUES (?, 1)", id) }
+            try transaction.executeLater("INSERT INTO things VALUES (?, 1)", id % 3 == 0 ? 7 : id)
         }
         let stored = try await database.read { try $0.rows("SELECT id FROM things WHERE id >= 100") { try $0.int() } }
         #expect(Set(stored) == Set(outcomes.filter(\.value).keys))

@@ -163,7 +163,7 @@ struct ClientStreamTests {
                 }
             }
             #expect(error?.code == .invalidCall && error?.wasWritten == false, "\(String(describing: error))")
-            #expect(error?.message.contains("127.0.0.1:\(port) takes no client streams") == true)
+            #expect(error?.message.contains("a client stream, and 127.0.0.1:\(port) takes none") == true)
             #expect(!asked.value)
         }
     }

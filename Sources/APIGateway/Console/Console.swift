@@ -15,7 +15,7 @@ struct Console: Sendable {
 
     let board: TraceBoard
     let services: Gateway.Services
-    /// The processes whose spans are collected. Empty if all services run in this one.
+    /// The instances whose spans the gateway collects. Empty if all services run in this process.
     let instances: @Sendable () -> [SpanCollector.Seen]
 
     /// The flows of `docs/flows`. Throws ``Flow/NoDiagram`` if a file of the build has none.

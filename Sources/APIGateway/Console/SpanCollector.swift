@@ -49,7 +49,8 @@ final class SpanCollector: Sendable {
         }
     }
 
-    /// The instances of a service that are to be followed. One that comes back is another generation, so that nobody follows twice.
+    /// The instances of a service that are to be followed. An instance that comes back gets a new
+    /// generation, so that only one task follows it.
     private final class Wanted: Sendable {
         private let state = Mutex<(generations: [Instance: Int], next: Int)>(([:], 0))
 
@@ -143,7 +144,7 @@ final class SpanCollector: Sendable {
         }
         guard isNew, let problem else { return }
         logger.notice(
-            "the console sees nothing of an instance",
+            "the console gets no spans from an instance",
             metadata: ["service": "\(service.rawValue)", "instance": "\(instance)", "reason": "\(problem)"])
     }
 }

@@ -1,7 +1,7 @@
 import DequeModule
 import PetProContracts
 
-/// The last spans of one service's processes, by trace. Each service has a ring of its own, so that a chatty one evicts nobody.
+/// The last spans of one service's instances, by trace. Each service has its own ring, so that a busy service evicts only its own.
 struct SpanRing: Sendable {
     /// How many traces it keeps: 4096.
     static let traces = 4096

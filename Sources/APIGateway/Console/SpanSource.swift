@@ -2,7 +2,7 @@ package import PetProContracts
 package import Rookery
 package import RookeryCalls
 
-/// Where a service's processes are, whose spans the console collects.
+/// A service whose instances' spans the console collects.
 package struct SpanSource: Sendable {
     /// The service.
     let service: ServiceName

@@ -49,7 +49,7 @@ final class TraceBoard: Sendable {
     /// The most spans of a batch that are taken.
     private static let batchLimit = 512
 
-    /// How long a request waits for the spans of other processes: 400 ms, some times longer than they take.
+    /// How long a request waits for the spans of other processes: 400 ms, several times as long as they usually take.
     private static let patience: Duration = .milliseconds(400)
 
     /// Makes an empty board. If it `collects`, other processes have spans too, and ``judge(clock:)`` must run.

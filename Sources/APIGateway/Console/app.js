@@ -82,7 +82,7 @@ function takeInstances(instances) {
   processes = instances;
   const silent = instances.filter((one) => one.problem);
   unseen.hidden = silent.length === 0;
-  unseen.textContent = silent.length === 0 ? "" : `Calls of these processes are missing from the diagrams: ${silent.map((one) => `${one.service} at ${one.instance} (${one.problem})`).join("; ")}`;
+  unseen.textContent = silent.length === 0 ? "" : `Calls of these instances are missing from the diagrams: ${silent.map((one) => `${one.service} at ${one.instance} (${one.problem})`).join("; ")}`;
 }
 
 // Notes a request. One that is not new is shown in lists only.
@@ -336,7 +336,7 @@ async function trace(id) {
   const slower = peers.length < 5 ? "" : ` Slower than ${Math.round(100 * peers.filter((other) => other.ms < one.ms).length / peers.length)} % of its ${peers.length} peers.`;
   const verdict = one.verdict;
   const banner = verdict.incomplete
-    ? element("p", { class: "verdict none" }, "Spans of other processes are missing, so nothing can be said of its flow. Health names the processes.")
+    ? element("p", { class: "verdict none" }, "Spans of other instances are missing, so this request has no verdict. Health lists the instances.")
     : verdict.flow === undefined
     ? element("p", { class: "verdict none" }, "No diagram of docs/flows begins with this operation.")
     : verdict.right
@@ -558,9 +558,9 @@ async function health() {
       element("table", {}, element("tbody", {},
         ...(one.groups ?? []).map((group) => element("tr", {}, element("td", {}, `group ${group.name}`), element("td", {}, `breaker ${group.breaker}`), element("td", { class: "number" }, `${group.callsInFlight} in flight`))),
         ...(one.instances ?? []).map((instance) => element("tr", {}, element("td", { class: "mono" }, instance.address), element("td", {}, instance.reachable ? (instance.ejected ? "ejected" : `breaker ${instance.breaker}`) : "not reachable"), element("td", { class: "number" }, `${instance.inFlight} in flight`)))))))),
-    ...(processes.length === 0 ? [] : [element("section", { class: "sheet" }, element("h3", {}, "Processes whose spans are collected"),
+    ...(processes.length === 0 ? [] : [element("section", { class: "sheet" }, element("h3", {}, "Instances whose spans the gateway collects"),
       element("table", {}, element("thead", {}, element("tr", {}, ...["Service", "Instance", "Spans"].map((name) => element("th", { scope: "col" }, name)))), element("tbody", {}, ...processes.map((one) => element("tr", {}, element("td", {}, one.service), element("td", { class: "mono" }, one.instance),
-        element("td", {}, one.problem ?? (one.missed ? `${one.missed} spans were dropped, because they came too fast` : "all of them come"))))))]));
+        element("td", {}, one.problem ?? (one.missed ? `${one.missed} spans were dropped, because they came too fast` : "complete"))))))]));
   return {};
 }
 

@@ -100,7 +100,8 @@ extension Transaction {
     /// The longest time that a booking can occupy a place: the longest service and the longest buffer.
     static let longestOccupation: Duration = .seconds((720 + 240) * 60)
 
-    /// No booking that began before the vendor's longest one could have done is still going on.
+    /// Skips bookings that started earlier than the span's start minus the vendor's longest open booking: they have ended. This keeps
+    /// the scan of the index short.
     static let occupied = """
         SELECT start_at, occupied_until FROM bookings
         WHERE vendor_id = ? AND status IN ('pending', 'confirmed', 'in_progress') AND start_at > ? - COALESCE((

@@ -29,8 +29,8 @@ class Connection {
     /// Whether a statement that waited has failed in this transaction, which can only be rolled back.
     var hasFailedLater: Bool { false }
 
-    /// Runs a statement without rows, at the latest before the next statement or the commit. If it fails, that fails with an error
-    /// that ``EngineError/isOfEarlier``.
+    /// Runs a statement without rows, at the latest before the next statement or the commit. If it fails, that
+    /// statement or the commit throws an error whose ``EngineError/isOfEarlier`` is true.
     func executeLater(_ sql: String, _ values: [any SQLConvertible]) throws {
         try perform(sql, values) { try $0.finish() }
     }

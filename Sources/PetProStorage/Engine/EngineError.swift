@@ -22,9 +22,9 @@ package struct EngineError: Error, CustomStringConvertible {
     package let message: String
     /// The statement. Nil when the error is not about one.
     package let sql: String?
-    /// Whether it is the failure of an earlier statement, which waited for this one: perhaps one of another job.
+    /// Whether an earlier statement failed that was sent with this one. It may belong to another job.
     var isOfEarlier = false
-    /// Whether the server refused the statement, rather than that the connection failed.
+    /// Whether the server answered with this error. False if the connection failed.
     var isAnswered = false
 
     package init(_ kind: Kind, _ message: String, sql: String? = nil) {

@@ -1,6 +1,7 @@
 /// A part of a write transaction of PostgreSQL, which can be undone alone.
 ///
-/// A savepoint costs the server about as much as a small write, so a part has one only from its first write that somebody waits for.
+/// A savepoint costs the server about as much as a small write, so a part has one only from its first write that the closure waits
+/// for.
 struct TransactionPart {
     /// Whether there is a part.
     var isOpen = false

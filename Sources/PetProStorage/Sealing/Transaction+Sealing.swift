@@ -104,7 +104,8 @@ extension Transaction {
         _ = try dataKey(of: subject)
     }
 
-    /// The person's data key. Nil without a key store, and in plain form, in which an opened key may be known too.
+    /// Returns the person's data key, and makes it if there is none. Nil without a key store, and in plain form even if a key was
+    /// opened before. Throws `USER_NOT_FOUND` if the person was erased.
     private func dataKey(of subject: Int) throws -> SealingKey? {
         let known = dataKeys[subject]
         if known == nil, try isErased(subject) { throw RemoteError(.userNotFound, "This account was erased.") }

@@ -18,7 +18,8 @@ public struct Call: Sendable {
     /// The moment when the caller stops waiting. At a server, nil if the caller sent none. Rookery clients send none
     /// for streams, in either direction.
     public var deadline: Deadline?
-    /// The longest silence of a stream, before its first value and between values. Default 5 s. Servers do not use it.
+    /// The longest silence of the service: before and between values of a stream, and with a client stream, while it takes no value
+    /// or gives no reply after the last one. Default 5 s. Servers do not use it.
     package var silenceLimit: Duration
     /// The values that the client sends behind the message. Nil if the command has no client stream, and at a server.
     package var clientStream: ClientStream?

@@ -105,8 +105,8 @@ public struct RookeryClient: Sendable {
 
     /// Sends a command with a client stream, and decodes its reply. Code that `@Contract` generates calls it.
     ///
-    /// Throws ``CallError/Code/invalidCall`` if the peer does not take client streams, and what `values` throws; the peer's handler
-    /// is then cancelled. At the end of the call, `values` is cancelled, and the call returns when that has returned.
+    /// Throws ``CallError/Code/invalidCall`` if no instance takes client streams. If `values` throws, the call throws that error, and
+    /// the client cancels the handler. When the call ends, the client cancels `values`, and returns after `values` has ended.
     public func _request<Reply: MessageValue, Value: MessageValue>(
         _ command: Command, _ message: some MessageValue, clientStream values: MessageStream<Value>,
         as: Reply.Type = Reply.self
@@ -119,14 +119,18 @@ public struct RookeryClient: Sendable {
         }
     }
 
-    /// Sends a command with a client stream whose reply has no value.
+    /// Sends a command with a client stream whose reply has no value. Throws and cancels like the function that decodes a reply.
     public func _request<Value: MessageValue>(
         _ command: Command, _ message: some MessageValue, clientStream values: MessageStream<Value>
     ) async throws {
         _ = try await perform(call(command, message, ClientStream(values)))
     }
 
-    /// Opens a stream with a client stream: values go both ways. Ending the iteration ends both.
+    /// Opens a stream with a client stream: both sides send values. Throws ``CallError/Code/invalidCall`` if no instance takes client
+    /// streams.
+    ///
+    /// The iteration throws ``CallError/Code/invalidReply`` at a value that does not fit the type, and what `values` throws. Ending
+    /// the iteration cancels `values` and the handler.
     public func _stream<Value: MessageValue, Sent: MessageValue>(
         _ command: Command, _ message: some MessageValue, clientStream values: MessageStream<Sent>,
         as: Value.Type = Value.self
