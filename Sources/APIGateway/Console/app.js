@@ -540,6 +540,17 @@ async function explorer(chosen) {
 
 // MARK: Health
 
+// The instances whose spans the gateway collects.
+function instanceTable() {
+  const heads = ["Service", "Instance", "Spans"].map((name) => element("th", { scope: "col" }, name));
+  const rows = processes.map((one) => {
+    const spans = one.problem ?? (one.missed ? `${one.missed} spans were dropped, because they came too fast` : "complete");
+    return element("tr", {}, element("td", {}, one.service), element("td", { class: "mono" }, one.instance), element("td", {}, spans));
+  });
+  return element("section", { class: "sheet" }, element("h3", {}, "Instances whose spans the gateway collects"),
+    element("table", {}, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows)));
+}
+
 async function health() {
   view.replaceChildren(empty("Asking the services."));
   let services;
@@ -558,9 +569,7 @@ async function health() {
       element("table", {}, element("tbody", {},
         ...(one.groups ?? []).map((group) => element("tr", {}, element("td", {}, `group ${group.name}`), element("td", {}, `breaker ${group.breaker}`), element("td", { class: "number" }, `${group.callsInFlight} in flight`))),
         ...(one.instances ?? []).map((instance) => element("tr", {}, element("td", { class: "mono" }, instance.address), element("td", {}, instance.reachable ? (instance.ejected ? "ejected" : `breaker ${instance.breaker}`) : "not reachable"), element("td", { class: "number" }, `${instance.inFlight} in flight`)))))))),
-    ...(processes.length === 0 ? [] : [element("section", { class: "sheet" }, element("h3", {}, "Instances whose spans the gateway collects"),
-      element("table", {}, element("thead", {}, element("tr", {}, ...["Service", "Instance", "Spans"].map((name) => element("th", { scope: "col" }, name)))), element("tbody", {}, ...processes.map((one) => element("tr", {}, element("td", {}, one.service), element("td", { class: "mono" }, one.instance),
-        element("td", {}, one.problem ?? (one.missed ? `${one.missed} spans were dropped, because they came too fast` : "complete"))))))]));
+    ...(processes.length === 0 ? [] : [instanceTable()]));
   return {};
 }
 
