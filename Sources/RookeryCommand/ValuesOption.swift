@@ -38,7 +38,9 @@ struct ValuesOption: ParsableArguments {
     }
 }
 
-/// Reads the lines of a file, one when it is asked for. Only one task uses it.
+/// Reads the lines of a file, one when it is asked for.
+///
+/// Sendable, unchecked: the one task that iterates asks for a line when it has the last one, so one thread at a time reads.
 private final class LineReader: @unchecked Sendable {
     private let path: String
     private let file: UnsafeMutablePointer<FILE>

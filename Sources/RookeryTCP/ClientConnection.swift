@@ -98,7 +98,8 @@ final class ClientConnection: @unchecked Sendable {
         return try await openStream(call, sender, sender.map { sender in Task { await sender.run() } })
     }
 
-    /// `sending` sends the client stream. The returned stream owns it.
+    /// `sending` sends the client stream. The returned stream owns it, and cancels it at its end; without a stream it is cancelled
+    /// here. Nothing awaits it, so that a reader who leaves need not wait for a slow sequence.
     private func openStream(
         _ call: Call, _ sender: ClientStreamSender?, _ sending: Task<Void, Never>?
     ) async throws -> MessageStream<Payload>? {

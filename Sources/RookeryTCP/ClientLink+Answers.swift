@@ -23,8 +23,8 @@ extension ClientLink {
     /// shows that it took it.
     private var showsCertificate: Bool { configuration.negotiates && owner.encryption?.hasCertificate == true }
 
-    /// Delays a keyed call until the link knows whether the server takes metadata, one with a client stream until it knows
-    /// whether it takes those, and every call until the client has shown its service key. Returns whether it delays the call.
+    /// Delays a keyed call until the link knows whether the server takes metadata. Delays one with a client stream until it knows
+    /// whether the server takes those, and every call until the client has shown its service key. Returns whether it delays the call.
     ///
     /// An idempotency key travels in the metadata. A call that was sent without its key could not be retried.
     func waitsForAgreement(_ call: PendingCall) -> Bool {

@@ -5,7 +5,8 @@ import RookeryWire
 
 /// Sends the values of a client stream behind the message of its call, as the server grants credit.
 ///
-/// ``run()`` reads and encodes the values on any thread. All state is confined to the event loop of the connection.
+/// Sendable, unchecked: all state is confined to the event loop of the connection. ``run()`` reads and encodes the values on any thread,
+/// and touches the state in ``step(_:)`` only, which runs on the loop.
 final class ClientStreamSender: @unchecked Sendable {
     /// What the sender needs to know of the connection that has written the call.
     struct Terms: Sendable {
@@ -60,7 +61,7 @@ final class ClientStreamSender: @unchecked Sendable {
             }
             try await step { $0.end() }
         } catch {
-            // The end of the call cancels this task, and has said why.
+            // The end of the call cancels this task, and has said why. A step fails only when the task is cancelled.
             if !Task.isCancelled { try? await step { $0.fail(error) } }
         }
     }

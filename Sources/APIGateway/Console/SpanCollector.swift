@@ -80,11 +80,18 @@ final class SpanCollector: Sendable {
             for (instance, generation) in changed(source, source.discovery.initial, wanted) {
                 group.addTask { await self.follow(instance, generation, source, wanted) }
             }
-            // A list that cannot be read any more stays as it was.
-            try? await source.discovery.watch { instances in
-                for (instance, generation) in changed(source, instances, wanted) {
-                    group.addTask { await self.follow(instance, generation, source, wanted) }
+            do {
+                try await source.discovery.watch { instances in
+                    for (instance, generation) in changed(source, instances, wanted) {
+                        group.addTask { await self.follow(instance, generation, source, wanted) }
+                    }
                 }
+            } catch {
+                if Task.isCancelled { return }
+                // The list stays as it was.
+                logger.warning(
+                    "the instances cannot be followed",
+                    metadata: ["service": "\(source.service.rawValue)", "error": "\(error)"])
             }
         }
     }
@@ -126,6 +133,7 @@ final class SpanCollector: Sendable {
             } catch {
                 if isWanted() { note(source.service, instance, "\(error)", missed: 0) }
             }
+            // Throws when the task is cancelled, which ends the loop.
             try? await clock.sleep(for: Self.pause)
         }
     }

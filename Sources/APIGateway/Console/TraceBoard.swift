@@ -86,6 +86,7 @@ final class TraceBoard: Sendable {
     /// Judges the requests that have waited long enough, until the task is cancelled.
     func judge(clock: any Clock<Duration>) async {
         while !Task.isCancelled {
+            // Throws when the task is cancelled, which ends the loop.
             try? await clock.sleep(for: .milliseconds(50))
             judgePending(endedBefore: .now - Self.patience)
         }

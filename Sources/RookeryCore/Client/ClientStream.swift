@@ -11,7 +11,7 @@ package final class ClientStream: Sendable {
     private let values: MessageStream<MessageBody>
     private let begun: Begun
 
-    /// Makes a client stream of values that nobody has read.
+    /// Makes a client stream of values that were not read before.
     package convenience init<Value: MessageValue>(_ values: MessageStream<Value>) {
         self.init(values.mapped { MessageBody($0) }, Begun())
     }

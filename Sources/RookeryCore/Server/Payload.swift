@@ -53,9 +53,9 @@ public struct _Payload: Sendable {
     /// Returns the values that the client sends behind the message. Only one task may read them.
     ///
     /// The iteration throws ``InvalidPayload`` at a value that breaks its type or a constraint; the violations name its position,
-    /// from 0: `values[2].count`. It throws `DEADLINE_EXCEEDED` if the client sends nothing for too long, `OVERLOADED` without
-    /// memory, `INVALID_PAYLOAD` if the bytes cannot be decoded or the client had no credit, and `CancellationError` when the call is
-    /// cancelled.
+    /// from 0: `values[2].count`. It throws `DEADLINE_EXCEEDED` if the client sends nothing for too long, and `OVERLOADED`
+    /// without memory. It throws `INVALID_PAYLOAD` if the bytes cannot be decoded or the client had no credit. When the call is
+    /// cancelled, it throws `CancellationError`.
     ///
     /// Throws `INVALID_PAYLOAD` if the client sends none.
     public func _clientStream<Value: MessageValue>(_: Value.Type = Value.self) throws -> MessageStream<Value> {
