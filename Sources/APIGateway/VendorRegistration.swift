@@ -1,5 +1,4 @@
 import Crypto
-import NIOCore
 import HTTPTypes
 import Logging
 import PetProContracts
@@ -97,6 +96,6 @@ struct VendorRegistration: Sendable {
     static func digest(_ body: VendorRegistrationBody) -> String {
         var body = body
         body.user.password = ""
-        return ByteBuffer(bytes: SHA256.hash(data: Array(body.json.utf8))).hexDump(format: .compact)
+        return Hexadecimal.text(Array(SHA256.hash(data: Array(body.json.utf8))))
     }
 }

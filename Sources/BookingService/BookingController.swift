@@ -43,7 +43,10 @@ public struct BookingController: BookingAPI {
         let key = Self.idempotencyKey(of: request)
         // First the checks that need no call.
         let (kept, pet) = try await database.read { transaction in
-            (try key?.reply(in: transaction, at: now) as Booking?, try transaction.petForBooking(id: request.petId))
+            try transaction.expect([key?.replyQuery(in: transaction, at: now), Transaction.petQuery(request.petId)])
+            return (
+                try key?.reply(in: transaction, at: now) as Booking?, try transaction.petForBooking(id: request.petId)
+            )
         }
         if let kept { return kept }
         guard let pet, pet.ownerId == request.customerId else {

@@ -41,9 +41,12 @@ struct DatabaseOptions: ParsableArguments {
     /// The connection string. Nil for SQLite.
     var server: String? { database ?? ProcessInfo.processInfo.environment[Self.variable] }
 
+    /// The path of a service's SQLite file, whether it is used or not.
+    func file(of service: ServiceName) -> String { "\(data)/\(service.rawValue).sqlite" }
+
     /// The database of a service.
     func place(of service: ServiceName) -> DatabasePlace {
-        guard let server else { return .file("\(data)/\(service.rawValue).sqlite") }
+        guard let server else { return .file(file(of: service)) }
         return .schema(PostgresTarget(url: server, schema: service.rawValue))
     }
 

@@ -27,7 +27,7 @@ struct PetProCommand: AsyncParsableCommand {
         subcommands: [
             Up.self, Serve.self, Demo.self, Trace.self, Users.self, Keys.self, Encryption.self, Audit.self, Events.self,
             Backup.self,
-            Restore.self, Migrate.self,
+            Restore.self, Migrate.self, Move.self,
             Certs.self,
         ])
 

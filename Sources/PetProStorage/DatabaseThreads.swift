@@ -36,11 +36,11 @@ final class DatabaseThreads: Sendable {
 
     /// The most jobs that share a transaction.
     private static let batch = 64
-    /// Returns whether a transaction is too long for more jobs to join: over 10 ms for writes, over 250 µs for reads.
+    /// Returns whether a transaction is too long for more jobs to join: over 20 ms for writes, over 250 µs for reads.
     ///
     /// Writes share one sync of the disk. Reads share little, and each waits until all are done.
     private static func isLong(_ time: Duration, _ access: DatabaseJob.Access) -> Bool {
-        time > (access == .write ? .milliseconds(10) : .microseconds(250))
+        time > (access == .write ? .milliseconds(20) : .microseconds(250))
     }
 
     private static func run(

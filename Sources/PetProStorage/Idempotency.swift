@@ -1,5 +1,4 @@
 import Crypto
-import NIOCore
 import PetProContracts
 public import Rookery
 
@@ -26,7 +25,7 @@ public struct IdempotencyKey: Sendable {
 
     /// Returns the SHA-256 of a text, in hexadecimal.
     public static func digest(_ text: String) -> String {
-        ByteBuffer(bytes: SHA256.hash(data: Array(text.utf8))).hexDump(format: .compact)
+        Hexadecimal.text(Array(SHA256.hash(data: Array(text.utf8))))
     }
 
     /// The form in which a key is stored: a client may have put anything into it.

@@ -37,7 +37,8 @@ public final class Transaction {
     }
 
     /// Runs a statement that returns no rows. PostgreSQL gets it with the next statement or the commit, so that it costs no round
-    /// trip. SQLite runs it at once.
+    /// trip. SQLite runs it at once. PostgreSQL may run several of these at once: none may read what another one writes into
+    /// another table.
     ///
     /// Throws the error of the engine. With PostgreSQL, the next statement or the commit throws it, never as
     /// ``ConstraintViolated``, and the whole transaction is rolled back. Do not catch it.

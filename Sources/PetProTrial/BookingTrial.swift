@@ -16,7 +16,8 @@ struct BookingTrial: AsyncParsableCommand {
 
             At the end it reads the database. Every acknowledged booking must be there, under the key of its request. \
             No key and no request may have two bookings. If two requests book one pet at one time, the platform must \
-            refuse one. Any other refusal counts as a failure. A graceful restart must lose no call.
+            refuse one. Any other refusal counts as a failure. A graceful restart must lose no call. Some bookings are \
+            cancelled. Vendor's agenda, which only events reach, must agree with every booking within 30 s after the load.
 
             The bookings come from many customers, each at an address of 127.1.0.0/16, because the gateway limits the rate \
             of each. Where loopback has only one address, --rates off is the default.
@@ -79,6 +80,7 @@ struct BookingTrial: AsyncParsableCommand {
             program, data: data, database: database, isEncrypted: rotations > 0, rates: rates)
         Terminal.note("platform \(fleet.url), rates.mode=\(rates.rawValue), data \(data)")
         let load: Load
+        let agenda: AgendaCheck
         do {
             load = try await Load.prepare(fleet.url, bookings: seconds * rate)
             let begin = ContinuousClock.now
@@ -97,14 +99,16 @@ struct BookingTrial: AsyncParsableCommand {
                     }
                 }
             }
+            agenda = try await AgendaCheck.settled(
+                AgendaCheck.Places(data: data, database: database), within: .seconds(30))
         } catch {
             fleet.kill()
             throw error
         }
         let graceful = await fleet.stop()
         let verdict = try await Verdict(
-            load.results, fleet.faults, data: data, database: database, mustSucceed: rotations > 0 ? 1 : success,
-            stoppedWell: graceful)
+            load.results, fleet.faults, agenda, data: data, database: database,
+            mustSucceed: rotations > 0 ? 1 : success, stoppedWell: graceful)
         Terminal.line(json ? verdict.json.jsonText : verdict.text)
         if verdict.isGood {
             try FileManager.default.removeItem(atPath: data)

@@ -24,6 +24,8 @@ final class Load: Sendable {
         var isContested: Bool { number % 10 >= 8 }
         /// The number that the two contested requests of a pair share.
         var pair: Int { number / 10 }
+        /// Whether the customer cancels this booking at once, so that it has a second event.
+        var isCancelled: Bool { number % 10 == 3 }
         /// Whether the platform answered as expected: 201, or 409 `PET_BUSY` for a contested request.
         var isAnswered: Bool { status == 201 || isContested && status == 409 && code == "PET_BUSY" }
     }
@@ -76,7 +78,8 @@ final class Load: Sendable {
 
     /// Sends `rate` bookings per second for `seconds`, and reports the progress to `note` every 5 s.
     ///
-    /// Every tenth request repeats the time and the pet of the one before. The platform must refuse one of the two.
+    /// Every tenth request repeats the time and the pet of the one before. The platform must refuse one of the two. Another tenth of
+    /// the bookings is cancelled as soon as it is made.
     func run(
         seconds: Int, rate: Int, since begin: ContinuousClock.Instant, _ note: @escaping @Sendable (String) -> Void
     ) async throws {
@@ -130,5 +133,10 @@ final class Load: Sendable {
             number: number, key: key, began: begin.duration(to: began), status: status, code: code, bookingId: id,
             milliseconds: Int(took / .milliseconds(1)))
         outcomes.withLock { $0.append(outcome) }
+        if let id, outcome.isCancelled {
+            // Whether it succeeds does not matter. The agenda must agree with the bookings in any case.
+            _ = try? await customer.http.send(
+                .POST, "/api/bookings/\(id)/cancel", [:], token: customer.token, timeout: .seconds(15))
+        }
     }
 }

@@ -19,13 +19,14 @@ struct Verdict {
     private let faults: [Fleet.AppliedFault]
     private let mustSucceed: Double
     private let stoppedWell: Bool
+    private let agenda: AgendaCheck
 
     /// Compares the outcomes with Booking's database. Call it after all services have stopped.
     ///
     /// Throws if the database cannot be opened or read.
     init(
-        _ outcomes: [Load.Outcome], _ faults: [Fleet.AppliedFault], data: String, database url: String?,
-        mustSucceed: Double, stoppedWell: Bool
+        _ outcomes: [Load.Outcome], _ faults: [Fleet.AppliedFault], _ agenda: AgendaCheck, data: String,
+        database url: String?, mustSucceed: Double, stoppedWell: Bool
     ) async throws {
         let encryption = try EncryptionKeyFile("\(data)/encryption-keys.json", logger: Logger(label: "trial"))
         let place =
@@ -91,6 +92,7 @@ struct Verdict {
             (name, percentile(share, of: milliseconds))
         }
         self.faults = faults
+        self.agenda = agenda
         self.mustSucceed = mustSucceed
         self.stoppedWell = stoppedWell && faults.allSatisfy(\.wentWell)
     }
@@ -99,7 +101,7 @@ struct Verdict {
 
     var isGood: Bool {
         lost == 0 && doubled == 0 && bookings == keys && acknowledged > calls / 2 && succeeded >= mustSucceed
-            && failedInRestarts == 0 && !faults.isEmpty && stoppedWell
+            && failedInRestarts == 0 && !faults.isEmpty && stoppedWell && agenda.differing == 0 && agenda.changed > 0
     }
 
     var text: String {
@@ -119,8 +121,11 @@ struct Verdict {
         }
         lines.append("acknowledged  \(acknowledged), of which lost  \(lost)")
         lines.append("bookings  \(bookings), keys  \(keys), doubled  \(doubled)")
+        lines.append(
+            "agenda  \(agenda.rows) rows, of which differ  \(agenda.differing); bookings changed later  \(agenda.changed)"
+        )
         if !stoppedWell { lines.append("a process did not stop cleanly") }
-        lines.append(isGood ? "verdict: nothing lost, nothing doubled" : "verdict: NOT GOOD")
+        lines.append(isGood ? "verdict: nothing lost, nothing doubled, every event took effect" : "verdict: NOT GOOD")
         return lines.joined(separator: "\n")
     }
 
@@ -131,6 +136,8 @@ struct Verdict {
             "failedInRestarts": .int(Int64(failedInRestarts)), "faults": .int(Int64(faults.count)),
             "succeeded": .double(succeeded), "acknowledged": .int(Int64(acknowledged)), "lost": .int(Int64(lost)),
             "doubled": .int(Int64(doubled)), "bookings": .int(Int64(bookings)), "keys": .int(Int64(keys)),
+            "agenda": .int(Int64(agenda.rows)), "agendaDiffering": .int(Int64(agenda.differing)),
+            "bookingsChanged": .int(Int64(agenda.changed)),
             "milliseconds": .object(
                 percentiles.reduce(into: JSONObject()) { $0[$1.0] = .int(Int64($1.1)) }),
             "good": .bool(isGood),

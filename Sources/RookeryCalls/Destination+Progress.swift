@@ -34,6 +34,8 @@ extension Destination {
         }
 
         var instance: Instance { attempt.instance }
+        /// Identifies a stream's opening after it has ended.
+        var opening: DestinationMachine.Attempt { attempt }
 
         /// Ends the attempt. With `endsCall`, also ends the call.
         consuming func ended(_ result: AttemptResult, _ outcome: CallOutcome, endsCall: Bool = false) {

@@ -5,6 +5,19 @@ import RookeryWire
 import Synchronization
 
 extension Destination {
+    /// Counts the end of an open stream at its instance. A stream that its reader left, or that its handler ended, changes nothing.
+    func streamEnded(_ opening: DestinationMachine.Attempt, _ error: (any Error)?, _ command: Command) {
+        guard let error else { return }
+        let now = environment.now()
+        let result = FailedAttempt(error).result
+        let isStopping = (error as? RemoteError)?.code == .shuttingDown
+        let decisions = state.withLock {
+            $0.machine.streamEnded(opening, result, isStopping: isStopping, at: now, random: environment.random)
+        }
+        if result == .lost { discovery.suspect() }
+        if !decisions.isEmpty { note(decisions, command.name) }
+    }
+
     /// Takes a retry from the budget, and waits: up to a tenth of a second after the first failure, because another instance may
     /// be there, and later as long as before another connection. A longer wait that the peer asks for comes first.
     package func mayReopen(_ command: Command, after error: any Error, failures: Int) async throws -> Bool {

@@ -18,7 +18,7 @@ package final class Destination: ClientTransport {
     package let name: String
     let configuration: ClientConfiguration
     let environment: CallEnvironment
-    private let discovery: any Discovery
+    let discovery: any Discovery
     private let connect: @Sendable (Instance) -> any InstanceTransport
     let logger: Logger
     let state: Mutex<State>
@@ -175,15 +175,17 @@ package final class Destination: ClientTransport {
         }
     }
 
-    /// Opens a stream, with retries. After the stream is open, failures go to its reader and are not retried.
+    /// Opens a stream, with retries. After the stream is open, failures go to its reader and are not retried. They count at the
+    /// stream's instance.
     package func stream(_ call: Call) async throws -> MessageStream<Payload> {
         var progress = CallProgress(self, call)
         while true {
             let attempt = try progress.begin()
             do {
                 let result = try await attempt.transport.stream(attempt.call)
+                let opening = attempt.opening
                 progress.sent(attempt)
-                return result
+                return result.onEnd { self.streamEnded(opening, $0, call.command) }
             } catch {
                 let delay = try progress.failed(error, attempt)
                 if delay > .zero { try await environment.sleep(delay) }

@@ -13,7 +13,7 @@ package struct DestinationMachine: Sendable {
         case noInstances
     }
 
-    private struct Entry: Sendable {
+    struct Entry: Sendable {
         let instance: Instance
         /// Identifies this entry. An instance that was removed and added again has another serial.
         let serial: UInt64
@@ -26,23 +26,25 @@ package struct DestinationMachine: Sendable {
         var breaker: CircuitBreaker
         var connectFailures = 0
         var backsOffUntil: NIODeadline?
+        /// Until when others are preferred, because a stream from it broke.
+        var passedOverUntil: NIODeadline?
 
         func isReachable(at now: NIODeadline) -> Bool { backsOffUntil.map { now >= $0 } ?? true }
     }
 
     /// A bulkhead: the breaker and the limit of one group do not affect the other groups.
-    private struct Group: Sendable {
+    struct Group: Sendable {
         let name: String
         let maximumCalls: Int
         var breaker: CircuitBreaker
         var callsInFlight = 0
     }
 
-    private let configuration: ClientConfiguration
-    private var entries: [Entry] = []
+    let configuration: ClientConfiguration
+    var entries: [Entry] = []
     /// The default group, then the other groups in the order of their first call.
-    private var groups: [Group] = []
-    private var isIsolated = false
+    var groups: [Group] = []
+    var isIsolated = false
     private var budget: RetryBudget
     private var balancer: Balancer
     private var nextSerial: UInt64 = 0
@@ -228,8 +230,8 @@ package struct DestinationMachine: Sendable {
         return (.success(attempt), decisions)
     }
 
-    /// Narrows the instances down in this order: reachable, not ejected, admitted by their breakers, not tried. Skips a
-    /// step that would leave no instance.
+    /// Narrows the instances down in this order: reachable, not ejected, admitted by their breakers, without a stream that just
+    /// broke, not tried. Skips a step that would leave no instance.
     private mutating func pick(avoiding tried: [Instance], at now: NIODeadline, random: () -> Double) -> Int {
         if entries.count == 1 { return 0 }
         var places = Array(entries.indices)
@@ -244,6 +246,7 @@ package struct DestinationMachine: Sendable {
             if good.count * 2 >= places.count, !good.isEmpty { places = good }
         }
         if configuration.breaker.mode == .enforce { narrow { $0.breaker.admits(at: now) } }
+        narrow { entry in !(entry.passedOverUntil.map { now < $0 } ?? false) }
         // The last step, because a live instance that was tried is better than a dead one that was not.
         if !tried.isEmpty { narrow { !tried.contains($0.instance) } }
         if places.count == 1 { return places[0] }
@@ -317,7 +320,7 @@ package struct DestinationMachine: Sendable {
         return decisions
     }
 
-    private mutating func eject(
+    mutating func eject(
         _ place: Int, _ result: AttemptResult, at now: NIODeadline, random: () -> Double
     ) -> [CallDecision] {
         guard configuration.ejection.mode != .off else { return [] }
@@ -350,48 +353,5 @@ package struct DestinationMachine: Sendable {
             entries[at].ejection.intervalEnded(at: now)
         }
         return decisions
-    }
-
-    // MARK: By hand
-
-    /// Isolates the breakers of all groups, which refuse every call until ``reset()``.
-    package mutating func isolate() -> [CallDecision] {
-        isIsolated = true
-        return groups.indices.compactMap { at in
-            groups[at].breaker.isolate().map { .breaker(.group(groups[at].name), $0) }
-        }
-    }
-
-    /// Closes all breakers and clears their counts.
-    package mutating func reset() -> [CallDecision] {
-        isIsolated = false
-        var decisions: [CallDecision] = []
-        for at in groups.indices {
-            if let transition = groups[at].breaker.reset() {
-                decisions.append(.breaker(.group(groups[at].name), transition))
-            }
-        }
-        for at in entries.indices {
-            if let transition = entries[at].breaker.reset() {
-                decisions.append(.breaker(.instance(entries[at].instance), transition))
-            }
-        }
-        return decisions
-    }
-
-    /// The current state, for health reports and people.
-    package func status(at now: NIODeadline) -> DestinationStatus {
-        DestinationStatus(
-            groups: groups.map { group in
-                DestinationStatus.GroupStatus(
-                    name: group.name, breaker: group.breaker.position, admits: group.breaker.admits(at: now),
-                    callsInFlight: group.callsInFlight)
-            },
-            instances: entries.map { entry in
-                DestinationStatus.InstanceStatus(
-                    instance: entry.instance, breaker: entry.breaker.position,
-                    isEjected: entry.ejection.isEjected(at: now),
-                    isReachable: entry.connectFailures == 0, inFlight: entry.inFlight)
-            })
     }
 }

@@ -1,4 +1,5 @@
 package import NIOCore
+import RookeryWire
 import Synchronization
 
 /// The connections of a listener. Limits their number, per peer and in total, and closes one to admit a new one when
@@ -161,6 +162,6 @@ package final class ConnectionTable: Sendable {
         guard let address else { return "unknown" }
         guard let bytes = address.addressBytes else { return "unix" }
         if bytes.count == 4 { return bytes.map { String($0) }.joined(separator: ".") }
-        return ByteBuffer(bytes: bytes.prefix(8)).hexDump(format: .compact) + "/64"
+        return Hexadecimal.text(bytes.prefix(8)) + "/64"
     }
 }

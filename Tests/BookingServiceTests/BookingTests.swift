@@ -60,6 +60,33 @@ struct BookingTests {
         #expect(try await bookings.getBooking(GetBooking(id: booking.id)) == booking)
     }
 
+    @Test("is made or cancelled whole or not at all, whichever statement fails")
+    func faults() async throws {
+        let pets = [try await pet(), try await pet()]
+        var runs = 0
+        // The day has ten places, for two pets at once.
+        func book(_ run: Int) async throws -> Booking {
+            try await self.book(pets[run / 10], 30 * (run % 10), key: "fault-\(run)")
+        }
+        let needed = try await FaultPoint.tables(
+            that: { run in
+                runs += 1
+                _ = try await book(run)
+            }, needsIn: database)
+        #expect(needed == ["bookings", "events", "idempotency"])
+        // What was refused is booked when its key comes again, and what was booked is not booked twice.
+        for run in 0..<runs { _ = try await book(run) }
+        #expect(try await bookings.listBookings(ListBookings(customerId: 5)).items.count == runs)
+        let cancelled = try await FaultPoint.tables(
+            that: { _ in
+                let open = try await bookings.listBookings(ListBookings(customerId: 5, status: .pending)).items
+                _ = try await bookings.updateBookingStatus(
+                    UpdateBookingStatus(
+                        id: try #require(open.first).id, to: .cancelled, actor: .customer, reason: "ill"))
+            }, needsIn: database)
+        #expect(cancelled == ["bookings", "events"])
+    }
+
     @Test("of a long service fits beside two short ones that follow each other")
     func capacity() async throws {
         let pets = [try await pet(), try await pet(), try await pet(), try await pet()]

@@ -60,23 +60,12 @@ struct DatabaseTests {
         try Database(path: path, migrations: Self.migrations + [Migration("test-2", "SELECT 1")]).close()
     }
 
-    /// A file system of 2 MB. Nil where mounting is not allowed.
-    private func smallDisk() async throws -> String? {
-        let place = NSTemporaryDirectory() + "petpro-full-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
-        guard geteuid() == 0, FileManager.default.isExecutableFile(atPath: "/usr/bin/mount") else { return nil }
-        let mount = try await RunningProgram(
-            URL(filePath: "/usr/bin/mount"), ["-t", "tmpfs", "-o", "size=2m", "petpro", place],
-            errorsTo: NSTemporaryDirectory() + "mount-errors")
-        return await mount.exitCode() == 0 ? place : nil
-    }
-
     @Test("on a disk that is full refuses writes and says why, loses nothing, and goes on when there is room")
     func full() async throws {
-        guard let disk = try await smallDisk() else { return }
+        guard let disk = try await SmallDisk(megabytes: 2) else { return }
         do {
-            try PrivateFiles.prepare(folder: disk + "/data")
-            let database = try Database(path: disk + "/data/test.sqlite", migrations: Self.migrations)
+            try PrivateFiles.prepare(folder: disk.path + "/data")
+            let database = try Database(path: disk.path + "/data/test.sqlite", migrations: Self.migrations)
             var written = 0
             var refusal: RemoteError?
             while refusal == nil {
@@ -95,18 +84,13 @@ struct DatabaseTests {
             let count = try await database.read { try $0.row("SELECT COUNT(*) FROM things") { try $0.int() } }
             #expect(count == written)
             // An operator makes room.
-            let mount = try await RunningProgram(
-                URL(filePath: "/usr/bin/mount"), ["-o", "remount,size=8m", disk],
-                errorsTo: NSTemporaryDirectory() + "mount-errors")
-            #expect(await mount.exitCode() == 0)
+            try await disk.grow(toMegabytes: 8)
             try await database.write { try $0.execute("INSERT INTO things (name) VALUES ('y')") }
             let check = try await database.read { try $0.row("PRAGMA integrity_check") { try $0.text() } }
             #expect(check == "ok")
             try database.close()
         }
-        let unmount = try await RunningProgram(URL(filePath: "/usr/bin/umount"), [disk])
-        #expect(await unmount.exitCode() == 0)
-        try? FileManager.default.removeItem(atPath: disk)
+        try await disk.remove()
     }
 
     @Test("that is no database is told as such")

@@ -130,6 +130,47 @@ struct DestinationMachineTests {
         _ = end(&machine, try attempt("later").get(), .answered, at: 1)
     }
 
+    private func streamEnds(
+        _ machine: inout DestinationMachine, _ opening: DestinationMachine.Attempt, _ result: AttemptResult,
+        isStopping: Bool = false, at now: Double
+    ) -> [CallDecision] {
+        machine.streamEnded(opening, result, isStopping: isStopping, at: .seconds(now)) { 0.5 }
+    }
+
+    @Test("passes an instance over for a second after a stream from it broke, and counts that at its breaker")
+    func brokenStreams() throws {
+        var machine = machine { $0.breaker.minimumCalls = 2 }
+        let opening = try begin(&machine, at: 1)
+        _ = end(&machine, opening, .sent, at: 1)
+        #expect(streamEnds(&machine, opening, .lost, at: 2).isEmpty)
+        for _ in 0..<4 { #expect(try begin(&machine, at: 2.9).instance == second) }
+        let back = try (0..<4).map { _ in try begin(&machine, at: 3.1).instance }
+        #expect(back.contains(first))
+        let decisions = streamEnds(&machine, opening, .timedOut, at: 4)
+        #expect(
+            decisions.contains { if case .breaker(.instance(first), _) = $0 { true } else { false } }, "\(decisions)")
+    }
+
+    @Test("passes over an instance that stops its streams in order, and counts nothing")
+    func stoppedStreams() throws {
+        var machine = machine { $0.breaker.minimumCalls = 1 }
+        let opening = try begin(&machine, at: 1)
+        _ = end(&machine, opening, .sent, at: 1)
+        #expect(streamEnds(&machine, opening, .failed, isStopping: true, at: 2).isEmpty)
+        for _ in 0..<4 { #expect(try begin(&machine, at: 2.9).instance == second) }
+        #expect(machine.status(at: .seconds(2)).instances[0].breaker == .closed)
+    }
+
+    @Test("takes a stream that its reader left for no failure")
+    func leftStreams() throws {
+        var machine = machine()
+        let opening = try begin(&machine, at: 1)
+        _ = end(&machine, opening, .sent, at: 1)
+        #expect(streamEnds(&machine, opening, .abandoned, at: 2).isEmpty)
+        let next = try (0..<4).map { _ in try begin(&machine, at: 2.1).instance }
+        #expect(next.contains(first))
+    }
+
     @Test("leaves out an instance that fails, but never the last one, and none when most are bad")
     func ejects() throws {
         var machine = machine { $0.breaker.mode = .off }

@@ -1,5 +1,5 @@
 import Crypto
-import NIOCore
+import Rookery
 
 /// The 3000 most common passwords of at least eight characters. An attacker tries them first, so no account may have one
 /// (OWASP ASVS 5.0, 6.2.4).
@@ -11,7 +11,7 @@ enum CommonPasswords {
     /// 10⁸.
     static func contain(_ password: String) -> Bool {
         let digest = SHA256.hash(data: Array(password.lowercased().utf8))
-        return all.contains(Substring(ByteBuffer(bytes: digest.prefix(5)).hexDump(format: .compact)))
+        return all.contains(Substring(Hexadecimal.text(Array(digest.prefix(5)))))
     }
 
     /// How many there are.

@@ -20,9 +20,12 @@ extension Transaction {
     /// The name of an erased owner's pet.
     private static let erasedName = "-"
 
+    /// The query of ``petForBooking(id:)``.
+    static func petQuery(_ id: Int) -> Query { Query("SELECT owner_id, species FROM pets WHERE id = ?", id) }
+
     /// Returns what decides about a booking for a pet: its owner and its species.
     func petForBooking(id: Int) throws -> (ownerId: Int, species: Species)? {
-        try row("SELECT owner_id, species FROM pets WHERE id = ?", id) { (try $0.int(), try $0.value()) }
+        try row(Self.petQuery(id)) { (try $0.int(), try $0.value()) }
     }
 
     func pets(_ request: ListPets) throws -> [Pet] {

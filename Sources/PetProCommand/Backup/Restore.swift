@@ -36,7 +36,7 @@ struct Restore: AsyncParsableCommand {
             try databases.requireFiles("use pg_restore, and then petpro restore --epoch-only")
             return try await restore(from)
         }
-        try await requireStopped()
+        if !force { try await RunningInstances.requireNone(databases.place(of:)) }
         for service in ServiceName.allCases where try exists(service) {
             try await beginEpoch(of: service, at: databases.place(of: service))
         }
@@ -69,7 +69,7 @@ struct Restore: AsyncParsableCommand {
             return FileManager.default.fileExists(atPath: copy) ? (service, copy, path) : nil
         }
         if copies.isEmpty { throw CommandFailure("there is no copy of a database in \(from)") }
-        try await requireStopped()
+        if !force { try await RunningInstances.requireNone(databases.place(of:)) }
         let news = copies.map { $0.path + ".new" }
         // They are whole, migrated and of a new epoch before the first one takes its place.
         defer { for new in news { remove(new) } }
@@ -112,30 +112,5 @@ struct Restore: AsyncParsableCommand {
     /// Deletes a SQLite file, with what belongs to it.
     private func remove(_ path: String) {
         for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
-    }
-
-    /// Throws ``CommandSupport/CommandFailure`` if an instance of a service uses the data.
-    private func requireStopped() async throws {
-        if force { return }
-        for service in ServiceName.allCases {
-            let place = databases.place(of: service)
-            let holder: String?
-            do {
-                guard try place.exists() else { continue }
-                let database = try place.inspect()
-                defer { try? database.close() }
-                holder = try await database.read { try $0.leaseHolder() }
-            } catch {
-                // A database that is damaged is one to replace.
-                let text = "\(error)"
-                if ["not a database", "malformed"].contains(where: text.contains) { continue }
-                throw CommandFailure("cannot look at \(place): \(error). If no instance runs, add --force")
-            }
-            if let holder {
-                throw CommandFailure(
-                    "\(service.rawValue) is running (\(holder)): stop every instance of the platform first. If it ended "
-                        + "on another host, add --force")
-            }
-        }
     }
 }

@@ -1,5 +1,4 @@
 import Crypto
-import NIOCore
 package import Rookery
 
 /// A line of the audit log. Its hash covers the line and the hash of the line before, so that a line that was changed, or is
@@ -57,6 +56,6 @@ package struct AuditEntry: Sendable, Hashable {
 
     private static func hash(_ object: JSONObject) -> String {
         let text = JSONValue.object(object).jsonText
-        return ByteBuffer(bytes: SHA256.hash(data: Array(text.utf8))).hexDump(format: .compact)
+        return Hexadecimal.text(Array(SHA256.hash(data: Array(text.utf8))))
     }
 }

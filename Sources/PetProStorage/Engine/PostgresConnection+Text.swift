@@ -1,5 +1,5 @@
 import CPostgres
-import NIOCore
+import Rookery
 
 // Texts that PostgreSQL gives and takes.
 extension PostgresConnection {
@@ -31,8 +31,9 @@ extension PostgresConnection {
         }
     }
 
-    /// Returns a statement with `$1`, `$2` … in place of each `?` that is not within quotes, and their number.
-    static func numbered(_ sql: String) -> (text: String, count: Int) {
+    /// Returns a statement with `$1`, `$2` … in place of each `?` that is not within quotes, and their number. Counts on from
+    /// `last`.
+    static func numbered(_ sql: String, from last: Int = 0) -> (text: String, count: Int) {
         var text = ""
         var count = 0
         var isQuoted = false
@@ -40,7 +41,7 @@ extension PostgresConnection {
             if character == "'" { isQuoted.toggle() }
             if character == "?", !isQuoted {
                 count += 1
-                text += "$\(count)"
+                text += "$\(last + count)"
             } else {
                 text.append(character)
             }
@@ -55,7 +56,7 @@ extension PostgresConnection {
         case .integer(let value): String(value)
         case .real(let value): "\(value)"
         case .text(let value): value
-        case .blob(let bytes): "\\x" + ByteBuffer(bytes: bytes).hexDump(format: .compact)
+        case .blob(let bytes): "\\x" + Hexadecimal.text(bytes)
         }
     }
 }

@@ -6,25 +6,11 @@ import NIOCore
 final class PostgresConnection: Connection {
     private let target: PostgresTarget
     private(set) var link: OpaquePointer?
-    private var statements: [String: (name: String, count: Int)] = [:]
-    private var made = 0
+    var statements = PreparedStatements()
     private var lastChanges = 0
-    /// A statement that goes with the next one, so that it costs no round trip of its own.
-    private enum Waiting: Equatable {
-        /// It begins or divides the transaction, and does nothing by itself.
-        case mark(String)
-        case prepared(name: String, sql: String, values: [String?])
-
-        var sql: String {
-            switch self {
-            case .mark(let sql), .prepared(_, let sql, _): sql
-            }
-        }
-    }
-
-    private var queued: [Waiting] = []
+    private var queued: [WaitingStatement] = []
     /// Answers to queries that were expected, and have not run.
-    private var answers: [Asked: PostgresResult] = [:]
+    private var answers: [Asked: PostgresAnswer] = [:]
 
     private struct Asked: Hashable {
         let sql: String
@@ -39,8 +25,6 @@ final class PostgresConnection: Connection {
     /// Until when no further attempt to connect is made, and how many failed.
     private var retryAt = NIODeadline.uptimeNanoseconds(0)
     private var failures = 0
-    private static let statementLimit = 512
-
     /// Connects. Throws ``EngineError``.
     init(_ target: PostgresTarget) throws {
         self.target = target
@@ -50,7 +34,7 @@ final class PostgresConnection: Connection {
 
     deinit { PQfinish(link) }
 
-    override var prepared: [String] { Array(statements.keys) }
+    override var prepared: [String] { statements.texts }
     override var changes: Int { lastChanges }
 
     override var isInTransaction: Bool {
@@ -66,7 +50,7 @@ final class PostgresConnection: Connection {
     private func connect() throws {
         PQfinish(link)
         link = nil
-        statements = [:]
+        statements = PreparedStatements()
         link = target.parameters.withCStrings { names, values in PQconnectdbParams(names, values, 1) }
         guard PQstatus(link) == CONNECTION_OK else {
             // Of a text that it cannot read, libpq repeats parts, a password perhaps.
@@ -206,22 +190,17 @@ final class PostgresConnection: Connection {
     override func expect(_ queries: [Query]) throws {
         try ensure()
         answers = [:]
-        // Preparing the last of them must not drop the first.
-        if statements.count + queries.count > Self.statementLimit { try forgetStatements() }
-        let bound = try queries.map { query in
-            let (name, texts) = try self.bound(query.sql, query.values)
-            return (name, Asked(sql: query.sql, values: texts))
-        }
-        guard let last = bound.last else { return }
-        let results = try pipeline(last.1.sql, bound.count) {
-            bound.allSatisfy { name, asked in send(.prepared(name: name, sql: asked.sql, values: asked.values)) }
-        }
-        for ((_, asked), result) in zip(bound, results) { answers[asked] = result }
+        guard !queries.isEmpty else { return }
+        let asked = try queries.map { Asked(sql: $0.sql, values: try texts($0.values, for: $0.sql)) }
+        guard let (name, joined) = try join(asked.map(\.sql)) else { return }
+        let values = asked.flatMap(\.values)
+        let result = try pipeline(joined.sql, 1) { send(.prepared(name: name, sql: joined.sql, values: values)) }[0]
+        for (asked, answer) in zip(asked, joined.answers(result)) { answers[asked] = answer }
     }
 
     /// Runs statements without values, after those that wait.
     @discardableResult
-    private func run(_ sql: String) throws -> PostgresResult {
+    func run(_ sql: String) throws -> PostgresResult {
         answers = [:]
         if !queued.isEmpty { return try pipeline(sql, 1) { send(.mark(sql)) }[0] }
         let result = PostgresResult(PQexec(link, sql))
@@ -229,7 +208,7 @@ final class PostgresConnection: Connection {
         return result
     }
 
-    private func send(_ statement: Waiting) -> Bool {
+    private func send(_ statement: WaitingStatement) -> Bool {
         switch statement {
         case .mark(let sql): PQsendQueryParams(link, sql, 0, nil, nil, nil, nil, 0) == 1
         case .prepared(let name, _, let texts):
@@ -241,8 +220,14 @@ final class PostgresConnection: Connection {
     /// first error.
     private func pipeline(_ sql: String, _ count: Int, _ send: () -> Bool) throws -> [PostgresResult] {
         noteSending()
-        let waiting = queued
-        queued = []
+        let waiting: [WaitingStatement]
+        do {
+            defer { queued = [] }
+            waiting = try joined(queued)
+        } catch {
+            hasFailedWaiting = true
+            throw error
+        }
         guard PQenterPipelineMode(link) == 1 else {
             hasFailedWaiting = true
             throw failure(nil, sql)
@@ -284,7 +269,7 @@ final class PostgresConnection: Connection {
         return Array(results.suffix(count))
     }
 
-    private func check(_ result: OpaquePointer?, _ sql: String) throws {
+    func check(_ result: OpaquePointer?, _ sql: String) throws {
         switch PQresultStatus(result) {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK: return
         default: throw failure(result, sql)
@@ -298,56 +283,27 @@ final class PostgresConnection: Connection {
     ) throws -> Value {
         try ensure()
         let (name, texts) = try bound(sql, values)
-        let cursor = PostgresCursor(try result(sql, name, texts))
+        let cursor = PostgresCursor(try answer(sql, name, texts))
         lastChanges = cursor.changes
         return try body(Statement(.postgres(cursor)))
     }
 
-    private func result(_ sql: String, _ name: String, _ texts: [String?]) throws -> PostgresResult {
+    private func answer(_ sql: String, _ name: String, _ texts: [String?]) throws -> PostgresAnswer {
         protect(sql)
         if !answers.isEmpty {
             if let answer = answers.removeValue(forKey: Asked(sql: sql, values: texts)) { return answer }
             // What is read after a write may differ.
             if !sql.hasPrefix("SELECT") { answers = [:] }
         }
-        if !queued.isEmpty { return try pipeline(sql, 1) { send(.prepared(name: name, sql: sql, values: texts)) }[0] }
+        if !queued.isEmpty {
+            let results = try pipeline(sql, 1) { send(.prepared(name: name, sql: sql, values: texts)) }
+            return PostgresAnswer(results[0])
+        }
         let result = texts.withCStrings { values in
             PostgresResult(PQexecPrepared(link, name, Int32(texts.count), values, nil, nil, 1))
         }
         try check(result.pointer, sql)
-        return result
-    }
-
-    /// Returns the name of a prepared statement, and its values as texts.
-    private func bound(_ sql: String, _ values: [any SQLConvertible]) throws -> (name: String, texts: [String?]) {
-        let statement = try prepare(sql)
-        guard values.count == statement.count else {
-            throw EngineError(.other, "\(values.count) values were given", sql: sql)
-        }
-        let texts = try values.map { value in
-            let text = Self.text(value.sqlValue)
-            if text?.utf8.contains(0) == true { throw EngineError(.other, "a text has a zero byte", sql: sql) }
-            return text
-        }
-        return (statement.name, texts)
-    }
-
-    private func prepare(_ sql: String) throws -> (name: String, count: Int) {
-        if let known = statements[sql] { return known }
-        if statements.count >= Self.statementLimit { try forgetStatements() }
-        let (text, count) = Self.numbered(sql)
-        made += 1
-        let name = "s\(made)"
-        let result = PostgresResult(PQprepare(link, name, text, 0, nil))
-        try check(result.pointer, sql)
-        statements[sql] = (name, count)
-        return (name, count)
-    }
-
-    private func forgetStatements() throws {
-        // Statements that wait have their names, and go before.
-        try run("DEALLOCATE ALL")
-        statements = [:]
+        return PostgresAnswer(result)
     }
 
     // MARK: What differs between engines
@@ -386,7 +342,6 @@ final class PostgresConnection: Connection {
 
     override func queryOfNextID(of table: String) -> Query? { Self.next(table) }
 
-    private static func next(_ table: String) -> Query {
-        Query("SELECT nextval(pg_get_serial_sequence(?, 'id'))", table)
-    }
+    /// PostgreSQL's own name for the sequence of an identity column. To ask for the name each time would take longer than the rest.
+    private static func next(_ table: String) -> Query { Query("SELECT nextval('\(table)_id_seq')") }
 }

@@ -5,32 +5,37 @@ final class PostgresCursor {
     /// What a column may hold.
     enum Kind { case integer, real, text, blob, null, missing }
 
-    private let owner: PostgresResult
+    private let answer: PostgresAnswer
+    private var position = -1
+    /// The row within the result.
     private var row: Int32 = -1
 
-    init(_ result: PostgresResult) { owner = result }
+    init(_ answer: PostgresAnswer) { self.answer = answer }
 
-    private var result: OpaquePointer? { owner.pointer }
+    private var result: OpaquePointer? { answer.result.pointer }
 
     func step() -> Bool {
-        row += 1
-        return row < PQntuples(result)
+        position += 1
+        guard let next = answer.row(position) else { return false }
+        row = next
+        return true
     }
 
-    var columns: [String] { (0..<PQnfields(result)).map { name($0) ?? "" } }
+    var columns: [String] { (0..<answer.columnCount).map { name($0) ?? "" } }
 
     /// How many rows the statement changed.
     var changes: Int { PQcmdTuples(result).flatMap { Int(String(cString: $0)) } ?? 0 }
 
     func name(_ column: Int32) -> String? {
-        column < PQnfields(result) ? PQfname(result, column).map { String(cString: $0) } : nil
+        column < answer.columnCount
+            ? PQfname(result, answer.firstColumn + column).map { String(cString: $0) } : nil
     }
 
     func type(_ column: Int32) -> Kind {
-        if column >= PQnfields(result) { return .missing }
-        if PQgetisnull(result, row, column) != 0 { return .null }
+        if column >= answer.columnCount { return .missing }
+        if PQgetisnull(result, row, answer.firstColumn + column) != 0 { return .null }
         // The ids of the catalogue, `pg_type.dat`.
-        switch PQftype(result, column) {
+        switch PQftype(result, answer.firstColumn + column) {
         case 16, 20, 21, 23: return .integer
         case 700, 701: return .real
         case 17: return .blob
@@ -39,7 +44,8 @@ final class PostgresCursor {
     }
 
     func content(_ column: Int32) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(
+        let column = answer.firstColumn + column
+        return UnsafeRawBufferPointer(
             start: PQgetvalue(result, row, column), count: Int(PQgetlength(result, row, column)))
     }
 

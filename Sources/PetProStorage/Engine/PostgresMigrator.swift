@@ -16,6 +16,8 @@ struct PostgresMigrator {
         let (schema, keys) = (PostgresTarget.quoted(target.schema), PostgresTarget.quoted(target.keysSchema))
         try connection.execute("CREATE SCHEMA IF NOT EXISTS \(schema); CREATE SCHEMA IF NOT EXISTS \(keys)")
         try connection.execute("CREATE TABLE IF NOT EXISTS \(schema).migrations (name TEXT PRIMARY KEY)")
+        // A server that looked the schema up at the moment when another process made it goes on to miss it.
+        try connection.execute("SET search_path = \(schema), \(keys)")
         // The key store comes first. Its name says that it is no step of the service.
         let steps =
             [

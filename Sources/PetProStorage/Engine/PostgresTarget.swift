@@ -30,6 +30,9 @@ package struct PostgresTarget: Sendable {
             "statement_timeout=10000", "lock_timeout=2000", "idle_in_transaction_session_timeout=1000",
             "tcp_keepalives_idle=5", "tcp_keepalives_interval=2", "tcp_keepalives_count=3",
             "client_min_messages=warning",
+            // Each query has an index. A plan that is kept from when a table was empty would read all of it, until the server
+            // has counted its rows.
+            "enable_seqscan=off", "plan_cache_mode=force_generic_plan", "jit=off",
         ]
         return [
             ("dbname", url), ("application_name", "petpro \(schema)"), ("connect_timeout", "2"),

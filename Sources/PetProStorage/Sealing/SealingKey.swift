@@ -1,5 +1,5 @@
 import Crypto
-import NIOCore
+import Rookery
 
 /// A key that seals values: a person's data key, or an encryption key that seals data keys.
 ///
@@ -34,7 +34,7 @@ struct SealingKey: Sendable {
     }
 
     private static func hexadecimal(_ bytes: ArraySlice<UInt8>) -> String {
-        ByteBuffer(bytes: bytes).hexDump(format: .compact)
+        Hexadecimal.text(bytes)
     }
 
     /// Seals a value for its path. Throws the error of the cryptographic library.

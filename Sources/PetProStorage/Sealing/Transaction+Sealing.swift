@@ -1,4 +1,3 @@
-import NIOCore
 import PetProContracts
 public import Rookery
 
@@ -74,7 +73,7 @@ extension Transaction {
     /// Without a key store it is the SHA-256.
     public func digest(_ text: String, as use: String) -> String {
         guard let keyStore else { return IdempotencyKey.digest(text) }
-        return ByteBuffer(bytes: keyStore.store.index(use, text)).hexDump(format: .compact)
+        return Hexadecimal.text(keyStore.store.index(use, text))
     }
 
     // MARK: Rows

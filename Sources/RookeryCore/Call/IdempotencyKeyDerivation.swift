@@ -1,5 +1,5 @@
 import Crypto
-import NIOCore
+import RookeryWire
 
 /// Derives the idempotency key of a call inside a handler from the key of the handled message.
 enum IdempotencyKeyDerivation {
@@ -7,6 +7,6 @@ enum IdempotencyKeyDerivation {
     static func key(inbound: String, route: String, number: Int) -> String {
         // Length prefixes make sure that no two triples have the same text.
         let text = "\(inbound.utf8.count):\(inbound)\(route.utf8.count):\(route)\(number)"
-        return ByteBuffer(bytes: SHA256.hash(data: Array(text.utf8)).prefix(16)).hexDump(format: .compact)
+        return Hexadecimal.text(Array(SHA256.hash(data: Array(text.utf8)).prefix(16)))
     }
 }
