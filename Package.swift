@@ -211,20 +211,25 @@ let package = Package(
             // The program needs no files beside it.
             resources: [
                 .embedInCode("Console/index.html"), .embedInCode("Console/app.js"), .embedInCode("Console/diagram.js"),
+                .embedInCode("Console/booking.js"), .embedInCode("Console/topology.js"),
                 .embedInCode("Console/style.css"), .embedInCode("Console/flows"),
             ],
             swiftSettings: settings
         ),
         // A backend of swift-metrics that Prometheus reads.
         .target(name: "PrometheusMetrics", dependencies: [metrics], swiftSettings: settings),
+        // Spans as an OpenTelemetry collector takes them.
+        .target(name: "OTLPTraces", dependencies: ["Rookery", tracing], swiftSettings: settings),
         // Reads, compares and draws sequence diagrams.
         .target(name: "SequenceDiagrams", swiftSettings: settings),
         .executableTarget(
             name: "PetProCommand",
             dependencies: [
                 "AuthService", "BookingService", "VendorService", "ProductService", "APIGateway", "CommandSupport",
-                "PetProAssembly", "PetProContracts", "PetProRuntime", "PetProStorage", "PrometheusMetrics", "Rookery",
-                hummingbird, hummingbirdCore, httpTypes, metrics, tracing, arguments, logging, lifecycle, unixSignals,
+                "OTLPTraces", "PetProAssembly", "PetProContracts", "PetProRuntime", "PetProStorage",
+                "PrometheusMetrics",
+                "Rookery", hummingbird, hummingbirdCore, httpTypes, metrics, tracing, arguments, logging, lifecycle,
+                unixSignals,
                 httpClient,
                 nioCore,
                 configuration, system, nioHTTP1,
@@ -382,7 +387,7 @@ let package = Package(
         .testTarget(
             name: "PetProCommandTests",
             dependencies: [
-                "PetProCommand", "PetProAssembly", "PetProRuntime", "PetProStorage", "PetProContracts",
+                "OTLPTraces", "PetProCommand", "PetProAssembly", "PetProRuntime", "PetProStorage", "PetProContracts",
                 "AuthService", "VendorService", "PetProTesting", "Rookery", "RookeryTesting",
                 httpClient, nioCore,
                 nioPosix, nioHTTP1, logging, lifecycle,

@@ -25,10 +25,8 @@ struct PetProCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Up.self, Serve.self, Demo.self, Trace.self, Users.self, Keys.self, Encryption.self, Audit.self, Events.self,
-            Backup.self,
-            Restore.self, Migrate.self, Move.self,
-            Certs.self,
+            Up.self, Serve.self, Demo.self, Trace.self, Tap.self, Users.self, Keys.self, Encryption.self, Audit.self,
+            Events.self, Backup.self, Restore.self, Migrate.self, Move.self, Certs.self,
         ])
 
     static func main() async {

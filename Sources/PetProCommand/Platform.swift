@@ -2,6 +2,7 @@ import APIGateway
 import CommandSupport
 import Foundation
 import Logging
+import OTLPTraces
 import PetProAssembly
 import PetProContracts
 import PetProRuntime
@@ -21,13 +22,16 @@ struct Platform: Sendable {
     let options: ServiceOptions
     /// The audit log of this process.
     let audit: AuditLog
-    /// Keeps the spans of the last requests in demo mode. Otherwise nil, for the bootstrapped tracer, if any.
+    /// Keeps the spans of the last requests in demo mode, or if they are exported. Otherwise nil, for the bootstrapped tracer, if
+    /// any.
     let tracer: BoundedTracer?
+    /// Where spans are sent. Nil if they are not.
+    private let export: ExportSettings?
     let logger: Logger
 
     init(
         sources: [ServiceName: InstanceSource], settings: Settings, store: StoreOptions, keys: KeyFolder,
-        trust: TrustOptions, passwordCost: Int, vendorsNeedApproval: Bool, logger: Logger
+        trust: TrustOptions, passwordCost: Int, vendorsNeedApproval: Bool, export: ExportSettings?, logger: Logger
     ) {
         self.sources = sources
         self.settings = settings
@@ -40,7 +44,14 @@ struct Platform: Sendable {
             vendorsNeedApproval: vendorsNeedApproval)
         audit = AuditLog(folder: store.auditFolder, logger: logger, now: Instant.current)
         // Enough that a slow request is still there when it ends, under load too.
-        tracer = store.demo ? BoundedTracer(traces: 4096) : nil
+        tracer = store.demo || export != nil ? BoundedTracer(traces: 4096) : nil
+        self.export = export
+    }
+
+    /// Sends the spans of this process to a collector. Nil if the environment names none.
+    var exporter: SpanExporter? {
+        guard let export, let tracer else { return nil }
+        return SpanExporter(tracer: tracer, settings: export, logger: logger)
     }
 
     /// The file of the keys with which services encrypt personal data for each other. Nil if the folder has none, as one
@@ -106,6 +117,8 @@ struct Platform: Sendable {
         var configuration = settings.gateway
         configuration.host = http.host
         configuration.port = http.port
+        // Spans that are only exported are for nobody who asks the gateway.
+        if !store.demo { configuration.showsCalls = false }
         let services = Gateway.Services(
             auth: AuthAPIClient(try client(.auth)), bookings: BookingAPIClient(try client(.booking)),
             vendors: VendorAPIClient(try client(.vendor)), products: ProductAPIClient(try client(.product)),
@@ -115,7 +128,7 @@ struct Platform: Sendable {
             })
         let gateway = try Gateway(
             configuration: configuration, services: services, audit: audit.auditor("gateway"), tracer: tracer,
-            spans: collectsSpans && tracer != nil ? try spanSources() : [], logger: logger, onRunning: onRunning)
+            spans: collectsSpans && store.demo ? try spanSources() : [], logger: logger, onRunning: onRunning)
         return clients.map(\.1) + [gateway]
     }
 }

@@ -55,19 +55,20 @@ struct Serve: AsyncParsableCommand {
             .current, gateway: part == .gateway, instances: part.service.map { [$0: 1] } ?? [:])
         let sources = try self.sources()
         let logger = logging.logger()
-        let metricsServer = metrics.service(logger)
+        let metricsServer: (any Service)? = metrics.service(logger)
         let platform = Platform(
             sources: sources, settings: settings, store: store, keys: try trust.prepare(store), trust: trust,
             passwordCost: passwords.passwordCost,
-            vendorsNeedApproval: vendorsNeedApproval, logger: logger)
+            vendorsNeedApproval: vendorsNeedApproval, export: try ExportOptions.settings(of: "petpro-\(part.rawValue)"),
+            logger: logger)
+        let observers = [metricsServer, platform.exporter].compactMap { $0 }
         guard let service = part.service else {
             try store.check([http])
             let http = self.http
             return try await run(
                 try platform.gateway(http, collectsSpans: true) {
                     Terminal.line("ready \(platform.scheme)://\(http.host):\($0)")
-                }, platform,
-                metricsServer)
+                }, platform, observers)
         }
         let address = try ownAddress(service, sources)
         try store.check([address])
@@ -76,7 +77,7 @@ struct Serve: AsyncParsableCommand {
             try await withThrowingDiscardingTaskGroup { tasks in
                 // A group stops its services in reverse order, so that handlers can call until the server has drained.
                 tasks.addTask {
-                    try await run(parts.clients + [parts.server] + parts.others, platform, metricsServer)
+                    try await run(parts.clients + [parts.server] + parts.others, platform, observers)
                 }
                 tasks.addTask {
                     let address = try await parts.server.boundAddress
@@ -92,11 +93,11 @@ struct Serve: AsyncParsableCommand {
     }
 
     private func run(
-        _ services: [any Service], _ platform: Platform, _ metricsServer: (any Service)?
+        _ services: [any Service], _ platform: Platform, _ observers: [any Service]
     ) async throws {
         let group = ServiceGroup(
             configuration: .init(
-                services: [metricsServer].compactMap { $0 } + [platform.audit] + services,
+                services: observers + [platform.audit] + services,
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: platform.logger))
         try await group.run()

@@ -62,7 +62,7 @@ struct ServiceInstance: Sendable {
                 if configuration.tls.clients == nil { configuration.tls.clients = certificates.authority }
             }
             var served = assembled.service
-            if tellsSpans, let tracer = platform.tracer {
+            if tellsSpans, platform.store.demo, let tracer = platform.tracer {
                 served = RookeryService(served.routes + TelemetryAPIContract.service(SpanFeed(tracer)).routes)
             }
             server = try RookeryServer(

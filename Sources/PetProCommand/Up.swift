@@ -52,19 +52,19 @@ struct Up: AsyncParsableCommand {
         try store.check([http])
         let addresses = instances.addresses(from: basePort)
         let logger = logging.logger()
-        let metricsServer = metrics.service(logger)
+        let metricsServer: (any Service)? = metrics.service(logger)
         let platform = Platform(
             sources: Dictionary(grouping: addresses, by: \.service).mapValues { .list($0.map(\.address)) },
             settings: settings, store: store, keys: try trust.prepare(store), trust: trust,
             passwordCost: passwords.passwordCost,
-            vendorsNeedApproval: vendorsNeedApproval, logger: logger)
+            vendorsNeedApproval: vendorsNeedApproval, export: try ExportOptions.settings(of: "petpro"), logger: logger)
         var parts: [ServiceInstance] = []
         do {
             for (service, address) in addresses {
                 Terminal.line("starting \(service.rawValue) on \(address)")
                 parts.append(try await ServiceInstance(Modules.module(service), at: address, platform))
             }
-            try await serve(parts, platform, metricsServer)
+            try await serve(parts, platform, [metricsServer, platform.exporter].compactMap { $0 })
         } catch {
             // Closes every instance, and reports the first failure rather than a failure to close.
             for part in parts { try? await part.close() }
@@ -75,7 +75,7 @@ struct Up: AsyncParsableCommand {
     }
 
     private func serve(
-        _ parts: [ServiceInstance], _ platform: Platform, _ metricsServer: (any Service)?
+        _ parts: [ServiceInstance], _ platform: Platform, _ observers: [any Service]
     ) async throws {
         let servers = Servers(servers: parts.map(\.server))
         Terminal.line("starting gateway on \(http)")
@@ -88,7 +88,7 @@ struct Up: AsyncParsableCommand {
         // handlers of the servers call through, and the audit log.
         let group = ServiceGroup(
             configuration: .init(
-                services: [metricsServer].compactMap { $0 } + [platform.audit] + parts.flatMap(\.clients) + [servers]
+                services: observers + [platform.audit] + parts.flatMap(\.clients) + [servers]
                     + parts.flatMap(\.others) + gateway,
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: platform.logger))
@@ -135,6 +135,7 @@ struct Up: AsyncParsableCommand {
             option("--vendors-need-approval", "\(vendorsNeedApproval)", !vendorsNeedApproval),
             option("--password-cost", "\(passwords.passwordCost)", passwords.passwordCost == 17),
             option("--log-level", logging.logLevel, logging.logLevel == "notice"),
+            option("--log-format", logging.logFormat.rawValue, logging.logFormat == .text),
         ]
         let instances = self.instances.counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { service, count in
             option("--instances \(service.rawValue)", "\(count)", count == 1)

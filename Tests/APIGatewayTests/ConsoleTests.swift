@@ -66,7 +66,8 @@ struct ConsoleTests {
         try await TestPlatform().serving(tracer: BoundedTracer()) { gateway in
             for (path, type) in [
                 ("/console", "text/html"), ("/console/app.js", "text/javascript"),
-                ("/console/diagram.js", "text/javascript"), ("/console/style.css", "text/css"),
+                ("/console/diagram.js", "text/javascript"), ("/console/booking.js", "text/javascript"),
+                ("/console/topology.js", "text/javascript"), ("/console/style.css", "text/css"),
             ] {
                 try await RawSocket.connected(to: gateway.port) { socket in
                     try await socket.write("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

@@ -15,7 +15,7 @@ import urllib.request
 from playwright.sync_api import expect, sync_playwright
 
 URL, FOLDER = sys.argv[1], sys.argv[2]
-VIEWS = ["live", "trace", "flows", "inventory", "explorer", "health"]
+VIEWS = ["live", "trace", "flows", "topology", "race", "book", "agenda", "inventory", "explorer", "health"]
 
 # The contrast of each visible text with what is behind it, by WCAG 2.2, and controls without a name.
 AUDIT = """() => {
@@ -33,7 +33,7 @@ AUDIT = """() => {
   for (const one of document.querySelectorAll("body *")) {
     const own = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim() !== "");
     const box = one.getBoundingClientRect();
-    if (!own || box.width === 0 || one.closest("svg.live, .unseen, .skip, option, title, noscript, dialog:not([open])")) continue;
+    if (!own || box.width === 0 || one.closest("svg.live, svg.topology .back, .unseen, .skip, option, title, noscript, dialog:not([open])")) continue;
     const style = getComputedStyle(one);
     const colour = value(one.closest("svg") ? style.fill : style.color);
     const [a, b] = [light(colour), light(ground(one))].sort((x, y) => y - x);
@@ -106,6 +106,39 @@ def use(page):
     seen = page.locator("tr", has_text="Token Valid → Vendor Available").locator("td").last
     expect(seen).not_to_have_text("never seen")
     print("the flows show how often each way was taken")
+
+    # A race on one time axis: one wins.
+    page.keyboard.press("r")
+    page.get_by_label("Requests").select_option("5")
+    page.get_by_role("button", name="Book the same slot").click()
+    expect(page.locator("svg.race rect.refusal")).to_have_count(4)
+    expect(page.locator("main .tag.good")).to_have_count(1)
+    print(f"a race: {page.locator('main p[class!=lead]').first.inner_text()}")
+
+    # A customer books; the same time again is refused; the vendor confirms.
+    page.keyboard.press("b")
+    slot = page.locator("h3 + .bar button").first
+    expect(slot).to_be_visible()
+    slot.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict")).to_contain_text("PP-")
+    reference = re.search(r"PP-[0-9A-F]+", page.locator(".verdict").inner_text()).group()
+    page.keyboard.press("a")
+    confirm = page.get_by_role("button", name=f"Confirm {reference}")
+    confirm.click()
+    expect(page.locator("main .tag.good")).to_have_text("200")
+    expect(page.locator("tr", has_text=reference)).to_contain_text("confirmed")
+    page.get_by_role("button", name=f"Start {reference}").click()
+    expect(page.locator("main .tag.refusal")).to_have_text("409")
+    print("a customer books by keyboard, and the vendor confirms; a start before its time is refused")
+
+    # The topology counts the calls, and shows the breakers.
+    page.keyboard.press("o")
+    expect(page.locator("tr", has_text="APIGateway → BookingService")).to_be_visible()
+    expect(page.locator("svg.topology .node")).to_have_count(6)
+    expect(page.locator("svg.topology .node.bad")).to_have_count(0)
+    print("the topology shows who calls whom")
 
     # Live stock: a change arrives; after a cut, what was missed.
     page.keyboard.press("i")

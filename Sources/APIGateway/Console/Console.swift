@@ -39,6 +39,8 @@ struct Console: Sendable {
         page(router, "/console", "text/html; charset=utf-8", PackageResources.index_html)
         page(router, "/console/app.js", "text/javascript; charset=utf-8", PackageResources.app_js)
         page(router, "/console/diagram.js", "text/javascript; charset=utf-8", PackageResources.diagram_js)
+        page(router, "/console/booking.js", "text/javascript; charset=utf-8", PackageResources.booking_js)
+        page(router, "/console/topology.js", "text/javascript; charset=utf-8", PackageResources.topology_js)
         page(router, "/console/style.css", "text/css; charset=utf-8", PackageResources.style_css)
         data(router, "/console/api/traces", admission) { _ in
             .object([

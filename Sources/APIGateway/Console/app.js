@@ -1,6 +1,8 @@
 // The console of PetPro: views over /console/api and the API itself. It loads nothing from elsewhere.
 
 import { sequence, rowsOfFlow, svg, heads, arrow, width } from "./diagram.js";
+import { bookingViews } from "./booking.js";
+import { topologyView } from "./topology.js";
 
 const view = document.getElementById("view");
 const connection = document.getElementById("connection");
@@ -134,7 +136,7 @@ async function freeStarts(count) {
   for (let ahead = 2; ahead < 16 && starts.length < count; ahead++) {
     const day = new Date(Date.now() + ahead * 86_400_000).toISOString().slice(0, 10);
     const answer = await read(`/api/vendors/3/availability?serviceId=6&date=${day}`);
-    for (const slot of answer.slots ?? []) if (slot.placesLeft === undefined || slot.placesLeft > 0) starts.push(slot.start);
+    for (const slot of answer.slots ?? []) starts.push(slot.start);
   }
   return starts.slice(0, count);
 }
@@ -575,7 +577,8 @@ async function health() {
 
 // MARK: Addresses and keys
 
-const views = { live, trace, flows, inventory, explorer, health };
+const kit = { view, element, button, empty, fault, ms, statusTag, read, token, svg, freeStarts, cancel, percentile, traces, watchers };
+const views = { live, trace, flows, topology: topologyView(kit), ...bookingViews(kit), inventory, explorer, health };
 let current = {};
 
 async function route() {

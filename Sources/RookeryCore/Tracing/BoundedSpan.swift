@@ -69,6 +69,8 @@ package final class BoundedSpan: Span {
     package var kind: SpanKind { details?.kind ?? state.withLock { $0.extra.kind } }
     /// The trace id: 32 hexadecimal digits.
     package var traceID: String { identity.traceID }
+    /// The lower half of the trace id.
+    package var traceLow: UInt64 { trace.id.low }
     /// The id of the span: 16 hexadecimal digits.
     package var spanID: String { identity.spanID }
     /// The id of the parent span, perhaps in another process. Nil for the root of a trace.

@@ -21,6 +21,9 @@ package final class SpanWatch: Sendable {
         }
     }
 
+    /// How many spans wait for the reader.
+    package var count: Int { state.withLock { $0.spans.count } }
+
     /// Takes the oldest spans, at most `count`, and the number that was missed since the last time.
     package func take(atMost count: Int) -> (spans: [BoundedSpan], missed: Int) {
         state.withLock { state in

@@ -1,0 +1,29 @@
+import Rookery
+
+/// What a collector answered to a ``TracesRequest``.
+package struct TracesResponse: Sendable, Equatable {
+    /// How many spans the collector refused. It wants none of them again.
+    package var rejected = 0
+    /// Why.
+    package var message = ""
+
+    /// Reads the body of a response with status 200. A body that it cannot read counts as one that refuses nothing.
+    package init(_ body: [UInt8], _ encoding: ExportSettings.Encoding) {
+        switch encoding {
+        case .json:
+            guard let partial = (try? JSONValue(parsing: body))?["partialSuccess"] else { return }
+            rejected = partial["rejectedSpans"].flatMap { $0.intValue ?? $0.stringValue.flatMap { Int($0) } } ?? 0
+            message = partial["errorMessage"]?.stringValue ?? ""
+        case .protobuf:
+            var outer = ProtobufReader(body[...])
+            while let field = outer.next() {
+                guard field.number == 1 else { continue }
+                var partial = ProtobufReader(field.bytes)
+                while let field = partial.next() {
+                    if field.number == 1 { rejected = Int(clamping: field.integer) }
+                    if field.number == 2 { message = String(decoding: field.bytes, as: UTF8.self) }
+                }
+            }
+        }
+    }
+}

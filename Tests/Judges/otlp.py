@@ -1,0 +1,125 @@
+"""Receives the spans of a platform as an OpenTelemetry collector does, in both encodings, and reads them with opentelemetry-proto.
+
+usage: otlp.py PETPRO
+
+The collector is away for the first request (503), so that the spans must come again. Fails if a body cannot be read, a span has a
+parent that is nowhere, or a person's words are in it.
+"""
+
+import base64
+import http.server
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+from google.protobuf import json_format
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+CANARY = "canary.otlp@petpro.example"
+
+
+class Collector(http.server.BaseHTTPRequestHandler):
+    bodies = []
+    refused = 0
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        assert self.path == "/v1/traces", self.path
+        assert self.headers["authorization"] == "Bearer a,b", self.headers["authorization"]
+        if Collector.refused == 0:
+            Collector.refused += 1
+            self.send_response(503)
+            self.send_header("Retry-After", "1")
+        else:
+            Collector.bodies.append((self.headers["Content-Type"], body))
+            self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def decoded(kind, body):
+    if kind == "application/x-protobuf":
+        return ExportTraceServiceRequest.FromString(body)
+    assert kind == "application/json", kind
+    value = json.loads(body)
+    # OTLP writes ids as hexadecimal digits, where the mapping of Protocol Buffers has base64.
+    for resource in value["resourceSpans"]:
+        for scope in resource["scopeSpans"]:
+            for span in scope["spans"]:
+                for name in ["traceId", "spanId", "parentSpanId"]:
+                    if name in span:
+                        span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
+    return json_format.ParseDict(value, ExportTraceServiceRequest())
+
+
+def check(encoding, petpro, collector):
+    Collector.bodies, Collector.refused = [], 0
+    port = 18097
+    environment = dict(
+        os.environ, OTEL_EXPORTER_OTLP_ENDPOINT=collector, OTEL_EXPORTER_OTLP_PROTOCOL=encoding, OTEL_BSP_SCHEDULE_DELAY="300",
+        OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20a%2Cb", OTEL_SERVICE_NAME="judged",
+        OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=judge")
+    with tempfile.TemporaryDirectory() as folder:
+        program = subprocess.Popen(
+            [petpro, "up", "--demo", "--data", folder + "/data", "--password-cost", "10", "--http", f"127.0.0.1:{port}",
+             "--base-port", "14200", "--log-format", "json", "--log-level", "info"],
+            env=environment, stdout=subprocess.PIPE, stderr=open(folder + "/log", "w"), text=True)
+        try:
+            while not program.stdout.readline().startswith("ready"):
+                assert program.poll() is None
+            url = f"http://127.0.0.1:{port}"
+            urllib.request.urlopen(url + "/api/products/9001/availability").read()
+            for path, body in [("/api/auth/login", {"email": CANARY, "password": CANARY}), (f"/{CANARY}", {})]:
+                request = urllib.request.Request(
+                    url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+                try:
+                    urllib.request.urlopen(request).read()
+                except urllib.error.HTTPError as error:
+                    assert error.code in (401, 404), error.code
+            time.sleep(1)
+        finally:
+            # What was not sent yet is sent at the end.
+            program.terminate()
+            assert program.wait(30) == 0
+        lines = [json.loads(line) for line in open(folder + "/log")]
+        assert lines and all(line["message"] and line["level"] for line in lines)
+    assert Collector.refused == 1 and Collector.bodies
+    assert all(CANARY.encode() not in body for _, body in Collector.bodies)
+    requests = [decoded(*one) for one in Collector.bodies]
+    spans = [span for one in requests for part in one.resource_spans for scope in part.scope_spans for span in scope.spans]
+    resource = {one.key: one.value.string_value for one in requests[0].resource_spans[0].resource.attributes}
+    assert resource["service.name"] == "judged" and resource["deployment.environment.name"] == "judge", resource
+    ids = {(span.trace_id, span.span_id) for span in spans}
+    assert len(ids) == len(spans), "a span came twice"
+    for span in spans:
+        assert len(span.trace_id) == 16 and len(span.span_id) == 8 and span.name
+        assert 0 < span.start_time_unix_nano <= span.end_time_unix_nano
+        assert span.kind in (Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT, Span.SPAN_KIND_INTERNAL)
+        assert not span.parent_span_id or (span.trace_id, span.parent_span_id) in ids, f"{span.name} has no parent"
+    names = [span.name for span in spans]
+    assert "GET /api/products/{id}/availability" in names, names
+    found = next(span for span in spans if span.name == "GET /api/products/{id}/availability")
+    assert sum(span.trace_id == found.trace_id for span in spans) >= 4
+    status = {one.key: one.value.int_value for one in found.attributes}
+    assert status["http.response.status_code"] == 200 and found.status.code == Status.STATUS_CODE_UNSET
+    print(f"{encoding}: {len(spans)} spans in {len(requests)} requests, each with its parent")
+
+
+def main():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for encoding in ["http/protobuf", "http/json"]:
+        check(encoding, sys.argv[1], f"http://127.0.0.1:{server.server_port}")
+
+
+main()
