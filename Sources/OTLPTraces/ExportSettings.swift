@@ -14,8 +14,10 @@ package struct ExportSettings: Sendable, Equatable {
         package let description: String
     }
 
-    /// The whole URL.
+    /// The whole URL. It may have a password.
     package let url: String
+    /// Scheme, host and port of the URL, for messages.
+    package let place: String
     package let encoding: Encoding
     /// Fields that each request carries, such as a token.
     package let headers: [(name: String, value: String)]
@@ -38,8 +40,10 @@ package struct ExportSettings: Sendable, Equatable {
             // An empty value counts as none.
             variables[name].flatMap { $0.isEmpty ? nil : $0 }
         }
-        func ofTraces(_ name: String) -> String? {
-            text("OTEL_EXPORTER_OTLP_TRACES_\(name)") ?? text("OTEL_EXPORTER_OTLP_\(name)")
+        /// The variable of traces, else the common one. The name is that of the variable that counts.
+        func ofTraces(_ name: String) -> (name: String, text: String?) {
+            let (own, common) = ("OTEL_EXPORTER_OTLP_TRACES_\(name)", "OTEL_EXPORTER_OTLP_\(name)")
+            return text(own).map { (own, $0) } ?? (common, text(common))
         }
         func number(_ name: String, _ standard: Int) throws -> Int {
             guard let text = text(name) else { return standard }
@@ -55,23 +59,27 @@ package struct ExportSettings: Sendable, Equatable {
             throw Invalid(description: "OTEL_TRACES_EXPORTER is \(exporter), and must be otlp or none")
         }
         let own = text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-        guard let endpoint = own ?? text("OTEL_EXPORTER_OTLP_ENDPOINT") ?? (exporter == nil ? nil : Self.standard)
-        else { return nil }
-        guard let parts = URL(string: endpoint), ["http", "https"].contains(parts.scheme), parts.host != nil else {
-            throw Invalid(description: "the OTLP endpoint is \(endpoint), and must be a URL such as \(Self.standard)")
+        let place = ofTraces("ENDPOINT")
+        guard let endpoint = place.text ?? (exporter == nil ? nil : Self.standard) else { return nil }
+        guard let parts = URL(string: endpoint), let scheme = parts.scheme, ["http", "https"].contains(scheme),
+            let host = parts.host
+        else {
+            throw Invalid(description: "\(place.name) must be a URL such as \(Self.standard)")
         }
+        self.place = "\(scheme)://\(host)\(parts.port.map { ":\($0)" } ?? "")"
         // Only the common one gets a path added.
         url = own ?? endpoint + (endpoint.hasSuffix("/") ? "" : "/") + "v1/traces"
-        let name = ofTraces("PROTOCOL") ?? Encoding.protobuf.rawValue
-        guard let encoding = Encoding(rawValue: name) else {
+        let wanted = ofTraces("PROTOCOL")
+        guard let encoding = Encoding(rawValue: wanted.text ?? Encoding.protobuf.rawValue) else {
             throw Invalid(
-                description: "OTEL_EXPORTER_OTLP_PROTOCOL is \(name), and must be http/protobuf or http/json")
+                description:
+                    "\(wanted.name) is \(wanted.text ?? ""), and must be http/protobuf or http/json, which collectors "
+                    + "take at port 4318")
         }
         self.encoding = encoding
-        headers = try Self.pairs(ofTraces("HEADERS"), "OTEL_EXPORTER_OTLP_HEADERS")
-        let traces = text("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT") != nil
-        timeout = .milliseconds(
-            try number(traces ? "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT" : "OTEL_EXPORTER_OTLP_TIMEOUT", 10_000))
+        let fields = ofTraces("HEADERS")
+        headers = try Self.pairs(fields.text, fields.name)
+        timeout = .milliseconds(try number(ofTraces("TIMEOUT").name, 10_000))
         var resource = ["telemetry.sdk.language": "swift", "telemetry.sdk.name": "rookery"]
         for (name, value) in try Self.pairs(text("OTEL_RESOURCE_ATTRIBUTES"), "OTEL_RESOURCE_ATTRIBUTES") {
             resource[name] = value
@@ -90,9 +98,11 @@ package struct ExportSettings: Sendable, Equatable {
     private static func pairs(_ text: String?, _ variable: String) throws -> [(name: String, value: String)] {
         try (text ?? "").split(separator: ",").map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map {
-                $0.trimmingCharacters(in: .whitespaces)
+                $0.trimmingCharacters(in: .whitespacesAndNewlines)
             }
-            guard parts.count == 2, !parts[0].isEmpty, let value = parts[1].removingPercentEncoding else {
+            guard parts.count == 2, !parts[0].isEmpty, let value = parts[1].removingPercentEncoding,
+                value.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
+            else {
                 // The value may be a secret.
                 throw Invalid(description: "\(variable) must be name=value, with commas between")
             }

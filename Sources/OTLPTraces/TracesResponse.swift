@@ -2,13 +2,18 @@ import Rookery
 
 /// What a collector answered to a ``TracesRequest``.
 package struct TracesResponse: Sendable, Equatable {
-    /// How many spans the collector refused. It wants none of them again.
-    package var rejected = 0
-    /// Why.
-    package var message = ""
+    /// How many of the spans the collector refused, at most all. It wants none of them again.
+    package private(set) var rejected = 0
+    /// Why, in at most 256 characters.
+    package private(set) var message = ""
 
-    /// Reads the body of a response with status 200. A body that it cannot read counts as one that refuses nothing.
-    package init(_ body: [UInt8], _ encoding: ExportSettings.Encoding) {
+    /// Reads the body of a response with status 200 to a request of `count` spans. A body that it cannot read counts as one that
+    /// refuses nothing.
+    package init(_ body: [UInt8], _ encoding: ExportSettings.Encoding, count: Int) {
+        defer {
+            rejected = min(max(0, rejected), count)
+            message = String(message.prefix(256).map { $0.isNewline ? " " : $0 })
+        }
         switch encoding {
         case .json:
             guard let partial = (try? JSONValue(parsing: body))?["partialSuccess"] else { return }

@@ -18,7 +18,8 @@ struct Serve: AsyncParsableCommand {
             HOST:PORT per line and may change while the program runs. dns:HOST:PORT stands for all addresses of the \
             name. A service listens on its own address, or on --listen.
 
-            With --demo at every part, the gateway's /console draws what happens in all of them.
+            With --demo at every part, the gateway's /console draws what happens in all of them. The OTEL_* variables send spans \
+            to a collector: docs/platform.md.
             """)
 
     @Argument(help: "auth, booking, vendor, product or gateway.")

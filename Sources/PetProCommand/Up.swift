@@ -14,6 +14,8 @@ struct Up: AsyncParsableCommand {
             The services listen on --base-port and the three ports after it: auth, booking, vendor, product. Further \
             instances listen on the ports after those. Instances of a service share its database, and clients balance \
             calls over them. Ctrl-C finishes the calls in progress and stops.
+
+            The OTEL_* variables send spans to a collector: docs/platform.md.
             """)
 
     private static let defaultHTTP = Instance(host: "127.0.0.1", port: 8080)

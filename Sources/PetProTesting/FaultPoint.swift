@@ -1,6 +1,6 @@
 public import PetProStorage
 
-/// Writes that the engine itself refuses, so that a transaction breaks between two of its statements, as by a crash.
+/// Writes that the engine itself refuses, so that a transaction breaks between two of its statements.
 public enum FaultPoint {
     /// Runs a command once for each table of a database, while every write to the table fails.
     ///

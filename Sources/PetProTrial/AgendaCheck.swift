@@ -6,7 +6,7 @@ import PetProTesting
 struct AgendaCheck {
     /// The number of rows of the agenda.
     let rows: Int
-    /// The bookings that the agenda lacks, has with another status or time, or has though they do not exist.
+    /// The bookings that the agenda lacks, has with another vendor, status or time, or has though they do not exist.
     let differing: Int
     /// The bookings whose status has changed, so that they have more than one event.
     let changed: Int
@@ -40,7 +40,7 @@ struct AgendaCheck {
 
     private init(_ places: Places) async throws {
         let vendor = try await Self.rows(places.vendor, "SELECT booking_id, vendor_id, start_at, status FROM agenda")
-        // Read after the agenda, so that a booking that is made meanwhile is not in one of them alone.
+        // Read after the agenda, so that each booking of the agenda is found. One that is made meanwhile differs until the next look.
         let booking = try await Self.rows(places.booking, "SELECT id, vendor_id, start_at, status FROM bookings")
         rows = vendor.count
         differing =

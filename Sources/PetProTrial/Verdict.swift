@@ -125,7 +125,7 @@ struct Verdict {
             "agenda  \(agenda.rows) rows, of which differ  \(agenda.differing); bookings changed later  \(agenda.changed)"
         )
         if !stoppedWell { lines.append("a process did not stop cleanly") }
-        lines.append(isGood ? "verdict: nothing lost, nothing doubled, every event took effect" : "verdict: NOT GOOD")
+        lines.append(isGood ? "verdict: nothing lost, nothing doubled, and the agenda agrees" : "verdict: NOT GOOD")
         return lines.joined(separator: "\n")
     }
 

@@ -5,12 +5,14 @@ import RookeryWire
 import Synchronization
 
 extension Destination {
-    /// Counts the end of an open stream at its instance. A stream that its reader left, or that its handler ended, changes nothing.
+    /// Counts the end of an open stream at its instance if the stream was lost, fell silent, or cannot be read. What its handler
+    /// says, the last value, and a reader that leaves change nothing.
     func streamEnded(_ opening: DestinationMachine.Attempt, _ error: (any Error)?, _ command: Command) {
         guard let error else { return }
         let now = environment.now()
         let result = FailedAttempt(error).result
         let isStopping = (error as? RemoteError)?.code == .shuttingDown
+        guard isStopping || error is CallError else { return }
         let decisions = state.withLock {
             $0.machine.streamEnded(opening, result, isStopping: isStopping, at: now, random: environment.random)
         }

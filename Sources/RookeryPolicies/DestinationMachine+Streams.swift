@@ -4,11 +4,11 @@ extension DestinationMachine {
     /// How long an instance is passed over after a stream from it broke.
     package static let passOver: Duration = .seconds(1)
 
-    /// Notes that an open stream broke: it was lost, or fell silent. The opening itself has ended before.
+    /// Notes how an open stream ended. The opening itself has ended before.
     ///
-    /// For ``passOver``, attempts prefer other instances, so that the stream opens again elsewhere. Unless the instance
-    /// `isStopping`, the break counts as a failure for its breaker and its ejection. Any other result, and a removed instance,
-    /// change nothing.
+    /// After a failure, attempts prefer other instances for ``passOver``, so that the stream opens again elsewhere. Unless the
+    /// instance `isStopping`, it also counts for the breaker and the ejection of the instance, once in that time: many streams share
+    /// a connection. Any other end, and a removed instance, change nothing.
     package mutating func streamEnded(
         _ opening: Attempt, _ result: AttemptResult, isStopping: Bool = false, at now: NIODeadline,
         random: () -> Double
@@ -18,9 +18,11 @@ extension DestinationMachine {
         }
         var decisions: [CallDecision] = []
         let instance = entries[place].instance
+        let isCounted = entries[place].passedOverUntil.map { now < $0 } ?? false
         entries[place].passedOverUntil = now + Self.passOver
-        if isStopping { return [] }
-        if configuration.breaker.mode != .off {
+        if isStopping || isCounted { return [] }
+        // A breaker that is not closed decides by probes, which a stream of before is none of.
+        if configuration.breaker.mode != .off, entries[place].breaker.position == .closed {
             let (admission, transition) = entries[place].breaker.callBegan(at: now)
             if let transition { decisions.append(.breaker(.instance(instance), transition)) }
             if case .allowed(let ticket) = admission,

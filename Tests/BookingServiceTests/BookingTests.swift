@@ -60,7 +60,7 @@ struct BookingTests {
         #expect(try await bookings.getBooking(GetBooking(id: booking.id)) == booking)
     }
 
-    @Test("is made or cancelled whole or not at all, whichever statement fails")
+    @Test("is made or cancelled whole or not at all, whichever table refuses its write")
     func faults() async throws {
         let pets = [try await pet(), try await pet()]
         var runs = 0

@@ -51,12 +51,40 @@ struct MoveTests {
         return made
     }
 
+    private func move(to target: PostgresTarget) async throws -> [String: Int] {
+        let hold = try DatabaseMove.hold(path, BookingController.migrations)
+        defer { hold.release() }
+        return try await DatabaseMove.copy(path, to: target, BookingController.migrations)
+    }
+
+    @Test("lets nobody write the files meanwhile, and needs the key store of the database")
+    func holds() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        _ = try await fill()
+        let hold = try DatabaseMove.hold(path, BookingController.migrations)
+        // An instance that starts now has to wait, and gives up.
+        #expect(throws: (any Error).self) {
+            try Database(path: path, migrations: BookingController.migrations, protection: protection)
+        }
+        hold.release()
+        let other = try Database(path: path, migrations: BookingController.migrations, protection: protection)
+        try await other.write { try $0.execute("DELETE FROM pets WHERE id = 0") }
+        try other.close()
+        let keys = Database.keyStorePath(of: path)
+        try FileManager.default.moveItem(atPath: keys, toPath: keys + ".away")
+        #expect(throws: DatabaseMove.Differs.self) { try DatabaseMove.hold(path, BookingController.migrations) }
+        // That of another database does not do.
+        try Database(path: folder + "/other.sqlite", migrations: [], protection: Protection(service: "other")).close()
+        try FileManager.default.copyItem(atPath: folder + "/other.keys.sqlite", toPath: keys)
+        #expect(throws: DatabaseMove.Differs.self) { try DatabaseMove.hold(path, BookingController.migrations) }
+    }
+
     @Test("takes along every row, its personal data, its keys of requests, its events, and how ids are counted")
     func moves() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let made = try await fill()
         let target = try target()
-        let counts = try await DatabaseMove.copy(path, to: target, BookingController.migrations)
+        let counts = try await move(to: target)
         #expect(counts["bookings"] == 3 && counts["pets"] == 1 && counts["events"] == 4 && counts["data_keys"] == 1)
         let database = try Database(target, migrations: BookingController.migrations, protection: protection)
         let bookings = controller(database)
@@ -96,16 +124,16 @@ struct MoveTests {
         try await other.write { try $0.execute("ALTER TABLE events ADD COLUMN unknown TEXT") }
         try other.close()
         let error = await #expect(throws: DatabaseMove.Differs.self) {
-            try await DatabaseMove.copy(path, to: target, BookingController.migrations)
+            try await move(to: target)
         }
         #expect(error?.description.hasSuffix("events has no unknown") == true)
         try DatabaseMove.requireEmpty(target)
         let again = try Database(path: path, migrations: BookingController.migrations)
         try await again.write { try $0.execute("ALTER TABLE events DROP COLUMN unknown") }
         try again.close()
-        _ = try await DatabaseMove.copy(path, to: target, BookingController.migrations)
+        _ = try await move(to: target)
         await #expect(throws: DatabaseMove.NotEmpty.self) {
-            try await DatabaseMove.copy(path, to: target, BookingController.migrations)
+            try await move(to: target)
         }
         let database = try Database(inspecting: target)
         #expect(try await database.read { try $0.row("SELECT COUNT(*) FROM bookings") { try $0.int() } } == 3)

@@ -110,12 +110,12 @@ def use(page):
     # A race on one time axis: one wins.
     page.keyboard.press("r")
     page.get_by_label("Requests").select_option("5")
-    page.get_by_role("button", name="Book the same slot").click()
+    page.get_by_role("button", name="Book the same time").click()
     expect(page.locator("svg.race rect.refusal")).to_have_count(4)
     expect(page.locator("main .tag.good")).to_have_count(1)
     print(f"a race: {page.locator('main p[class!=lead]').first.inner_text()}")
 
-    # A customer books; the same time again is refused; the vendor confirms.
+    # A customer books; the vendor confirms, and cannot start before the time.
     page.keyboard.press("b")
     slot = page.locator("h3 + .bar button").first
     expect(slot).to_be_visible()

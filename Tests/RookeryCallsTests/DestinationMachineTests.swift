@@ -143,6 +143,8 @@ struct DestinationMachineTests {
         let opening = try begin(&machine, at: 1)
         _ = end(&machine, opening, .sent, at: 1)
         #expect(streamEnds(&machine, opening, .lost, at: 2).isEmpty)
+        // Other streams of the same connection count no more.
+        for _ in 0..<30 { #expect(streamEnds(&machine, opening, .lost, at: 2).isEmpty) }
         for _ in 0..<4 { #expect(try begin(&machine, at: 2.9).instance == second) }
         let back = try (0..<4).map { _ in try begin(&machine, at: 3.1).instance }
         #expect(back.contains(first))

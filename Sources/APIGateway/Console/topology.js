@@ -60,11 +60,13 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
     const rows = element("tbody");
     const problem = element("div", { "aria-live": "polite" });
     const none = empty("No call has been seen. Open Live, and let sample traffic run.");
-    let known = new Map();
+    const services = element("tbody");
+    let known = new Map(), isShown = true, timer;
     const show = () => {
       const all = edges();
       none.hidden = all.length > 0;
       draw(stage, all, known);
+      services.replaceChildren(...[...known].map(([name, state]) => element("tr", {}, element("td", {}, name), element("td", {}, state.text))));
       rows.replaceChildren(...all.map((edge) => element("tr", {}, element("td", {}, `${edge.from} → ${edge.to}`),
         ...[edge.times.length, ms(percentile(edge.times, 0.5)), ms(percentile(edge.times, 0.99)), edge.refusals, edge.faults].map((value) => element("td", { class: "number" }, String(value))))));
     };
@@ -74,12 +76,14 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
         problem.replaceChildren();
       } catch (error) { problem.replaceChildren(fault(error.message)); }
       show();
+      if (isShown) timer = setTimeout(ask, 2000);
     };
-    view.replaceChildren(element("h2", {}, "Topology"), element("p", { class: "lead" }, "Calls of the requests that this page has seen: how many, how long the middle one took, ✕ failures and ↩ refusals. A refusal such as 409 is an answer, and paints nobody red."),
+    view.replaceChildren(element("h2", {}, "Topology"), element("p", { class: "lead" }, "Calls of at most 500 requests: the gateway's last 200 when the page connected, and those since. An arrow has their number, the median time, ✕ failures and ↩ refusals. A refusal such as 409 is an answer, and leaves its arrow uncoloured."),
       problem, element("div", { class: "sheet" }, stage, none),
-      element("div", { class: "sheet" }, element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Calls"), ...["count", "p50", "p99", "refused", "failed"].map((name) => element("th", { scope: "col", class: "number" }, name)))), rows)));
-    await ask();
-    const timer = setInterval(ask, 2000);
+      element("div", { class: "sheet" }, element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Calls"), ...["count", "p50", "p99", "refused", "failed"].map((name) => element("th", { scope: "col", class: "number" }, name)))), rows)),
+      element("div", { class: "sheet" }, element("table", {}, element("thead", {}, element("tr", {}, ...["Service", "State"].map((name) => element("th", { scope: "col" }, name)))), services)));
+    show();
+    ask();
     let isDue = false;
     const watcher = () => {
       if (isDue) return;
@@ -87,6 +91,6 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
       setTimeout(() => { isDue = false; show(); }, 500);
     };
     watchers.add(watcher);
-    return { leave: () => { clearInterval(timer); watchers.delete(watcher); } };
+    return { leave: () => { isShown = false; clearTimeout(timer); watchers.delete(watcher); } };
   };
 }

@@ -46,23 +46,39 @@ struct Move: AsyncParsableCommand {
                 throw CommandFailure("cannot copy to \(DatabasePlace.schema(schemas(service))): \(error)")
             }
         }
+        var filled: [String] = []
+        // From here on no instance that starts on the files can write what would be left behind.
+        var holds: [DatabaseMove.Hold] = []
+        defer { for hold in holds { hold.release() } }
+        for service in services {
+            do {
+                holds.append(try DatabaseMove.hold(files(service), Modules.module(service).migrations))
+            } catch {
+                throw CommandFailure("cannot use \(files(service)): \(error)")
+            }
+        }
         for service in services {
             Terminal.note("\(service.rawValue): copying \(files(service))")
             do {
-                try PrivateFiles.prepare(folder: databases.data)
                 let counts = try await DatabaseMove.copy(
                     files(service), to: schemas(service), Modules.module(service).migrations)
                 let rows = counts.values.reduce(0, +)
+                filled += [schemas(service).schema, schemas(service).keysSchema]
                 Terminal.line("\(service.rawValue): \(rows) rows of \(counts.count) tables copied")
             } catch {
+                let before =
+                    filled.isEmpty
+                    ? ""
+                    : " Before the next try, drop the schemas that this run filled: \(filled.joined(separator: ", "))."
                 throw CommandFailure(
-                    "cannot copy \(files(service)): \(error). Nothing of \(service.rawValue) was copied")
+                    "cannot copy \(files(service)): \(error).\(before) If the connection was lost, look whether the schema "
+                        + "\(service.rawValue) has rows. The files are as they were.")
             }
         }
         Terminal.note(
             """
             Start the platform with --data \(databases.data) and --database from now on. When all is well, delete the files \
-            *.sqlite* in \(databases.data): they have personal data, and nobody is erased from them any more.
+            *.sqlite* in \(databases.data): they have personal data, and later erasures do not reach them.
             """)
     }
 }

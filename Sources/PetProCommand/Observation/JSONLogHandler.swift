@@ -16,7 +16,8 @@ struct JSONLogHandler: LogHandler {
     /// Makes a handler that writes with `write`, which gets whole lines. Default: to standard error.
     init(
         label: String, provider: Logger.MetadataProvider?,
-        write: @escaping @Sendable (String) -> Void = { FileHandle.standardError.write(Data($0.utf8)) }
+        // A line that cannot be written, to a disk that is full, is lost. Nothing else is.
+        write: @escaping @Sendable (String) -> Void = { try? FileHandle.standardError.write(contentsOf: Data($0.utf8)) }
     ) {
         self.label = label
         metadataProvider = provider

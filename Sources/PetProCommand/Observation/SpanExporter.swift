@@ -7,6 +7,7 @@ import OTLPTraces
 import Rookery
 import RookeryCore
 import ServiceLifecycle
+import Synchronization
 import Tracing
 
 /// Sends the spans of this process to an OpenTelemetry collector, in batches.
@@ -28,22 +29,37 @@ struct SpanExporter: Service {
     func run() async throws {
         guard let watch = tracer.watch(limit: settings.queue) else { return }
         defer { tracer.end(watch) }
-        let http = HTTPClient(eventLoopGroupProvider: .singleton)
-        await cancelWhenGracefulShutdown { await send(watch, http) }
-        let last = Task { await flush(watch, http) }
-        let timer = Task {
-            try await Task.sleep(for: Self.farewell)
-            last.cancel()
+        var configuration = HTTPClient.Configuration()
+        // Another host must not get the header fields, which may have a token.
+        configuration.redirectConfiguration = .disallow
+        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let stop = Stop()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await send(watch, http) { stop.isWanted.load(ordering: .relaxed) }
+                // What ended since.
+                await flush(watch, http)
+            }
+            group.addTask {
+                // Ends with the group's cancellation, when all is sent.
+                try? await gracefulShutdown()
+                stop.isWanted.store(true, ordering: .relaxed)
+                try? await Task.sleep(for: Self.farewell)
+            }
+            await group.next()
+            group.cancelAll()
         }
-        await last.value
-        timer.cancel()
         try await http.shutdown()
     }
 
-    private func send(_ watch: SpanWatch, _ http: HTTPClient) async {
+    private final class Stop: Sendable {
+        let isWanted = Atomic(false)
+    }
+
+    private func send(_ watch: SpanWatch, _ http: HTTPClient, until isStopping: @Sendable () -> Bool) async {
         var due = ContinuousClock.now + settings.delay
-        while !Task.isCancelled {
-            // Only a shutdown ends the sleep early.
+        while !Task.isCancelled, !isStopping() {
+            // Only a cancellation ends the sleep early.
             try? await Task.sleep(for: Self.pause)
             guard watch.count >= settings.batch || ContinuousClock.now >= due else { continue }
             await flush(watch, http)
@@ -54,7 +70,7 @@ struct SpanExporter: Service {
     private func flush(_ watch: SpanWatch, _ http: HTTPClient) async {
         while !Task.isCancelled {
             let (spans, missed) = watch.take(atMost: settings.batch)
-            if missed > 0 { dropped(missed, "the collector is too slow") }
+            if missed > 0 { dropped(missed, "the queue was full") }
             if spans.isEmpty { return }
             let chosen = spans.filter { settings.includes(traceLow: $0.traceLow) || $0.isFailure }
             if !chosen.isEmpty { await export(chosen, http) }
@@ -84,21 +100,23 @@ struct SpanExporter: Service {
             var wait = Duration.milliseconds(500 << attempt) * Double.random(in: 0.5...1)
             do {
                 let response = try await http.execute(request, timeout: TimeAmount(settings.timeout))
-                let bytes = try await response.body.collect(upTo: 1 << 20)
+                // What was accepted is not sent again because of a body that breaks off.
+                let bytes = (try? await response.body.collect(upTo: 1 << 20)) ?? ByteBuffer()
                 if (200..<300).contains(response.status.code) {
-                    let answer = TracesResponse(Array(bytes.readableBytesView), settings.encoding)
-                    let sent = max(0, spans.count - answer.rejected)
-                    Counter(label: "petpro_spans_exported", dimensions: [("outcome", "sent")]).increment(by: sent)
+                    let answer = TracesResponse(Array(bytes.readableBytesView), settings.encoding, count: spans.count)
+                    Counter(label: "petpro_spans_exported", dimensions: [("outcome", "sent")])
+                        .increment(by: spans.count - answer.rejected)
                     if answer.rejected > 0 { dropped(answer.rejected, "the collector refused them: \(answer.message)") }
                     return
                 }
-                reason = "\(settings.url) answered \(response.status.code)"
+                reason = "\(settings.place) answered \(response.status.code)"
                 guard [429, 502, 503, 504].contains(response.status.code) else { break }
                 if let seconds = response.headers.first(name: "Retry-After").flatMap({ Int($0) }) {
                     wait = .seconds(min(max(0, seconds), 60))
                 }
             } catch {
-                reason = "\(settings.url): \(error)"
+                // An error of the client may have the header fields in it.
+                reason = "\(settings.place): \((error as? HTTPClientError)?.shortDescription ?? "\(type(of: error))")"
             }
             if attempt == Self.attempts || Task.isCancelled { break }
             do { try await Task.sleep(for: wait) } catch { break }

@@ -3,13 +3,14 @@ import AsyncHTTPClient
 import CommandSupport
 import Foundation
 import NIOCore
+import PetProContracts
 import Rookery
 
 struct Tap: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Prints calls between gateway and services as they happen.",
+        abstract: "Prints the calls of each request when it ends.",
         discussion: """
-            One line for each call of a request, once the request has ended. A refusal that the contract declares has ↩ before its \
+            The gateway must run with --demo. One line for each call, between gateway and services and between services. A refusal that the contract declares has ↩ before its \
             code, and a failure ✕. Filters that are given together must all match. Ctrl-C ends it.
 
               petpro tap                                     # everything
@@ -20,8 +21,8 @@ struct Tap: AsyncParsableCommand {
             From another machine, put an operator's access token into PETPRO_TOKEN.
             """)
 
-    @Option(help: "Only calls to this service, such as booking.")
-    var service: String?
+    @Option(help: "Only calls to this service: auth, booking, vendor or product.")
+    var service: ServiceName?
     @Option(help: "Only commands whose name contains this.")
     var command: String?
     @Flag(help: "Only calls that were refused or failed.")
@@ -53,7 +54,7 @@ struct Tap: AsyncParsableCommand {
     }
 
     private func matches(_ call: TappedCall) -> Bool {
-        if let service, !call.to.lowercased().hasPrefix(service.lowercased()) { return false }
+        if let service, call.to.lowercased() != service.rawValue + "service" { return false }
         if let command, !Self.plain(call.name).contains(Self.plain(command)) { return false }
         if errors, call.code == nil { return false }
         if let slower, call.milliseconds <= slower { return false }

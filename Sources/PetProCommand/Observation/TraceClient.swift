@@ -39,9 +39,9 @@ struct TraceClient {
     /// The most bytes of one event that is not whole yet.
     private static let longestEvent = 4 << 20
 
-    /// Follows a stream of the console until `take` returns false, or the gateway ends it.
+    /// Follows a stream of the console until `take` returns false.
     ///
-    /// Throws ``CommandSupport/CommandFailure`` with the next step if there is no stream.
+    /// Throws ``CommandSupport/CommandFailure`` with the next step if there is no stream, or when the gateway ends it.
     func follow(_ path: String, _ take: (JSONValue) -> Bool) async throws {
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.retryConnectionEstablishment = false
@@ -58,9 +58,21 @@ struct TraceClient {
             } catch {
                 throw CommandFailure("\(url) does not answer (\(error)).\nStart a platform first: petpro up --demo")
             }
-            try Self.check(response.status.code, path, url)
+            if response.status != .ok {
+                let body = try? await response.body.collect(upTo: 1 << 20)
+                let value = body.flatMap { try? JSONValue(parsing: $0.readableBytesView) }
+                try Self.check(response.status.code, path, url, value ?? .null)
+            }
             var rest: [UInt8] = []
-            for try await part in response.body {
+            var parts = response.body.makeAsyncIterator()
+            while true {
+                let part: ByteBuffer
+                do {
+                    guard let next = try await parts.next() else { break }
+                    part = next
+                } catch {
+                    throw CommandFailure("\(url) broke the stream (\(error)). Start again when the gateway is back.")
+                }
                 rest += part.readableBytesView
                 // An event ends in an empty line, and its data is on one line.
                 while let end = rest.firstRange(of: [10, 10]) {
@@ -73,7 +85,7 @@ struct TraceClient {
                 }
                 if rest.count > Self.longestEvent { throw CommandFailure("\(url) sent an event that has no end") }
             }
-            throw CommandFailure("\(url) ended the stream")
+            throw CommandFailure("\(url) ended the stream: the gateway stopped. Start again when it is back.")
         }
     }
 

@@ -13,7 +13,7 @@ package enum DatabaseMove {
         }
     }
 
-    /// The file and the schema differ in a way that nobody has thought of.
+    /// The file has tables, columns or rows that the schema cannot take.
     package struct Differs: Error, CustomStringConvertible {
         package let description: String
     }
@@ -38,14 +38,62 @@ package enum DatabaseMove {
         }
     }
 
+    /// Keeps every other process from writing a database and its key store, until it is released or gone.
+    package final class Hold {
+        private let queues: [DatabaseQueue]
+
+        /// Takes the locks. Throws the error of SQLite, after 2 s if another process holds one.
+        fileprivate init(_ paths: [String]) throws {
+            var configuration = Database.configuration
+            configuration.allowsUnsafeTransactions = true
+            queues = try paths.map { path in
+                let queue = try DatabaseQueue(path: path, configuration: configuration)
+                try queue.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
+                return queue
+            }
+        }
+
+        /// Gives the locks up.
+        package func release() {
+            for queue in queues {
+                try? queue.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
+                try? queue.close()
+            }
+        }
+    }
+
+    /// Brings a database file up to date, makes sure that its key store is beside it, and holds both.
+    ///
+    /// Throws ``Differs`` if the key store is missing or another one, and the error of SQLite.
+    package static func hold(_ path: String, _ migrations: [Migration]) throws -> Hold {
+        try Database(path: path, migrations: migrations).close()
+        let keys = Database.keyStorePath(of: path)
+        let mark = try texts(path, "SELECT mark FROM key_store WHERE id = 1")
+        let hasKeys = FileManager.default.fileExists(atPath: keys)
+        if !mark.isEmpty, try !hasKeys || texts(keys, "SELECT value FROM mark WHERE id = 1") != mark {
+            throw Differs(
+                description:
+                    "\(keys) is missing or belongs to another database, and without it personal data cannot be "
+                    + "read: put the right one beside \(path)")
+        }
+        return try Hold(hasKeys ? [path, keys] : [path])
+    }
+
+    private static func texts(_ path: String, _ sql: String) throws -> [String] {
+        var reading = Database.configuration
+        reading.readonly = true
+        let queue = try DatabaseQueue(path: path, configuration: reading)
+        defer { try? queue.close() }
+        return try queue.read { try SQLiteConnection($0).texts(sql) }
+    }
+
     /// Copies every row of a database and of its key store in one transaction, and returns how many there were by table.
     ///
-    /// Both have the newest schema by then. The file stays as it is. No process may use either meanwhile. Throws ``NotEmpty``,
-    /// ``Differs``, and the errors of the engines; then the schema has no row.
+    /// ``hold(_:_:)`` the file meanwhile, which stays as it is. No process may use the schema. Throws ``NotEmpty``, ``Differs``, and
+    /// the errors of the engines; then the schema has no row, unless the connection was lost during the commit.
     package static func copy(_ path: String, to target: PostgresTarget, _ migrations: [Migration]) async throws
         -> [String: Int]
     {
-        try Database(path: path, migrations: migrations).close()
         let database = try Database(target, migrations: migrations, readers: 0)
         defer { try? database.close() }
         try requireEmpty(target)

@@ -112,6 +112,15 @@ final class PostgresConnection: Connection {
         defer { isBegun = false }
         // Closures that did nothing.
         if isUnbegun, queued.allSatisfy({ if case .mark = $0 { true } else { false } }) { return queued = [] }
+        // A closure may have caught the error. The transaction is not whole, or has not even begun.
+        if hasFailedWaiting { throw EngineError(.other, "a statement that had waited failed", sql: "COMMIT") }
+        // What goes wrong before anything is sent leaves no doubt.
+        do {
+            queued = try joined(queued)
+        } catch {
+            hasFailedWaiting = true
+            throw error
+        }
         let result: PostgresResult
         do {
             result = try run("COMMIT")

@@ -7,7 +7,7 @@ package struct PostgresTarget: Sendable {
     /// The connection string: a URL or keywords, as libpq takes them.
     let url: String
     /// The schema with the tables. Its data keys are in the schema of this name with `_keys`.
-    let schema: String
+    package let schema: String
 
     /// Names a schema. `url` is a connection string of libpq.
     package init(url: String, schema: String) {
@@ -15,7 +15,7 @@ package struct PostgresTarget: Sendable {
         self.schema = schema
     }
 
-    var keysSchema: String { schema + "_keys" }
+    package var keysSchema: String { schema + "_keys" }
 
     /// A text with these characters cannot end a quoted name.
     static func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }
