@@ -20,7 +20,7 @@ extension TracesRequest {
         members["traceId"] = .string(span.traceID)
         members["spanId"] = .string(span.spanID)
         if let parent = span.parentID { members["parentSpanId"] = .string(parent) }
-        members["name"] = .string(span.operationName)
+        members["name"] = .string(name(span))
         members["kind"] = .int(Int64(kind(span)))
         members["startTimeUnixNano"] = .string("\(span.start)")
         members["endTimeUnixNano"] = .string("\(span.ended)")

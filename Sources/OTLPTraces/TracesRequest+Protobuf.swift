@@ -19,7 +19,7 @@ extension TracesRequest {
         writer.bytes(1, Hexadecimal.bytes(span.traceID, count: 16) ?? [])
         writer.bytes(2, Hexadecimal.bytes(span.spanID, count: 8) ?? [])
         writer.bytes(4, span.parentID.flatMap { Hexadecimal.bytes($0, count: 8) } ?? [])
-        writer.bytes(5, span.operationName.utf8)
+        writer.bytes(5, name(span).utf8)
         writer.integer(6, Int64(kind(span)))
         writer.fixed(7, span.start)
         writer.fixed(8, span.ended)

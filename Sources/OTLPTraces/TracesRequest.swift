@@ -28,6 +28,13 @@ package struct TracesRequest: Sendable {
         return found.filter { hasRoute || $0.name != "url.path" }.sorted { $0.name < $1.name }
     }
 
+    /// The name of a span. Of an HTTP request it is method and route, as OpenTelemetry's conventions say.
+    static func name(_ span: BoundedSpan) -> String {
+        let name = span.operationName
+        if case .request(let method, _)? = span.details, name.hasPrefix("/") { return "\(method) \(name)" }
+        return name
+    }
+
     /// `SpanKind` of the protocol.
     static func kind(_ span: BoundedSpan) -> Int {
         switch span.kind {

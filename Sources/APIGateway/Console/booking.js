@@ -106,9 +106,11 @@ export function bookingViews({ view, element, button, empty, fault, ms, statusTa
     view.replaceChildren(empty("Reading the vendors."));
     let vendors, pets;
     try {
-      vendors = (await read("/api/vendors")).items;
+      const listed = (await read("/api/vendors?limit=20")).items;
+      // The list has no services.
+      vendors = await Promise.all(listed.map((one) => read(`/api/vendors/${one.id}`)));
       pets = (await read("/api/pets", { headers: { Authorization: `Bearer ${await token("maya")}` } })).items;
-      vendors = vendors.filter((one) => one.services.length > 0);
+      vendors = vendors.filter((one) => one.services?.length > 0);
     } catch (error) {
       if (isStaying()) view.replaceChildren(element("h2", {}, "Book"), fault(error.message));
       return {};
