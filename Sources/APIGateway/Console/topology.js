@@ -1,7 +1,7 @@
 // Who calls whom, from the requests that the console has seen, and how breakers and instances stand.
 
 // Where each participant stands: x and y of 100.
-const PLACES = { Client: [8, 50], APIGateway: [32, 50], AuthService: [62, 10], BookingService: [62, 38], ProductService: [62, 86], VendorService: [90, 60] };
+const PLACES = { Client: [8, 50], APIGateway: [38, 50], AuthService: [62, 10], BookingService: [62, 38], ProductService: [62, 86], VendorService: [90, 60] };
 const W = 1040, H = 420;
 
 export function topologyView({ view, element, button, empty, fault, ms, read, svg, percentile, traces, watchers }) {
@@ -31,7 +31,7 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
       const tone = edge.faults > 0 ? "bad" : "";
       stage.append(svg("line", { class: `edge ${tone}`, x1, y1, x2, y2, "stroke-width": 1.5 + 5 * edge.times.length / most }));
       const text = `${edge.times.length} · ${ms(percentile(edge.times, 0.5))}${edge.faults ? ` · ✕ ${edge.faults}` : ""}${edge.refusals ? ` · ↩ ${edge.refusals}` : ""}`;
-      const [x, y] = [(x1 * 0.45 + x2 * 0.55), (y1 * 0.45 + y2 * 0.55)];
+      const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
       stage.append(svg("rect", { class: "back", x: x - text.length * 3.4, y: y - 17, width: text.length * 6.8, height: 17 }));
       stage.append(svg("text", { class: tone, x, y: y - 4, "text-anchor": "middle" }, text));
     }
