@@ -18,7 +18,7 @@ package struct TracesRequest: Sendable {
 
     /// The attributes of a span, in the order of their names.
     ///
-    /// The path of a request that no route matched is left out: whoever sent it may have put anything into it.
+    /// The path of a request that no route matched is left out: a client may have put anything into it.
     static func attributes(_ span: BoundedSpan) -> [(name: String, value: AttributeValue)] {
         var found: [(name: String, value: AttributeValue)] = []
         span.attributes.forEach { name, value in

@@ -117,7 +117,7 @@ struct Platform: Sendable {
         var configuration = settings.gateway
         configuration.host = http.host
         configuration.port = http.port
-        // Spans that are only exported are for nobody who asks the gateway.
+        // Spans that are only exported are shown to no client of the gateway.
         if !store.demo { configuration.showsCalls = false }
         let services = Gateway.Services(
             auth: AuthAPIClient(try client(.auth)), bookings: BookingAPIClient(try client(.booking)),

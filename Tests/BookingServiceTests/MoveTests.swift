@@ -57,7 +57,7 @@ struct MoveTests {
         return try await DatabaseMove.copy(path, to: target, BookingController.migrations)
     }
 
-    @Test("lets nobody write the files meanwhile, and needs the key store of the database")
+    @Test("keeps an instance from starting on the files meanwhile, and needs the key store of the database")
     func holds() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         _ = try await fill()

@@ -8,8 +8,7 @@ struct SmallDisk {
 
     /// Mounts one. Nil where mounting is not allowed. `owner` is the user to whom it belongs.
     init?(megabytes: Int, owner: String? = nil) async throws {
-        // A folder that a database server may enter, unlike those of a user.
-        path = "/tmp/petpro-full-" + UUID().uuidString
+        path = NSTemporaryDirectory() + "petpro-full-" + UUID().uuidString
         guard geteuid() == 0, FileManager.default.isExecutableFile(atPath: "/usr/bin/mount") else { return nil }
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         guard try await run("mount", "-t", "tmpfs", "-o", "size=\(megabytes)m", "petpro", path) else {

@@ -79,7 +79,9 @@ struct TraceClient {
                     let lines = rest[..<end.lowerBound].split(separator: 10)
                     rest.removeSubrange(..<end.upperBound)
                     for line in lines where line.starts(with: Array("data: ".utf8)) {
-                        guard let value = try? JSONValue(parsing: Array(line.dropFirst(6))) else { continue }
+                        guard let value = try? JSONValue(parsing: Array(line.dropFirst(6))) else {
+                            throw CommandFailure("\(url) sent an event that is not JSON: is it a gateway of PetPro?")
+                        }
                         if !take(value) { return }
                     }
                 }
