@@ -79,8 +79,7 @@ final class DatabaseThreads: Sendable {
                 executor.beginBurst()
                 for job in own { job.finish() }
                 if let isDone {
-                    executor.drain()
-                    isDone.signal()
+                    executor.drain { isDone.signal() }
                 } else {
                     executor.endBurst()
                 }

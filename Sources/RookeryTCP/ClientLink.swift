@@ -351,7 +351,7 @@ final class ClientLink: ChannelInboundHandler, LoopSettling, @unchecked Sendable
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard state == .open || state == .leaving else { return }
-        executor.beginBurst()
+        executor.readBegan()
         decoder.append(unwrapInboundIn(data))
         do throws(FramingError) {
             while state != .closed, let frame = try decoder.nextFrame() {

@@ -8,6 +8,9 @@ import Synchronization
 ///
 /// The executor has its own run queue. Jobs that become ready while bytes are read run when the read burst ends,
 /// without a lock and without waking the loop. Afterwards the connections flush, once, what those jobs wrote.
+///
+/// Between two polls of the loop's sockets, jobs run for about 1 ms. The rest of them wait for the next poll, so that no
+/// connection with much to do keeps the loop from reading another one.
 package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     // `@unchecked Sendable`: all mutable state below except `inbox` and the atomics is confined to the event loop.
 
@@ -24,6 +27,15 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     private var isRunning = false
     private var isScheduled = false
     private var isInBurst = false
+    /// How long jobs have run since the loop last polled.
+    private var spent = TimeAmount.zero
+    /// Whether jobs wait for the loop's next poll. On the loop.
+    package private(set) var isBehind = false
+    private var notice: PollNotice?
+    /// How many jobs have run.
+    private var ran: UInt64 = 0
+    /// What to call once that many jobs have run, in ascending order.
+    private var marks: CircularBuffer<(ran: UInt64, done: () -> Void)> = []
     /// Odd while the loop is busy, and increased with each change. The watchdog reads it.
     private let activityNumber = Atomic<UInt64>(0)
     private let runningNumber = Atomic<Int>(0)
@@ -31,9 +43,9 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     private(set) var burst: UInt64 = 0
     /// When the last burst began.
     private(set) var burstBeganAt = NIODeadline.now()
-    /// How many jobs run before the loop polls its sockets again.
+    /// How many jobs run in one go.
     private static let budget = 256
-    /// About how long these jobs may take together: 1 ms.
+    /// About how long jobs may run before the loop polls its sockets again: 1 ms.
     private static let timeBudget = TimeAmount.milliseconds(1)
 
     init(eventLoop: any EventLoop) {
@@ -90,6 +102,13 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
         await withCheckedContinuation { continuation in eventLoop.execute { continuation.resume() } }
     }
 
+    /// Begins a burst for bytes that the loop has just read. On the loop, and only when it has polled. The rest is as with
+    /// ``beginBurst()``.
+    package func readBegan() {
+        spent = .zero
+        beginBurst()
+    }
+
     /// Begins a burst, before bytes are read. On the loop. The caller must call ``endBurst()`` or ``drain()``
     /// afterwards, so the executor schedules nothing until then.
     package func beginBurst() {
@@ -115,21 +134,24 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     }
 
     private func scheduleIfNeeded() {
-        if isRunning || isScheduled || isInBurst { return }
+        if isRunning || isScheduled || isInBurst || isBehind { return }
         isScheduled = true
         eventLoop.execute { self.drain() }
     }
 
-    /// Runs the ready jobs and the jobs that these make ready, then settles. On the loop. After 256 jobs or about 1 ms,
-    /// it continues once the loop has polled its sockets.
+    /// Runs the ready jobs and the jobs that these make ready, then settles. On the loop. After 256 jobs, or when jobs have
+    /// run for about 1 ms since the last poll, it continues once the loop has polled its sockets.
     package func drain() {
         isScheduled = false
         isInBurst = false
         if isRunning { return }
+        if !isBehind, spent >= Self.timeBudget, !queue.isEmpty || !unsettled.isEmpty { waitForPoll() }
+        if isBehind { return setBusy(false) }
         isRunning = true
         setBusy(true)
         var budget = Self.budget
-        let end = NIODeadline.now() + Self.timeBudget
+        let began = NIODeadline.now()
+        let end = began + Self.timeBudget - spent
         repeat {
             while !queue.isEmpty, budget > 0 {
                 swap(&queue, &running)
@@ -137,6 +159,7 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
                 for job in running {
                     job.runSynchronously(on: asUnownedTaskExecutor())
                     done += 1
+                    ran &+= 1
                     // Jobs may take long, so the clock is read after every 8 of them.
                     if done & 7 == 0, NIODeadline.now() > end { break }
                 }
@@ -152,6 +175,33 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
         isRunning = false
         setBusy(false)
         burst &+= 1
-        if !queue.isEmpty || !unsettled.isEmpty { scheduleIfNeeded() }
+        spent = spent + (NIODeadline.now() - began)
+        passMarks()
+        if !queue.isEmpty || !unsettled.isEmpty { waitForPoll() }
+    }
+
+    /// Drains, and calls `done` once the jobs that are ready now have run. On the loop.
+    package func drain(then done: @escaping () -> Void) {
+        marks.append((ran &+ UInt64(queue.count), done))
+        drain()
+        passMarks()
+    }
+
+    private func passMarks() {
+        while let first = marks.first, first.ran <= ran { marks.removeFirst().done() }
+    }
+
+    private func waitForPoll() {
+        isBehind = true
+        let notice =
+            notice
+            ?? PollNotice(eventLoop) { [weak self] in
+                self?.isBehind = false
+                self?.spent = .zero
+                // Not at once: the loop first reads its other sockets.
+                self?.scheduleIfNeeded()
+            }
+        self.notice = notice
+        notice.request()
     }
 }

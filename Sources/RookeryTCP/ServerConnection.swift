@@ -136,7 +136,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard takesMessages else { return }
-        executor.beginBurst()
+        executor.readBegan()
         decoder.append(unwrapInboundIn(data))
         readFrames()
     }

@@ -1,6 +1,7 @@
 import NIOCore
 import Rookery
 import RookeryTesting
+import Synchronization
 import Testing
 
 @testable import RookeryTCP
@@ -122,6 +123,41 @@ struct TurnTests {
                 }
             }
         }
+    }
+
+    @Test("lets its loop read other connections while its jobs follow each other without a pause")
+    func polls() async throws {
+        let isAsked = Flag()
+        let end = ContinuousClock.now + .seconds(20)
+        let routes: [Route] = [
+            .raw("busy") { _ in
+                while !isAsked.value, .now < end { await Task.yield() }
+                return isAsked.value
+            },
+            .raw("ask") { _ in
+                isAsked.set()
+                return nil
+            },
+        ]
+        let loops = EventLoops(threads: 1)
+        let server = try RookeryServer(
+            ServerConfiguration(port: 0), routes: routes, eventLoops: loops, logger: quiet)
+        try await server.running { address in
+            let port = try need(address.port)
+            let busy = client(port, timeout: .seconds(30))
+            let other = client(port, timeout: .seconds(30), on: .shared)
+            async let wasAsked = busy.send("busy", 1)
+            try await eventually { server.messagesInFlight == 1 }
+            _ = try await other.send("ask", 1)
+            #expect(try await wasAsked == .bool(true))
+        }
+        try await loops.shutDown()
+    }
+
+    private final class Flag: Sendable {
+        private let isSet = Mutex(false)
+        var value: Bool { isSet.withLock { $0 } }
+        func set() { isSet.withLock { $0 = true } }
     }
 
     @Test("counts requests without an id like others, and begins no stream without one")

@@ -3,11 +3,11 @@ import Rookery
 
 /// Admits or refuses the requests of one event loop. Confined to that loop.
 final class HTTPAdmission: @unchecked Sendable {
-    private let eventLoop: any EventLoop
+    private let executor: LoopExecutor
     private var control = OverloadControl()
     private var isCounting = false
 
-    init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+    init(_ executor: LoopExecutor) { self.executor = executor }
 
     /// Returns whether a request of the client address `peer` would be refused now.
     func isFull(for peer: String) -> Bool { control.isFull(for: peer) }
@@ -26,9 +26,10 @@ final class HTTPAdmission: @unchecked Sendable {
     private func count() {
         isCounting = true
         let due = NIODeadline.now() + TimeAmount(OverloadControl.window)
-        eventLoop.scheduleTask(deadline: due) {
+        executor.eventLoop.scheduleTask(deadline: due) {
             let late = NIODeadline.now() - due
-            self.control.windowEnded(late: .nanoseconds(max(0, late.nanoseconds)))
+            self.control.windowEnded(
+                late: .nanoseconds(max(0, late.nanoseconds)), hasJobsLeft: self.executor.isBehind)
             if self.control.inFlight > 0 || self.control.limit != nil { self.count() } else { self.isCounting = false }
         }
     }

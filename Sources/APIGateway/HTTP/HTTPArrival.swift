@@ -30,7 +30,7 @@ final class HTTPArrival: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        executor.beginBurst()
+        executor.readBegan()
         if connection.sheds(unwrapInboundIn(data)) { return }
         connection.bytesCame()
         context.fireChannelRead(data)

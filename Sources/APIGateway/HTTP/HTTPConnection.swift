@@ -100,8 +100,9 @@ final class HTTPConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     /// Returns the next request, once it is complete or refused, or nil when the connection is closed. Only one task
-    /// may call it, on the event loop.
+    /// may call it, on the event loop. A request that came behind another lets the jobs of other connections run first.
     func next() async -> HTTPInbound? {
+        if inbox != nil { await Task.yield() }
         if let item = inbox {
             inbox = nil
             return item

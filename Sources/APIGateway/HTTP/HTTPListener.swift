@@ -13,7 +13,7 @@ struct HTTPListener: Sendable {
     let now: @Sendable () -> NIODeadline
     let date = HTTPDate()
     /// One for each event loop, by the loop's position.
-    private let admissions = EventLoops.shared.executors.map { HTTPAdmission($0.eventLoop) }
+    private let admissions = EventLoops.shared.executors.map { HTTPAdmission($0) }
     let logger: Logger
     /// Limits the log to one line a second about refused connections.
     private let refusals = PeerAccount(address: "any")

@@ -3,7 +3,7 @@
 /// Without overload there is no limit. Requests that wait for a stalled service are not overload, nor is a short burst.
 /// The loop is overloaded when all of this holds for ``patience``:
 ///
-/// - The loop's timers fire late, by at least ``lateness``.
+/// - The loop's timers fire late, by at least ``lateness``, or jobs are left when one fires.
 /// - The requests in flight would take more than ``long`` at the current rate.
 /// - Requests come at 90 % or more of the rate at which they are answered.
 ///
@@ -70,8 +70,9 @@ struct OverloadControl: Sendable {
         byPeer[peer] = byPeer[peer].flatMap { $0 > 1 ? $0 - 1 : nil }
     }
 
-    /// Ends a ``window`` and updates the limit. `late` is the delay of the timer that reported the end.
-    mutating func windowEnded(late: Duration) {
+    /// Ends a ``window`` and updates the limit. `late` is the delay of the timer that reported the end,
+    /// and `hasJobsLeft` says whether the loop had more jobs at that time than it runs in one go.
+    mutating func windowEnded(late: Duration, hasJobsLeft: Bool = false) {
         recent.append(current)
         if recent.count > Self.windows { recent.removeFirst() }
         current = Counts()
@@ -90,7 +91,7 @@ struct OverloadControl: Sendable {
         }
         let isQueue = Double(inFlight) > max(Double(Self.minimum), perSecond * (Self.long / .seconds(1)))
         let isGrowing = Double(total.came) >= 0.9 * Double(total.answered)
-        let isBehind = isQueue && isGrowing && late >= Self.lateness
+        let isBehind = isQueue && isGrowing && (hasJobsLeft || late >= Self.lateness)
         behindFor = max(.zero, isBehind ? behindFor + Self.window + late : behindFor - Self.window)
         if behindFor >= Self.patience { limit = fitting }
     }
