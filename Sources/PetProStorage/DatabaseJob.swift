@@ -10,6 +10,8 @@ class DatabaseJob: @unchecked Sendable {
     let executor: LoopExecutor?
     /// The kind of transaction in which the closure runs.
     let access: Access
+    /// The address of the peer whose message needs the job. Empty for a job of the service itself.
+    let peer: String
 
     /// Kinds of transactions.
     enum Access: Sendable {
@@ -21,8 +23,10 @@ class DatabaseJob: @unchecked Sendable {
         case bare
     }
 
-    init(_ access: Access, _ executor: LoopExecutor? = nil) {
-        source = MessageContext.source
+    init(_ access: Access, _ executor: LoopExecutor? = nil, source: (any MessageContextSource)? = MessageContext.source)
+    {
+        self.source = source
+        peer = source?.peerAddress ?? ""
         self.access = access
         self.executor = executor
     }

@@ -2,13 +2,13 @@ import Foundation
 import NIOCore
 import Rookery
 
-/// A bounded queue of jobs for the threads of a database: first in, first out.
+/// A bounded queue of jobs for the threads of a database. It serves the peers whose messages need the jobs round robin, so
+/// that a peer with many jobs does not delay the job of another.
 final class JobQueue: @unchecked Sendable {
     // Sendable, unchecked: the condition's lock guards all mutable state.
 
     private let condition = NSCondition()
-    private let limit: Int
-    private var jobs: CircularBuffer<DatabaseJob> = []
+    private var jobs: FairQueue<DatabaseJob>
     private var threads = 0
     private var sleeping = 0
     /// Sleeping threads that were signaled and have not woken up yet.
@@ -18,7 +18,7 @@ final class JobQueue: @unchecked Sendable {
     private var takenAt = NIODeadline.now()
 
     /// Makes a queue of at most `limit` waiting jobs.
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int) { jobs = FairQueue(limit: limit) }
 
     /// How many jobs wait per awake thread before another thread is woken. A few jobs finish sooner than a thread wakes
     /// up.
@@ -26,16 +26,16 @@ final class JobQueue: @unchecked Sendable {
     /// When no thread has taken jobs for this long, the awake threads are busy, and another one is woken. 2 ms.
     private static let longRun = TimeAmount.milliseconds(2)
 
-    /// Adds jobs. Jobs without room fail with `OVERLOADED`. When the queue is closed, all of them do.
+    /// Adds jobs. Without room, jobs of the peer with most jobs fail with `OVERLOADED`. When the queue is closed, all new ones
+    /// do.
     func add(_ new: [DatabaseJob]) {
         condition.lock()
-        let taken = isClosed ? 0 : min(new.count, limit - jobs.count)
-        jobs.append(contentsOf: new.prefix(taken))
+        let refused = isClosed ? new : new.compactMap { jobs.append($0, of: $0.peer) }
         let isNeeded = wakes()
         condition.unlock()
         // Outside the lock, because the woken thread takes the lock first.
         if isNeeded { condition.signal() }
-        for job in new.dropFirst(taken) {
+        for job in refused {
             job.failed(RemoteError.databaseBusy)
             job.finish()
         }
@@ -43,7 +43,7 @@ final class JobQueue: @unchecked Sendable {
 
     /// Returns whether to wake another thread, and counts it as woken.
     private func wakes() -> Bool {
-        guard !jobs.isEmpty, sleeping > woken else { return false }
+        guard jobs.count > 0, sleeping > woken else { return false }
         let awake = threads - sleeping + woken
         guard awake == 0 || jobs.count > awake * Self.jobsPerThread || .now() - takenAt > Self.longRun else {
             return false
@@ -56,7 +56,7 @@ final class JobQueue: @unchecked Sendable {
     func next(atMost count: Int) -> [DatabaseJob]? {
         condition.lock()
         defer { condition.unlock() }
-        while jobs.isEmpty {
+        while jobs.count == 0 {
             if isClosed { return nil }
             sleeping += 1
             while woken == 0, !isClosed { condition.wait() }
@@ -64,8 +64,8 @@ final class JobQueue: @unchecked Sendable {
             woken = max(0, woken - 1)
         }
         takenAt = .now()
-        let taken = Array(jobs.prefix(count))
-        jobs.removeFirst(taken.count)
+        var taken: [DatabaseJob] = []
+        while taken.count < count, let job = jobs.popFirst() { taken.append(job) }
         return taken
     }
 
@@ -73,7 +73,7 @@ final class JobQueue: @unchecked Sendable {
     func putBack(_ jobs: some BidirectionalCollection<DatabaseJob>) {
         condition.lock()
         defer { condition.unlock() }
-        for job in jobs.reversed() { self.jobs.prepend(job) }
+        self.jobs.putBack(jobs.map { ($0, $0.peer) })
     }
 
     /// Starts a thread. `body` takes jobs until the queue is closed.

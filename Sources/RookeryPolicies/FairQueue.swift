@@ -61,6 +61,16 @@ package struct FairQueue<Element> {
         return nil
     }
 
+    /// Puts elements that `popFirst` returned back, in the order in which it returned them. They come first again. The limit
+    /// does not apply.
+    package mutating func putBack(_ elements: some BidirectionalCollection<(element: Element, peer: String)>) {
+        for (element, peer) in elements.reversed() { queues[peer, default: []].prepend(element) }
+        count += elements.count
+        var returned: Set<String> = []
+        let first = elements.map(\.peer).filter { returned.insert($0).inserted }
+        order = CircularBuffer(first + order.filter { !returned.contains($0) })
+    }
+
     private mutating func removeUnwanted() {
         for (peer, queue) in queues {
             let wanted = queue.filter(isWanted)

@@ -81,6 +81,7 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
     }
 
     var peer: String { connection.peer }
+    var peerAddress: String { connection.entry.peer.address }
     let caller: Caller?
     /// Whether values travel over time, in one direction or in both.
     var isStream: Bool { entry.command.isStreaming }

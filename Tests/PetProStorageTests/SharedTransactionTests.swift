@@ -156,9 +156,9 @@ struct JobQueueTests {
         // Only the test that made it touches it.
         let number: Int
         var isRefused = false
-        init(_ number: Int) {
+        init(_ number: Int, of peer: String? = nil) {
             self.number = number
-            super.init(.read)
+            super.init(.read, source: peer.map { MessageContext(pattern: "p", peer: $0) })
         }
         override func failed(_ error: any Error) { isRefused = (error as? RemoteError)?.code == .overloaded }
     }
@@ -173,6 +173,24 @@ struct JobQueueTests {
         #expect(numbers(taken) == [1, 2, 3])
         queue.putBack(taken.dropFirst())
         #expect(numbers(queue.next(atMost: 9)) == [2, 3, 4, 5])
+    }
+
+    @Test("gives out a job of each peer in turn, so that one with many does not delay another")
+    func turns() {
+        let queue = JobQueue(limit: 4)
+        queue.add([Job(1, of: "a"), Job(2, of: "a"), Job(3, of: "a")])
+        let taken = queue.next(atMost: 64) ?? []
+        queue.add([Job(4, of: "b")])
+        queue.putBack(taken.dropFirst())
+        #expect(numbers(queue.next(atMost: 64)) == [2, 4, 3])
+    }
+
+    @Test("when it is full, refuses a job of the peer with most")
+    func eviction() {
+        let queue = JobQueue(limit: 2)
+        let jobs = [Job(1, of: "a"), Job(2, of: "a"), Job(3, of: "b")]
+        queue.add(jobs)
+        #expect(jobs.map(\.isRefused) == [false, true, false])
     }
 
     @Test("takes no more than its limit, and nothing when it is closed; what is in it still comes out")

@@ -22,6 +22,18 @@ struct FairQueueTests {
         #expect(queue.count == 0)
     }
 
+    @Test("takes what was put back again, in the same order, and first of all")
+    func putBack() {
+        var queue = FairQueue<String>(limit: 4)
+        for element in ["a1", "a2", "b1", "b2"] { _ = queue.append(element, of: String(element.prefix(1))) }
+        let taken = (0..<4).compactMap { _ in queue.popFirst() }
+        _ = queue.append("c1", of: "c")
+        queue.putBack(taken.dropFirst().map { (element: $0, peer: String($0.prefix(1))) })
+        #expect(queue.count == 4)
+        // a1 has had its turn, so b is next.
+        #expect((0..<5).compactMap { _ in queue.popFirst() } == ["b1", "a2", "c1", "b2"])
+    }
+
     @Test("when it is full, lets the newest of the peer with most give way, so that none is kept out")
     func full() {
         var queue = FairQueue<String>(limit: 4)

@@ -16,6 +16,9 @@ public final class MessageContext: MessageContextSource {
     /// The context of the message that this task handles. Nil outside a handler.
     public static var current: MessageContext? { source?.messageContext }
 
+    /// The same as ``peer``: where a context is bound by itself, there are no connections.
+    package var peerAddress: String { peer }
+
     /// Itself.
     package var messageContext: MessageContext { self }
 
