@@ -16,4 +16,7 @@ package enum AttemptFailure: Sendable, Hashable {
     case ambiguousWithoutKey
     /// The command itself answered, or another attempt would fail in the same way.
     case final
+
+    /// Whether the peer refused the message.
+    package var isRefusal: Bool { if case .refused = self { true } else { false } }
 }

@@ -150,12 +150,16 @@ package struct DestinationMachine: Sendable {
         groups[group(name)].callsInFlight -= 1
     }
 
-    /// Takes a retry from the budget.
+    /// Takes a retry from the budget. A retry after a refusal may not take all of it.
     ///
     /// `isAllowed` is false if the budget is used up and enforced. `observed` is a decision if it is used up and only
     /// observed.
-    package mutating func retryWanted(at now: NIODeadline) -> (isAllowed: Bool, observed: CallDecision?) {
-        if configuration.budget.mode == .off || budget.withdraw(at: now) { return (true, nil) }
+    package mutating func retryWanted(
+        afterRefusal: Bool, at now: NIODeadline
+    ) -> (isAllowed: Bool, observed: CallDecision?) {
+        if configuration.budget.mode == .off || budget.withdraw(afterRefusal: afterRefusal, at: now) {
+            return (true, nil)
+        }
         if configuration.budget.mode == .enforce { return (false, nil) }
         return (true, .observed("kept from retrying: the budget is used up"))
     }

@@ -4,7 +4,8 @@ package import NIOCore
 /// takes 1.
 ///
 /// With the default ratio of 0.2, retries add at most a fifth to the load when everything fails. A reserve on top lets
-/// rare callers retry as well.
+/// rare callers retry as well. Half of the reserve is for retries of attempts that nobody refused. So when a whole service
+/// has refused every call for a while, calls can still leave an instance that stalls afterwards.
 ///
 /// A token bucket over a sliding window, as in Finagle. A value: the time is a parameter.
 package struct RetryBudget: Sendable {
@@ -27,10 +28,11 @@ package struct RetryBudget: Sendable {
         window.add(ratio, at: now)
     }
 
-    /// Takes a retry. False if the budget does not cover one; then nothing changes.
-    package mutating func withdraw(at now: NIODeadline) -> Bool {
+    /// Takes a retry. False if the budget does not cover one; then nothing changes. A retry after a refusal leaves half of the
+    /// reserve.
+    package mutating func withdraw(afterRefusal: Bool = false, at now: NIODeadline) -> Bool {
         window.advance(to: now)
-        guard available >= 1 - 1e-9 else { return false }
+        guard available - (afterRefusal ? reserve / 2 : 0) >= 1 - 1e-9 else { return false }
         window.add(-1, at: now)
         return true
     }

@@ -148,6 +148,16 @@ struct RetryBudgetTests {
         #expect(isAllowed)
     }
 
+    @Test("keeps half of the reserve from retries after refusals, so that calls can leave an instance that stalls next")
+    func refusals() {
+        var budget = RetryBudget()
+        var refused = 0
+        for _ in 0..<200 where budget.withdraw(afterRefusal: true, at: .seconds(1)) { refused += 1 }
+        var others = 0
+        for _ in 0..<200 where budget.withdraw(at: .seconds(5)) { others += 1 }
+        #expect(refused == 50 && others == 50)
+    }
+
     @Test("is never exceeded in any window, in a million random steps")
     func model() {
         let seed = Model.seed("retry budget")
