@@ -43,7 +43,7 @@ public struct BookingController: BookingAPI {
         let key = Self.idempotencyKey(of: request)
         // First the checks that need no call.
         let (kept, pet) = try await database.read { transaction in
-            try transaction.expect([key?.replyQuery(in: transaction, at: now), Transaction.petQuery(request.petId)])
+            try transaction.expectAll([key?.replyQuery(in: transaction, at: now), Transaction.petQuery(request.petId)])
             return (
                 try key?.reply(in: transaction, at: now) as Booking?, try transaction.petForBooking(id: request.petId)
             )

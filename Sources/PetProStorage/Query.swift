@@ -17,6 +17,12 @@ extension Transaction {
     /// SQLite has no round trips. Throws the error of the engine.
     public func expect(_ queries: [Query?]) throws { try connection.expect(queries.compactMap(\.self)) }
 
+    /// Announces the queries of a closure that only reads, with exactly these values. They see one state.
+    ///
+    /// PostgreSQL then needs one statement and one round trip, and no transaction around it. What else the closure reads, it reads
+    /// from a later state. Throws the error of the engine.
+    public func expectAll(_ queries: [Query?]) throws { try connection.expectAll(queries.compactMap(\.self)) }
+
     /// Returns the results of `read` for each row of a query. Throws what `read` throws.
     public func rows<Value>(_ query: Query, read: (inout Row) throws -> Value) throws -> [Value] {
         try rows(query.sql, query.values, read: read)

@@ -77,29 +77,26 @@ public struct VendorController: VendorAPI {
     ///
     /// Throws `VENDOR_NOT_FOUND`, and `INVALID_PAYLOAD` when the request has neither `date` nor `at`.
     public func getVendorAvailability(_ request: GetVendorAvailability) async throws -> VendorAvailability {
-        let today = environment.now()
-        return try await database.read { transaction in
-            let vendor = try transaction.vendor(id: request.vendorId)
-            guard let zone = TimeZone(identifier: vendor.timeZone) else {
-                throw SchemaMismatch(description: "vendor \(vendor.id) has no known time zone")
-            }
-            guard let date = request.date ?? request.at.map(zone.localDate) else {
-                throw RemoteError(
-                    InvalidPayload(violations: [
-                        Violation(path: "date", constraint: "required", message: "is required, unless at is given")
-                    ]))
-            }
-            let daysAhead = date.daysSinceEpoch - zone.localDate(of: today).daysSinceEpoch
-            let isInHorizon = (0...vendor.horizonDays).contains(daysAhead)
-            let schedule = try transaction.schedule(of: vendor, on: date)
-            let windows = isInHorizon ? schedule.windows(on: date, in: zone) : []
-            return VendorAvailability(
-                vendorId: vendor.id, date: date, timeZone: vendor.timeZone, status: vendor.status,
-                open: vendor.status.allows(.takeBookings) && !windows.isEmpty, windows: windows,
-                capacity: vendor.capacity,
-                leadTimeMinutes: vendor.leadTimeMinutes, services: vendor.services.filter(\.active),
-                version: vendor.version)
+        let now = environment.now()
+        let terms = try await database.read {
+            try $0.bookingTerms(ofVendor: request.vendorId, on: request.date, at: request.at ?? now)
         }
+        guard let zone = TimeZone(identifier: terms.timeZone) else {
+            throw SchemaMismatch(description: "vendor \(request.vendorId) has no known time zone")
+        }
+        guard let date = request.date ?? request.at.map(zone.localDate) else {
+            throw RemoteError(
+                InvalidPayload(violations: [
+                    Violation(path: "date", constraint: "required", message: "is required, unless at is given")
+                ]))
+        }
+        let daysAhead = date.daysSinceEpoch - zone.localDate(of: now).daysSinceEpoch
+        let isInHorizon = (0...terms.horizonDays).contains(daysAhead)
+        let windows = isInHorizon ? terms.schedule.windows(on: date, in: zone) : []
+        return VendorAvailability(
+            vendorId: request.vendorId, date: date, timeZone: terms.timeZone, status: terms.status,
+            open: terms.status.allows(.takeBookings) && !windows.isEmpty, windows: windows, capacity: terms.capacity,
+            leadTimeMinutes: terms.leadTimeMinutes, services: terms.services.filter(\.active), version: terms.version)
     }
 
     /// Changes a vendor's details. Absent members keep their values. Throws `VENDOR_NOT_FOUND`, `VENDOR_NOT_ACTIVE` and

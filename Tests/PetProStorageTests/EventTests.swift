@@ -133,7 +133,7 @@ struct EventTests {
         log.time.pass(.seconds(1))
         _ = try await relay.deliverDue()
         #expect(log.subscriber.taken.suffix(3) == ["a1", "a2", "a3"])
-        #expect(try await log.database.read { try $0.blockedAggregates(of: .vendor, limit: 9) } == [])
+        #expect(try await log.database.read { try $0.retries(of: .vendor, limit: 9, blockedLimit: 9).blocked } == [])
     }
 
     @Test("has a dead letter after ten refusals, and the later events about it go on")

@@ -32,6 +32,22 @@ extension PostgresTests {
         #expect(try await database.read { try read(1, $0) } == 5)
     }
 
+    @Test(
+        "answers the announced queries of a read from one state, without a transaction, and others from a later state")
+    func expectedReads() async throws {
+        let target = try target()
+        let database = try open(target)
+        try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (1, 1), (2, 2)") }
+        let numbers = try await database.read { transaction in
+            let queries = [1, 2].map { Query("SELECT number FROM things WHERE id = ?", $0) }
+            try transaction.expectAll(queries)
+            // Another program writes now.
+            try PostgresConnection(target).execute("UPDATE things SET number = number + 10")
+            return try (queries + queries).map { try transaction.row($0) { try $0.int() } }
+        }
+        #expect(numbers == [1, 2, 11, 12])
+    }
+
     @Test("answers announced queries of any shape, each with its own rows in their order")
     func joined() async throws {
         let database = try open(try target())

@@ -53,7 +53,9 @@ extension Transaction {
 
     /// Returns the role and the state of an account. It reads nothing else, because it runs for each request.
     func standing(ofUser id: Int) throws -> (role: Role, state: UserState)? {
-        try row("SELECT role, state FROM users WHERE id = ?", id) { (try $0.value(), try $0.value()) }
+        let query = Query("SELECT role, state FROM users WHERE id = ?", id)
+        try expectAll([query])
+        return try row(query) { (try $0.value(), try $0.value()) }
     }
 
     func user(email: String) throws -> UserRecord? {

@@ -50,6 +50,9 @@ class Connection {
     /// Announces queries that are about to run.
     func expect(_ queries: [Query]) throws {}
 
+    /// Announces the queries of a closure that only reads.
+    func expectAll(_ queries: [Query]) throws {}
+
     /// Binds values to a statement, through which `body` steps. Throws ``EngineError``, and what `body` throws.
     func perform<Value>(
         _ sql: String, _ values: [any SQLConvertible], _ body: (borrowing Statement) throws -> Value

@@ -24,7 +24,7 @@ extension PostgresConnection {
         }
     }
 
-    private func prepare(_ sql: String) throws -> PreparedStatements.Prepared {
+    func prepare(_ sql: String) throws -> PreparedStatements.Prepared {
         if let known = statements[sql] { return known }
         if statements.isFull {
             // Statements that wait have their names, and go before.

@@ -196,14 +196,28 @@ final class PostgresConnection: Connection {
         queued.append(.prepared(name: name, sql: sql, values: texts))
     }
 
+    override func expectAll(_ queries: [Query]) throws {
+        // One statement sees one state by itself. The transaction begins with another statement, or never.
+        guard queued == [.mark(Self.beginReading)] else { return try expect(queries) }
+        queued = []
+        defer { queued = [.mark(Self.beginReading)] }
+        try expect(queries)
+    }
+
     override func expect(_ queries: [Query]) throws {
         try ensure()
         answers = [:]
-        guard !queries.isEmpty else { return }
         let asked = try queries.map { Asked(sql: $0.sql, values: try texts($0.values, for: $0.sql)) }
+        if asked.count < 2 {
+            for query in asked {
+                let prepared = try prepare(query.sql)
+                answers[query] = try answerNow(query.sql, prepared.name, query.values)
+            }
+            return
+        }
         guard let (name, joined) = try join(asked.map(\.sql)) else { return }
         let values = asked.flatMap(\.values)
-        let result = try pipeline(joined.sql, 1) { send(.prepared(name: name, sql: joined.sql, values: values)) }[0]
+        let result = try answerNow(joined.sql, name, values).result
         for (asked, answer) in zip(asked, joined.answers(result)) { answers[asked] = answer }
     }
 
@@ -304,6 +318,10 @@ final class PostgresConnection: Connection {
             // What is read after a write may differ.
             if !sql.hasPrefix("SELECT") { answers = [:] }
         }
+        return try answerNow(sql, name, texts)
+    }
+
+    private func answerNow(_ sql: String, _ name: String, _ texts: [String?]) throws -> PostgresAnswer {
         if !queued.isEmpty {
             let results = try pipeline(sql, 1) { send(.prepared(name: name, sql: sql, values: texts)) }
             return PostgresAnswer(results[0])

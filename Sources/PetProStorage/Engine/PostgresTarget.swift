@@ -33,6 +33,8 @@ package struct PostgresTarget: Sendable {
             // Each query has an index. A plan that is kept from when a table was empty would read all of it, until the server
             // has counted its rows.
             "enable_seqscan=off", "plan_cache_mode=force_generic_plan", "jit=off",
+            // The rows of joined queries come in the order of the queries.
+            "max_parallel_workers_per_gather=0",
         ]
         return [
             ("dbname", url), ("application_name", "petpro \(schema)"), ("connect_timeout", "2"),

@@ -146,16 +146,12 @@ public final class EventRelay: Service {
         guard let token = lease.token else { return .nothing }
         if backoffs.withLock({ $0[subscriber]?.until ?? .zero }) > uptime() { return .subscriberFailed }
         // Usually no event is due. A read finds that out without blocking a writer.
-        let (cursor, events, blocked, known) = try await database.read { transaction in
-            let cursor = try transaction.cursor(of: subscriber)
-            let events = try transaction.events(after: cursor, limit: Self.batch)
-            let blocked =
-                events.isEmpty ? [] : try transaction.blockedAggregates(of: subscriber, limit: Self.blockedLimit)
-            return (cursor, events, blocked, try transaction.epoch())
+        let due = try await database.read {
+            try $0.due(of: subscriber, limit: Self.batch, blockedLimit: Self.blockedLimit)
         }
-        if events.isEmpty || blocked.count >= Self.blockedLimit { return .nothing }
-        let run = DeliveryRun(events, blocked: Set(blocked.map(\.aggregate)), wanted: wanted)
-        let epoch = try await epoch(known)
+        if due.events.isEmpty || due.blocked.count >= Self.blockedLimit { return .nothing }
+        let run = DeliveryRun(due.events, blocked: Set(due.blocked.map(\.aggregate)), wanted: wanted)
+        let epoch = try await epoch(due.epoch)
         let results = await deliver(run.sequences, to: subscriber, epoch)
         if Task.isCancelled { throw CancellationError() }
         // A sequence may have ended early while the lease had lapsed, even if this instance has it again.
@@ -177,7 +173,7 @@ public final class EventRelay: Service {
         for result in results where result.failure != nil { note(result, subscriber, attempts: 1) }
         try await database.write { transaction in
             try WorkLease.check(token, in: transaction)
-            try transaction.save(outcome, of: subscriber, from: cursor)
+            try transaction.save(outcome, of: subscriber, from: due.cursor)
         }
         return .delivered
     }
@@ -242,21 +238,18 @@ public final class EventRelay: Service {
         guard let token = lease.token else { return .nothing }
         let now = uptime()
         if backoffs.withLock({ $0[subscriber]?.until ?? .zero }) > now { return .subscriberFailed }
-        let (all, letters, known) = try await database.read { transaction in
-            (
-                try transaction.blockedAggregates(of: subscriber, limit: Self.blockedLimit),
-                try transaction.replayedLetters(of: subscriber, limit: Self.batch), try transaction.epoch()
-            )
+        let retries = try await database.read {
+            try $0.retries(of: subscriber, limit: Self.batch, blockedLimit: Self.blockedLimit)
         }
         let due = retryAt.withLock { retryAt in
             // Forgets the times of aggregates that go on.
-            let known = Set(all.map(\.aggregate))
+            let known = Set(retries.blocked.map(\.aggregate))
             retryAt[subscriber] = (retryAt[subscriber] ?? [:]).filter { known.contains($0.key) }
-            return all.filter { (retryAt[subscriber]?[$0.aggregate] ?? .zero) <= now }
+            return retries.blocked.filter { (retryAt[subscriber]?[$0.aggregate] ?? .zero) <= now }
         }
-        if due.isEmpty, letters.isEmpty { return .nothing }
-        let epoch = try await epoch(known)
-        let isReplayed = try await replay(letters, to: subscriber, epoch, token)
+        if due.isEmpty, retries.letters.isEmpty { return .nothing }
+        let epoch = try await epoch(retries.epoch)
+        let isReplayed = try await replay(retries.letters, to: subscriber, epoch, token)
         let runs = await withTaskGroup(of: Run.self) { group in
             for blocked in due.prefix(Self.atOnce) {
                 group.addTask { [self] in

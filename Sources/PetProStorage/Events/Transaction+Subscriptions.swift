@@ -6,7 +6,9 @@ extension Transaction {
     // MARK: The log
 
     /// The number of the log, which rises when a backup is restored. Nil before the first event was delivered.
-    func epoch() throws -> Int? { try row("SELECT epoch FROM event_log WHERE id = 1") { try $0.int() } }
+    func epoch() throws -> Int? { try row(Self.epochQuery) { try $0.int() } }
+
+    static let epochQuery = Query("SELECT epoch FROM event_log WHERE id = 1")
 
     /// Gives the log a new number, which is above the old one, because the data is from a backup. Returns it. Subscribers get the
     /// whole log again, because they may be from a backup too.
@@ -33,21 +35,66 @@ extension Transaction {
         return try epoch() ?? Int(now.milliseconds)
     }
 
-    /// The next events of the log.
-    func events(after position: Int, limit: Int) throws -> [PublishedEvent] {
-        try rows(
+    /// What a run needs to know of the log and of a subscriber.
+    struct Due {
+        /// The position of the subscriber.
+        let cursor: Int
+        /// The next events of the log.
+        let events: [PublishedEvent]
+        /// The aggregates that wait.
+        let blocked: [BlockedAggregate]
+        /// The number of the log. Nil before the first event was delivered.
+        let epoch: Int?
+    }
+
+    /// Reads what is due for a subscriber: the next events, at most `limit`, and the first `blockedLimit` aggregates that wait.
+    func due(of subscriber: ServiceName, limit: Int, blockedLimit: Int) throws -> Due {
+        let next = Query(
             """
             SELECT position, aggregate, version, event_id, type, data, occurred_at FROM events
-            WHERE position > ? ORDER BY position LIMIT ?
-            """, position, limit
-        ) { try PublishedEvent(&$0) }
+            WHERE position > COALESCE((SELECT cursor FROM subscriptions WHERE subscriber = ?), 0) ORDER BY position LIMIT ?
+            """, subscriber.rawValue, limit)
+        let cursor = Self.cursorQuery(subscriber)
+        let blocked = Self.blockedQuery(subscriber, limit: blockedLimit)
+        try expectAll([cursor, next, blocked, Self.epochQuery])
+        return Due(
+            cursor: try row(cursor) { try $0.int() } ?? 0, events: try rows(next) { try PublishedEvent(&$0) },
+            blocked: try rows(blocked, read: Self.blockedAggregate), epoch: try epoch())
+    }
+
+    /// What may be tried again for a subscriber.
+    struct Retries {
+        let blocked: [BlockedAggregate]
+        /// Dead letters that an operator wants to be delivered again.
+        let letters: [PublishedEvent]
+        let epoch: Int?
+    }
+
+    /// Reads what may be tried again for a subscriber: the first `blockedLimit` aggregates that wait, and at most `limit` dead
+    /// letters.
+    func retries(of subscriber: ServiceName, limit: Int, blockedLimit: Int) throws -> Retries {
+        let blocked = Self.blockedQuery(subscriber, limit: blockedLimit)
+        let letters = Query(
+            """
+            SELECT position, aggregate, version, event_id, type, data, occurred_at FROM dead_letters
+            WHERE subscriber = ? AND is_replayed = 1 ORDER BY position LIMIT ?
+            """, subscriber.rawValue, limit)
+        try expectAll([blocked, letters, Self.epochQuery])
+        return Retries(
+            blocked: try rows(blocked, read: Self.blockedAggregate),
+            letters: try rows(letters) { try PublishedEvent(&$0) },
+            epoch: try epoch())
     }
 
     // MARK: Subscriptions
 
     /// The position up to which a subscriber has the log, but for blocked aggregates.
     func cursor(of subscriber: ServiceName) throws -> Int {
-        try row("SELECT cursor FROM subscriptions WHERE subscriber = ?", subscriber.rawValue) { try $0.int() } ?? 0
+        try row(Self.cursorQuery(subscriber)) { try $0.int() } ?? 0
+    }
+
+    private static func cursorQuery(_ subscriber: ServiceName) -> Query {
+        Query("SELECT cursor FROM subscriptions WHERE subscriber = ?", subscriber.rawValue)
     }
 
     /// Locks a subscription until the end of the transaction. What moves a cursor or ends a block does so first, so that no
@@ -62,11 +109,15 @@ extension Transaction {
 
     /// Writes what a run led to. Throws ``WorkLease/Lost`` when another instance moved the cursor meanwhile.
     func save(_ outcome: DeliveryRun.Outcome, of subscriber: ServiceName, from cursor: Int) throws {
-        try lock(subscriber)
-        let isMoved = try execute(
+        var moved = try execute(
             "UPDATE subscriptions SET cursor = ? WHERE subscriber = ? AND cursor = ?", outcome.cursor,
             subscriber.rawValue, cursor)
-        guard isMoved == 1 else { throw WorkLease.Lost() }
+        if moved == 0, cursor == 0 {
+            moved = try execute(
+                "INSERT INTO subscriptions (subscriber, cursor) VALUES (?, ?) ON CONFLICT (subscriber) DO NOTHING",
+                subscriber.rawValue, outcome.cursor)
+        }
+        guard moved == 1 else { throw WorkLease.Lost() }
         for blocked in outcome.blocked { try block(blocked, for: subscriber) }
     }
 
@@ -79,16 +130,17 @@ extension Transaction {
             String(blocked.error.prefix(500)))
     }
 
-    func blockedAggregates(of subscriber: ServiceName, limit: Int) throws -> [BlockedAggregate] {
-        try rows(
+    private static func blockedQuery(_ subscriber: ServiceName, limit: Int) -> Query {
+        Query(
             """
             SELECT aggregate, position, attempts, error FROM blocked_aggregates WHERE subscriber = ?
             ORDER BY position LIMIT ?
-            """, subscriber.rawValue, limit
-        ) {
-            BlockedAggregate(
-                aggregate: try $0.text(), position: try $0.int(), attempts: try $0.int(), error: try $0.text())
-        }
+            """, subscriber.rawValue, limit)
+    }
+
+    private static func blockedAggregate(_ row: inout Row) throws -> BlockedAggregate {
+        BlockedAggregate(
+            aggregate: try row.text(), position: try row.int(), attempts: try row.int(), error: try row.text())
     }
 
     /// The events that wait with a blocked aggregate, oldest first.
@@ -200,16 +252,6 @@ extension Transaction {
     public func discardDeadLetter(of subscriber: ServiceName, at position: Int) throws -> Bool {
         try execute(
             "DELETE FROM dead_letters WHERE subscriber = ? AND position = ?", subscriber.rawValue, position) == 1
-    }
-
-    /// The dead letters that an operator wants to be delivered again.
-    func replayedLetters(of subscriber: ServiceName, limit: Int) throws -> [PublishedEvent] {
-        try rows(
-            """
-            SELECT position, aggregate, version, event_id, type, data, occurred_at FROM dead_letters
-            WHERE subscriber = ? AND is_replayed = 1 ORDER BY position LIMIT ?
-            """, subscriber.rawValue, limit
-        ) { try PublishedEvent(&$0) }
     }
 
     /// Notes that a replayed dead letter was refused again.

@@ -1,3 +1,4 @@
+import Foundation
 import PetProContracts
 import PetProStorage
 import Rookery
@@ -152,12 +153,16 @@ extension Transaction {
     /// services than it allows.
     private static let shownServices = 500
 
-    func services(ofVendor id: Int) throws -> [OfferedService] {
-        try rows(
+    private static func services(ofVendor id: Int) -> Query {
+        Query(
             """
             SELECT id, vendor_id, name, duration_minutes, price, species, buffer_minutes, active FROM services
             WHERE vendor_id = ? ORDER BY id LIMIT ?
-            """, id, Self.shownServices, read: Self.service)
+            """, id, shownServices)
+    }
+
+    func services(ofVendor id: Int) throws -> [OfferedService] {
+        try rows(Self.services(ofVendor: id), read: Self.service)
     }
 
     func insertService(_ request: AddService) throws -> OfferedService {
@@ -194,10 +199,16 @@ extension Transaction {
         return time
     }
 
+    private static func hours(ofVendor id: Int) -> Query {
+        Query("SELECT weekday, open, close FROM hours WHERE vendor_id = ? ORDER BY weekday, open", id)
+    }
+
     func hours(ofVendor id: Int) throws -> [OpeningHours] {
-        try rows("SELECT weekday, open, close FROM hours WHERE vendor_id = ? ORDER BY weekday, open", id) { row in
-            OpeningHours(weekday: try row.int(), open: try Self.time(&row), close: try Self.time(&row))
-        }
+        try rows(Self.hours(ofVendor: id), read: Self.openingHours)
+    }
+
+    private static func openingHours(_ row: inout Row) throws -> OpeningHours {
+        OpeningHours(weekday: try row.int(), open: try time(&row), close: try time(&row))
     }
 
     func setHours(_ hours: [OpeningHours], ofVendor id: Int) throws {
@@ -246,28 +257,51 @@ extension Transaction {
         return vendor
     }
 
-    /// Returns the schedule that decides about one day.
-    func schedule(of vendor: Vendor, on date: LocalDate) throws -> Schedule {
-        var schedule = Schedule(weekly: [:], special: [:])
-        for hours in vendor.hours {
+    // MARK: Bookings
+
+    /// Reads what decides about a booking on a date, or else on the day of an instant. Throws `VENDOR_NOT_FOUND`.
+    func bookingTerms(ofVendor id: Int, on date: LocalDate?, at instant: Instant) throws -> BookingTerms {
+        let vendor = Query(
+            "SELECT time_zone, capacity, lead_time_minutes, horizon_days, status, version FROM vendors WHERE id = ?", id
+        )
+        let (services, hours) = (Self.services(ofVendor: id), Self.hours(ofVendor: id))
+        // The local day of an instant is that of UTC, or one beside it.
+        let day = date ?? TimeZone.gmt.localDate(of: instant)
+        let around = date == nil ? 1 : 0
+        let special = Query(
+            "SELECT date, closed, open, close FROM special_days WHERE vendor_id = ? AND date >= ? AND date <= ? ORDER BY date",
+            id, LocalDate(daysSinceEpoch: day.daysSinceEpoch - around),
+            LocalDate(daysSinceEpoch: day.daysSinceEpoch + around))
+        try expectAll([vendor, services, hours, special])
+        let terms = try row(vendor) { row in
+            BookingTerms(
+                timeZone: try row.text(), capacity: try row.int(), leadTimeMinutes: try row.int(),
+                horizonDays: try row.int(), status: try row.value(), version: try row.int())
+        }
+        guard var terms else { throw RemoteError(.vendorNotFound, "There is no such vendor.") }
+        terms.services = try rows(services, read: Self.service)
+        for hours in try self.rows(hours, read: Self.openingHours) {
             if let opening = Schedule.Opening(open: hours.open, close: hours.close) {
-                schedule.weekly[hours.weekday, default: []].append(opening)
+                terms.schedule.weekly[hours.weekday, default: []].append(opening)
             }
         }
-        let special = try row(
-            "SELECT closed, open, close FROM special_days WHERE vendor_id = ? AND date = ?", vendor.id, date
-        ) { row in
-            try row.bool() ? [] : [Schedule.Opening(open: try Self.time(&row), close: try Self.time(&row))]
-        }
-        if let special { schedule.special[date] = special.compactMap { $0 } }
-        return schedule
+        for (date, openings) in try rows(special, read: Self.specialDay) { terms.schedule.special[date] = openings }
+        return terms
+    }
+
+    private static func specialDay(_ row: inout Row) throws -> (date: LocalDate, openings: [Schedule.Opening]) {
+        let text = try row.text()
+        guard let date = LocalDate(text) else { throw SchemaMismatch(description: "\(text) is not a date") }
+        if try row.bool() { return (date, []) }
+        let opening = Schedule.Opening(open: try time(&row), close: try time(&row))
+        return (date, opening.map { [$0] } ?? [])
     }
 
     // MARK: Agenda
 
     func enterInAgenda(_ booking: BookingCreated) throws {
         // A change of a booking may have arrived before the booking itself. Its status is newer, so it stays.
-        try execute(
+        try executeLater(
             """
             INSERT INTO agenda (booking_id, vendor_id, service_id, start_at, end_at, status) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (booking_id) DO UPDATE SET service_id = excluded.service_id, start_at = excluded.start_at,
@@ -277,7 +311,7 @@ extension Transaction {
     }
 
     func setAgendaStatus(_ change: BookingStatusChanged) throws {
-        try execute(
+        try executeLater(
             """
             INSERT INTO agenda (booking_id, vendor_id, service_id, start_at, end_at, status) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (booking_id) DO UPDATE SET status = excluded.status
