@@ -4,7 +4,8 @@ public import Rookery
 public import ServiceLifecycle
 import Synchronization
 
-/// Writes the audit log of a host. Recording never waits; entries are on the disk some milliseconds later.
+/// Writes the audit log of a host. Recording never waits; entries are on the disk some milliseconds later, or up
+/// to a tenth of a second when there are many: each write to the disk delays those of the databases.
 public final class AuditLog: Service {
     private struct Pending {
         var events: [(event: AuditEvent, part: String, at: Instant)] = []
@@ -13,17 +14,24 @@ public final class AuditLog: Service {
 
     private let folder: AuditFolder
     private let now: @Sendable () -> Instant
+    private let clock: any Clock<Duration>
     private let logger: Logger
     private let pending = Mutex(Pending())
     private let signal = Signal()
     /// The most events that wait to be written. Further ones are lost, and counted.
     private let limit: Int
+    /// The shortest time from one write to the next.
+    private static let pause: Duration = .milliseconds(100)
 
     /// Makes a log in a folder, which it creates for this user only when it first writes.
-    public init(folder: String, limit: Int = 10_000, logger: Logger, now: @escaping @Sendable () -> Instant) {
+    public init(
+        folder: String, limit: Int = 10_000, logger: Logger, clock: any Clock<Duration> = ContinuousClock(),
+        now: @escaping @Sendable () -> Instant
+    ) {
         self.folder = AuditFolder(folder)
         self.limit = limit
         self.logger = logger
+        self.clock = clock
         self.now = now
     }
 
@@ -50,6 +58,8 @@ public final class AuditLog: Service {
             while !Task.isCancelled {
                 await signal.wait()
                 known = await write(after: known)
+                // Only cancellation ends the pause early, and the loop checks for it.
+                try? await clock.sleep(for: Self.pause)
             }
             return known
         }
