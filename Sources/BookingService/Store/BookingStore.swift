@@ -107,7 +107,7 @@ extension Transaction {
     /// the scan of the index short.
     static let occupied = """
         SELECT start_at, occupied_until FROM bookings
-        WHERE vendor_id = ? AND status IN ('pending', 'confirmed', 'in_progress') AND start_at > ? - COALESCE((
+        WHERE vendor_id + 0 = ? AND status IN ('pending', 'confirmed', 'in_progress') AND start_at > ? - COALESCE((
                 SELECT occupied_until - start_at FROM bookings
                 WHERE vendor_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
                 ORDER BY occupied_until - start_at DESC LIMIT 1
