@@ -19,6 +19,9 @@ final class PostgresConnection: Connection {
 
     private(set) var hasFailedWaiting = false
     private var part = TransactionPart()
+    /// How many transactions have begun since the connection was made, and after how many the server plans all statements anew.
+    private var transactions = 0
+    private var plansAnewAfter = 64
 
     /// Whether a transaction was begun and not ended.
     private var isBegun = false
@@ -62,6 +65,7 @@ final class PostgresConnection: Connection {
             throw EngineError(.unavailable, message)
         }
         failures = 0
+        (transactions, plansAnewAfter) = (0, 64)
         // The server's warnings come with errors too, which the caller gets.
         PQsetNoticeProcessor(link, { _, _ in }, nil)
     }
@@ -88,6 +92,7 @@ final class PostgresConnection: Connection {
         hasFailedWaiting = false
         part = TransactionPart()
         try ensure()
+        try planAnewWhenDue()
         isBegun = access != .bare
         switch access {
         case .read: queued = [.mark(Self.beginReading)]
@@ -97,6 +102,15 @@ final class PostgresConnection: Connection {
             queued = [.mark(Self.beginWriting), .mark("SELECT pg_advisory_xact_lock(\(target.writeLock))")]
         case .bare: break
         }
+    }
+
+    /// Has the server plan all statements anew after 64 transactions, 128, 256 and so on. A plan that was made for small tables may
+    /// read a whole index, and the server keeps it until it has counted the rows, up to a minute later.
+    private func planAnewWhenDue() throws {
+        transactions += 1
+        guard transactions == plansAnewAfter else { return }
+        plansAnewAfter *= 2
+        try run("DISCARD PLANS")
     }
 
     private static let beginReading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
