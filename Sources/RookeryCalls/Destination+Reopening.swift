@@ -24,8 +24,8 @@ extension Destination {
     /// be there, and later as long as before another connection. A longer wait that the peer asks for comes first.
     package func mayReopen(_ command: Command, after error: any Error, failures: Int) async throws -> Bool {
         let now = environment.now()
-        let isRefusal = FailedAttempt(error).failure.isRefusal
-        let (isAllowed, observed) = state.withLock { $0.machine.retryWanted(afterRefusal: isRefusal, at: now) }
+        let failure = FailedAttempt(error).failure
+        let (isAllowed, observed) = state.withLock { $0.machine.retryWanted(after: failure, at: now) }
         if let observed { note([observed], command.name) }
         guard isAllowed else {
             note([.notRetried(.budget)], command.name)

@@ -352,9 +352,7 @@ package final class Destination: ClientTransport {
                 throw outer(error)
             }
             if isCounted {
-                let (isAllowed, observed) = state.withLock {
-                    $0.machine.retryWanted(afterRefusal: failure.isRefusal, at: now)
-                }
+                let (isAllowed, observed) = state.withLock { $0.machine.retryWanted(after: failure, at: now) }
                 if let observed { note([observed], command) }
                 guard isAllowed else {
                     note([.notRetried(.budget)], command)

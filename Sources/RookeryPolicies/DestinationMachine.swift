@@ -155,9 +155,9 @@ package struct DestinationMachine: Sendable {
     /// `isAllowed` is false if the budget is used up and enforced. `observed` is a decision if it is used up and only
     /// observed.
     package mutating func retryWanted(
-        afterRefusal: Bool, at now: NIODeadline
+        after failure: AttemptFailure, at now: NIODeadline
     ) -> (isAllowed: Bool, observed: CallDecision?) {
-        if configuration.budget.mode == .off || budget.withdraw(afterRefusal: afterRefusal, at: now) {
+        if configuration.budget.mode == .off || budget.withdraw(afterRefusal: failure.isRefusal, at: now) {
             return (true, nil)
         }
         if configuration.budget.mode == .enforce { return (false, nil) }

@@ -4,7 +4,7 @@ package import NIOCore
 /// takes 1.
 ///
 /// With the default ratio of 0.2, retries add at most a fifth to the load when everything fails. A reserve on top lets
-/// rare callers retry as well. Half of the reserve is for retries of attempts that nobody refused. So when a whole service
+/// rare callers retry as well. Half of the reserve is for retries of attempts that the peer did not refuse. So when a whole service
 /// has refused every call for a while, calls can still leave an instance that stalls afterwards.
 ///
 /// A token bucket over a sliding window, as in Finagle. A value: the time is a parameter.

@@ -15,7 +15,7 @@ import Glibc
 /// would keep the loop from its sockets for as long as there is work. The notice sends a byte through a pipe to itself, which
 /// the loop only reads when it polls. It makes the pipe on first use.
 final class PollNotice: @unchecked Sendable {
-    // Sendable, unchecked: all mutable state is confined to the event loop.
+    // Sendable, unchecked: the event loop confines all mutable state. Each method runs on it.
 
     private enum State {
         case none
@@ -28,6 +28,8 @@ final class PollNotice: @unchecked Sendable {
     private let eventLoop: any EventLoop
     private let polled: @Sendable () -> Void
     private var state = State.none
+    /// Whether a byte is on its way through the pipe.
+    private var isAsked = false
 
     /// Makes a notice that calls `polled` on the loop.
     init(_ eventLoop: any EventLoop, _ polled: @Sendable @escaping () -> Void) {
@@ -39,12 +41,19 @@ final class PollNotice: @unchecked Sendable {
     /// before the loop polls.
     func request() {
         switch state {
-        case .open(let channel): channel.writeAndFlush(ByteBuffer(bytes: [0]), promise: nil)
+        case .open(let channel):
+            isAsked = true
+            channel.writeAndFlush(ByteBuffer(bytes: [0]), promise: nil)
         case .none:
             eventLoop.execute(polled)
             open()
         case .opening, .impossible: eventLoop.execute(polled)
         }
+    }
+
+    private func answered() {
+        isAsked = false
+        polled()
     }
 
     private func open() {
@@ -78,8 +87,14 @@ final class PollNotice: @unchecked Sendable {
 
         init(notice: PollNotice) { self.notice = notice }
 
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) { notice.polled() }
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) { notice.answered() }
 
-        func channelInactive(context: ChannelHandlerContext) { notice.state = .impossible }
+        func channelInactive(context: ChannelHandlerContext) {
+            notice.state = .impossible
+            // The byte is lost with the pipe, and the jobs that wait for it must not be.
+            if notice.isAsked { notice.answered() }
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
     }
 }

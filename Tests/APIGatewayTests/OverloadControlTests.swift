@@ -12,14 +12,15 @@ struct OverloadControlTests {
     /// Lets time pass in which so many requests come in each window and so many are answered; gives how many were refused.
     @discardableResult
     private func pass(
-        _ time: Duration, came: Int, answered: Int, late: Duration = late, from peer: String = "10.0.0.1",
+        _ time: Duration, came: Int, answered: Int, late: Duration = late, hasJobsLeft: Bool = false,
+        from peer: String = "10.0.0.1",
         _ control: inout OverloadControl
     ) -> Int {
         var refused = 0
         for _ in 0..<Int(time / OverloadControl.window) {
             for _ in 0..<came where !control.came(from: peer) { refused += 1 }
             for _ in 0..<min(answered, control.inFlight) { control.answered(peer) }
-            control.windowEnded(late: late)
+            control.windowEnded(late: late, hasJobsLeft: hasJobsLeft)
         }
         return refused
     }
@@ -35,6 +36,15 @@ struct OverloadControlTests {
         #expect(control.inFlight <= 100)
         let refused = pass(.seconds(1), came: 200, answered: 100, &control)
         #expect(refused == 5000)
+    }
+
+    @Test("a loop that always has jobs left is behind, though its timers fire in time")
+    func jobsLeft() {
+        var control = OverloadControl()
+        pass(.seconds(2), came: 200, answered: 100, late: .zero, &control)
+        #expect(control.limit == nil)
+        pass(.seconds(2), came: 200, answered: 100, late: .zero, hasJobsLeft: true, &control)
+        #expect(control.limit == 100)
     }
 
     @Test("a service stands still, and the loop does not: all may wait for it")

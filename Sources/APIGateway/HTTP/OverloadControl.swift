@@ -72,7 +72,7 @@ struct OverloadControl: Sendable {
 
     /// Ends a ``window`` and updates the limit. `late` is the delay of the timer that reported the end,
     /// and `hasJobsLeft` says whether the loop had more jobs at that time than it runs in one go.
-    mutating func windowEnded(late: Duration, hasJobsLeft: Bool = false) {
+    mutating func windowEnded(late: Duration, hasJobsLeft: Bool) {
         recent.append(current)
         if recent.count > Self.windows { recent.removeFirst() }
         current = Counts()

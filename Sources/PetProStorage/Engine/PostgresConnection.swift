@@ -92,7 +92,6 @@ final class PostgresConnection: Connection {
         hasFailedWaiting = false
         part = TransactionPart()
         try ensure()
-        try planAnewWhenDue()
         isBegun = access != .bare
         switch access {
         case .read: queued = [.mark(Self.beginReading)]
@@ -100,17 +99,17 @@ final class PostgresConnection: Connection {
         // statements see all that was committed before the lock.
         case .write:
             queued = [.mark(Self.beginWriting), .mark("SELECT pg_advisory_xact_lock(\(target.writeLock))")]
-        case .bare: break
+        case .bare: return
         }
+        transactions += 1
+        if transactions == plansAnewAfter { planAnew() }
     }
 
     /// Has the server plan all statements anew after 64 transactions, 128, 256 and so on. A plan that was made for small tables may
     /// read a whole index, and the server keeps it until it has counted the rows, up to a minute later.
-    private func planAnewWhenDue() throws {
-        transactions += 1
-        guard transactions == plansAnewAfter else { return }
+    private func planAnew() {
         plansAnewAfter *= 2
-        try run("DISCARD PLANS")
+        queued.append(.mark("DISCARD PLANS"))
     }
 
     private static let beginReading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"

@@ -1,6 +1,6 @@
 /// A statement that goes with the next one, so that it costs no round trip of its own.
 enum WaitingStatement: Equatable {
-    /// It begins or divides the transaction, and does nothing by itself.
+    /// It begins or divides the transaction, or prepares it, and does nothing by itself.
     case mark(String)
     case prepared(name: String, sql: String, values: [String?])
 
