@@ -12,6 +12,8 @@ extension DestinationMachine {
         let command: String?
         /// Whether the attempt has a shortened timeout.
         package var isLimited: Bool { limit != nil }
+        /// Whether the attempt tests if an instance that backs off is back.
+        let isTest: Bool
         /// The index of the instance in the list when the attempt started.
         let place: Int
         let group: Int

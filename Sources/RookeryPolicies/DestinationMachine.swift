@@ -217,10 +217,9 @@ package struct DestinationMachine: Sendable {
             // `pick` chooses an instance whose breaker refuses only if all refuse. Then the group's breaker decides.
             if case .allowed(let allowed) = admission { instanceTicket = allowed }
         }
-        if let until = entries[at].backsOffUntil, now >= until {
-            // This attempt tests whether the instance is back. Meanwhile the instance backs off for other calls.
-            entries[at].backsOffUntil = now + configuration.connectTimeout
-        }
+        let isTest = entries[at].backsOffUntil.map { now >= $0 } ?? false
+        // This attempt tests whether the instance is back. Meanwhile the instance backs off for other calls.
+        if isTest { entries[at].backsOffUntil = now + configuration.connectTimeout }
         entries[at].inFlight += 1
         let isLimited =
             mayRepeat && hasOther(than: tried + [entries[at].instance], at: now)
@@ -230,7 +229,8 @@ package struct DestinationMachine: Sendable {
         let attempt = Attempt(
             instance: entries[at].instance, serial: entries[at].serial,
             limit: isLimited ? usualTimes.limit(of: timed, configuration.retry) : nil,
-            command: timed, place: at, group: group, groupTicket: ticket, instanceTicket: instanceTicket)
+            command: timed, isTest: isTest, place: at, group: group, groupTicket: ticket, instanceTicket: instanceTicket
+        )
         return (.success(attempt), decisions)
     }
 
@@ -305,7 +305,8 @@ package struct DestinationMachine: Sendable {
             decisions.append(.breaker(.instance(instance), transition))
         }
         switch result {
-        case .unreachable:
+        // Calls that wait for one connection fail together. They are one failure, after which the instance backs off.
+        case .unreachable where attempt.isTest || entries[place].isReachable(at: now):
             entries[place].connectFailures += 1
             let delay = configuration.reconnect.delay(failures: entries[place].connectFailures, random: random())
             entries[place].backsOffUntil = now + delay
@@ -318,7 +319,7 @@ package struct DestinationMachine: Sendable {
                 entries[place].hasLatency = true
             }
         // Without an answer, the backoff and the latency stay as they are.
-        case .timedOut, .lost, .sent, .abandoned: break
+        case .timedOut, .lost, .sent, .abandoned, .unreachable: break
         }
         decisions += eject(place, result, at: now, random: random)
         return decisions

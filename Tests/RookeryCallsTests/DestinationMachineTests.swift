@@ -57,6 +57,21 @@ struct DestinationMachineTests {
         #expect(back.filter { $0 == first }.count == 2)
     }
 
+    @Test("counts the calls that fail with one connection as one failure, and a test that fails as the next one")
+    func failedConnection() throws {
+        var machine = machine { configuration in
+            configuration.breaker.mode = .off
+            configuration.ejection.mode = .off
+        }
+        let attempts = try (0..<40).map { _ in try begin(&machine, at: 1) }.filter { $0.instance == first }
+        let decisions = attempts.flatMap { end(&machine, $0, .unreachable, at: 1.2) }
+        #expect(attempts.count == 20)
+        #expect(decisions == [.unreachable(first, for: .seconds(1))])
+        let later = try (0..<4).map { _ in try begin(&machine, at: 2.3) }.filter { $0.instance == first }
+        #expect(later.count == 1)
+        #expect(end(&machine, later[0], .unreachable, at: 2.4) == [.unreachable(first, for: .milliseconds(1600))])
+    }
+
     @Test("does not open the destination's breaker because one of two instances is gone")
     func oneOfMany() throws {
         var machine = machine { $0.ejection.mode = .off }
