@@ -119,7 +119,7 @@ final class Fleet: Sendable {
         port: Int? = nil
     ) async throws -> (program: RunningProgram, ready: String) {
         var arguments = [
-            "serve", part, "--data", data, "--demo", "--password-cost", "10", "--http", "127.0.0.1:0", "--log-level",
+            "serve", part, "--data", data, "--password-cost", "10", "--http", "127.0.0.1:0", "--log-level",
             "error",
         ]
         if let certificates { arguments += ["--tls", certificates] }

@@ -36,37 +36,55 @@ final class Load: Sendable {
         let http: HTTP
         let token: String
         let pet: Int
+        /// The vendor with which the customer books, and its service.
+        let vendor: Int
+        let service: Int
         /// How many bookings each customer makes.
         static let bookings = 40
-        /// How many customers may book the same time. The vendor has a capacity of 150.
+        /// How many customers may book the same time.
         static let atOnce = 100
     }
 
-    private let vendor: Int
-    private let service: Int
+    /// How many vendors there are. Each has a place for each of its customers that may book the same time.
+    private static let vendors = 10
+
     private let customers: [Customer]
     private let outcomes = Mutex<[Outcome]>([])
 
-    private init(vendor: Int, service: Int, customers: [Customer]) {
-        self.vendor = vendor
-        self.service = service
-        self.customers = customers
-    }
+    private init(customers: [Customer]) { self.customers = customers }
 
     var results: [Outcome] { outcomes.withLock { $0 } }
 
-    /// Registers a vendor with a capacity of 150, and enough customers, each with a pet, for this number of bookings.
+    /// Registers vendors, and enough customers, each with a pet, for this number of bookings.
     static func prepare(_ url: String, bookings: Int) async throws -> Load {
         let http = HTTP(url: url, client: client)
-        let vendor = try await http.makeVendor(capacity: 150)
+        var vendors: [(id: Int, service: Int)] = []
+        for number in 0..<Self.vendors {
+            let own = http.at(LoadRates.address(number))
+            let vendor = try await own.makeVendor(
+                capacity: Customer.atOnce / Self.vendors, untilActive: Self.untilActive)
+            vendors.append((vendor.id, vendor.service))
+        }
         var customers: [Customer] = []
         for number in 0..<max(40, (bookings + Customer.bookings - 1) / Customer.bookings) {
             let own = http.at(LoadRates.address(number))
             let token = try await own.makeCustomer()
+            let vendor = vendors[number / 10 % vendors.count]
             customers.append(
-                Customer(http: own, token: token, pet: try await own.makePet(token, name: "Dog \(number)")))
+                Customer(
+                    http: own, token: token, pet: try await own.makePet(token, name: "Dog \(number)"),
+                    vendor: vendor.id,
+                    service: vendor.service))
         }
-        return Load(vendor: vendor.id, service: vendor.service, customers: customers)
+        return Load(customers: customers)
+    }
+
+    /// Asks ten times a second whether an account is active, because its rate is limited.
+    private static func untilActive(_ http: HTTP, _ token: String) async throws {
+        for _ in 0..<100 {
+            if try await http.get("/api/me", token: token).body["state"] == "active" { return }
+            try await Task.sleep(for: .milliseconds(100))
+        }
     }
 
     /// A client with up to 512 connections, so that requests wait in the platform and not in a queue of this client.
@@ -98,10 +116,10 @@ final class Load: Sendable {
                 }
                 // Every tenth request repeats the time and the pet of the one before.
                 let wish = number % 10 == 9 ? number - 1 : number
-                let customer = wish / 10 % customers.count
-                // A customer's slots follow one another. The slots of the next 100 customers come after them.
-                let slot =
-                    wish / 10 / customers.count * 10 + wish % 10 + customer / Customer.atOnce * Customer.bookings
+                // The customers take turns, so that each needs few connections. Each books one slot after another. The slots of the
+                // next 100 customers come after them.
+                let customer = wish % customers.count
+                let slot = wish / customers.count + customer / Customer.atOnce * Customer.bookings
                 let start = Instant(milliseconds: day * 86_400_000 + Int64(slot) * 1_800_000)
                 group.addTask { await self.book(self.customers[customer], start, number, since: begin) }
             }
@@ -112,7 +130,8 @@ final class Load: Sendable {
     {
         let key = "trial-\(number)"
         let body: JSONValue = [
-            "vendorId": .int(Int64(vendor)), "serviceId": .int(Int64(service)), "petId": .int(Int64(customer.pet)),
+            "vendorId": .int(Int64(customer.vendor)), "serviceId": .int(Int64(customer.service)),
+            "petId": .int(Int64(customer.pet)),
             "start": .string(start.description),
         ]
         let began = ContinuousClock.now

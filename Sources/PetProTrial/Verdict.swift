@@ -9,6 +9,10 @@ struct Verdict {
     private let statuses: [String: Int]
     private let failed: Int
     private let failedInRestarts: Int
+    /// When requests began that failed, in seconds since the load began, with their numbers.
+    private let failedAt: String
+    /// When requests began that took longer than a second, likewise.
+    private let slowAt: String
     private let failedWithoutServer: Int
     private let acknowledged: Int
     private let lost: Int
@@ -68,6 +72,8 @@ struct Verdict {
         let failures = refused.filter { !isWithoutServer($0) }
         failedWithoutServer = refused.count - failures.count
         failed = failures.count + refusedPairs.count
+        failedAt = Self.seconds(of: failures)
+        slowAt = Self.seconds(of: outcomes.filter { $0.milliseconds > 1000 && !isWithoutServer($0) })
         let restarts = faults.filter { $0.fault == .restarted }
         // Counts only requests that began during a restart, because earlier faults cause failures too.
         failedInRestarts =
@@ -97,6 +103,12 @@ struct Verdict {
         self.stoppedWell = stoppedWell && faults.allSatisfy(\.wentWell)
     }
 
+    /// In which seconds since the load began requests began, and how many in each.
+    private static func seconds(of outcomes: [Load.Outcome]) -> String {
+        Dictionary(grouping: outcomes) { $0.began.components.seconds }.sorted { $0.key < $1.key }
+            .map { "\($0.key): \($0.value.count)" }.joined(separator: ", ")
+    }
+
     private var succeeded: Double { calls == 0 ? 0 : 1 - Double(failed) / Double(calls) }
 
     var isGood: Bool {
@@ -115,6 +127,8 @@ struct Verdict {
             "\(faults.filter { $0.fault == kind }.count) \(kind.rawValue)"
         }
         lines.append("instances  \(byKind.joined(separator: ", ")); calls lost in restarts  \(failedInRestarts)")
+        if !failedAt.isEmpty { lines.append("failed, by second  \(failedAt)") }
+        if !slowAt.isEmpty { lines.append("longer than a second, by second  \(slowAt)") }
         if failedWithoutServer > 0 {
             lines.append(
                 "while the database server was away  \(failedWithoutServer) failed; they are not counted above")
