@@ -14,7 +14,15 @@ import Synchronization
 /// Only the instance with the service's ``WorkLease`` delivers.
 public final class EventRelay: Service {
     /// How a run ended.
-    private enum Run { case nothing, delivered, subscriberFailed }
+    private enum Run {
+        case nothing, subscriberFailed
+        /// Something was delivered, and nothing more was due.
+        case delivered
+        /// Something was delivered, and more may be due.
+        case deliveredSome
+
+        var hasDelivered: Bool { self == .delivered || self == .deliveredSome }
+    }
 
     private struct Backoff {
         var attempts = 0
@@ -46,6 +54,9 @@ public final class EventRelay: Service {
     private static let atOnce = 32
     /// How often to look for events of other instances, and for what is to be tried again.
     private static let poll: Duration = .milliseconds(250)
+    /// The shortest time between the beginnings of two runs that are not full. Events that come sooner share a run, and what it
+    /// reads and commits.
+    private static let pace: Duration = .milliseconds(20)
 
     /// Makes a relay of a service's events. `clients` has a client for each service that receives some. `uptime` never goes
     /// back.
@@ -81,15 +92,18 @@ public final class EventRelay: Service {
             await cancelWhenGracefulShutdown { [self] in
                 await withDiscardingTaskGroup { group in
                     // A signal wakes one waiting task, so each has one of its own.
-                    let signals = subscriptions.flatMap { _ in [Signal(), Signal()] }
+                    let signals = subscriptions.map { _ in Signal() }
                     group.addTask { [self] in await watch(signals) }
-                    for (at, subscription) in subscriptions.enumerated() {
+                    for (signal, subscription) in zip(signals, subscriptions) {
                         let (subscriber, types) = subscription
                         group.addTask { [self] in
-                            await loop(signals[2 * at]) { try await deliverNext(to: subscriber, types) }
+                            await loop(pause: { await signal.wait() }) { try await deliverNext(to: subscriber, types) }
                         }
                         group.addTask { [self] in
-                            await loop(signals[2 * at + 1]) { try await retryNext(to: subscriber, types) }
+                            // Only cancellation ends the pause early, and it ends the loop as well.
+                            await loop(pause: { [self] in try? await clock.sleep(for: Self.poll) }) {
+                                try await retryNext(to: subscriber, types)
+                            }
                         }
                     }
                 }
@@ -97,22 +111,23 @@ public final class EventRelay: Service {
         }
     }
 
-    /// Sends all signals after a commit with events. Also looks for events of other instances, and for what is to be tried
-    /// again.
+    /// Sends all signals after a commit with events, and now and then, because another instance may have published some.
     private func watch(_ signals: [Signal]) async {
         while !Task.isCancelled {
             await database.eventSignal.wait(atMost: Self.poll, clock: clock)
             for signal in signals { signal.send() }
+            // Only cancellation ends it early, and it ends the loop as well.
+            try? await clock.sleep(for: Self.pace)
         }
     }
 
-    private func loop(_ signal: Signal, _ work: () async throws -> Run) async {
+    private func loop(pause: () async -> Void, _ work: () async throws -> Run) async {
         var isFailing = false
         while !Task.isCancelled {
             do {
                 let run = try await work()
                 isFailing = false
-                if run == .delivered { continue }
+                if run == .deliveredSome { continue }
             } catch is CancellationError {
                 return
             } catch is WorkLease.Lost {
@@ -124,7 +139,7 @@ public final class EventRelay: Service {
                     metadata: ["error": "\(error)"])
                 isFailing = true
             }
-            await signal.wait()
+            await pause()
         }
     }
 
@@ -134,8 +149,8 @@ public final class EventRelay: Service {
         try await lease.keep()
         var runs = 0
         for (subscriber, types) in subscriptions {
-            while try await deliverNext(to: subscriber, types) == .delivered { runs += 1 }
-            while try await retryNext(to: subscriber, types) == .delivered { runs += 1 }
+            while try await deliverNext(to: subscriber, types).hasDelivered { runs += 1 }
+            while try await retryNext(to: subscriber, types).hasDelivered { runs += 1 }
         }
         return runs
     }
@@ -175,7 +190,7 @@ public final class EventRelay: Service {
             try WorkLease.check(token, in: transaction)
             try transaction.save(outcome, of: subscriber, from: due.cursor)
         }
-        return .delivered
+        return due.events.count < Self.batch ? .delivered : .deliveredSome
     }
 
     /// The most blocked aggregates that a subscriber may have. With more, its later events wait.
@@ -265,7 +280,7 @@ public final class EventRelay: Service {
             }
             return await group.reduce(into: []) { $0.append($1) }
         }
-        if isReplayed || runs.contains(.delivered) { return Task.isCancelled ? .nothing : .delivered }
+        if isReplayed || runs.contains(where: \.hasDelivered) { return Task.isCancelled ? .nothing : .deliveredSome }
         guard runs.contains(.subscriberFailed) else { return .nothing }
         // It answered nothing, so all of it waits.
         backoffs.withLock { $0[subscriber, default: Backoff()].failed(at: uptime()) }
