@@ -162,6 +162,6 @@ package final class ConnectionTable: Sendable {
         guard let address else { return "unknown" }
         guard let bytes = address.addressBytes else { return "unix" }
         if bytes.count == 4 { return bytes.map { String($0) }.joined(separator: ".") }
-        return Hexadecimal.text(bytes.prefix(8)) + "/64"
+        return Hexadecimal.text(Array(bytes.prefix(8))) + "/64"
     }
 }

@@ -5,10 +5,37 @@ extension [String?] {
     func withCStrings<Value>(
         _ body: (UnsafePointer<UnsafePointer<CChar>?>?) throws -> Value
     ) rethrows -> Value {
-        let copies = map { $0.flatMap { strdup($0) } }
-        defer { for copy in copies { free(copy) } }
-        let pointers = copies.map { $0.map { UnsafePointer($0) } }
-        return try pointers.withUnsafeBufferPointer { try body($0.baseAddress) }
+        let size = reduce(0) { $0 + ($1.map { $0.utf8.count + 1 } ?? 0) }
+        // One piece of memory for all of them.
+        return try withUnsafeTemporaryAllocation(of: CChar.self, capacity: size) { bytes in
+            try withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { pointers in
+                var end = 0
+                for (at, text) in enumerated() {
+                    guard var text else {
+                        pointers.initializeElement(at: at, to: nil)
+                        continue
+                    }
+                    let length = text.utf8.count
+                    let place = UnsafeMutableBufferPointer(rebasing: bytes[end...end + length])
+                    text.withUTF8 { utf8 in
+                        _ = UnsafeMutableRawBufferPointer(place).initializeMemory(as: UInt8.self, from: utf8)
+                    }
+                    place.initializeElement(at: length, to: 0)
+                    pointers.initializeElement(at: at, to: UnsafePointer(place.baseAddress))
+                    end += length + 1
+                }
+                return try body(UnsafePointer(pointers.baseAddress))
+            }
+        }
+    }
+}
+
+extension String {
+    /// Whether the text has a zero byte, at which a C string would end.
+    var hasZeroByte: Bool {
+        utf8.withContiguousStorageIfAvailable { bytes in
+            bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
+        } ?? utf8.contains(0)
     }
 }
 

@@ -34,7 +34,7 @@ struct SealingKey: Sendable {
     }
 
     private static func hexadecimal(_ bytes: ArraySlice<UInt8>) -> String {
-        Hexadecimal.text(bytes)
+        Hexadecimal.text(Array(bytes))
     }
 
     /// Seals a value for its path. Throws the error of the cryptographic library.
