@@ -327,13 +327,12 @@ public struct AuthController: AuthAPI {
     /// Activates the pending account of a new vendor. Logs an error when the account does not exist.
     public func vendorCreated(_ event: EventEnvelope<VendorCreated>) async throws {
         let now = environment.now()
-        let isMissing = try await database.write { transaction in
-            guard try transaction.isNews(event, at: now) else { return false }
+        let isMissing = try await database.receive(event, at: now) { transaction in
             guard let record = try transaction.user(id: event.data.userId) else { return true }
             if record.user.state == .pendingVendor { try transaction.setState(.active, ofUser: event.data.userId) }
             return false
         }
-        if isMissing {
+        if isMissing == true {
             logger.error(
                 "a vendor has no account",
                 metadata: ["vendorId": "\(event.data.vendorId)", "userId": "\(event.data.userId)"])

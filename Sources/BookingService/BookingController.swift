@@ -139,16 +139,17 @@ public struct BookingController: BookingAPI {
         // 64 random bits each. The other two are used if the first one is taken.
         let references = (0..<3).map { _ in "PP-" + environment.uniqueID().prefix(16).uppercased() }
         let eventId = environment.uniqueID()
-        return try await database.write { transaction in
-            try transaction.expectBooking(wish, request, key, references: references, at: now)
+        let readAhead = Transaction.bookingReadAhead(wish, request, key, references: references, at: now)
+        return try await database.write(readAhead) { transaction in
             if let kept: Booking = try key?.reply(in: transaction, at: now) { return kept }
             let span = Interval(start: wish.start, end: wish.end)
             if try transaction.isPetBusy(request.petId, within: span) {
                 throw RemoteError(.petBusy, "This pet has another booking at that time.")
             }
-            let taken = try transaction.occupied(ofVendor: request.vendorId, within: wish.occupied)
-            let concurrency = Occupancy.maximumConcurrency(of: taken, within: wish.occupied)
-            guard concurrency < wish.availability.capacity else {
+            guard
+                try transaction.hasPlace(
+                    ofVendor: request.vendorId, capacity: wish.availability.capacity, within: wish.occupied)
+            else {
                 throw Self.unavailable(.full, wish, taken: try Self.takenOfDay(wish, in: transaction), at: now)
             }
             guard try transaction.openBookings(ofCustomer: request.customerId) < Holdings.openBookings else {
@@ -272,8 +273,7 @@ public struct BookingController: BookingAPI {
     /// bookings and pets themselves stay.
     public func userDeleted(_ event: EventEnvelope<UserDeleted>) async throws {
         let now = environment.now()
-        try await database.write { transaction in
-            guard try transaction.isNews(event, at: now) else { return }
+        try await database.receive(event, at: now) { transaction in
             try transaction.erasePerson(event.data.userId)
             try transaction.noteErasure(of: event.data.userId, at: now)
         }
@@ -282,8 +282,7 @@ public struct BookingController: BookingAPI {
     /// Flags a vendor's future bookings when the vendor stops being active. Removes the flags when it is active again.
     public func vendorStatusChanged(_ event: EventEnvelope<VendorStatusChanged>) async throws {
         let now = environment.now()
-        try await database.write { transaction in
-            guard try transaction.isNews(event, at: now) else { return }
+        try await database.receive(event, at: now) { transaction in
             try transaction.execute(
                 """
                 UPDATE bookings SET flagged = ?

@@ -196,7 +196,7 @@ public final class Database: Sendable {
     public func read<Result: Sendable>(
         _ body: @Sendable @escaping (Transaction) throws -> Result
     ) async throws -> Result {
-        try await readers.perform(.read, body)
+        try await readers.perform(.read, nil, body)
     }
 
     /// Runs `body` in a write transaction, and returns after the commit. If `body` throws, its changes are rolled back.
@@ -213,7 +213,16 @@ public final class Database: Sendable {
     public func write<Result: Sendable>(
         _ body: @Sendable @escaping (Transaction) throws -> Result
     ) async throws -> Result {
-        try await writer.perform(.write, body)
+        try await writer.perform(.write, nil, body)
+    }
+
+    /// Runs `body` as ``write(_:)`` does, and says before what it reads, so that PostgreSQL answers that in one round trip or
+    /// earlier. With nil, nothing is said.
+    @discardableResult
+    public func write<Result: Sendable>(
+        _ readAhead: ReadAhead?, _ body: @Sendable @escaping (Transaction) throws -> Result
+    ) async throws -> Result {
+        try await writer.perform(.write, readAhead, body)
     }
 
     /// Returns the engine's plan of a statement.
@@ -250,7 +259,7 @@ public final class Database: Sendable {
     func bare<Result: Sendable>(
         _ body: @Sendable @escaping (Transaction) throws -> Result
     ) async throws -> Result {
-        try await writer.perform(.bare, body)
+        try await writer.perform(.bare, nil, body)
     }
 
     /// Moves SQLite's write-ahead log into the database file and empties it, so that overwritten bytes disappear from the log

@@ -12,6 +12,8 @@ class DatabaseJob: @unchecked Sendable {
     let access: Access
     /// The address of the peer whose message needs the job. Empty for a job of the service itself.
     let peer: String
+    /// What the closure reads first. Nil if that is not known.
+    let readAhead: ReadAhead?
 
     /// Kinds of transactions.
     enum Access: Sendable {
@@ -23,12 +25,21 @@ class DatabaseJob: @unchecked Sendable {
         case bare
     }
 
-    init(_ access: Access, _ executor: LoopExecutor? = nil, source: (any MessageContextSource)? = MessageContext.source)
-    {
+    init(
+        _ access: Access, _ executor: LoopExecutor? = nil, readAhead: ReadAhead? = nil,
+        source: (any MessageContextSource)? = MessageContext.source
+    ) {
         self.source = source
         peer = source?.peerAddress ?? ""
         self.access = access
         self.executor = executor
+        self.readAhead = readAhead
+    }
+
+    /// What the closure reads first, if an earlier job of the same transaction changes nothing of it.
+    func readAhead(after earlier: DatabaseJob) -> ReadAhead? {
+        guard let own = readAhead, let other = earlier.readAhead, own.isIndependent(of: other) else { return nil }
+        return own
     }
 
     /// Throws `DEADLINE_EXCEEDED` for a write after the deadline of its message.

@@ -51,20 +51,23 @@ final class DatabaseThreads: Sendable {
             let began = ContinuousClock.now
             // The session is free, because in operation only this thread uses it. The closure runs on this thread.
             let outcome = session.use { connection in
-                SharedTransaction(connection: connection) { isLong(began.duration(to: .now), $0) }.run(taken)
+                SharedTransaction(
+                    connection: connection, isLong: { isLong(began.duration(to: .now), $0) },
+                    more: { jobs.more(atMost: batch - $0) }
+                ).run(taken)
             }
             jobs.putBack(outcome.left)
             onOutcome(outcome)
-            finish(outcome.done)
+            finish(outcome.done) { !jobs.isEmpty }
         }
     }
 
     /// Resumes the callers of finished jobs.
     ///
     /// The callers on one event loop are resumed together, so that the loop wakes up once. After reads, the thread
-    /// waits until the loop has run these callers. Otherwise a few callers that read much would fill the loop's queue
-    /// for all others.
-    private static func finish(_ jobs: [DatabaseJob]) {
+    /// waits until the loop has run these callers, if other jobs wait. Otherwise a few callers that read much would fill the loop's
+    /// queue for all others.
+    private static func finish(_ jobs: [DatabaseJob], before hasMore: () -> Bool) {
         var rest = jobs[...]
         while let first = rest.first {
             guard let executor = first.executor else {
@@ -74,7 +77,7 @@ final class DatabaseThreads: Sendable {
             }
             let own = rest.filter { $0.executor === executor }
             rest = rest.filter { $0.executor !== executor }[...]
-            let isDone = first.access == .read ? DispatchSemaphore(value: 0) : nil
+            let isDone = first.access == .read && hasMore() ? DispatchSemaphore(value: 0) : nil
             executor.eventLoop.execute {
                 executor.beginBurst()
                 for job in own { job.finish() }
@@ -94,15 +97,16 @@ final class DatabaseThreads: Sendable {
     /// Throws what the closure throws, and `OVERLOADED` when another process keeps the database locked or the queue is
     /// full.
     func perform<Result: Sendable>(
-        _ access: DatabaseJob.Access, _ body: @Sendable @escaping (Transaction) throws -> Result
+        _ access: DatabaseJob.Access, _ readAhead: ReadAhead? = nil,
+        _ body: @Sendable @escaping (Transaction) throws -> Result
     ) async throws -> Result {
         do {
             return try await withUnsafeThrowingContinuation { continuation in
                 guard let position = EventLoops.shared.currentPosition else {
-                    return jobs.add([ResultJob(access, nil, continuation, body)])
+                    return jobs.add([ResultJob(access, nil, readAhead, continuation, body)])
                 }
                 outboxes[position].add(
-                    ResultJob(access, EventLoops.shared.executors[position], continuation, body))
+                    ResultJob(access, EventLoops.shared.executors[position], readAhead, continuation, body))
             }
         } catch let error as EngineError {
             throw RemoteError(error) ?? error

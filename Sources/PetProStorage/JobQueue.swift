@@ -1,24 +1,43 @@
+import Dispatch
 import Foundation
 import NIOCore
 import Rookery
+import Synchronization
 
 /// A bounded queue of jobs for the threads of a database. It serves the peers whose messages need the jobs round robin, so
 /// that a peer with many jobs does not delay the job of another.
-final class JobQueue: @unchecked Sendable {
-    // Sendable, unchecked: the condition's lock guards all mutable state.
+final class JobQueue: Sendable {
+    private struct State {
+        var jobs: FairQueue<DatabaseJob>
+        var threads = 0
+        /// What the sleeping threads wait for. The last one is woken first: its connection was used last, so what it needs is still
+        /// in the caches of the processor, here and in the server.
+        var sleeping: [DispatchSemaphore] = []
+        var isClosed = false
+        /// When a thread last took jobs.
+        var takenAt = NIODeadline.now()
 
-    private let condition = NSCondition()
-    private var jobs: FairQueue<DatabaseJob>
-    private var threads = 0
-    private var sleeping = 0
-    /// Sleeping threads that were signaled and have not woken up yet.
-    private var woken = 0
-    private var isClosed = false
-    /// When a thread last took jobs.
-    private var takenAt = NIODeadline.now()
+        /// Returns another thread if it should wake up, and counts it as awake.
+        mutating func threadToWake() -> DispatchSemaphore? {
+            let awake = threads - sleeping.count
+            guard jobs.count > 0,
+                awake == 0 || jobs.count > awake * JobQueue.jobsPerThread || .now() - takenAt > JobQueue.longRun
+            else { return nil }
+            return sleeping.popLast()
+        }
+
+        mutating func take(atMost count: Int) -> [DatabaseJob] {
+            takenAt = .now()
+            var taken: [DatabaseJob] = []
+            while taken.count < count, let job = jobs.popFirst() { taken.append(job) }
+            return taken
+        }
+    }
+
+    private let state: Mutex<State>
 
     /// Makes a queue of at most `limit` waiting jobs.
-    init(limit: Int) { jobs = FairQueue(limit: limit) }
+    init(limit: Int) { state = Mutex(State(jobs: FairQueue(limit: limit))) }
 
     /// How many jobs wait per awake thread before another thread is woken. A few jobs finish sooner than a thread wakes
     /// up.
@@ -29,58 +48,47 @@ final class JobQueue: @unchecked Sendable {
     /// Adds jobs. Without room, jobs of the peer with most jobs fail with `OVERLOADED`. When the queue is closed, all new ones
     /// do.
     func add(_ new: [DatabaseJob]) {
-        condition.lock()
-        let refused = isClosed ? new : new.compactMap { jobs.append($0, of: $0.peer) }
-        let isNeeded = wakes()
-        condition.unlock()
+        let (refused, woken) = state.withLock { state in
+            let refused = state.isClosed ? new : new.compactMap { state.jobs.append($0, of: $0.peer) }
+            return (refused, state.threadToWake())
+        }
         // Outside the lock, because the woken thread takes the lock first.
-        if isNeeded { condition.signal() }
+        woken?.signal()
         for job in refused {
             job.failed(RemoteError.databaseBusy)
             job.finish()
         }
     }
 
-    /// Returns whether to wake another thread, and counts it as woken.
-    private func wakes() -> Bool {
-        guard jobs.count > 0, sleeping > woken else { return false }
-        let awake = threads - sleeping + woken
-        guard awake == 0 || jobs.count > awake * Self.jobsPerThread || .now() - takenAt > Self.longRun else {
-            return false
-        }
-        woken += 1
-        return true
-    }
-
     /// Takes the next jobs, at most `count`. Blocks until there is one. Returns nil when the queue is closed and empty.
     func next(atMost count: Int) -> [DatabaseJob]? {
-        condition.lock()
-        defer { condition.unlock() }
-        while jobs.count == 0 {
+        let signal = DispatchSemaphore(value: 0)
+        while true {
+            let (taken, isClosed) = state.withLock { state in
+                if state.jobs.count == 0, !state.isClosed { state.sleeping.append(signal) }
+                return (state.take(atMost: count), state.isClosed)
+            }
+            if !taken.isEmpty { return taken }
             if isClosed { return nil }
-            sleeping += 1
-            while woken == 0, !isClosed { condition.wait() }
-            sleeping -= 1
-            woken = max(0, woken - 1)
+            signal.wait()
         }
-        takenAt = .now()
-        var taken: [DatabaseJob] = []
-        while taken.count < count, let job = jobs.popFirst() { taken.append(job) }
-        return taken
     }
 
+    /// Whether no job waits.
+    var isEmpty: Bool { state.withLock { $0.jobs.count == 0 } }
+
+    /// Takes jobs that wait, at most `count`.
+    func more(atMost count: Int) -> [DatabaseJob] { state.withLock { $0.take(atMost: count) } }
+
     /// Puts jobs that were taken but not begun back at the front.
-    func putBack(_ jobs: some BidirectionalCollection<DatabaseJob>) {
-        condition.lock()
-        defer { condition.unlock() }
-        self.jobs.putBack(jobs.map { ($0, $0.peer) })
+    func putBack(_ jobs: ArraySlice<DatabaseJob>) {
+        if jobs.isEmpty { return }
+        state.withLock { $0.jobs.putBack(jobs.map { ($0, $0.peer) }) }
     }
 
     /// Starts a thread. `body` takes jobs until the queue is closed.
     func start(_ name: String, _ body: @Sendable @escaping () -> Void) {
-        condition.lock()
-        threads += 1
-        condition.unlock()
+        state.withLock { $0.threads += 1 }
         let thread = Thread(block: body)
         thread.name = name
         thread.start()
@@ -88,9 +96,11 @@ final class JobQueue: @unchecked Sendable {
 
     /// Refuses further jobs. Waiting jobs still run.
     func close() {
-        condition.lock()
-        defer { condition.unlock() }
-        isClosed = true
-        condition.broadcast()
+        let all = state.withLock { state in
+            state.isClosed = true
+            defer { state.sleeping = [] }
+            return state.sleeping
+        }
+        for signal in all { signal.signal() }
     }
 }

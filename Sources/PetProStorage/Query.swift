@@ -11,12 +11,6 @@ public struct Query: Sendable {
 }
 
 extension Transaction {
-    /// Announces queries that this closure is about to run, with exactly these values, before it writes anything else.
-    ///
-    /// PostgreSQL then answers all of them in one round trip, whether they run or not: announce an id only if most closures need it.
-    /// SQLite has no round trips. Throws the error of the engine.
-    public func expect(_ queries: [Query?]) throws { try connection.expect(queries.compactMap(\.self)) }
-
     /// Announces the queries of a closure that only reads, with exactly these values. They see one state.
     ///
     /// PostgreSQL then needs one statement and one round trip, and no transaction around it. What else the closure reads, it reads

@@ -8,12 +8,13 @@ final class ResultJob<Result: Sendable>: DatabaseJob, @unchecked Sendable {
 
     /// Makes a job. The queue or a thread finishes every job, which resumes `continuation`.
     init(
-        _ access: Access, _ executor: LoopExecutor?, _ continuation: UnsafeContinuation<Result, any Error>,
+        _ access: Access, _ executor: LoopExecutor?, _ readAhead: ReadAhead?,
+        _ continuation: UnsafeContinuation<Result, any Error>,
         _ body: @Sendable @escaping (Transaction) throws -> Result
     ) {
         self.body = body
         self.continuation = continuation
-        super.init(access, executor)
+        super.init(access, executor, readAhead: readAhead)
     }
 
     override func run(_ transaction: Transaction) throws { outcome = .success(try body(transaction)) }

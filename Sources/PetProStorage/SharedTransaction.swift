@@ -25,6 +25,8 @@ struct SharedTransaction {
     let connection: Connection
     /// Returns whether a transaction has taken so long that no more jobs should join it.
     let isLong: (DatabaseJob.Access) -> Bool
+    /// Returns jobs that have come meanwhile, for a transaction that has so many.
+    var more: (Int) -> [DatabaseJob] = { _ in [] }
 
     /// Runs the first job, and those after it that can share its transaction.
     func run(_ jobs: [DatabaseJob]) -> Outcome {
@@ -32,7 +34,8 @@ struct SharedTransaction {
         guard let first = jobs.first else { return outcome }
         let joining = first.access == .bare ? jobs.prefix(1) : jobs.prefix { $0.access == first.access }
         outcome.left = jobs[joining.endIndex...]
-        if joining.count == 1 {
+        // Others may join a write before its commit, if that costs it no savepoint.
+        if joining.count == 1, first.access != .write || !connection.hasCheapParts {
             runAlone(first, &outcome)
         } else {
             runTogether(joining, first.access, &outcome)
@@ -49,6 +52,11 @@ struct SharedTransaction {
     /// How often a closure runs when the engine could not order it with others, or lost the connection.
     private static let attempts = 3
 
+    private static func mayRunAgain(after error: any Error) -> Bool {
+        let kind = (error as? EngineError)?.kind
+        return kind == .conflict || kind == .unavailable
+    }
+
     private func runAlone(_ job: DatabaseJob, _ outcome: inout Outcome) {
         outcome.done.append(job)
         for attempt in 1...Self.attempts {
@@ -57,16 +65,14 @@ struct SharedTransaction {
                 // The deadline may have passed while the job waited.
                 try job.checkDeadline()
                 let transaction = Transaction(connection)
+                if let own = job.readAhead { try connection.expect(own, before: nil, in: transaction) }
                 try job.run(transaction)
                 try connection.commit(job.access)
                 return outcome.committed(transaction)
             } catch {
                 rollBack()
                 job.failed(error)
-                let kind = (error as? EngineError)?.kind
-                if job.access == .bare || kind != .conflict && kind != .unavailable || attempt == Self.attempts {
-                    return
-                }
+                if job.access == .bare || !Self.mayRunAgain(after: error) || attempt == Self.attempts { return }
             }
         }
     }
@@ -82,12 +88,19 @@ struct SharedTransaction {
             return
         }
         let transaction = Transaction(connection)
-        var joined = jobs.prefix(0)
+        var waiting = jobs
+        var joined: [DatabaseJob] = []
         do {
-            for job in jobs {
+            while let job = waiting.first {
                 if !joined.isEmpty, isLong(access) { break }
-                joined = jobs[..<(joined.endIndex + 1)]
-                try join(job, transaction)
+                waiting = waiting.dropFirst()
+                joined.append(job)
+                if waiting.isEmpty, access == .write, outcome.left.isEmpty {
+                    let late = more(joined.count)
+                    waiting = late.prefix { $0.access == access }
+                    outcome.left = late[waiting.endIndex...]
+                }
+                try join(job, before: waiting.first, transaction)
             }
             try connection.commit(access)
             outcome.committed(transaction)
@@ -103,11 +116,11 @@ struct SharedTransaction {
             rollBack()
             for job in joined { runAlone(job, &outcome) }
         }
-        outcome.left = (jobs[joined.endIndex...] + outcome.left)[...]
+        outcome.left = waiting + outcome.left
     }
 
     /// Runs a job's closure within the transaction, as a part of it. Throws only when the transaction cannot continue.
-    private func join(_ job: DatabaseJob, _ transaction: Transaction) throws {
+    private func join(_ job: DatabaseJob, before next: DatabaseJob?, _ transaction: Transaction) throws {
         do {
             try job.checkDeadline()
         } catch {
@@ -116,10 +129,13 @@ struct SharedTransaction {
         // A read has nothing to undo.
         if job.access == .write { try connection.beginPart() }
         do {
+            if let own = job.readAhead {
+                try connection.expect(own, before: next?.readAhead(after: job), in: transaction)
+            }
             try job.run(transaction)
         } catch {
             // Perhaps it is the fault of another job, whose savepoint is not released. Alone, each job gets its own.
-            if connection.hasFailedLater { throw error }
+            if connection.hasFailedLater || Self.mayRunAgain(after: error) { throw error }
             job.failed(error)
             // A data key that the closure made may be rolled back with it.
             transaction.dataKeys = [:]

@@ -185,8 +185,7 @@ public struct ProductController: ProductAPI {
     /// Takes a deleted account out of its reservations. Held ones expire by themselves.
     public func userDeleted(_ event: EventEnvelope<UserDeleted>) async throws {
         let now = environment.now()
-        try await database.write { transaction in
-            guard try transaction.isNews(event, at: now) else { return }
+        try await database.receive(event, at: now) { transaction in
             try transaction.erasePerson(event.data.userId)
             try transaction.noteErasure(of: event.data.userId, at: now)
         }
@@ -196,8 +195,7 @@ public struct ProductController: ProductAPI {
     /// back when it is active again.
     public func vendorStatusChanged(_ event: EventEnvelope<VendorStatusChanged>) async throws {
         let now = environment.now()
-        try await database.write { transaction in
-            guard try transaction.isNews(event, at: now) else { return }
+        try await database.receive(event, at: now) { transaction in
             let (from, to): (ProductStatus, ProductStatus) =
                 event.data.to == .active ? (.inactive, .active) : (.active, .inactive)
             try transaction.execute(

@@ -209,8 +209,7 @@ public struct VendorController: VendorAPI {
     /// Adds a booking to the agenda.
     public func bookingCreated(_ event: EventEnvelope<BookingCreated>) async throws {
         let now = environment.now()
-        try await database.write { transaction in
-            guard try transaction.isNews(event, at: now) else { return }
+        try await database.receive(event, at: now, changing: ["booking-\(event.data.bookingId)"]) { transaction in
             try transaction.enterInAgenda(event.data)
         }
     }
@@ -218,8 +217,7 @@ public struct VendorController: VendorAPI {
     /// Updates the status of a booking in the agenda.
     public func bookingStatusChanged(_ event: EventEnvelope<BookingStatusChanged>) async throws {
         let now = environment.now()
-        try await database.write { transaction in
-            guard try transaction.isNews(event, at: now) else { return }
+        try await database.receive(event, at: now, changing: ["booking-\(event.data.bookingId)"]) { transaction in
             try transaction.setAgendaStatus(event.data)
         }
     }
@@ -229,8 +227,7 @@ public struct VendorController: VendorAPI {
     public func userDeleted(_ event: EventEnvelope<UserDeleted>) async throws {
         let now = environment.now()
         let eventId = environment.uniqueID()
-        try await database.write { transaction in
-            guard try transaction.isNews(event, at: now) else { return }
+        try await database.receive(event, at: now) { transaction in
             try transaction.erasePerson(event.data.userId)
             try transaction.noteErasure(of: event.data.userId, at: now)
             guard let vendor = try transaction.vendor(userId: event.data.userId) else { return }

@@ -353,7 +353,10 @@ struct BookingTests {
             let plan = try await database.plan(sql, values)
             #expect(plan.contains("SEARCH") && !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "\(plan)")
         }
-        for (sql, values) in [(Transaction.occupied, [1, 2, 1, 3, 4]), (Transaction.petBusy, [1, 2, 3, 4])] {
+        for (sql, values) in [
+            (Transaction.occupied, [1, 2, 1, 3, 4]), (Transaction.occupiedCount, [1, 2, 1, 3, 4]),
+            (Transaction.petBusy, [1, 2, 3, 4]),
+        ] {
             let plan = try await database.plan(sql, values)
             #expect(!plan.contains("SCAN"), "\(plan)")
             #expect(plan.contains("SEARCH") && plan.contains("start_at>? AND start_at<?"), "\(plan)")

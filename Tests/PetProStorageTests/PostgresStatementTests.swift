@@ -13,23 +13,92 @@ extension PostgresTests {
         @Sendable func read(_ id: Int, _ transaction: Transaction) throws -> Int? {
             try transaction.row(number(id)) { try $0.int() }
         }
-        try await database.write { transaction in
-            try transaction.execute("INSERT INTO things (id, number) VALUES (1, 1), (2, 2)")
-            try transaction.expect([number(1), nil, number(2), number(3)])
+        @Sendable func ahead(_ ids: [Int?]) -> ReadAhead {
+            ReadAhead(of: ["things"]) { _ in ids.map { $0.map(number) } }
+        }
+        try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (1, 1), (2, 2)") }
+        try await database.write(ahead([1, nil, 2, 3])) { transaction in
             #expect(try read(2, transaction) == 2)
             #expect(try read(3, transaction) == nil)
             // The first was asked for before this write, and must see it.
             try transaction.execute("UPDATE things SET number = number + 10")
             #expect(try read(1, transaction) == 11)
-            try transaction.expect([number(1), number(2)])
+        }
+        try await database.write(ahead([1, 2])) { transaction in
             try transaction.executeLater("UPDATE things SET number = number + ?", 100)
             #expect(try read(2, transaction) == 112)
             #expect(try read(1, transaction) == 111)
         }
         // Nothing of one transaction answers in the next.
-        try await database.write { transaction in try transaction.expect([number(1)]) }
+        try await database.write(ahead([1])) { _ in }
         try await database.write { try $0.execute("UPDATE things SET number = 5 WHERE id = 1") }
+        #expect(try await database.write { try read(1, $0) } == 5)
         #expect(try await database.read { try read(1, $0) } == 5)
+    }
+
+    @Test("answers what a write reads while the one before it runs, unless that one may change it")
+    func readAhead() throws {
+        let connection = try PostgresConnection(try target())
+        let transaction = Transaction(connection)
+        @Sendable func query(_ number: Int) -> Query { Query("SELECT ?::bigint + 0", number) }
+        func job(_ key: String, _ value: Int) -> DatabaseJob {
+            DatabaseJob(.write, readAhead: ReadAhead(of: ["all \(value % 2)", key]) { _ in [query(value)] })
+        }
+        func value(_ number: Int) throws -> Int? { try transaction.row(query(number)) { try $0.int() } }
+        let (first, second) = (job("a", 1), job("b", 2))
+        try connection.begin(.write)
+        try connection.beginPart()
+        try connection.expect(try #require(first.readAhead), before: second.readAhead(after: first), in: transaction)
+        #expect(try value(1) == 1)
+        #expect(connection.underway.contains { $0.sql != nil })
+        try connection.endPart()
+        try connection.beginPart()
+        try connection.expect(try #require(second.readAhead), before: nil, in: transaction)
+        #expect(connection.answers.count == 1)
+        #expect(try value(2) == 2)
+        try connection.endPart()
+        try connection.commit(.write)
+        #expect(!connection.isInTransaction)
+        #expect(job("a", 3).readAhead(after: job("a", 4)) == nil)
+        #expect(job("c", 3).readAhead(after: first) == nil)
+        #expect(job("c", 3).readAhead(after: DatabaseJob(.write)) == nil)
+    }
+
+    @Test("lets no write decide from what another one changes that shares its commit")
+    func keys() async throws {
+        let database = try open(try target())
+        try await database.write { transaction in
+            for id in 0..<6 { try transaction.execute("INSERT INTO things (id, number) VALUES (?, 0)", id) }
+        }
+        // Each adds one to what it has read before. Every fifth fails afterwards, and every seventh by a statement that waits.
+        let outcomes = await outcomes(of: database) { id, write in
+            let query = Query("SELECT number FROM things WHERE id = ?", id % 6)
+            try await write(ReadAhead(of: ["\(id % 6)"]) { _ in [query] }) { transaction in
+                let number = try transaction.row(query) { try $0.int() } ?? 0
+                try transaction.executeLater("UPDATE things SET number = ? WHERE id = ?", number + 1, id % 6)
+                if id % 7 == 0 { try transaction.executeLater("INSERT INTO things (id, number) VALUES (?, -1)", id) }
+                if id % 5 == 0 { throw CancellationError() }
+            }
+        }
+        let good = (100..<160).filter { $0 % 5 != 0 && $0 % 7 != 0 }
+        #expect(Set(outcomes.filter(\.value).keys) == Set(good))
+        let numbers = try await database.read { try $0.rows("SELECT number FROM things ORDER BY id") { try $0.int() } }
+        #expect(numbers == (0..<6).map { id in good.filter { $0 % 6 == id }.count })
+    }
+
+    @Test("fails a write alone whose read cannot be answered ahead")
+    func failingReadAhead() async throws {
+        let database = try open(try target())
+        let outcomes = await outcomes(of: database) { id, write in
+            let query = Query("SELECT 1 / ?::bigint", id % 4)
+            try await write(ReadAhead(of: ["\(id)"]) { _ in [query] }) { transaction in
+                _ = try transaction.exists(query)
+                try transaction.executeLater("INSERT INTO things (id, number) VALUES (?, 1)", id)
+            }
+        }
+        let good = Set((100..<160).filter { $0 % 4 != 0 })
+        #expect(Set(outcomes.filter(\.value).keys) == good)
+        #expect(Set(try await database.read { try $0.rows("SELECT id FROM things") { try $0.int() } }) == good)
     }
 
     @Test(
@@ -61,14 +130,17 @@ extension PostgresTests {
             try await database.write { transaction in
                 try transaction.execute("DELETE FROM things")
                 try transaction.execute("INSERT INTO things (id, number) VALUES (1, 1), (2, 2), (3, 3)")
-                try transaction.expect(expected)
+            }
+            let readAhead = ReadAhead(of: []) { _ in expected }
+            try await database.write(readAhead) { transaction in
                 #expect(try transaction.rows(rows) { [try $0.int(), try $0.int()] } == [[3, 3], [2, 2]])
                 #expect(try transaction.row(text) { try $0.text() } == "a \"b\"?")
                 #expect(try transaction.row(none) { try $0.optionalBlob() } == nil)
                 let found = try transaction.row(real) { row in "\(row.any()) \(try row.bool())" }
                 #expect(found == "real(0.75) true")
+            }
+            try await database.write(readAhead) { transaction in
                 // A mismatch names the column, as without the announcement.
-                try transaction.expect(expected)
                 let error = #expect(throws: SchemaMismatch.self) { try transaction.row(rows) { try $0.text() } }
                 #expect(error?.description == "column id is not a text")
             }

@@ -136,11 +136,20 @@ struct PostgresTests {
     private func outcomes(
         of database: Database, _ body: @escaping @Sendable (Int, Transaction) throws -> Void
     ) async -> [Int: Bool] {
+        await outcomes(of: database) { id, write in try await write(nil) { try body(id, $0) } }
+    }
+
+    typealias Write = @Sendable (ReadAhead?, @Sendable @escaping (Transaction) throws -> Void) async throws -> Void
+
+    /// Has `body` make a write for each of 60 ids at once, and returns which succeeded.
+    func outcomes(
+        of database: Database, _ body: @escaping @Sendable (Int, Write) async throws -> Void
+    ) async -> [Int: Bool] {
         await withTaskGroup(of: (Int, Bool).self) { group in
             for id in 100..<160 {
                 group.addTask {
                     do {
-                        try await database.write { try body(id, $0) }
+                        try await body(id) { try await database.write($0, $1) }
                         return (id, true)
                     } catch {
                         return (id, false)
@@ -229,10 +238,22 @@ struct PostgresTests {
         let stalled = try PostgresConnection(target)
         try stalled.begin(.write)
         try stalled.execute("INSERT INTO things (id, number) VALUES (1, 1)")
-        // The server ends the transaction of the stalled one after a second, below the limit for waiting.
+        // The server ends the transaction of the stalled one after half a second, below the limit for waiting.
         try await database.write { try $0.execute("INSERT INTO things (id, number) VALUES (1, 2)") }
         #expect(try await database.read { try $0.row("SELECT number FROM things") { try $0.int() } } == 2)
         #expect(throws: EngineError.self) { try stalled.commit(.write) }
+
+        // So it is while the answer to what another write reads is under way.
+        func readAhead(_ id: Int) -> ReadAhead {
+            ReadAhead(of: ["\(id)"]) { _ in [Query("SELECT number FROM things WHERE id = ?", id)] }
+        }
+        let other = try PostgresConnection(target)
+        try other.begin(.write)
+        try other.beginPart()
+        try other.expect(readAhead(1), before: readAhead(2), in: Transaction(other))
+        try await database.write { try $0.execute("UPDATE things SET number = 3") }
+        #expect(try await database.read { try $0.row("SELECT number FROM things") { try $0.int() } } == 3)
+        #expect(throws: EngineError.self) { try other.commit(.write) }
     }
 
     @Test("is migrated by one process at a time, and not opened when a newer version wrote it")

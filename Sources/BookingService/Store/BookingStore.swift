@@ -105,8 +105,8 @@ extension Transaction {
 
     /// Skips bookings that started earlier than the span's start minus the vendor's longest open booking: they have ended. This keeps
     /// the scan of the index short.
-    static let occupied = """
-        SELECT start_at, occupied_until FROM bookings
+    private static let occupying = """
+        FROM bookings
         WHERE vendor_id + 0 = ? AND status IN ('pending', 'confirmed', 'in_progress') AND start_at > ? - COALESCE((
                 SELECT occupied_until - start_at FROM bookings
                 WHERE vendor_id = ? AND status IN ('pending', 'confirmed', 'in_progress')
@@ -114,15 +114,26 @@ extension Transaction {
             ), 0) AND start_at < ? AND occupied_until > ?
         """
 
-    private static func occupiedQuery(ofVendor id: Int, within span: Interval) -> Query {
-        Query(occupied, id, span.start, id, span.end, span.start)
-    }
+    static let occupied = "SELECT start_at, occupied_until \(occupying)"
+    static let occupiedCount = "SELECT COUNT(*) \(occupying)"
 
     /// Returns the intervals that bookings of a vendor occupy within a span.
     func occupied(ofVendor id: Int, within span: Interval) throws -> [Interval] {
-        try rows(Self.occupiedQuery(ofVendor: id, within: span)) {
+        try rows(Query(Self.occupied, id, span.start, id, span.end, span.start)) {
             Interval(start: try $0.instant(), end: try $0.instant())
         }
+    }
+
+    private static func occupiedCountQuery(ofVendor id: Int, within span: Interval) -> Query {
+        Query(occupiedCount, id, span.start, id, span.end, span.start)
+    }
+
+    /// Returns whether the bookings of a vendor leave a place free for the whole of a span.
+    func hasPlace(ofVendor id: Int, capacity: Int, within span: Interval) throws -> Bool {
+        // Usually they are fewer than the places, at whatever times. To read all of them would take longer than the rest.
+        let count = try row(Self.occupiedCountQuery(ofVendor: id, within: span)) { try $0.int() } ?? 0
+        if count < capacity { return true }
+        return Occupancy.maximumConcurrency(of: try occupied(ofVendor: id, within: span), within: span) < capacity
     }
 
     private static func openBookingsQuery(ofCustomer id: Int) -> Query {
@@ -152,17 +163,19 @@ extension Transaction {
         try exists(Self.petBusyQuery(id, within: span))
     }
 
-    /// Announces what decides about a booking, and what its row needs.
-    func expectBooking(
+    /// What decides about a booking, and what its row needs. Bookings of other vendors and other customers change nothing of it: a
+    /// pet has one owner, and a key is a customer's. No two of them have the same reference, which is unique.
+    static func bookingReadAhead(
         _ wish: BookingWish, _ request: CreateBooking, _ key: IdempotencyKey?, references: [String], at now: Instant
-    ) throws {
-        try expect(
+    ) -> ReadAhead {
+        ReadAhead(of: ["vendor-\(request.vendorId)", "customer-\(request.customerId)"]) { transaction in
             [
-                key?.replyQuery(in: self, at: now), Self.takenQuery(references),
-                Self.petBusyQuery(request.petId, within: Interval(start: wish.start, end: wish.end)),
-                Self.occupiedQuery(ofVendor: request.vendorId, within: wish.occupied),
-                Self.openBookingsQuery(ofCustomer: request.customerId), nextIDQuery(in: BookingSchema.bookings),
-            ] + sealingQueries(request.customerId))
+                key?.replyQuery(in: transaction, at: now), takenQuery(references),
+                petBusyQuery(request.petId, within: Interval(start: wish.start, end: wish.end)),
+                occupiedCountQuery(ofVendor: request.vendorId, within: wish.occupied),
+                openBookingsQuery(ofCustomer: request.customerId), transaction.nextIDQuery(in: BookingSchema.bookings),
+            ] + transaction.sealingQueries(request.customerId)
+        }
     }
 
     /// Inserts a booking under the first of at most three references that is free. Throws `OVERLOADED` when none is.

@@ -35,6 +35,9 @@ class Connection {
         try perform(sql, values) { try $0.finish() }
     }
 
+    /// Whether a part takes nothing more than its statements.
+    var hasCheapParts: Bool { false }
+
     /// Begins a part of a write transaction, which can be undone alone. Parts follow each other.
     func beginPart() throws { try execute("SAVEPOINT part") }
 
@@ -47,8 +50,8 @@ class Connection {
     /// Ends the part, and keeps what it has written for the commit.
     func endPart() throws { try execute("RELEASE part") }
 
-    /// Announces queries that are about to run.
-    func expect(_ queries: [Query]) throws {}
+    /// Announces what the part reads that begins, and what the next part will read, which nothing in this part changes.
+    func expect(_ own: ReadAhead, before next: ReadAhead?, in transaction: Transaction) throws {}
 
     /// Announces the queries of a closure that only reads.
     func expectAll(_ queries: [Query]) throws {}

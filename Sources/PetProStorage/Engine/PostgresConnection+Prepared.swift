@@ -19,7 +19,7 @@ extension PostgresConnection {
         }
         return try values.map { value in
             let text = Self.text(value.sqlValue)
-            if text?.utf8.contains(0) == true { throw EngineError(.other, "a text has a zero byte", sql: sql) }
+            if text?.hasZeroByte == true { throw EngineError(.other, "a text has a zero byte", sql: sql) }
             return text
         }
     }
@@ -39,6 +39,8 @@ extension PostgresConnection {
 
     /// Prepares a text, and returns its name. Errors show `sql`.
     private func prepare(_ text: String, as sql: String) throws -> String {
+        // A pipeline takes no such request.
+        try settle()
         let name = statements.newName()
         try check(PostgresResult(PQprepare(link, name, text, 0, nil)).pointer, sql)
         return name
@@ -49,7 +51,9 @@ extension PostgresConnection {
         if let known = statements[queries: queries] { return known }
         if statements.isFull { return nil }
         let shapes = try queries.map { sql in
-            let result = PostgresResult(PQdescribePrepared(link, try prepare(sql).name))
+            let name = try prepare(sql).name
+            try settle()
+            let result = PostgresResult(PQdescribePrepared(link, name))
             try check(result.pointer, sql)
             return (0..<PQnfields(result.pointer)).map {
                 (String(cString: PQfname(result.pointer, $0)), PQftype(result.pointer, $0))

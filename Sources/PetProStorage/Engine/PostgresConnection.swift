@@ -5,19 +5,18 @@ import NIOCore
 /// A connection to a schema of a PostgreSQL database, which is made again after it was lost.
 final class PostgresConnection: Connection {
     private let target: PostgresTarget
-    private(set) var link: OpaquePointer?
+    var link: OpaquePointer?
     var statements = PreparedStatements()
     private var lastChanges = 0
-    private var queued: [WaitingStatement] = []
+    var queued: [WaitingStatement] = []
+    /// What was sent, and has not been answered.
+    var underway: [UnderwayStatement] = []
     /// Answers to queries that were expected, and have not run.
-    private var answers: [Asked: PostgresAnswer] = [:]
+    var answers: [AskedQuery: PostgresAnswer] = [:]
+    /// The answer to the queries of the next part.
+    var ahead: AheadAnswer?
 
-    private struct Asked: Hashable {
-        let sql: String
-        let values: [String?]
-    }
-
-    private(set) var hasFailedWaiting = false
+    var hasFailedWaiting = false
     private var part = TransactionPart()
     /// How many transactions have begun since the connection was made, and after how many the server plans all statements anew.
     private var transactions = 0
@@ -41,7 +40,7 @@ final class PostgresConnection: Connection {
     override var changes: Int { lastChanges }
 
     override var isInTransaction: Bool {
-        if !queued.isEmpty { return true }
+        if mustWait { return true }
         return switch PQtransactionStatus(link) {
         case PQTRANS_INTRANS, PQTRANS_INERROR, PQTRANS_ACTIVE: true
         default: false
@@ -54,6 +53,7 @@ final class PostgresConnection: Connection {
         PQfinish(link)
         link = nil
         statements = PreparedStatements()
+        (underway, ahead) = ([], nil)
         link = target.parameters.withCStrings { names, values in PQconnectdbParams(names, values, 1) }
         guard PQstatus(link) == CONNECTION_OK else {
             // Of a text that it cannot read, libpq repeats parts, a password perhaps.
@@ -76,7 +76,7 @@ final class PostgresConnection: Connection {
     }
 
     /// Makes the connection again if it was lost, but not within a transaction, which is lost with it.
-    private func ensure() throws {
+    func ensure() throws {
         if PQstatus(link) == CONNECTION_OK { return }
         if isBegun { throw EngineError(.unavailable, "the connection was lost") }
         if NIODeadline.now() < retryAt { throw EngineError(.unavailable, "the database is not reachable") }
@@ -87,7 +87,7 @@ final class PostgresConnection: Connection {
 
     override func begin(_ access: DatabaseJob.Access) throws {
         queued = []
-        answers = [:]
+        (answers, ahead) = ([:], nil)
         isBegun = false
         hasFailedWaiting = false
         part = TransactionPart()
@@ -155,12 +155,16 @@ final class PostgresConnection: Connection {
             let wasUnbegun = isUnbegun
             queued = []
             if wasUnbegun { return }
+            // Whatever it says, it is undone.
+            try? settle()
         }
         try ensure()
         try run(sql)
     }
 
     override var hasFailedLater: Bool { hasFailedWaiting }
+
+    override var hasCheapParts: Bool { true }
 
     override func beginPart() throws {
         answers = [:]
@@ -194,7 +198,7 @@ final class PostgresConnection: Connection {
     }
 
     /// Notes that all that waits is sent.
-    private func noteSending() {
+    func noteSending() {
         // A savepoint goes before the part's own writes, which are the ones that wait behind it.
         if part.isOpen, !part.hasSavepoint, queued.count > part.queuedBefore { part.isUnprotected = true }
         part.queuedBefore = 0
@@ -209,28 +213,20 @@ final class PostgresConnection: Connection {
         queued.append(.prepared(name: name, sql: sql, values: texts))
     }
 
-    override func expectAll(_ queries: [Query]) throws {
-        // One statement sees one state by itself. The transaction begins with another statement, or never.
-        guard queued == [.mark(Self.beginReading)] else { return try expect(queries) }
-        queued = []
-        defer { queued = [.mark(Self.beginReading)] }
-        try expect(queries)
+    override func expect(_ own: ReadAhead, before next: ReadAhead?, in transaction: Transaction) throws {
+        try answer(own, before: next, in: transaction)
     }
 
-    override func expect(_ queries: [Query]) throws {
+    override func expectAll(_ queries: [Query]) throws {
+        // One statement sees one state by itself. The transaction begins with another statement, or never.
+        let begin = queued
+        if begin == [.mark(Self.beginReading)] { queued = [] }
+        defer { if begin == [.mark(Self.beginReading)] { queued = begin } }
         try ensure()
         answers = [:]
-        let asked = try queries.map { Asked(sql: $0.sql, values: try texts($0.values, for: $0.sql)) }
-        if asked.count < 2 {
-            for query in asked {
-                let prepared = try prepare(query.sql)
-                answers[query] = try answerNow(query.sql, prepared.name, query.values)
-            }
-            return
-        }
+        let asked = try asked(queries)
         guard let (name, joined) = try join(asked.map(\.sql)) else { return }
-        let values = asked.flatMap(\.values)
-        let result = try answerNow(joined.sql, name, values).result
+        let result = try answerNow(joined.sql, name, asked.flatMap(\.values)).result
         for (asked, answer) in zip(asked, joined.answers(result)) { answers[asked] = answer }
     }
 
@@ -238,71 +234,10 @@ final class PostgresConnection: Connection {
     @discardableResult
     func run(_ sql: String) throws -> PostgresResult {
         answers = [:]
-        if !queued.isEmpty { return try pipeline(sql, 1) { send(.mark(sql)) }[0] }
+        if mustWait { return try pipeline(.mark(sql)) }
         let result = PostgresResult(PQexec(link, sql))
         try check(result.pointer, sql)
         return result
-    }
-
-    private func send(_ statement: WaitingStatement) -> Bool {
-        switch statement {
-        case .mark(let sql): PQsendQueryParams(link, sql, 0, nil, nil, nil, nil, 0) == 1
-        case .prepared(let name, _, let texts):
-            texts.withCStrings { PQsendQueryPrepared(link, name, Int32(texts.count), $0, nil, nil, 1) } == 1
-        }
-    }
-
-    /// Sends the statements that wait, and `count` more, and then reads their results. Returns those of the last `count`. Throws the
-    /// first error.
-    private func pipeline(_ sql: String, _ count: Int, _ send: () -> Bool) throws -> [PostgresResult] {
-        noteSending()
-        let waiting: [WaitingStatement]
-        do {
-            defer { queued = [] }
-            waiting = try joined(queued)
-        } catch {
-            hasFailedWaiting = true
-            throw error
-        }
-        guard PQenterPipelineMode(link) == 1 else {
-            hasFailedWaiting = true
-            throw failure(nil, sql)
-        }
-        defer {
-            if PQexitPipelineMode(link) == 0 {
-                // What was sent is not known, so the connection is of no use.
-                PQfinish(link)
-                link = nil
-            }
-        }
-        var isSent = true
-        for statement in waiting { isSent = isSent && self.send(statement) }
-        isSent = isSent && send() && PQpipelineSync(link) == 1
-        var results: [PostgresResult] = []
-        var first: EngineError?
-        while isSent {
-            guard let pointer = PQgetResult(link) else {
-                // A null ends the results of one statement.
-                if PQstatus(link) != CONNECTION_OK { break }
-                continue
-            }
-            let result = PostgresResult(pointer)
-            switch PQresultStatus(pointer) {
-            case PGRES_PIPELINE_SYNC: isSent = false
-            case PGRES_PIPELINE_ABORTED: break
-            case PGRES_COMMAND_OK, PGRES_TUPLES_OK: results.append(result)
-            default:
-                if first != nil { break }
-                let isOfEarlier = results.count < waiting.count
-                var error = failure(pointer, isOfEarlier ? waiting[results.count].sql : sql)
-                error.isOfEarlier = isOfEarlier
-                first = error
-            }
-        }
-        if results.count < waiting.count { hasFailedWaiting = true }
-        if let first { throw first }
-        guard PQstatus(link) == CONNECTION_OK, results.count == waiting.count + count else { throw failure(nil, sql) }
-        return Array(results.suffix(count))
     }
 
     func check(_ result: OpaquePointer?, _ sql: String) throws {
@@ -327,18 +262,15 @@ final class PostgresConnection: Connection {
     private func answer(_ sql: String, _ name: String, _ texts: [String?]) throws -> PostgresAnswer {
         protect(sql)
         if !answers.isEmpty {
-            if let answer = answers.removeValue(forKey: Asked(sql: sql, values: texts)) { return answer }
+            if let answer = answers.removeValue(forKey: AskedQuery(sql: sql, values: texts)) { return answer }
             // What is read after a write may differ.
             if !sql.hasPrefix("SELECT") { answers = [:] }
         }
         return try answerNow(sql, name, texts)
     }
 
-    private func answerNow(_ sql: String, _ name: String, _ texts: [String?]) throws -> PostgresAnswer {
-        if !queued.isEmpty {
-            let results = try pipeline(sql, 1) { send(.prepared(name: name, sql: sql, values: texts)) }
-            return PostgresAnswer(results[0])
-        }
+    func answerNow(_ sql: String, _ name: String, _ texts: [String?]) throws -> PostgresAnswer {
+        if mustWait { return PostgresAnswer(try pipeline(.prepared(name: name, sql: sql, values: texts))) }
         let result = texts.withCStrings { values in
             PostgresResult(PQexecPrepared(link, name, Int32(texts.count), values, nil, nil, 1))
         }

@@ -27,7 +27,7 @@ package struct PostgresTarget: Sendable {
     var parameters: [(String, String)] {
         let options = [
             "search_path=\(Self.quoted(schema).escapedOption),\(Self.quoted(keysSchema).escapedOption)",
-            "statement_timeout=10000", "lock_timeout=2000", "idle_in_transaction_session_timeout=1000",
+            "statement_timeout=10000", "lock_timeout=2000", "idle_in_transaction_session_timeout=500",
             "tcp_keepalives_idle=5", "tcp_keepalives_interval=2", "tcp_keepalives_count=3",
             "client_min_messages=warning",
             // Each query has an index. A plan that is kept from when a table was empty would read all of it, until the server

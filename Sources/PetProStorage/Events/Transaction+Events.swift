@@ -25,15 +25,31 @@ extension Transaction {
     ///
     /// An event without a version, of a peer that has none, is news unless its id was received before. Throws the error of the
     /// engine.
-    public func isNews(_ event: EventEnvelope<some MessageValue>, at now: Instant) throws -> Bool {
-        let isVersioned = event.aggregate != nil && event.version != nil
-        return try execute(
+    func isNews(_ event: EventEnvelope<some MessageValue>, at now: Instant) throws -> Bool {
+        let place = Self.place(event)
+        let known = try row(Self.receivedQuery(event)) { (try $0.int(), try $0.int()) }
+        if let known, known >= (place.epoch, place.version) { return false }
+        try executeLater(
             """
             INSERT INTO received (aggregate, epoch, version, received_at) VALUES (?, ?, ?, ?)
             ON CONFLICT (aggregate) DO UPDATE
             SET epoch = excluded.epoch, version = excluded.version, received_at = excluded.received_at
-            WHERE (received.epoch, received.version) < (excluded.epoch, excluded.version)
-            """, isVersioned ? event.aggregate ?? "" : "event:" + event.eventId, isVersioned ? event.epoch ?? 0 : 0,
-            isVersioned ? event.version ?? 0 : 0, now) == 1
+            """, place.aggregate, place.epoch, place.version, now)
+        return true
+    }
+
+    /// The query of ``isNews(_:at:)``.
+    static func receivedQuery(_ event: EventEnvelope<some MessageValue>) -> Query {
+        Query("SELECT epoch, version FROM received WHERE aggregate = ?", place(event).aggregate)
+    }
+
+    /// Where an event is noted, and how far the aggregate is with it.
+    private static func place(
+        _ event: EventEnvelope<some MessageValue>
+    ) -> (aggregate: String, epoch: Int, version: Int) {
+        guard let aggregate = event.aggregate, let version = event.version else {
+            return ("event:" + event.eventId, 0, 0)
+        }
+        return (aggregate, event.epoch ?? 0, version)
     }
 }

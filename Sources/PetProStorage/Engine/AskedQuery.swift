@@ -1,0 +1,5 @@
+/// A query with its values as PostgreSQL gets them.
+struct AskedQuery: Hashable {
+    let sql: String
+    let values: [String?]
+}
