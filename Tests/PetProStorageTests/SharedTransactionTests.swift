@@ -33,7 +33,7 @@ struct SharedTransactionTests {
     /// What a database in a file has seen after some jobs, and what became of these.
     private func run(
         _ jobs: [Job], isLong: @escaping (DatabaseJob.Access) -> Bool = { _ in false },
-        look: (GRDB.DatabaseQueue) throws -> Void = { _ in }
+        more: @escaping (Int) -> [DatabaseJob] = { _ in [] }, look: (GRDB.DatabaseQueue) throws -> Void = { _ in }
     ) throws -> (names: [String], outcome: SharedTransaction.Outcome) {
         let folder = NSTemporaryDirectory() + "petpro-shared-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -52,7 +52,7 @@ struct SharedTransactionTests {
         let outcome = queue.writeWithoutTransaction { database in
             let connection = SQLiteConnection(database)
             defer { #expect(!connection.isInTransaction) }
-            return SharedTransaction(connection: connection, isLong: isLong).run(jobs)
+            return SharedTransaction(connection: connection, isLong: isLong, more: more).run(jobs)
         }
         let names = try queue.read { try String.fetchAll($0, sql: "SELECT name FROM things ORDER BY rowid") }
         return (names, outcome)
@@ -77,6 +77,21 @@ struct SharedTransactionTests {
         #expect(seenInside == 1 && seenOutside == 0)
         #expect(names == ["a", "b"] && outcome.done.count == 3 && outcome.left.isEmpty)
         #expect(second.runs == 1)
+    }
+
+    @Test("are joined by those that come meanwhile, up to one of another kind")
+    func joining() throws {
+        let read = Job(.read) { _ in }
+        var coming: [[DatabaseJob]] = [[insert("c")], [insert("d"), read, insert("e")]]
+        var counts: [Int] = []
+        let (names, outcome) = try run(
+            [insert("a"), insert("b")],
+            more: { count in
+                counts.append(count)
+                return coming.isEmpty ? [] : coming.removeFirst()
+            })
+        #expect(names == ["a", "b", "c", "d"] && counts == [2, 3])
+        #expect(outcome.done.count == 4 && outcome.left.count == 2 && outcome.left.first === read && read.runs == 0)
     }
 
     @Test("are rolled back alone when their closures throw")
