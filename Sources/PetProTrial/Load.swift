@@ -39,8 +39,8 @@ final class Load: Sendable {
         /// The vendor with which the customer books, and its service.
         let vendor: Int
         let service: Int
-        /// How many bookings each customer makes.
-        static let bookings = 40
+        /// How many bookings each customer makes. Some send two requests for each, which the gateway takes at any speed.
+        static let bookings = 30
         /// How many customers may book the same time.
         static let atOnce = 100
     }
