@@ -213,7 +213,7 @@ public final class Database: Sendable {
     public func write<Result: Sendable>(
         _ body: @Sendable @escaping (Transaction) throws -> Result
     ) async throws -> Result {
-        try await writer.perform(.write, nil, body)
+        try await write(nil, body)
     }
 
     /// Runs `body` as ``write(_:)`` does, and says before what it reads, so that PostgreSQL answers that in one round trip or

@@ -97,7 +97,7 @@ final class DatabaseThreads: Sendable {
     /// Throws what the closure throws, and `OVERLOADED` when another process keeps the database locked or the queue is
     /// full.
     func perform<Result: Sendable>(
-        _ access: DatabaseJob.Access, _ readAhead: ReadAhead? = nil,
+        _ access: DatabaseJob.Access, _ readAhead: ReadAhead?,
         _ body: @Sendable @escaping (Transaction) throws -> Result
     ) async throws -> Result {
         do {

@@ -33,6 +33,7 @@ extension PostgresConnection {
             guard var error else { continue }
             error.isOfEarlier = statement !== answer.statement
             hasFailedWaiting = true
+            // The first error says what is wrong. Those after it only follow from it.
             try? settle()
             throw error
         }

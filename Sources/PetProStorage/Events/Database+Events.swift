@@ -14,7 +14,7 @@ extension Database {
     ) async throws -> Result? {
         let query = Transaction.receivedQuery(event)
         let readAhead = keys.map { keys in
-            ReadAhead(of: keys.union(["received-\(event.aggregate ?? event.eventId)"])) { _ in [query] }
+            ReadAhead(of: keys.union(["received-\(Transaction.place(event).aggregate)"])) { _ in [query] }
         }
         return try await write(readAhead) { transaction in
             try transaction.isNews(event, at: now) ? try body(transaction) : nil

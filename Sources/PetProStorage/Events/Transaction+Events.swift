@@ -44,7 +44,7 @@ extension Transaction {
     }
 
     /// Where an event is noted, and how far the aggregate is with it.
-    private static func place(
+    static func place(
         _ event: EventEnvelope<some MessageValue>
     ) -> (aggregate: String, epoch: Int, version: Int) {
         guard let aggregate = event.aggregate, let version = event.version else {
