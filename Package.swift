@@ -3,13 +3,18 @@ import CompilerPluginSupport
 import PackageDescription
 
 /// One list for every target, so that no target drifts: Swift 6 mode comes from the tools version.
-let settings: [SwiftSetting] = [
-    .treatAllWarnings(as: .error),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-]
+let settings: [SwiftSetting] =
+    [
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (builtMacros.map { [.unsafeFlags(["-load-plugin-executable", "\($0)#RookeryMacros"])] } ?? [])
+
+/// The macros' program of another build. ./dev gives it to optimised builds, because to compile swift-syntax with
+/// optimisation takes minutes, and the macros expand to the same code without it.
+var builtMacros: String? { Context.environment["ROOKERY_BUILT_MACROS"] }
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -134,8 +139,8 @@ let package = Package(
         .target(
             name: "Rookery",
             dependencies: [
-                "RookeryWire", "RookeryCore", "RookeryCalls", "RookeryPolicies", "RookeryTCP", "RookeryMacros",
-            ],
+                "RookeryWire", "RookeryCore", "RookeryCalls", "RookeryPolicies", "RookeryTCP",
+            ] + (builtMacros == nil ? ["RookeryMacros"] : []),
             swiftSettings: settings
         ),
         .target(

@@ -283,6 +283,7 @@ public struct BookingController: BookingAPI {
     public func vendorStatusChanged(_ event: EventEnvelope<VendorStatusChanged>) async throws {
         let now = environment.now()
         try await database.receive(event, at: now) { transaction in
+            try transaction.keep(event.data)
             try transaction.execute(
                 """
                 UPDATE bookings SET flagged = ?

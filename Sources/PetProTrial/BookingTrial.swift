@@ -10,14 +10,17 @@ struct BookingTrial: AsyncParsableCommand {
         abstract:
             "Books under load while it kills, freezes and restarts instances, and reports whether anything was lost.",
         discussion: """
-            It starts a platform of its own, with two instances each of Booking and Vendor, in a folder of its own. \
-            Every few seconds it kills one of the four with SIGKILL and starts it again, freezes one with SIGSTOP for \
+            It starts a platform of its own, with two instances of each service, in a folder of its own. \
+            Every few seconds it kills one of the eight with SIGKILL and starts it again, freezes one with SIGSTOP for \
             three seconds, or restarts one gracefully.
 
             At the end it reads the database. Every acknowledged booking must be there, under the key of its request. \
             No key and no request may have two bookings. If two requests book one pet at one time, the platform must \
-            refuse one. Any other refusal counts as a failure. A graceful restart must lose no call. Some bookings are \
-            cancelled. Vendor's agenda, which only events reach, must agree with every booking within 30 s after the load.
+            refuse one. Any other refusal counts as a failure. A graceful restart must lose no call.
+
+            Some bookings are cancelled, and an administrator suspends vendors and makes them active again while they are \
+            booked and add products. Within 30 s after the load, what services know only by events must agree with the \
+            services that sent them: Vendor's agenda, the flags of bookings, and the status of products.
 
             The bookings come from many customers, each at an address of 127.1.0.0/16, because the gateway limits the rate \
             of each. Where loopback has only one address, --rates off is the default.
@@ -34,6 +37,8 @@ struct BookingTrial: AsyncParsableCommand {
     var rate = 300
     @Option(help: "Seconds from one fault to the next.")
     var every = 5
+    @Option(help: ArgumentHelp("Choose instances and faults by this number. Default: they take turns.", valueName: "n"))
+    var seed: UInt64?
     @Option(
         help: """
             In place of faults, give every service a new key and a new certificate this many times while it runs. The \
@@ -80,10 +85,14 @@ struct BookingTrial: AsyncParsableCommand {
             program, data: data, database: database, isEncrypted: rotations > 0, rates: rates)
         Terminal.note("platform \(fleet.url), rates.mode=\(rates.rawValue), data \(data)")
         let load: Load
-        let agenda: AgendaCheck
+        let check: ProjectionCheck
+        let statusChanges: Int
+        let databases = Databases(data: data, url: database)
         do {
             load = try await Load.prepare(fleet.url, bookings: seconds * rate)
+            let statuses = try await StatusChanges.prepare(fleet.url, admin: Fleet.admin)
             let begin = ContinuousClock.now
+            async let changes = statuses.run(seconds: seconds, since: begin)
             try await withThrowingDiscardingTaskGroup { group in
                 if let bounce {
                     group.addTask { try await fleet.bounce(bounce, at: .seconds(seconds) / 2, since: begin) }
@@ -95,19 +104,21 @@ struct BookingTrial: AsyncParsableCommand {
                             Terminal.note($0)
                         }
                     } else {
-                        try await fleet.injectFaults(seconds: seconds, every: every, since: begin) { Terminal.note($0) }
+                        try await fleet.injectFaults(seconds: seconds, every: every, seed: seed, since: begin) {
+                            Terminal.note($0)
+                        }
                     }
                 }
             }
-            agenda = try await AgendaCheck.settled(
-                AgendaCheck.Places(data: data, database: database), within: .seconds(30))
+            statusChanges = try await changes
+            check = try await ProjectionCheck.settled(databases, within: .seconds(30))
         } catch {
             fleet.kill()
             throw error
         }
         let graceful = await fleet.stop()
         let verdict = try await Verdict(
-            load.results, fleet.faults, agenda, data: data, database: database,
+            load.results, fleet.faults, check, statusChanges: statusChanges, databases, data: data,
             mustSucceed: rotations > 0 ? 1 : success, stoppedWell: graceful)
         Terminal.line(json ? verdict.json.jsonText : verdict.text)
         if verdict.isGood {

@@ -4,7 +4,7 @@ import Rookery
 import RookeryTesting
 import Synchronization
 
-/// The platform's processes: two each of Booking and Vendor, and one each of Auth, Product and the gateway.
+/// The platform's processes: two instances of each service, and the gateway.
 final class Fleet: Sendable {
     /// A process that the trial kills, freezes or restarts.
     struct Member: Sendable {
@@ -41,6 +41,8 @@ final class Fleet: Sendable {
     }
 
     let url: String
+    /// The account of the platform's administrator.
+    static let admin = (email: "admin@petpro.example", password: "correct horse")
     private let past = Mutex<[AppliedFault]>([])
     private let program: URL
     private let data: String
@@ -49,11 +51,11 @@ final class Fleet: Sendable {
     private let environment: [String: String]
     private let members: [Member]
     private let running: Mutex<[String: RunningProgram]>
-    private let others: [RunningProgram]
+    private let gateway: RunningProgram
 
     private init(
         url: String, program: URL, data: String, certificates: String?, environment: [String: String],
-        members: [Member], running: [String: RunningProgram], others: [RunningProgram]
+        members: [Member], running: [String: RunningProgram], gateway: RunningProgram
     ) {
         self.certificates = certificates
         self.url = url
@@ -62,7 +64,7 @@ final class Fleet: Sendable {
         self.environment = environment
         self.members = members
         self.running = Mutex(running)
-        self.others = others
+        self.gateway = gateway
     }
 
     /// A process ended before it was ready.
@@ -78,40 +80,40 @@ final class Fleet: Sendable {
         try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
         let certificates = isEncrypted ? data + "/certs" : nil
         if let certificates { try await run(program, ["certs", "dev", "--out", certificates]) }
-        let port = try await FreePorts.first(of: 6)
-        let members = [("booking", 2), ("vendor", 3), ("booking", 4), ("vendor", 5)].map {
-            Member(service: $0.0, port: port + $0.1)
-        }
+        let services = ["auth", "booking", "vendor", "product"]
+        let port = try await FreePorts.first(of: 2 * services.count)
+        let members = (services + services).enumerated().map { Member(service: $1, port: port + $0) }
         func addresses(_ service: String) -> String {
             members.filter { $0.service == service }.map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
         }
         let environment = [
-            "PETPRO_AUTH": "127.0.0.1:\(port)", "PETPRO_PRODUCT": "127.0.0.1:\(port + 1)",
+            "PETPRO_AUTH": addresses("auth"), "PETPRO_PRODUCT": addresses("product"),
             // With TLS too, so that a rotation of the field keys would show.
             "ROOKERY_CLIENT_FIELDS_MODE": "always", "ROOKERY_SERVER_FIELDS_MODE": "always",
             "PETPRO_BOOKING": addresses("booking"), "PETPRO_VENDOR": addresses("vendor"),
         ].merging(rates.environment) { own, _ in own }
             .merging(database.map { ["PETPRO_DATABASE": $0] } ?? [:]) { own, _ in own }
-        var others: [RunningProgram] = []
         var running: [String: RunningProgram] = [:]
         var isStarted = false
         // Kills the processes that run already if a later one does not start.
-        defer { if !isStarted { for process in others + running.values { process.send(SIGKILL) } } }
-        for service in ["auth", "product"] {
-            others.append(try await serve(program, service, data, certificates, environment).program)
-        }
-        // One after the other, because the first instance creates the database and enters the demo data.
+        defer { if !isStarted { for process in running.values { process.send(SIGKILL) } } }
+        // One after the other, because the first instance creates the database.
         for member in members {
             running[member.name] = try await serve(
                 program, member.service, data, certificates, environment, port: member.port
             ).program
         }
+        try await run(
+            program,
+            [
+                "users", "create-admin", "--email", admin.email, "--name", "Admin", "--data", data, "--password-cost",
+                "10",
+            ], environment.merging(["PETPRO_ADMIN_PASSWORD": admin.password]) { own, _ in own })
         let gateway = try await serve(program, "gateway", data, certificates, environment)
-        others.append(gateway.program)
         isStarted = true
         return Fleet(
             url: gateway.ready, program: program, data: data, certificates: certificates, environment: environment,
-            members: members, running: running, others: others)
+            members: members, running: running, gateway: gateway.program)
     }
 
     private static func serve(
@@ -133,19 +135,22 @@ final class Fleet: Sendable {
 
     // MARK: Faults
 
-    /// Injects a fault every `every` seconds, into each member in turn, and reports it to `note`.
+    /// Injects a fault every `every` seconds, and reports it to `note`. `seed` chooses members and faults; without it they take turns.
     ///
     /// The last fault ends within `seconds`. Throws ``NotStarted`` if a member does not start again.
     func injectFaults(
-        seconds: Int, every: Int, since begin: ContinuousClock.Instant, _ note: @Sendable (String) -> Void
+        seconds: Int, every: Int, seed: UInt64?, since begin: ContinuousClock.Instant,
+        _ note: @Sendable (String) -> Void
     ) async throws {
         let clock = ContinuousClock()
+        var random = SeededRandom(seed ?? 0)
         for turn in 1... {
             let at = turn * every
             if turn > Self.count(seconds: seconds, every: every) { return }
             try await clock.sleep(until: begin + .seconds(at))
-            let member = members[(turn - 1) % members.count]
-            let fault = Fault.ofInstances[(turn - 1) % 3]
+            let choice = seed == nil ? turn - 1 : Int.random(in: 0..<members.count * 3, using: &random)
+            let member = members[choice % members.count]
+            let fault = Fault.ofInstances[choice % 3]
             note("\(at) s: \(member.name) \(fault.rawValue)")
             let from = begin.duration(to: clock.now)
             let code = try await perform(fault, member)
@@ -223,7 +228,7 @@ final class Fleet: Sendable {
         }
     }
 
-    private var all: [RunningProgram] { running.withLock { Array($0.values) } + others }
+    private var all: [RunningProgram] { running.withLock { Array($0.values) } + [gateway] }
 
     /// Stops all processes with SIGTERM. Returns false if the exit code of one is not 0.
     func stop() async -> Bool {

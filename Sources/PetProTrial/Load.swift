@@ -80,7 +80,7 @@ final class Load: Sendable {
     }
 
     /// Asks ten times a second whether an account is active, because its rate is limited.
-    private static func untilActive(_ http: HTTP, _ token: String) async throws {
+    static func untilActive(_ http: HTTP, _ token: String) async throws {
         for _ in 0..<100 {
             if try await http.get("/api/me", token: token).body["state"] == "active" { return }
             try await Task.sleep(for: .milliseconds(100))

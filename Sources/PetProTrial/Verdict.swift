@@ -23,20 +23,18 @@ struct Verdict {
     private let faults: [Fleet.AppliedFault]
     private let mustSucceed: Double
     private let stoppedWell: Bool
-    private let agenda: AgendaCheck
+    private let check: ProjectionCheck
+    private let statusChanges: Int
 
     /// Compares the outcomes with Booking's database. Call it after all services have stopped.
     ///
     /// Throws if the database cannot be opened or read.
     init(
-        _ outcomes: [Load.Outcome], _ faults: [Fleet.AppliedFault], _ agenda: AgendaCheck, data: String,
-        database url: String?, mustSucceed: Double, stoppedWell: Bool
+        _ outcomes: [Load.Outcome], _ faults: [Fleet.AppliedFault], _ check: ProjectionCheck, statusChanges: Int,
+        _ databases: Databases, data: String, mustSucceed: Double, stoppedWell: Bool
     ) async throws {
         let encryption = try EncryptionKeyFile("\(data)/encryption-keys.json", logger: Logger(label: "trial"))
-        let place =
-            url.map { DatabasePlace.schema(PostgresTarget(url: $0, schema: "booking")) }
-            ?? .file("\(data)/booking.sqlite")
-        let database = try place.inspect(Protection(service: "booking", keys: encryption))
+        let database = try databases.place(of: "booking").inspect(Protection(service: "booking", keys: encryption))
         let saved = try await database.read { transaction in
             try transaction.rows("SELECT id, pet_id, start_at FROM bookings") {
                 (id: try $0.int(), pet: try $0.int(), start: try $0.int())
@@ -98,7 +96,8 @@ struct Verdict {
             (name, percentile(share, of: milliseconds))
         }
         self.faults = faults
-        self.agenda = agenda
+        self.check = check
+        self.statusChanges = statusChanges
         self.mustSucceed = mustSucceed
         self.stoppedWell = stoppedWell && faults.allSatisfy(\.wentWell)
     }
@@ -113,7 +112,9 @@ struct Verdict {
 
     var isGood: Bool {
         lost == 0 && doubled == 0 && bookings == keys && acknowledged > calls / 2 && succeeded >= mustSucceed
-            && failedInRestarts == 0 && !faults.isEmpty && stoppedWell && agenda.differing == 0 && agenda.changed > 0
+            && failedInRestarts == 0 && !faults.isEmpty && stoppedWell && check.differing == 0
+            && check.changedBookings > 0
+            && statusChanges > 0 && check.ofInactiveVendors > 0
     }
 
     var text: String {
@@ -135,11 +136,15 @@ struct Verdict {
         }
         lines.append("acknowledged  \(acknowledged), of which lost  \(lost)")
         lines.append("bookings  \(bookings), keys  \(keys), doubled  \(doubled)")
+        for projection in check.projections {
+            lines.append("\(projection.name)  \(projection.rows), of which differ  \(projection.differing)")
+        }
         lines.append(
-            "agenda  \(agenda.rows) rows, of which differ  \(agenda.differing); bookings changed later  \(agenda.changed)"
-        )
+            "changed  \(check.changedBookings) bookings and \(statusChanges) times a vendor's status, whose bookings and products "
+                + "then were \(check.ofInactiveVendors)")
         if !stoppedWell { lines.append("a process did not stop cleanly") }
-        lines.append(isGood ? "verdict: nothing lost, nothing doubled, and the agenda agrees" : "verdict: NOT GOOD")
+        lines.append(
+            isGood ? "verdict: nothing lost, nothing doubled, and what came by events agrees" : "verdict: NOT GOOD")
         return lines.joined(separator: "\n")
     }
 
@@ -150,8 +155,8 @@ struct Verdict {
             "failedInRestarts": .int(Int64(failedInRestarts)), "faults": .int(Int64(faults.count)),
             "succeeded": .double(succeeded), "acknowledged": .int(Int64(acknowledged)), "lost": .int(Int64(lost)),
             "doubled": .int(Int64(doubled)), "bookings": .int(Int64(bookings)), "keys": .int(Int64(keys)),
-            "agenda": .int(Int64(agenda.rows)), "agendaDiffering": .int(Int64(agenda.differing)),
-            "bookingsChanged": .int(Int64(agenda.changed)),
+            "projectionsDiffering": .int(Int64(check.differing)),
+            "bookingsChanged": .int(Int64(check.changedBookings)), "statusChanges": .int(Int64(statusChanges)),
             "milliseconds": .object(
                 percentiles.reduce(into: JSONObject()) { $0[$1.0] = .int(Int64($1.1)) }),
             "good": .bool(isGood),

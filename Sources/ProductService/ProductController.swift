@@ -198,6 +198,7 @@ public struct ProductController: ProductAPI {
         try await database.receive(event, at: now) { transaction in
             let (from, to): (ProductStatus, ProductStatus) =
                 event.data.to == .active ? (.inactive, .active) : (.active, .inactive)
+            try transaction.keep(event.data)
             try transaction.execute(
                 "UPDATE products SET status = ? WHERE vendor_id = ? AND status = ?", to.rawValue, event.data.vendorId,
                 from.rawValue)

@@ -259,6 +259,22 @@ struct BookingTests {
         #expect(try await bookings.getBooking(GetBooking(id: booking.id)).flagged)
     }
 
+    @Test("is flagged if its vendor's suspension arrived before it, and loses the flag like the others")
+    func flaggedLater() async throws {
+        func tell(_ id: String, _ to: VendorStatus) async throws {
+            try await bookings.vendorStatusChanged(
+                EventEnvelope<VendorStatusChanged>(
+                    eventId: id, type: "vendor.status-changed", occurredAt: noon,
+                    data: VendorStatusChanged(vendorId: 1, from: .active, to: to)))
+        }
+        try await tell("e1", .suspended)
+        try await tell("e2", .inactive)
+        let booking = try await book(try await pet(), 0)
+        #expect(try await bookings.getBooking(GetBooking(id: booking.id)).flagged)
+        try await tell("e3", .active)
+        #expect(try await !bookings.getBooking(GetBooking(id: booking.id)).flagged)
+    }
+
     @Test("takes the person out of bookings when the account is deleted")
     func anonymised() async throws {
         let dog = try await bookings.createPet(

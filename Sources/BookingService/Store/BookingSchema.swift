@@ -148,6 +148,7 @@ enum BookingSchema {
             CREATE INDEX bookings_occupying ON bookings ((vendor_id + 0), start_at, occupied_until)
                 WHERE status IN ('pending', 'confirmed', 'in_progress');
             """),
+        InactiveVendors.migration("booking-7"),
     ]
 
     static let pets = SealedTable("pets", subject: "owner_id", columns: ["name", "breed", "notes"])

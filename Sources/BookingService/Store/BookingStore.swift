@@ -179,6 +179,9 @@ extension Transaction {
     }
 
     /// Inserts a booking under the first of at most three references that is free. Throws `OVERLOADED` when none is.
+    ///
+    /// The row is flagged if an event said that the vendor is not active. The returned booking is not, because the vendor's terms,
+    /// which were read before, say that it is.
     func insertBooking(_ wish: BookingWish, _ request: CreateBooking, references: [String], at now: Instant) throws
         -> Booking
     {
@@ -194,12 +197,16 @@ extension Transaction {
         try executeLater(
             """
             INSERT INTO bookings (id, reference, customer_id, vendor_id, service_id, pet_id, start_at, end_at,
-                occupied_until, service_name, price, duration_minutes, notes, status, history, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)
+                occupied_until, service_name, price, duration_minutes, notes, status, history, created_at,
+                flagged)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?,
+                CASE WHEN EXISTS (SELECT 1 FROM inactive_vendors WHERE vendor_id = ?)
+                    THEN 1 ELSE 0 END)
             """,
             id, reference, request.customerId, request.vendorId, request.serviceId, request.petId, wish.start,
             wish.end, wish.occupied.end, wish.service.name, wish.service.price.json,
-            wish.service.durationMinutes, try seal(request.notes, "notes", in: place), history.json, now)
+            wish.service.durationMinutes, try seal(request.notes, "notes", in: place), history.json, now,
+            request.vendorId)
         return Booking(
             id: id, reference: reference, customerId: request.customerId, vendorId: request.vendorId,
             serviceId: request.serviceId, petId: request.petId, start: wish.start, end: wish.end,

@@ -119,5 +119,6 @@ enum ProductSchema {
                 """),
         // The log of events has a number of its own, which cursors carry too.
         Migration("product-5", "DROP TABLE store", postgres: ""),
+        InactiveVendors.migration("product-6"),
     ]
 }

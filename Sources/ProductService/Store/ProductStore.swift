@@ -53,15 +53,18 @@ extension Transaction {
         try row("SELECT COUNT(*) FROM products WHERE vendor_id = ?", id) { try $0.int() } ?? 0
     }
 
-    /// Inserts a product and its stock record. Throws `SKU_TAKEN`.
+    /// Inserts a product and its stock record. The product is inactive if an event said that its vendor is. Throws `SKU_TAKEN`.
     func insertProduct(_ request: CreateProduct, at now: Instant) throws -> Product {
-        let id = try row(
+        let made: (id: Int, status: ProductStatus)? = try row(
             """
-            INSERT INTO products (vendor_id, sku, name, price, species, status) VALUES (?, ?, ?, ?, ?, 'active')
-            ON CONFLICT (vendor_id, sku) DO NOTHING RETURNING id
-            """, request.vendorId, request.sku, request.name, request.price.json, request.species.json
-        ) { try $0.int() }
-        guard let id else { throw RemoteError(.skuTaken, "This vendor has a product with this SKU.") }
+            INSERT INTO products (vendor_id, sku, name, price, species, status)
+            VALUES (?, ?, ?, ?, ?,
+                CASE WHEN EXISTS (SELECT 1 FROM inactive_vendors WHERE vendor_id = ?)
+                    THEN 'inactive' ELSE 'active' END)
+            ON CONFLICT (vendor_id, sku) DO NOTHING RETURNING id, status
+            """, request.vendorId, request.sku, request.name, request.price.json, request.species.json, request.vendorId
+        ) { (try $0.int(), try $0.value()) }
+        guard let (id, status) = made else { throw RemoteError(.skuTaken, "This vendor has a product with this SKU.") }
         try execute(
             """
             INSERT INTO inventory (product_id, quantity, reserved, threshold, version, updated_at)
@@ -69,7 +72,7 @@ extension Transaction {
             """, id, request.quantity, request.lowStockThreshold, now)
         return Product(
             id: id, vendorId: request.vendorId, sku: request.sku, name: request.name, price: request.price,
-            species: request.species, status: .active)
+            species: request.species, status: status)
     }
 
     // MARK: Inventory

@@ -1,0 +1,93 @@
+import NIOCore
+import NIOHTTP1
+import PetProTesting
+import Rookery
+
+/// Suspends vendors and makes them active again, while customers book them and they add products.
+///
+/// A booking or a product may then come to its service after the event that says that its vendor is not active.
+struct StatusChanges {
+    private struct Subject {
+        let vendor: Int
+        let service: Int
+        let token: String
+        let http: HTTP
+        let customer: String
+        let pet: Int
+    }
+
+    /// How many vendors take turns. The gateway lets each add a product in time.
+    private static let count = 5
+    /// From one change to the next. The gateway takes one request a second of an account.
+    private static let pace: Duration = .seconds(1)
+
+    private let admin: HTTP
+    private let token: String
+    private let subjects: [Subject]
+
+    /// Registers the vendors and a customer for each, at addresses of their own. `admin` is the account of an administrator.
+    static func prepare(_ url: String, admin: (email: String, password: String)) async throws -> StatusChanges {
+        let http = HTTP(url: url)
+        var subjects: [Subject] = []
+        for number in 0..<count {
+            // The load has the addresses before.
+            let own = http.at(LoadRates.address(60_000 + number))
+            let vendor = try await own.makeVendor(capacity: 10, untilActive: Load.untilActive)
+            let customer = try await own.makeCustomer()
+            subjects.append(
+                Subject(
+                    vendor: vendor.id, service: vendor.service, token: vendor.token, http: own, customer: customer,
+                    pet: try await own.makePet(customer, name: "Rex \(number)")))
+        }
+        let own = http.at(LoadRates.address(61_000))
+        return StatusChanges(
+            admin: own, token: try await own.signIn(admin.email, admin.password), subjects: subjects)
+    }
+
+    /// Changes the status of a vendor each second, for `seconds`. Returns how many changes were acknowledged.
+    ///
+    /// Whether a single request succeeds does not matter. What is kept must agree in any case.
+    func run(seconds: Int, since begin: ContinuousClock.Instant) async throws -> Int {
+        var isActive = Array(repeating: true, count: subjects.count)
+        var changes = 0
+        for turn in 0..<seconds {
+            try await ContinuousClock().sleep(until: begin + Self.pace * turn)
+            let at = turn % subjects.count
+            let subject = subjects[at]
+            let wanted = isActive[at] ? "suspended" : "active"
+            async let changed = admin.send(
+                .PATCH, "/api/vendors/\(subject.vendor)/status", ["status": .string(wanted)], token: token,
+                timeout: .seconds(15))
+            async let booked = book(subject, turn)
+            async let added = add(subject, turn)
+            _ = await (booked, added)
+            let answer = try? await changed
+            // The status is the wanted one already if an earlier change happened unseen.
+            if answer?.status == 200 || answer?.code == "INVALID_TRANSITION" {
+                isActive[at].toggle()
+                if answer?.status == 200 { changes += 1 }
+            }
+        }
+        return changes
+    }
+
+    private func book(_ subject: Subject, _ turn: Int) async {
+        for half in 0..<2 {
+            _ = try? await subject.http.send(
+                .POST, "/api/bookings",
+                [
+                    "vendorId": .int(Int64(subject.vendor)), "serviceId": .int(Int64(subject.service)),
+                    "petId": .int(Int64(subject.pet)), "start": .string(start(2 * turn + half)),
+                ], token: subject.customer, key: "status-\(turn)-\(half)", timeout: .seconds(15))
+        }
+    }
+
+    private func add(_ subject: Subject, _ turn: Int) async {
+        _ = try? await subject.http.send(
+            .POST, "/api/products",
+            [
+                "sku": .string("SKU-\(turn)"), "name": "Leash", "price": ["amountMinor": 900, "currency": "EUR"],
+                "species": ["dog"],
+            ], token: subject.token, timeout: .seconds(15))
+    }
+}
