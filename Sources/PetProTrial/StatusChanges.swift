@@ -55,9 +55,7 @@ struct StatusChanges {
             let at = turn % subjects.count
             let subject = subjects[at]
             let wanted = isActive[at] ? "suspended" : "active"
-            async let changed = admin.send(
-                .PATCH, "/api/vendors/\(subject.vendor)/status", ["status": .string(wanted)], token: token,
-                timeout: .seconds(15))
+            async let changed = set(wanted, of: subject)
             async let booked = book(subject, turn)
             async let added = add(subject, turn)
             _ = await (booked, added)
@@ -68,7 +66,25 @@ struct StatusChanges {
                 if answer?.status == 200 { changes += 1 }
             }
         }
+        // One vendor ends in each status, so that both are compared.
+        try await settle(subjects[0], on: "suspended")
+        try await settle(subjects[1], on: "active")
         return changes
+    }
+
+    /// Sets a vendor's status, for at most 30 tries.
+    private func settle(_ subject: Subject, on status: String) async throws {
+        for _ in 0..<30 {
+            let answer = try? await set(status, of: subject)
+            if answer?.status == 200 || answer?.code == "INVALID_TRANSITION" { return }
+            try await Task.sleep(for: Self.pace)
+        }
+    }
+
+    private func set(_ status: String, of subject: Subject) async throws -> Answer {
+        try await admin.send(
+            .PATCH, "/api/vendors/\(subject.vendor)/status", ["status": .string(status)], token: token,
+            timeout: .seconds(15))
     }
 
     private func book(_ subject: Subject, _ turn: Int) async {

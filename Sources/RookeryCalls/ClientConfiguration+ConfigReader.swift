@@ -111,6 +111,7 @@ extension ClientConfiguration {
             .duration("ejection.duration", \.ejection.duration),
             .duration("ejection.maximumDuration", \.ejection.maximumDuration),
             .duration("ejection.interval", \.ejection.interval),
+            .duration("ejection.testInterval", \.ejection.testInterval),
             .integer("ejection.minimumInstances", \.ejection.minimumInstances),
             .integer("ejection.minimumCalls", \.ejection.minimumCalls),
             .real("ejection.deviations", \.ejection.deviations),

@@ -10,7 +10,7 @@ extension Destination {
             counters.count(decision)
             noteQuietly(decision, command, now)
             switch decision {
-            case .breaker, .ejected, .unreachable:
+            case .breaker, .ejected, .readmitted, .unreachable:
                 logger.notice("\(decision)", metadata: ["decision": "\(decision.kind)"])
             // As many as there are streams to an instance that has died.
             case .reopened:

@@ -35,8 +35,9 @@ package enum AttemptResult: Sendable, Hashable {
     var isSuccess: Bool? {
         switch self {
         case .answered, .answeredLate, .answeredClientStream: true
-        case .failed, .timedOut, .lost, .unreachable: false
-        case .overloaded, .sent, .abandoned: nil
+        case .failed, .timedOut, .lost: false
+        // An instance that cannot be reached backs off, and is tested as soon as that is over.
+        case .unreachable, .overloaded, .sent, .abandoned: nil
         }
     }
 }

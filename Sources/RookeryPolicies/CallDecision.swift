@@ -14,6 +14,8 @@ package enum CallDecision: Sendable, Hashable {
     case limited(Int)
     /// The client ejected an instance.
     case ejected(Instance, for: Duration)
+    /// An ejected instance answered a call that tested it, and takes part again.
+    case readmitted(Instance)
     /// The client cannot connect to an instance, which backs off.
     case unreachable(Instance, for: Duration)
     /// A breaker changed its position.
@@ -47,6 +49,7 @@ package enum CallDecision: Sendable, Hashable {
         case .rejected: "rejected"
         case .limited: "limited"
         case .ejected: "ejected"
+        case .readmitted: "readmitted"
         case .unreachable: "unreachable"
         case .breaker: "breaker"
         case .observed: "observed"
@@ -66,6 +69,7 @@ extension CallDecision: CustomStringConvertible {
             "rejected by the breaker of \(owner), for \(time.nanoseconds / 1_000_000) ms"
         case .limited(let count): "refused: \(count) calls are under way"
         case .ejected(let instance, let time): "ejected \(instance) for \(time.nanoseconds / 1_000_000) ms"
+        case .readmitted(let instance): "readmitted \(instance), which answers again"
         case .unreachable(let instance, let time):
             "\(instance) cannot be reached, backing off for \(time.nanoseconds / 1_000_000) ms"
         case .breaker(let owner, let transition):

@@ -77,6 +77,9 @@ extension ClientConfiguration {
         package var duration: Duration = .seconds(30)
         /// The longest ejection, ±10 %. Default 300 s.
         package var maximumDuration: Duration = .seconds(300)
+        /// How often one call that may be repeated elsewhere tests an instance that failures in a row ejected. If the instance
+        /// answers, its ejection ends. Default 1 s.
+        package var testInterval: Duration = .seconds(1)
         /// How often the client compares the success rates of the instances. Default 10 s.
         ///
         /// An interval without a failure reduces an instance's count of ejections by one.

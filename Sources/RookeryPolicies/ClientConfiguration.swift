@@ -164,6 +164,7 @@ public struct ClientConfiguration: Sendable {
             ("retry.minimumAttemptTimeout", retry.minimumAttemptTimeout), ("budget.window", budget.window),
             ("breaker.window", breaker.window), ("breaker.openDuration", breaker.openDuration),
             ("ejection.duration", ejection.duration), ("ejection.interval", ejection.interval),
+            ("ejection.testInterval", ejection.testInterval),
             ("connectTimeout", connectTimeout), ("reconnect.base", reconnect.base), ("latencyDecay", latencyDecay),
             ("pool.pingAfter", pool.pingAfter), ("pool.pingTimeout", pool.pingTimeout),
         ] where value <= .zero { throw InvalidSetting(key, "longer than 0, not \(value)") }

@@ -14,6 +14,8 @@ extension DestinationMachine {
         package var isLimited: Bool { limit != nil }
         /// Whether the attempt tests if an instance that backs off is back.
         let isTest: Bool
+        /// Whether the attempt tests if an ejected instance answers again.
+        let testsEjected: Bool
         /// The index of the instance in the list when the attempt started.
         let place: Int
         let group: Int

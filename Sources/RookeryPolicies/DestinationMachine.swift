@@ -26,6 +26,8 @@ package struct DestinationMachine: Sendable {
         var breaker: CircuitBreaker
         var connectFailures = 0
         var backsOffUntil: NIODeadline?
+        /// When the last connection was lost.
+        var lostAt: NIODeadline?
         /// Until when others are preferred, because a stream from it broke.
         var passedOverUntil: NIODeadline?
 
@@ -209,7 +211,9 @@ package struct DestinationMachine: Sendable {
                 decisions.append(.observed("\(decision)"))
             }
         }
-        let at = pick(avoiding: tried, at: now, random: random)
+        let ejected = mayRepeat ? ejectedToTest(avoiding: tried, at: now) : nil
+        if let ejected { entries[ejected].ejection.testBegan(at: now) }
+        let at = ejected ?? pick(avoiding: tried, at: now, random: random)
         var instanceTicket: CircuitBreaker.Ticket?
         if configuration.breaker.mode != .off {
             let (admission, transition) = entries[at].breaker.callBegan(at: now)
@@ -221,17 +225,32 @@ package struct DestinationMachine: Sendable {
         // This attempt tests whether the instance is back. Meanwhile the instance backs off for other calls.
         if isTest { entries[at].backsOffUntil = now + configuration.connectTimeout }
         entries[at].inFlight += 1
-        let isLimited =
-            mayRepeat && hasOther(than: tried + [entries[at].instance], at: now)
-            && (configuration.budget.mode != .enforce || Double(limitedInFlight + 1) <= budget.available)
+        let isLimited = mayRepeat && canLeave(at, avoiding: tried, at: now)
         if isLimited { limitedInFlight += 1 }
         let timed = entries.count > 1 ? command : nil
         let attempt = Attempt(
             instance: entries[at].instance, serial: entries[at].serial,
             limit: isLimited ? usualTimes.limit(of: timed, configuration.retry) : nil,
-            command: timed, isTest: isTest, place: at, group: group, groupTicket: ticket, instanceTicket: instanceTicket
-        )
+            command: timed, isTest: isTest, testsEjected: ejected != nil, place: at, group: group, groupTicket: ticket,
+            instanceTicket: instanceTicket)
         return (.success(attempt), decisions)
+    }
+
+    /// Whether an attempt at an instance can be ended early: another one is available, and the budget covers the retry.
+    private func canLeave(_ place: Int, avoiding tried: [Instance], at now: NIODeadline) -> Bool {
+        hasOther(than: tried + [entries[place].instance], at: now)
+            && (configuration.budget.mode != .enforce || Double(limitedInFlight + 1) <= budget.available)
+    }
+
+    /// An ejected instance that this attempt may test, because the call can go on elsewhere if the test fails.
+    private func ejectedToTest(avoiding tried: [Instance], at now: NIODeadline) -> Int? {
+        guard configuration.ejection.mode == .enforce, entries.count > 1, !isIsolated else { return nil }
+        return entries.indices.first { place in
+            let entry = entries[place]
+            return entry.ejection.mayBeTested(at: now) && entry.isReachable(at: now)
+                && !(configuration.breaker.mode == .enforce && !entry.breaker.admits(at: now))
+                && !tried.contains(entry.instance) && canLeave(place, avoiding: tried, at: now)
+        }
     }
 
     /// Narrows the instances down in this order: reachable, not ejected, admitted by their breakers, without a stream that just
@@ -320,6 +339,16 @@ package struct DestinationMachine: Sendable {
             }
         // Without an answer, the backoff and the latency stay as they are.
         case .timedOut, .lost, .sent, .abandoned, .unreachable: break
+        }
+        if result == .lost {
+            // Calls that were under way over a connection are lost together. They are one failure.
+            let isKnown = entries[place].lostAt.map { now - .nanoseconds(latency.nanoseconds) <= $0 } ?? false
+            if isKnown { return decisions }
+            entries[place].lostAt = now
+        }
+        if attempt.testsEjected, result.isSuccess == true, entries[place].ejection.isEjected(at: now) {
+            entries[place].ejection.testSucceeded()
+            decisions.append(.readmitted(instance))
         }
         decisions += eject(place, result, at: now, random: random)
         return decisions

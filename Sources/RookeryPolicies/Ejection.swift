@@ -9,6 +9,8 @@ package struct Ejection: Sendable {
     /// The number of ejections so far. An interval without a failure reduces it by one.
     package private(set) var ejections = 0
     private var until: NIODeadline?
+    /// When the next call may test whether the instance answers again. Nil unless failures in a row ejected it.
+    private var nextTest: NIODeadline?
     private var hasFailed = false
     /// The calls that ended in this interval.
     package private(set) var calls = 0
@@ -38,13 +40,31 @@ package struct Ejection: Sendable {
         hasFailed = true
         consecutive += 1
         guard consecutive >= configuration.consecutiveFailures, !isEjected(at: now) else { return nil }
+        defer { nextTest = now + configuration.testInterval }
         return eject(at: now, random: random)
+    }
+
+    /// Whether a call may test the instance now. Instances with a low success rate are not tested, because one success means
+    /// little there.
+    package func mayBeTested(at now: NIODeadline) -> Bool {
+        isEjected(at: now) && (nextTest.map { now >= $0 } ?? false)
+    }
+
+    /// Begins a test. The next one may begin after `testInterval`.
+    package mutating func testBegan(at now: NIODeadline) { nextTest = now + configuration.testInterval }
+
+    /// Ends the ejection, because the instance answered a test. The next ejection is the longer for this one all the same.
+    package mutating func testSucceeded() {
+        consecutive = 0
+        until = nil
+        nextTest = nil
     }
 
     /// Ejects the instance. Returns for how long: `duration` times the number of ejections, at most `maximumDuration`,
     /// ±10 %.
     package mutating func eject(at now: NIODeadline, random: () -> Double) -> Duration {
         consecutive = 0
+        nextTest = nil
         ejections += 1
         let seconds = min(
             configuration.duration.inSeconds * Double(ejections), configuration.maximumDuration.inSeconds)

@@ -188,6 +188,63 @@ struct DestinationMachineTests {
         #expect(next.contains(first))
     }
 
+    @Test(
+        "takes the calls that are lost with one connection for one failure, and no failed connect for a reason to eject"
+    )
+    func lostConnection() throws {
+        var machine = machine { $0.breaker.mode = .off }
+        let attempts = try (0..<40).map { _ in try begin(&machine, at: 1) }.filter { $0.instance == first }
+        let decisions = attempts.flatMap { attempt in
+            machine.attemptEnded(attempt, .lost, latency: .milliseconds(500), at: .seconds(1.5)) { 0.5 }
+        }
+        #expect(attempts.count == 20 && decisions.isEmpty)
+        for failure in 0..<6 {
+            let now = Double(10 * failure + 2)
+            let test = try #require(
+                try (0..<2).map { _ in try begin(&machine, at: now) }.first { $0.instance == first })
+            #expect(!end(&machine, test, .unreachable, at: now).contains { $0.kind == "ejected" })
+        }
+        // Connections that are lost one after another are failures in a row.
+        var now = 100.0
+        var ejected: [CallDecision] = []
+        while ejected.isEmpty, now < 120 {
+            now += 1
+            for _ in 0..<2 {
+                let attempt = try begin(&machine, at: now)
+                if attempt.instance == first {
+                    ejected += end(&machine, attempt, .lost, at: now + 0.01).filter { $0.kind == "ejected" }
+                }
+            }
+        }
+        #expect(now == 104)
+    }
+
+    @Test(
+        "tests an ejected instance once a second with a call that can go on elsewhere, and takes it back when it answers"
+    )
+    func ejectedIsTested() throws {
+        var machine = machine { $0.breaker.mode = .off }
+        func begin(_ mayRepeat: Bool, at now: Double) throws -> DestinationMachine.Attempt {
+            try machine.attemptBegan(avoiding: [], mayRepeat: mayRepeat, at: .seconds(now)) { 0 }.result.get()
+        }
+        for _ in 0..<200 where machine.callBegan(at: .seconds(1)) { machine.callEnded() }
+        for _ in 0..<10 {
+            let attempt = try begin(true, at: 1)
+            _ = end(&machine, attempt, attempt.instance == first ? .timedOut : .answered, at: 1)
+        }
+        #expect(machine.status(at: .seconds(1.9)).instances[0].isEjected)
+        #expect(try (0..<4).allSatisfy { _ in try begin(true, at: 1.9).instance == second })
+        #expect(try (0..<4).allSatisfy { _ in try begin(false, at: 2.1).instance == second })
+        let test = try begin(true, at: 2.1)
+        #expect(test.instance == first && test.isLimited)
+        #expect(try (0..<4).allSatisfy { _ in try begin(true, at: 2.1).instance == second })
+        #expect(end(&machine, test, .timedOut, at: 2.3).isEmpty)
+        let again = try begin(true, at: 3.2)
+        #expect(again.instance == first)
+        #expect(end(&machine, again, .answered, at: 3.21) == [.readmitted(first)])
+        #expect(try (0..<4).map { _ in try begin(true, at: 3.3).instance }.filter { $0 == first }.count == 2)
+    }
+
     @Test("leaves out an instance that fails, but never the last one, and none when most are bad")
     func ejects() throws {
         var machine = machine { $0.breaker.mode = .off }
