@@ -217,6 +217,7 @@ let package = Package(
             resources: [
                 .embedInCode("Console/index.html"), .embedInCode("Console/app.js"), .embedInCode("Console/diagram.js"),
                 .embedInCode("Console/booking.js"), .embedInCode("Console/topology.js"),
+                .embedInCode("Console/events.js"),
                 .embedInCode("Console/style.css"), .embedInCode("Console/flows"),
             ],
             swiftSettings: settings
@@ -393,7 +394,7 @@ let package = Package(
             name: "PetProCommandTests",
             dependencies: [
                 "OTLPTraces", "PetProCommand", "PetProAssembly", "PetProRuntime", "PetProStorage", "PetProContracts",
-                "AuthService", "VendorService", "PetProTesting", "Rookery", "RookeryTesting",
+                "AuthService", "VendorService", "PetProTesting", "Rookery", "RookeryTesting", unixSignals,
                 httpClient, nioCore,
                 nioPosix, nioHTTP1, logging, lifecycle,
             ],

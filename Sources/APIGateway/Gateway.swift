@@ -68,17 +68,23 @@ public struct Gateway: Service {
         let products: any ProductAPI
         /// Returns the health of a service.
         let health: @Sendable (ServiceName) async -> ServiceHealth
+        /// Describes the log of events of a service, for the console.
+        let eventLog: @Sendable (ServiceName) async throws -> EventLogDescription
 
-        /// Groups the clients. `health` returns the health of one service.
+        /// Groups the clients. `health` returns the health of one service. By default, no log of events can be read.
         public init(
             auth: some AuthAPI, bookings: some BookingAPI, vendors: some VendorAPI, products: some ProductAPI,
-            health: @escaping @Sendable (ServiceName) async -> ServiceHealth
+            health: @escaping @Sendable (ServiceName) async -> ServiceHealth,
+            eventLog: @escaping @Sendable (ServiceName) async throws -> EventLogDescription = { _ in
+                throw RemoteError("NOT_FOUND", "This gateway reads no log of events.")
+            }
         ) {
             self.auth = auth
             self.bookings = bookings
             self.vendors = vendors
             self.products = products
             self.health = health
+            self.eventLog = eventLog
         }
     }
 

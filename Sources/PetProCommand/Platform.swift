@@ -27,12 +27,16 @@ struct Platform: Sendable {
     let tracer: BoundedTracer?
     /// Where spans are sent. Nil if they are not.
     private let export: ExportSettings?
+    /// Whether the metrics of this process are shown.
+    let isMeasured: Bool
     let logger: Logger
 
     init(
         sources: [ServiceName: InstanceSource], settings: Settings, store: StoreOptions, keys: KeyFolder,
-        trust: TrustOptions, passwordCost: Int, vendorsNeedApproval: Bool, export: ExportSettings?, logger: Logger
+        trust: TrustOptions, passwordCost: Int, vendorsNeedApproval: Bool, export: ExportSettings?,
+        isMeasured: Bool, logger: Logger
     ) {
+        self.isMeasured = isMeasured
         self.sources = sources
         self.settings = settings
         self.store = store
@@ -110,7 +114,7 @@ struct Platform: Sendable {
     ) throws -> [any Service] {
         let clients = try ServiceName.allCases.map { ($0, try self.client($0, as: .gateway)) }
         let byName = Dictionary(uniqueKeysWithValues: clients)
-        func client(_ service: ServiceName) throws(MissingClient) -> RookeryClient {
+        @Sendable func client(_ service: ServiceName) throws(MissingClient) -> RookeryClient {
             guard let client = byName[service] else { throw MissingClient(service: service) }
             return client
         }
@@ -125,10 +129,16 @@ struct Platform: Sendable {
             health: { service in
                 guard let client = byName[service] else { return .down("no address") }
                 return await ServiceHealth(asking: client)
+            },
+            eventLog: { service in
+                let patient = try client(service).with { $0.timeout = .seconds(2) }
+                return try await EventLogAPIClient(patient).describeEventLog(DescribeEventLog(limit: 100))
             })
         let gateway = try Gateway(
             configuration: configuration, services: services, audit: audit.auditor("gateway"), tracer: tracer,
             spans: collectsSpans && store.demo ? try spanSources() : [], logger: logger, onRunning: onRunning)
-        return clients.map(\.1) + [gateway]
+        let measured: [any Service] =
+            isMeasured ? [ClientGauges.service(clients.map(\.1), of: "gateway", logger: logger)] : []
+        return clients.map(\.1) + measured + [gateway]
     }
 }

@@ -55,21 +55,22 @@ struct Serve: AsyncParsableCommand {
         settings.share(
             .current, gateway: part == .gateway, instances: part.service.map { [$0: 1] } ?? [:])
         let sources = try self.sources()
-        let logger = logging.logger()
-        let metricsServer: (any Service)? = metrics.service(logger)
+        let (logger, levels) = logging.start()
+        let registry = metrics.start()
         let platform = Platform(
             sources: sources, settings: settings, store: store, keys: try trust.prepare(store), trust: trust,
             passwordCost: passwords.passwordCost,
             vendorsNeedApproval: vendorsNeedApproval, export: try ExportOptions.settings(of: "petpro-\(part.rawValue)"),
-            logger: logger)
-        let observers = [metricsServer, platform.exporter].compactMap { $0 }
+            isMeasured: registry != nil, logger: logger)
+        let exporter: (any Service)? = platform.exporter
+        let observers = [levels, exporter].compactMap { $0 }
         guard let service = part.service else {
             try store.check([http])
             let http = self.http
             return try await run(
                 try platform.gateway(http, collectsSpans: true) {
                     Terminal.line("ready \(platform.scheme)://\(http.host):\($0)")
-                }, platform, observers)
+                }, platform, observers + [metrics.service(registry, logger)].compactMap { $0 })
         }
         let address = try ownAddress(service, sources)
         try store.check([address])
@@ -78,7 +79,9 @@ struct Serve: AsyncParsableCommand {
             try await withThrowingDiscardingTaskGroup { tasks in
                 // A group stops its services in reverse order, so that handlers can call until the server has drained.
                 tasks.addTask {
-                    try await run(parts.clients + [parts.server] + parts.others, platform, observers)
+                    let shown = metrics.service(registry, of: parts.server, logger)
+                    try await run(
+                        parts.clients + [parts.server] + parts.others, platform, observers + [shown].compactMap { $0 })
                 }
                 tasks.addTask {
                     let address = try await parts.server.boundAddress

@@ -62,6 +62,10 @@ struct ServiceInstance: Sendable {
                 if configuration.tls.clients == nil { configuration.tls.clients = certificates.authority }
             }
             var served = assembled.service
+            if platform.store.demo {
+                let feed = EventLogFeed(of: module.name, in: database)
+                served = RookeryService(served.routes + EventLogAPIContract.service(feed).routes)
+            }
             if tellsSpans, platform.store.demo, let tracer = platform.tracer {
                 served = RookeryService(served.routes + TelemetryAPIContract.service(SpanFeed(tracer)).routes)
             }
@@ -92,6 +96,11 @@ struct ServiceInstance: Sendable {
                         database: database, tables: module.sealedTables, logger: platform.logger, now: Instant.current
                     ) { try module.erase($0, in: $1, at: .current()) },
                 ]
+                + (platform.isMeasured
+                    ? [
+                        StoreGauges.service(of: module.name, database, lease, logger: platform.logger),
+                        ClientGauges.service(Array(clients.values), of: module.name.rawValue, logger: platform.logger),
+                    ] : [])
             self.clients = Array(clients.values)
         } catch {
             for client in clients.values { await client.close() }

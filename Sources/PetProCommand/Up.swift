@@ -53,20 +53,22 @@ struct Up: AsyncParsableCommand {
         if printConfig { return show(settings) }
         try store.check([http])
         let addresses = instances.addresses(from: basePort)
-        let logger = logging.logger()
-        let metricsServer: (any Service)? = metrics.service(logger)
+        let (logger, levels) = logging.start()
+        let registry = metrics.start()
         let platform = Platform(
             sources: Dictionary(grouping: addresses, by: \.service).mapValues { .list($0.map(\.address)) },
             settings: settings, store: store, keys: try trust.prepare(store), trust: trust,
             passwordCost: passwords.passwordCost,
-            vendorsNeedApproval: vendorsNeedApproval, export: try ExportOptions.settings(of: "petpro"), logger: logger)
+            vendorsNeedApproval: vendorsNeedApproval, export: try ExportOptions.settings(of: "petpro"),
+            isMeasured: registry != nil, logger: logger)
         var parts: [ServiceInstance] = []
         do {
             for (service, address) in addresses {
                 Terminal.line("starting \(service.rawValue) on \(address)")
                 parts.append(try await ServiceInstance(Modules.module(service), at: address, platform))
             }
-            try await serve(parts, platform, [metricsServer, platform.exporter].compactMap { $0 })
+            let exporter: (any Service)? = platform.exporter
+            try await serve(parts, platform, [levels, metrics.service(registry, logger), exporter].compactMap { $0 })
         } catch {
             // Closes every instance, and reports the first failure rather than a failure to close.
             for part in parts { try? await part.close() }

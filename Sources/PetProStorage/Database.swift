@@ -225,6 +225,9 @@ public final class Database: Sendable {
         try await writer.perform(.write, readAhead, body)
     }
 
+    /// How many reads and writes wait for a thread.
+    package var jobsWaiting: Int { writer.waiting + (readers === writer ? 0 : readers.waiting) }
+
     /// Returns the engine's plan of a statement.
     package func plan(_ sql: String, _ values: [any SQLConvertible]) async throws -> String {
         try await read { transaction in

@@ -10,7 +10,7 @@ final class DatabaseThreads: Sendable {
     private let outboxes: [JobOutbox]
 
     /// The most jobs that wait. Further ones are refused.
-    private static let waiting = 8192
+    private static let limit = 8192
 
     /// Starts a thread for each session. The thread calls `onPublished` after a commit that published events, and `onErased`
     /// after one that erased people.
@@ -18,7 +18,7 @@ final class DatabaseThreads: Sendable {
         _ name: String, _ sessions: [any EngineSession], onPublished: @escaping @Sendable () -> Void = {},
         onErased: @escaping @Sendable () -> Void = {}
     ) {
-        let jobs = JobQueue(limit: Self.waiting)
+        let jobs = JobQueue(limit: Self.limit)
         self.jobs = jobs
         outboxes = EventLoops.shared.executors.map { JobOutbox(jobs, $0) }
         self.sessions = sessions
@@ -33,6 +33,9 @@ final class DatabaseThreads: Sendable {
     }
 
     deinit { jobs.close() }
+
+    /// How many jobs wait for a thread.
+    var waiting: Int { jobs.count }
 
     /// The most jobs that share a transaction.
     private static let batch = 64

@@ -74,8 +74,11 @@ final class JobQueue: Sendable {
         }
     }
 
+    /// How many jobs wait.
+    var count: Int { state.withLock { $0.jobs.count } }
+
     /// Whether no job waits.
-    var isEmpty: Bool { state.withLock { $0.jobs.count == 0 } }
+    var isEmpty: Bool { count == 0 }
 
     /// Takes jobs that wait, at most `count`.
     func more(atMost count: Int) -> [DatabaseJob] { state.withLock { $0.take(atMost: count) } }

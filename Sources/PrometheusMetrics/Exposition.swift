@@ -60,6 +60,13 @@ public enum Exposition: Sendable {
         case "rpc_server_active_calls": "Messages being handled at the server."
         case "rookery_client_decisions": "What the guards of a client decided."
         case "rookery_server_decisions": "What a server refused before a handler ran."
+        case "rookery_client_instances": "Instances of a destination, as the client sees them, by state."
+        case "rookery_client_open_breakers": "Breakers of groups and instances that are not closed."
+        case "rookery_client_attempts": "Attempts under way."
+        case "petpro_database_jobs_waiting": "Reads and writes that wait for a thread of the database."
+        case "petpro_events_lacking": "Events that a subscriber has not been told of."
+        case "petpro_events_blocked": "Aggregates whose next event waits for a retry."
+        case "petpro_dead_letters": "Events that a subscriber did not take."
         default: name.split(separator: "_").joined(separator: " ") + "."
         }
     }

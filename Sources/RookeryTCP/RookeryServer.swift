@@ -5,6 +5,7 @@ import NIOPosix
 import RookeryCalls
 public import RookeryCore
 public import RookeryPolicies
+package import RookeryWire
 public import ServiceLifecycle
 public import Tracing
 
@@ -79,6 +80,9 @@ public final class RookeryServer: Service {
             counters: ServerCounters(configuration.name), metrics: CallMetrics(service: configuration.name))
         self.init(shared, report)
     }
+
+    /// Returns what the server answers to a request for its health. Its checks run only while the server does.
+    package func healthReport() async -> JSONValue { await health.report() }
 
     private init(_ shared: ServerShared, _ health: HealthReporter) {
         self.shared = shared

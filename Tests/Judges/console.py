@@ -15,7 +15,7 @@ import urllib.request
 from playwright.sync_api import expect, sync_playwright
 
 URL, FOLDER = sys.argv[1], sys.argv[2]
-VIEWS = ["live", "trace", "flows", "topology", "race", "book", "agenda", "inventory", "explorer", "health"]
+VIEWS = ["live", "trace", "flows", "topology", "race", "book", "agenda", "inventory", "events", "explorer", "health"]
 
 # The contrast of each visible text with what is behind it, by WCAG 2.2, and controls without a name.
 AUDIT = """() => {
@@ -139,6 +139,13 @@ def use(page):
     expect(page.locator("svg.topology .node")).to_have_count(6)
     expect(page.locator("svg.topology .node.bad")).to_have_count(0)
     print("the topology shows who calls whom")
+
+    # The events of the booking reached Vendor, whose lag is shown.
+    page.keyboard.press("v")
+    booking = page.locator('section[data-service="booking"]')
+    expect(booking.locator("tr", has_text="booking.status-changed").first).to_be_visible()
+    expect(booking.locator("tr", has_text="vendor").first).to_contain_text("up to date")
+    print("the log of events is shown, and that its subscriber lacks none")
 
     # Live stock: a change arrives; after a cut, what was missed.
     page.keyboard.press("i")

@@ -23,7 +23,8 @@ struct KeyTableTests {
             "product/get-product", "product/check-inventory", "product/list-products", "product/create-product",
             "product/adjust-inventory", "product/reserve-inventory", "product/release-reservation",
             "product/watch-inventory-changes", "product/$rookery.health", "auth/watch-spans", "booking/watch-spans",
-            "vendor/watch-spans", "product/watch-spans",
+            "vendor/watch-spans", "product/watch-spans", "auth/describe-event-log", "booking/describe-event-log",
+            "vendor/describe-event-log", "product/describe-event-log",
         ],
         .auth: [
             "vendor/get-vendor-by-user", "vendor/user.deleted", "vendor/$rookery.health", "booking/user.deleted",
@@ -67,8 +68,11 @@ struct KeyTableTests {
             configuration.keys = folder.keyring
             // As in a process of its own, for the console in another one.
             let telemetry = TelemetryAPIContract.service(TelemetryAPIStub())
-            let server = try RookeryServer(configuration, services: service, telemetry, logger: quiet)
-            let patterns = (contract.commands + TelemetryAPIContract.commands).map { ($0.wireName, $0.pattern) }
+            let events = EventLogAPIContract.service(EventLogAPIStub())
+            let server = try RookeryServer(configuration, services: service, telemetry, events, logger: quiet)
+            let patterns = (contract.commands + TelemetryAPIContract.commands + EventLogAPIContract.commands).map {
+                ($0.wireName, $0.pattern)
+            }
             let own: [(String, Pattern)] = [
                 ("$rookery.health", "$rookery.health"), ("$rookery.describe", "$rookery.describe"),
             ]
@@ -98,9 +102,9 @@ struct KeyTableTests {
                 return cells
             }
         }
-        // Nobody and six holders, at each command of four services and the two that every server has.
+        // Nobody and six holders, at each command of four services and the four that every one of these servers has.
         let commands = services.reduce(0) { $0 + $1.2.commands.count }
-        #expect(commands > 30 && cells == 7 * (commands + 3 * services.count))
+        #expect(commands > 30 && cells == 7 * (commands + 4 * services.count))
     }
 
     /// The code of the answer to an empty message; empty for a reply.

@@ -60,4 +60,39 @@ struct ServeTests {
             #expect(await program.exitCode() == 0)
         }
     }
+
+    @Test("show their health and metrics at a port of their own, and log more when a signal asks for it")
+    func observed() async throws {
+        let data = NSTemporaryDirectory() + "petpro-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: data) }
+        let port = try await FreePorts.first(of: 2)
+        let errors = data + "/errors"
+        let program = try await RunningProgram(
+            RunningProgram.url("petpro"),
+            [
+                "serve", "vendor", "--data", data + "/petpro", "--listen", "127.0.0.1:\(port)", "--metrics",
+                "127.0.0.1:\(port + 1)", "--log-format", "json",
+            ], errorsTo: errors)
+        _ = try need(await program.line("ready "))
+        let http = HTTP(url: "http://127.0.0.1:\(port + 1)")
+        let ready = try await http.get("/health/ready")
+        #expect(ready.status == 200 && ready.body["status"] == "ready")
+        #expect(try await http.get("/health/live").status == 200)
+        try await eventually {
+            let metrics = try await http.get("/metrics").body.stringValue ?? ""
+            return metrics.contains(#"petpro_events_lacking{service="vendor",subscriber="booking"} 0"#)
+                && metrics.contains(#"rookery_client_instances{caller="vendor",destination="booking""#)
+                && metrics.contains(#"petpro_database_jobs_waiting{service="vendor"}"#)
+        }
+        program.send(SIGUSR1)
+        try await eventually {
+            let lines = try String(contentsOfFile: errors, encoding: .utf8).split(separator: "\n")
+            return try lines.map { try JSONValue(parsing: String($0)) }.contains {
+                $0["message"] == "the log level changed" && $0["logLevel"] == "info"
+            }
+        }
+        program.send(SIGTERM)
+        #expect(await program.exitCode() == 0)
+    }
 }

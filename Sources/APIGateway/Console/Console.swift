@@ -41,6 +41,7 @@ struct Console: Sendable {
         page(router, "/console/diagram.js", "text/javascript; charset=utf-8", PackageResources.diagram_js)
         page(router, "/console/booking.js", "text/javascript; charset=utf-8", PackageResources.booking_js)
         page(router, "/console/topology.js", "text/javascript; charset=utf-8", PackageResources.topology_js)
+        page(router, "/console/events.js", "text/javascript; charset=utf-8", PackageResources.events_js)
         page(router, "/console/style.css", "text/css; charset=utf-8", PackageResources.style_css)
         data(router, "/console/api/traces", admission) { _ in
             .object([
@@ -63,6 +64,7 @@ struct Console: Sendable {
             .object(["flows": .array(board.flows.map { ConsoleJSON.flow($0, board) })])
         }
         data(router, "/console/api/health", admission) { _ in await health() }
+        data(router, "/console/api/events", admission) { _ in await events() }
         router.get("/console/api/live") { request, context in
             try await answering {
                 try await Self.admit(request, context, admission)
@@ -81,6 +83,27 @@ struct Console: Sendable {
             let sorted = answers.sorted { $0.key < $1.key }
             return [
                 "services": .object(sorted.reduce(into: JSONObject()) { $0[$1.key] = $1.value })
+            ]
+        }
+    }
+
+    /// The log of events of each service, or why it cannot be read.
+    private func events() async -> JSONValue {
+        await withTaskGroup(of: (ServiceName, JSONValue).self) { group in
+            for service in ServiceName.allCases {
+                group.addTask {
+                    do {
+                        return (service, try JSONValue(parsing: try await services.eventLog(service).json))
+                    } catch {
+                        return (service, ["error": .string("\(error)")])
+                    }
+                }
+            }
+            var answers: [ServiceName: JSONValue] = [:]
+            for await (service, log) in group { answers[service] = log }
+            return [
+                "services": .object(
+                    ServiceName.allCases.reduce(into: JSONObject()) { $0[$1.rawValue] = answers[$1] ?? .null })
             ]
         }
     }

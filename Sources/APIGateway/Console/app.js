@@ -3,6 +3,7 @@
 import { sequence, rowsOfFlow, svg, heads, arrow, width } from "./diagram.js";
 import { bookingViews } from "./booking.js";
 import { topologyView } from "./topology.js";
+import { eventsView } from "./events.js";
 
 const view = document.getElementById("view");
 const connection = document.getElementById("connection");
@@ -577,8 +578,8 @@ async function health() {
 
 // MARK: Addresses and keys
 
-const kit = { view, element, button, empty, fault, ms, statusTag, read, token, svg, freeStarts, cancel, percentile, traces, watchers };
-const views = { live, trace, flows, topology: topologyView(kit), ...bookingViews(kit), inventory, explorer, health };
+const kit = { view, element, button, empty, fault, ms, time, statusTag, read, token, svg, freeStarts, cancel, percentile, traces, watchers };
+const views = { live, trace, flows, topology: topologyView(kit), ...bookingViews(kit), inventory, events: eventsView(kit), explorer, health };
 let current = {};
 
 async function route() {

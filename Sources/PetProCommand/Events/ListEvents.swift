@@ -39,6 +39,7 @@ struct ListEvents: AsyncParsableCommand {
             let object: JSONValue = [
                 "publisher": .string(publisher.rawValue), "subscriber": .string(subscription.subscriber.rawValue),
                 "lacks": .int(Int64(subscription.lacking)), "blocked": .int(Int64(subscription.blocked)),
+                "deadLetters": .int(Int64(subscription.deadLetters)),
             ]
             return Terminal.line(object.jsonText)
         }

@@ -218,7 +218,28 @@ extension Transaction {
             let blocked = try row("SELECT COUNT(*) FROM blocked_aggregates WHERE subscriber = ?", name.rawValue) {
                 try $0.int()
             }
-            return SubscriptionState(subscriber: name, lacking: lacking.reduce(0, +), blocked: blocked ?? 0)
+            let dead = try row("SELECT COUNT(*) FROM dead_letters WHERE subscriber = ?", name.rawValue) { try $0.int() }
+            return SubscriptionState(
+                subscriber: name, cursor: after, lacking: lacking.reduce(0, +), blocked: blocked ?? 0,
+                deadLetters: dead ?? 0)
+        }
+    }
+
+    /// The position of the newest event; 0 for an empty log.
+    package func lastEventPosition() throws -> Int {
+        try row("SELECT MAX(position) FROM events") { try $0.optionalInt() ?? 0 } ?? 0
+    }
+
+    /// The events behind a position, in their order, without their data.
+    package func eventSummaries(after position: Int) throws -> [EventSummary] {
+        try rows(
+            """
+            SELECT position, aggregate, version, type, occurred_at FROM events WHERE position > ? ORDER BY position
+            """, position
+        ) {
+            EventSummary(
+                position: try $0.int(), about: try $0.text(), version: try $0.int(), type: try $0.text(),
+                occurredAt: try $0.instant())
         }
     }
 
