@@ -40,7 +40,8 @@ def wanted(deploy):
     with open(f"{deploy}/prometheus/alerts.yml") as file:
         lines = file.read()
     texts += re.findall(r"expr: (?:\|\n)?((?:.|\n)*?)\n +(?:for|labels):", lines)
-    return {name for text in texts for name in NAME.findall(text)}
+    # Without the labels by which they are summed.
+    return {name for text in texts for name in NAME.findall(re.sub(r"by \([^)]*\)", "", text))}
 
 
 def main(petpro, deploy):
