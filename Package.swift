@@ -14,7 +14,7 @@ let settings: [SwiftSetting] =
 
 /// The macros' program of another build. ./dev gives it to optimised builds, because to compile swift-syntax with
 /// optimisation takes minutes, and the macros expand to the same code without it.
-var builtMacros: String? { Context.environment["ROOKERY_BUILT_MACROS"] }
+var builtMacros: String? { Context.environment["BUILT_ROOKERY_MACROS"] }
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
