@@ -72,13 +72,14 @@ struct StatusChanges {
         return changes
     }
 
-    /// Sets a vendor's status, for at most 30 tries.
+    /// Sets a vendor's status. A refused try is repeated, at most 29 times. Throws if none succeeds.
     private func settle(_ subject: Subject, on status: String) async throws {
         for _ in 0..<30 {
             let answer = try? await set(status, of: subject)
             if answer?.status == 200 || answer?.code == "INVALID_TRANSITION" { return }
             try await Task.sleep(for: Self.pace)
         }
+        throw HTTP.Unexpected("vendor \(subject.vendor) cannot be made \(status)")
     }
 
     private func set(_ status: String, of subject: Subject) async throws -> Answer {
@@ -89,6 +90,7 @@ struct StatusChanges {
 
     private func book(_ subject: Subject, _ turn: Int) async {
         for half in 0..<2 {
+            // A refusal is expected while the vendor is suspended, and a failure while an instance is down.
             _ = try? await subject.http.send(
                 .POST, "/api/bookings",
                 [
@@ -99,6 +101,7 @@ struct StatusChanges {
     }
 
     private func add(_ subject: Subject, _ turn: Int) async {
+        // As for bookings.
         _ = try? await subject.http.send(
             .POST, "/api/products",
             [

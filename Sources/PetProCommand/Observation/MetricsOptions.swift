@@ -36,7 +36,8 @@ struct MetricsOptions: ParsableArguments {
 
 /// Shows the metrics of this process over HTTP: `GET /metrics`, as text or as OpenMetrics.
 ///
-/// A process that serves no HTTP otherwise also has `GET /health/live` and `GET /health/ready`, with the bodies of the gateway's.
+/// A process that serves no HTTP otherwise also has `GET /health/live` and `GET /health/ready`: `{"status": …}`, with 503 while it is
+/// `not_ready`.
 struct MetricsServer: Service {
     let address: Instance
     let registry: PrometheusRegistry
