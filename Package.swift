@@ -208,7 +208,8 @@ let package = Package(
         .target(
             name: "APIGateway",
             dependencies: [
-                "PetProContracts", "PetProRuntime", "Rookery", "SequenceDiagrams", hummingbird, hummingbirdCore,
+                "OTLPTraces", "PetProContracts", "PetProRuntime", "Rookery", "SequenceDiagrams", "TraceStore",
+                hummingbird, hummingbirdCore,
                 httpTypes, crypto, logging,
                 lifecycle, deque,
                 nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, configuration, tracing, metrics,
@@ -217,7 +218,8 @@ let package = Package(
             resources: [
                 .embedInCode("Console/index.html"), .embedInCode("Console/app.js"), .embedInCode("Console/diagram.js"),
                 .embedInCode("Console/booking.js"), .embedInCode("Console/topology.js"),
-                .embedInCode("Console/events.js"),
+                .embedInCode("Console/events.js"), .embedInCode("Console/trace.js"),
+                .embedInCode("Console/palette.js"),
                 .embedInCode("Console/style.css"), .embedInCode("Console/flows"),
             ],
             swiftSettings: settings
@@ -225,7 +227,11 @@ let package = Package(
         // A backend of swift-metrics that Prometheus reads.
         .target(name: "PrometheusMetrics", dependencies: [metrics], swiftSettings: settings),
         // Spans as an OpenTelemetry collector takes them.
-        .target(name: "OTLPTraces", dependencies: ["Rookery", tracing], swiftSettings: settings),
+        .target(name: "OTLPTraces", dependencies: ["CZlib", "Rookery", tracing], swiftSettings: settings),
+        // Spans of the last hour, in a file.
+        .target(
+            name: "TraceStore", dependencies: ["PetProContracts", "PetProRuntime", "Rookery", grdb],
+            swiftSettings: settings),
         // Reads, compares and draws sequence diagrams.
         .target(name: "SequenceDiagrams", swiftSettings: settings),
         .executableTarget(
@@ -380,7 +386,8 @@ let package = Package(
         .testTarget(
             name: "APIGatewayTests",
             dependencies: [
-                "APIGateway", "AuthService", "BookingService", "VendorService", "ProductService", "PetProAssembly",
+                "APIGateway", "AuthService", "OTLPTraces", "TraceStore", "BookingService", "VendorService",
+                "ProductService", "PetProAssembly",
                 "PetProRuntime", "PetProStorage", "PetProContracts", "PetProTesting", "Rookery", "RookeryTesting",
                 "SequenceDiagrams", hummingbird,
                 httpTypes,

@@ -26,7 +26,7 @@ enum CallLines {
         for span in spans {
             var service: String?
             switch span.details {
-            case .call(let command, let callee?):
+            case .call(let command, let callee?, _):
                 lines.append(
                     Line(start: span.start, parent: span.parent, callee: participant(callee), command: command.name))
             case .handling(_, let name?, _, _): service = name

@@ -100,6 +100,9 @@ struct Endpoint: Sendable {
     /// The path in the form of Hummingbird's router.
     var routerPath: RouterPath { RouterPath(path) }
 
+    /// The method and the path, as the console names the operation.
+    var operation: String { "\(method.rawValue) \(path)" }
+
     /// Returns whether the segments of a request's path match this operation's path.
     func matches(_ segments: [Substring]) -> Bool {
         let own = path.split(separator: "/")

@@ -16,6 +16,7 @@ extension Gateway.Configuration {
             _ = try TrustedProxies(trustedProxies)
             _ = try AllowedOrigins(origins)
             if let problem = tls.problem { throw problem }
+            if let problem = console.problem { throw problem }
             if hashes < 1 { throw InvalidSetting("hashes", "at least 1, not \(hashes)") }
             if let problem = shedding.problem { throw problem }
         } catch {
@@ -54,6 +55,8 @@ extension Gateway.Configuration {
             .text("origins", \.origins),
             .path("tls.certificate", \.tls.certificate),
             .path("tls.key", \.tls.key),
+            .integer("console.requests", \.console.requests),
+            .duration("console.slow", \.console.slow),
         ] + ConfigSetting.shedding(\.shedding)
     }
 }

@@ -10,6 +10,7 @@ public import Rookery
 package import RookeryCore
 public import ServiceLifecycle
 package import Tracing
+import TraceStore
 
 /// The HTTP API of PetPro. It answers HTTP clients by calls to the four services.
 public struct Gateway: Service {
@@ -42,6 +43,8 @@ public struct Gateway: Service {
         public var origins = ""
         /// The TLS of the HTTP port. Default: none.
         package var tls = ServerTLS()
+        /// The console.
+        public var console = ConsoleConfiguration()
 
         /// Makes a configuration for an address, with defaults for everything else.
         public init(host: String = "127.0.0.1", port: Int = 8080) {
@@ -70,12 +73,17 @@ public struct Gateway: Service {
         let health: @Sendable (ServiceName) async -> ServiceHealth
         /// Describes the log of events of a service, for the console.
         let eventLog: @Sendable (ServiceName) async throws -> EventLogDescription
+        /// Has a service deliver a dead letter again, for the console.
+        let replay: @Sendable (ServiceName, ReplayDeadLetter) async throws -> DeadLetterReplay
 
-        /// Groups the clients. `health` returns the health of one service. By default, no log of events can be read.
+        /// Groups the clients. `health` returns the health of one service. By default, no log of events can be read or changed.
         public init(
             auth: some AuthAPI, bookings: some BookingAPI, vendors: some VendorAPI, products: some ProductAPI,
             health: @escaping @Sendable (ServiceName) async -> ServiceHealth,
             eventLog: @escaping @Sendable (ServiceName) async throws -> EventLogDescription = { _ in
+                throw RemoteError("NOT_FOUND", "This gateway reads no log of events.")
+            },
+            replay: @escaping @Sendable (ServiceName, ReplayDeadLetter) async throws -> DeadLetterReplay = { _, _ in
                 throw RemoteError("NOT_FOUND", "This gateway reads no log of events.")
             }
         ) {
@@ -85,6 +93,7 @@ public struct Gateway: Service {
             self.products = products
             self.health = health
             self.eventLog = eventLog
+            self.replay = replay
         }
     }
 
@@ -104,8 +113,6 @@ public struct Gateway: Service {
     private let onRunning: @Sendable (Int) async -> Void
     /// The console. Nil where no spans are kept.
     private let console: Console?
-    /// Collects the spans of other processes. Nil without a console, and if no other process has any.
-    private let collector: SpanCollector?
     private let logger: Logger
 
     /// Makes a gateway, which ``run()`` starts.
@@ -131,7 +138,9 @@ public struct Gateway: Service {
         proxies = try TrustedProxies(configuration.trustedProxies)
         origins = try AllowedOrigins(configuration.origins)
         encryption = try ServerEncryption(configuration.tls, logger: logger)
-        let listener = HTTPListener(configuration.limits, isEncrypted: encryption != nil, logger: logger)
+        var limits = configuration.limits
+        if configuration.console.tracesToken != nil { limits.bodies[TracesEndpoint.path] = TracesEndpoint.bodyLimit }
+        let listener = HTTPListener(limits, isEncrypted: encryption != nil, logger: logger)
         self.listener = listener
         hub = InventoryHub(products: services.products, limits: configuration.limits, logger: logger)
         health = HealthReporter(
@@ -143,19 +152,29 @@ public struct Gateway: Service {
             },
             logger: logger
         ) { listener.table.isStopping }
-        let board = try (configuration.showsCalls ? tracer as? BoundedTracer : nil).map { tracer in
-            TraceBoard(tracer, flows: try Console.flows(), collects: !sources.isEmpty)
-        }
-        let collector = sources.isEmpty ? nil : board.map { SpanCollector(sources, board: $0, logger: logger) }
-        self.collector = collector
-        console = board.map { board in
-            Console(board: board, services: services, instances: { collector?.instances ?? [] })
-        }
-        endpoints =
+        let endpoints =
             Endpoints(
                 services: services, hub: hub, health: health, rates: rates, logger: logger,
                 newKey: { newTrace().traceID }
             ).all
+        self.endpoints = endpoints
+        console = try (configuration.console.isOn ? tracer as? BoundedTracer : nil).map { tracer in
+            try Self.console(configuration.console, services, tracer, sources, endpoints, logger)
+        }
+    }
+
+    private static func console(
+        _ configuration: ConsoleConfiguration, _ services: Services, _ tracer: BoundedTracer, _ sources: [SpanSource],
+        _ endpoints: [Endpoint], _ logger: Logger
+    ) throws -> Console {
+        if let problem = configuration.problem { throw problem }
+        let sampling = TraceSampling(
+            perSecond: configuration.isDemo ? nil : configuration.requests, slow: configuration.slow)
+        let board = TraceBoard(tracer, flows: try Console.flows(), sampling: sampling, collects: !sources.isEmpty)
+        return Console(
+            board: board, counts: OperationCounts(endpoints.map(\.operation)),
+            collector: SpanCollector(
+                sources, board: board, store: try SpanStore(configuration.file), logger: logger), services: services)
     }
 
     /// Serves until graceful shutdown or cancellation.
@@ -169,7 +188,7 @@ public struct Gateway: Service {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.health.run() }
             if let encryption { group.addTask { await encryption.watch() } }
-            if let collector { group.addTask { await collector.run() } }
+            if let console { group.addTask { await console.collector.run() } }
             group.addTask {
                 try await withGracefulShutdownHandler {
                     try await self.serve()
@@ -197,10 +216,7 @@ public struct Gateway: Service {
     private func serve() async throws {
         let router = Router(context: GatewayContext.self)
         // Hummingbird applies middleware only to the routes that are added after it.
-        console?.add(to: router) { token, peer in
-            try rates.check(.invalidTokens(peer))
-            try await Self.check(authenticate(token, from: peer), .roles([.ops, .admin]))
-        }
+        if let console { addConsole(console, to: router) }
         addMiddleware(to: router)
         for endpoint in endpoints {
             // Each operation has its own gate, so that a slow operation does not make the others wait.
@@ -245,6 +261,25 @@ public struct Gateway: Service {
         }
     }
 
+    private func addConsole(_ console: Console, to router: Hummingbird.Router<GatewayContext>) {
+        let failed: @Sendable (String) throws -> Void = { peer in
+            try rates.take(.invalidTokens(peer))
+        }
+        let access = ConsoleAccess(
+            sessions: ConsoleSessions(token: configuration.console.token), isDemo: configuration.console.isDemo,
+            isEncrypted: encryption != nil,
+            admission: { token, peer in
+                try rates.check(.invalidTokens(peer))
+                let user = try await authenticate(token, from: peer)
+                try Self.check(user, .roles([.ops, .admin]))
+                return user.role == .admin ? .admin : .ops
+            }, failed: failed)
+        console.add(to: router, access: access)
+        if let token = configuration.console.tracesToken {
+            TracesEndpoint(token: token, intake: console.collector.intake, failed: failed).add(to: router)
+        }
+    }
+
     /// The OpenAPI 3.1 document of the gateway's operations.
     public var openAPI: JSONValue { OpenAPI.document(endpoints) }
 
@@ -254,7 +289,7 @@ public struct Gateway: Service {
         router.add(
             middleware: TraceMiddleware(
                 tracer: CallTracer(tracer), calls: configuration.showsCalls ? tracer as? BoundedTracer : nil,
-                board: console?.board, endpoints: endpoints, origins: origins, newTrace: newTrace, logger: logger))
+                console: console, endpoints: endpoints, origins: origins, newTrace: newTrace, logger: logger))
     }
 
     private func answer(
@@ -302,7 +337,7 @@ public struct Gateway: Service {
     /// Whether a `Content-Type` is `application/json`, with or without parameters.
     ///
     /// A page of another origin cannot send it without asking first (Fetch, CORS-safelisted request-header).
-    private static func isJSON(_ type: String?) -> Bool {
+    static func isJSON(_ type: String?) -> Bool {
         guard let name = type?.split(separator: ";", maxSplits: 1).first else { return false }
         return name.filter { !$0.isWhitespace }.lowercased() == "application/json"
     }

@@ -3,9 +3,9 @@ import Rookery
 /// What a collector answered to a ``TracesRequest``.
 package struct TracesResponse: Sendable, Equatable {
     /// How many of the spans the collector refused, at most all. It wants none of them again.
-    package private(set) var rejected = 0
+    package internal(set) var rejected = 0
     /// Why, in at most 256 characters.
-    package private(set) var message = ""
+    package internal(set) var message = ""
 
     /// Reads the body of a response with status 200 to a request of `count` spans. A body that it cannot read counts as one that
     /// refuses nothing.

@@ -34,4 +34,13 @@ package struct EventLogFeed: EventLogAPI {
                 })
         }
     }
+
+    package func replayDeadLetter(_ request: ReplayDeadLetter) async throws -> DeadLetterReplay {
+        guard let subscriber = ServiceName(rawValue: request.subscriber) else {
+            return DeadLetterReplay(isFound: false)
+        }
+        let position = request.position
+        return DeadLetterReplay(
+            isFound: try await database.write { try $0.replayDeadLetter(of: subscriber, at: position) })
+    }
 }

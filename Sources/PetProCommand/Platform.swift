@@ -19,10 +19,13 @@ struct Platform: Sendable {
     let store: StoreOptions
     let keys: KeyFolder
     let trust: TrustOptions
+    let console: ConsoleOptions
     let options: ServiceOptions
+    /// Opens the console once.
+    let consoleToken = ConsoleSecret.make()
     /// The audit log of this process.
     let audit: AuditLog
-    /// Keeps the spans of the last requests in demo mode, or if they are exported. Otherwise nil, for the bootstrapped tracer, if
+    /// Keeps the spans of the last requests for a console, or if they are exported. Otherwise nil, for the bootstrapped tracer, if
     /// any.
     let tracer: BoundedTracer?
     /// Where spans are sent. Nil if they are not.
@@ -33,7 +36,8 @@ struct Platform: Sendable {
 
     init(
         sources: [ServiceName: InstanceSource], settings: Settings, store: StoreOptions, keys: KeyFolder,
-        trust: TrustOptions, passwordCost: Int, vendorsNeedApproval: Bool, export: ExportSettings?,
+        trust: TrustOptions, console: ConsoleOptions, passwordCost: Int, vendorsNeedApproval: Bool,
+        export: ExportSettings?,
         isMeasured: Bool, logger: Logger
     ) {
         self.isMeasured = isMeasured
@@ -42,13 +46,14 @@ struct Platform: Sendable {
         self.store = store
         self.keys = keys
         self.trust = trust
+        self.console = console
         self.logger = logger
         options = ServiceOptions(
             demo: store.demo, signingKeys: store.signingKeysPath, passwordCost: passwordCost,
             vendorsNeedApproval: vendorsNeedApproval)
         audit = AuditLog(folder: store.auditFolder, logger: logger, now: Instant.current)
         // Enough that a slow request is still there when it ends, under load too.
-        tracer = store.demo || export != nil ? BoundedTracer(traces: 4096) : nil
+        tracer = store.demo || console.console || export != nil ? BoundedTracer(traces: 4096) : nil
         self.export = export
     }
 
@@ -90,6 +95,14 @@ struct Platform: Sendable {
         }
     }
 
+    /// Whether this process tells a console what it does.
+    var tellsConsole: Bool { store.demo || console.console }
+
+    /// The console's URL at a gateway with this URL. It opens the console once, except in demo mode, where anyone on this machine may.
+    func consoleURL(_ url: String) -> String? {
+        tellsConsole ? url + "/console" + (store.demo ? "" : "#token=\(consoleToken)") : nil
+    }
+
     /// Where the spans of each service's processes come from.
     private func spanSources() throws -> [SpanSource] {
         try ServiceName.allCases.compactMap { service in
@@ -98,8 +111,8 @@ struct Platform: Sendable {
                 var own = self
                 own.sources[service] = .list([instance])
                 let client = try own.client(service, as: .gateway)
-                // An instance with nothing to tell says so every two seconds.
-                let patient = client.with { $0.timeout = .seconds(10) }
+                // One that is stopped must not hold up the others for long.
+                let patient = client.with { $0.timeout = .milliseconds(500) }
                 return (TelemetryAPIClient(patient), { await client.close() })
             }
         }
@@ -123,6 +136,8 @@ struct Platform: Sendable {
         configuration.port = http.port
         // Spans that are only exported are shown to no client of the gateway.
         if !store.demo { configuration.showsCalls = false }
+        configuration.console = try console.configuration(
+            configuration.console, store, port: http.port, token: consoleToken)
         let services = Gateway.Services(
             auth: AuthAPIClient(try client(.auth)), bookings: BookingAPIClient(try client(.booking)),
             vendors: VendorAPIClient(try client(.vendor)), products: ProductAPIClient(try client(.product)),
@@ -133,10 +148,10 @@ struct Platform: Sendable {
             eventLog: { service in
                 let patient = try client(service).with { $0.timeout = .seconds(2) }
                 return try await EventLogAPIClient(patient).describeEventLog(DescribeEventLog(limit: 100))
-            })
+            }, replay: { try await EventLogAPIClient(try client($0)).replayDeadLetter($1) })
         let gateway = try Gateway(
             configuration: configuration, services: services, audit: audit.auditor("gateway"), tracer: tracer,
-            spans: collectsSpans && store.demo ? try spanSources() : [], logger: logger, onRunning: onRunning)
+            spans: collectsSpans && tellsConsole ? try spanSources() : [], logger: logger, onRunning: onRunning)
         let measured: [any Service] =
             isMeasured ? [ClientGauges.service(clients.map(\.1), of: "gateway", logger: logger)] : []
         return clients.map(\.1) + measured + [gateway]

@@ -18,7 +18,7 @@ struct Serve: AsyncParsableCommand {
             HOST:PORT per line and may change while the program runs. dns:HOST:PORT stands for all addresses of the \
             name. A service listens on its own address, or on --listen.
 
-            With --demo at every part, the gateway's /console draws what happens in all of them. The OTEL_* variables send spans \
+            With --console or --demo at every part, the gateway's /console draws what happens in all of them. The OTEL_* variables send spans \
             to a collector: docs/platform.md.
             """)
 
@@ -41,6 +41,7 @@ struct Serve: AsyncParsableCommand {
     var vendorsNeedApproval = false
     @OptionGroup var settings: SettingsOptions
     @OptionGroup var trust: TrustOptions
+    @OptionGroup var console: ConsoleOptions
     @OptionGroup var passwords: PasswordOptions
     @OptionGroup var metrics: MetricsOptions
     @OptionGroup var logging: LoggingOptions
@@ -59,7 +60,7 @@ struct Serve: AsyncParsableCommand {
         let registry = metrics.start()
         let platform = Platform(
             sources: sources, settings: settings, store: store, keys: try trust.prepare(store), trust: trust,
-            passwordCost: passwords.passwordCost,
+            console: console, passwordCost: passwords.passwordCost,
             vendorsNeedApproval: vendorsNeedApproval, export: try ExportOptions.settings(of: "petpro-\(part.rawValue)"),
             isMeasured: registry != nil, logger: logger)
         let exporter: (any Service)? = platform.exporter
@@ -69,7 +70,9 @@ struct Serve: AsyncParsableCommand {
             let http = self.http
             return try await run(
                 try platform.gateway(http, collectsSpans: true) {
-                    Terminal.line("ready \(platform.scheme)://\(http.host):\($0)")
+                    let url = "\(platform.scheme)://\(http.host):\($0)"
+                    Terminal.line("ready \(url)")
+                    if let page = platform.consoleURL(url) { Terminal.line("console \(page)") }
                 }, platform, observers + [metrics.service(registry, logger)].compactMap { $0 })
         }
         let address = try ownAddress(service, sources)

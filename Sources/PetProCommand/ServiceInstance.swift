@@ -62,11 +62,11 @@ struct ServiceInstance: Sendable {
                 if configuration.tls.clients == nil { configuration.tls.clients = certificates.authority }
             }
             var served = assembled.service
-            if platform.store.demo {
+            if platform.tellsConsole {
                 let feed = EventLogFeed(of: module.name, in: database)
                 served = RookeryService(served.routes + EventLogAPIContract.service(feed).routes)
             }
-            if tellsSpans, platform.store.demo, let tracer = platform.tracer {
+            if tellsSpans, platform.tellsConsole, let tracer = platform.tracer {
                 served = RookeryService(served.routes + TelemetryAPIContract.service(SpanFeed(tracer)).routes)
             }
             server = try RookeryServer(

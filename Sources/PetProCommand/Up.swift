@@ -30,12 +30,15 @@ struct Up: AsyncParsableCommand {
     var vendorsNeedApproval = false
     @Option(help: "The number of instances of each service, such as booking=2,vendor=2.")
     var instances = InstanceCounts()
+    @Flag(help: "Do not open the console in the browser.")
+    var noOpen = false
     @Flag(help: "Print every setting with its value and origin, and start nothing.")
     var printConfig = false
     @Flag(help: "With --print-config: print JSON.")
     var json = false
     @OptionGroup var settings: SettingsOptions
     @OptionGroup var trust: TrustOptions
+    @OptionGroup var console: ConsoleOptions
     @OptionGroup var passwords: PasswordOptions
     @OptionGroup var metrics: MetricsOptions
     @OptionGroup var logging: LoggingOptions
@@ -58,7 +61,7 @@ struct Up: AsyncParsableCommand {
         let platform = Platform(
             sources: Dictionary(grouping: addresses, by: \.service).mapValues { .list($0.map(\.address)) },
             settings: settings, store: store, keys: try trust.prepare(store), trust: trust,
-            passwordCost: passwords.passwordCost,
+            console: console, passwordCost: passwords.passwordCost,
             vendorsNeedApproval: vendorsNeedApproval, export: try ExportOptions.settings(of: "petpro"),
             isMeasured: registry != nil, logger: logger)
         var parts: [ServiceInstance] = []
@@ -86,7 +89,7 @@ struct Up: AsyncParsableCommand {
         let gateway = try platform.gateway(http) { port in
             // Prints `ready` only if all servers listen. The failure of a server ends the program with a message.
             guard (try? await servers.listening()) != nil else { return }
-            ready("\(platform.scheme)://\(http.host):\(port)")
+            ready("\(platform.scheme)://\(http.host):\(port)", platform)
         }
         // The group stops services in reverse order: the gateway, the event relays, the servers, then the clients that the
         // handlers of the servers call through, and the audit log.
@@ -99,7 +102,7 @@ struct Up: AsyncParsableCommand {
         try await group.run()
     }
 
-    private func ready(_ url: String) {
+    private func ready(_ url: String, _ platform: Platform) {
         Terminal.line(
             """
 
@@ -114,9 +117,14 @@ struct Up: AsyncParsableCommand {
             Terminal.line(
                 """
                 The console: \(url)/console shows every request as a sequence diagram while it happens.
+                Spans of other programs go to \(url)/v1/traces, with the token in \(ConsoleOptions.folder(store))/otlp-token.
                 Demo accounts, all with the password \(AuthController.demoPassword):
                   maya@petpro.example (customer), marigold@petpro.example (vendor), admin@petpro.example (admin)
                 """)
+        }
+        if let page = platform.consoleURL(url) {
+            if !store.demo { Terminal.line("The console, once and within 15 minutes: \(page)") }
+            if !noOpen { Browser.open(page) }
         }
         Terminal.line("Ctrl-C stops.")
     }
@@ -136,6 +144,7 @@ struct Up: AsyncParsableCommand {
             option("--tls", trust.tls ?? "none", trust.tls == nil),
             option("--demo", "\(store.demo)", !store.demo),
             option("--public-demo", "\(store.publicDemo)", !store.publicDemo),
+            option("--console", "\(console.console)", !console.console),
             option("--vendors-need-approval", "\(vendorsNeedApproval)", !vendorsNeedApproval),
             option("--password-cost", "\(passwords.passwordCost)", passwords.passwordCost == 17),
             option("--log-level", logging.logLevel, logging.logLevel == "notice"),

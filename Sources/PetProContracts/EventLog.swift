@@ -1,11 +1,27 @@
 public import Rookery
 
-/// What a service tells the console about its log of events, in demo mode.
+/// What a service tells the console about its log of events, and does with it.
 @Contract
 public protocol EventLogAPI: Sendable {
     /// Returns where the log ends, its newest events, what each subscriber lacks, and dead letters.
     @MessagePattern(cmd: "describe-event-log", .safe, group: "telemetry", errors: [])
     func describeEventLog(_ request: DescribeEventLog) async throws -> EventLogDescription
+    /// Has a dead letter delivered once more. A subscriber that refuses it again leaves it a dead letter.
+    @MessagePattern(cmd: "replay-dead-letter", .safe, group: "telemetry", errors: [])
+    func replayDeadLetter(_ request: ReplayDeadLetter) async throws -> DeadLetterReplay
+}
+
+/// Names a dead letter.
+@Message
+public struct ReplayDeadLetter {
+    @Length(1...256) @NotPersonal("the name of a service") public var subscriber: String
+    @InRange(1...) public var position: Int
+}
+
+/// Whether there was such a dead letter.
+@Message
+public struct DeadLetterReplay {
+    public var isFound: Bool
 }
 
 /// Asks about the log of events.

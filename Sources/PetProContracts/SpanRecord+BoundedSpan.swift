@@ -4,24 +4,42 @@ extension SpanRecord {
     /// Reads a span that has ended. Nil for one that the toolkit did not make.
     package init?(_ span: BoundedSpan) {
         guard let details = span.details else { return nil }
-        let code = span.text("rpc.status_code").map { String($0.prefix(256)) }
+        func short(_ text: String) -> String { text.utf8.count > 256 ? String(text.prefix(60)) : text }
         self.init(
             kind: .request, trace: span.traceID, id: span.spanID, parent: span.parentID, name: "", service: nil,
-            attempt: nil,
-            instance: nil, start: Int(clamping: span.start),
+            attempt: nil, instance: nil, start: Int(clamping: span.start),
             duration: max(0, Int(clamping: span.ended) - Int(clamping: span.start)),
-            code: code, isFailure: span.isFailure)
+            code: span.text("rpc.status_code").map(short), isFailure: span.isFailure, status: nil, path: nil, left: nil)
         switch details {
-        case .request(let method, _): name = String(method.prefix(256))
-        case .call(let command, let service):
-            (kind, name) = (.call, String(command.name.prefix(256)))
-            self.service = service.map { String($0.prefix(256)) }
+        case .request(let method, let asked):
+            let route = span.text("http.route").map(short)
+            // A client may have put anything into a path that no route matches.
+            name = short(method) + " " + (route ?? "(no route)")
+            status = span.status
+            path = route.map { Self.plain(asked, by: $0) }
+        case .call(let command, let service, _):
+            (kind, name, left) = (.call, short(command.name), span.millisecondsLeft)
+            self.service = service.map(short)
         case .attempt(let command, let number, let host, let port):
-            (kind, name, attempt) = (.attempt, String(command.name.prefix(256)), number)
-            instance = String("\(host):\(port)".prefix(256))
+            (kind, name, attempt) = (.attempt, short(command.name), number)
+            instance = short("\(host):\(port)")
         case .handling(let command, let service, _, _):
-            (kind, name) = (.handling, String(command.name.prefix(256)))
-            self.service = service.map { String($0.prefix(256)) }
+            (kind, name) = (.handling, short(command.name))
+            self.service = service.map(short)
         }
+    }
+
+    /// A path with the names of its route's parameters, unless they have numbers and ids, because a client may put a person's data
+    /// there.
+    package static func plain(_ path: String, by route: String) -> String {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let names = route.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == names.count else { return route }
+        return zip(parts, names).map { part, name in
+            if !name.hasPrefix("{") { return String(name) }
+            let isID =
+                part.utf8.count <= 36 && part.utf8.allSatisfy { $0 == 0x2D || Character(Unicode.Scalar($0)).isHexDigit }
+            return isID ? String(part) : String(name)
+        }.joined(separator: "/")
     }
 }

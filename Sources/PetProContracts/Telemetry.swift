@@ -1,32 +1,40 @@
 public import Rookery
 
-/// What an instance tells the console about its calls, under `petpro serve --demo`.
+/// What an instance tells the console about its calls.
 @Contract
 public protocol TelemetryAPI: Sendable {
-    /// Returns the spans that end from now on, in batches of at most 512, about every 50 ms. After 2 s without a span, an empty batch
-    /// comes.
-    ///
-    /// An instance drops further spans while a reader is 8192 spans behind, and counts them in ``SpanBatch/missed``. No call waits for
-    /// a reader. Ending the iteration ends the watch. Throws `OVERLOADED` if the instance has eight watches already.
-    @StreamPattern(cmd: "watch-spans", group: "telemetry", errors: [])
-    func watchSpans(_ request: WatchSpans) async throws -> MessageStream<SpanBatch>
+    /// Returns the spans of some traces that have ended, as far as the instance still has them: it keeps those of its last 4096
+    /// traces, at most 128 of each. Unknown traces have none.
+    @MessagePattern(cmd: "read-spans", .safe, group: "telemetry", errors: [])
+    func readSpans(_ request: ReadSpans) async throws -> SpanBatch
 }
 
-/// Asks for the spans of an instance. It has no members.
+/// Asks for the spans of traces.
 @Message
-public struct WatchSpans {}
+public struct ReadSpans {
+    /// The most traces of one request.
+    public static let limit = 16
+
+    /// The ids of the traces: 32 hexadecimal digits each.
+    @Items(0...16) public var traces: [TraceID]
+}
+
+/// The id of a trace.
+@Message
+public struct TraceID: Hashable {
+    /// 32 hexadecimal digits.
+    @Matches(/[0-9a-f]{32}/) @NotPersonal("a random number") public var id: String
+}
 
 /// Spans that have ended.
 @Message
 public struct SpanBatch: Hashable {
-    @Items(0...512) public var spans: [SpanRecord]
-    /// How many spans the watcher has missed since the last batch.
-    @InRange(0...) public var missed: Int
+    @Items(0...2048) public var spans: [SpanRecord]
 }
 
-/// A span of the toolkit that has ended: who called whom, when, and with what outcome. It has no data of a message.
+/// A span that has ended: who called whom, when, and with what outcome. It has no data of a message.
 @Message
-public struct SpanRecord: Hashable {
+public struct SpanRecord: Hashable, Sendable {
     /// What a span is about.
     @Message
     public enum Kind: String {
@@ -38,6 +46,8 @@ public struct SpanRecord: Hashable {
         case attempt
         /// The handling of a message.
         case handling
+        /// Something else, within a service.
+        case other
     }
 
     /// What the span is about.
@@ -48,7 +58,7 @@ public struct SpanRecord: Hashable {
     @Matches(/[0-9a-f]{16}/) @NotPersonal("a random number") public var id: String
     /// 16 hexadecimal digits. Nil for the root of a trace.
     @Matches(/[0-9a-f]{16}/) @NotPersonal("a random number") public var parent: String?
-    /// The command, or the method of a request.
+    /// The command; of a request, its method and its route.
     @Length(0...256) @NotPersonal("the name of a command") public var name: String
     /// The service that is called, or that handles. Nil for an attempt, and for a request.
     @Length(0...256) @NotPersonal("the name of a service") public var service: String?
@@ -64,4 +74,11 @@ public struct SpanRecord: Hashable {
     @Length(0...256) @NotPersonal("the code of an error") public var code: String?
     /// Whether the error is a failure, and not a refusal that the contract declares.
     public var isFailure: Bool
+    /// The HTTP status of a request. Nil for others.
+    public var status: Int?
+    /// The path of a request, with the route's own parameters in place of those that are not plainly a number or an id. Nil for
+    /// others, and if no route matches.
+    @Length(0...256) @NotPersonal("a route, with numbers and ids") public var path: String?
+    /// How many milliseconds a call had at its beginning until its deadline. Nil for others, and without a deadline.
+    public var left: Int?
 }

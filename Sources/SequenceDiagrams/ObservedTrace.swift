@@ -37,10 +37,13 @@ public struct ObservedTrace: Sendable, Hashable {
         public let isFailure: Bool
         /// Its attempts in their order.
         public let attempts: [Attempt]
+        /// How many milliseconds the caller would have waited, at the beginning. Nil if that is not known.
+        public let left: Int?
 
         /// Makes a call.
         public init(
-            arrow: SequencePath.Arrow, start: Int64, end: Int64, code: String?, isFailure: Bool, attempts: [Attempt]
+            arrow: SequencePath.Arrow, start: Int64, end: Int64, code: String?, isFailure: Bool, attempts: [Attempt],
+            left: Int? = nil
         ) {
             self.arrow = arrow
             self.start = start
@@ -48,6 +51,7 @@ public struct ObservedTrace: Sendable, Hashable {
             self.code = code
             self.isFailure = isFailure
             self.attempts = attempts
+            self.left = left
         }
     }
 
@@ -65,10 +69,17 @@ public struct ObservedTrace: Sendable, Hashable {
     public let duration: Int64
     /// The calls in the order of their beginnings.
     public let calls: [Call]
+    /// The participant at which it begins.
+    public let entry: String
+    /// Whether a client asked for it. If not, the participant began by itself.
+    public let isAsked: Bool
+    /// Whether it failed.
+    public let isFailure: Bool
 
     /// Makes a trace.
     public init(
-        id: String, operation: String, path: String, status: Int?, start: UInt64, duration: Int64, calls: [Call]
+        id: String, operation: String, path: String, status: Int?, start: UInt64, duration: Int64, calls: [Call],
+        entry: String = gateway, isAsked: Bool = true, isFailure: Bool = false
     ) {
         self.id = id
         self.operation = operation
@@ -77,6 +88,9 @@ public struct ObservedTrace: Sendable, Hashable {
         self.start = start
         self.duration = duration
         self.calls = calls
+        self.entry = entry
+        self.isAsked = isAsked
+        self.isFailure = isFailure
     }
 
     /// The way that it took.
@@ -85,14 +99,13 @@ public struct ObservedTrace: Sendable, Hashable {
     /// The trace as a diagram: each call and its answer, in the order of time. `order` are participants in their order, from the
     /// left; the trace's others follow.
     public func diagram(order: [String], title: String = "") -> SequenceDiagram {
-        var used: [String] = [SequenceDiagram.client, Self.gateway]
+        var used: [String] = isAsked ? [SequenceDiagram.client, entry] : [entry]
         for call in calls {
             for name in [call.arrow.from, call.arrow.to] where !used.contains(name) { used.append(name) }
         }
         let participants = order.filter(used.contains) + used.filter { !order.contains($0) }
-        var timed: [(at: Int64, rank: Int, message: SequenceDiagram.Message)] = [
-            (-1, 0, .init(from: SequenceDiagram.client, to: Self.gateway, text: operation))
-        ]
+        var timed: [(at: Int64, rank: Int, message: SequenceDiagram.Message)] = []
+        if isAsked { timed.append((-1, 0, .init(from: SequenceDiagram.client, to: entry, text: operation))) }
         for call in calls {
             let arrow = call.arrow
             let tries = call.attempts.count > 1 ? ", \(call.attempts.count) attempts" : ""
@@ -101,10 +114,12 @@ public struct ObservedTrace: Sendable, Hashable {
             timed.append((call.end, 0, .init(from: arrow.to, to: arrow.from, text: text, isReply: true)))
         }
         timed.sort { ($0.at, $0.rank) < ($1.at, $1.rank) }
-        let answer = status.map { "\($0), \(Self.milliseconds(duration))" } ?? "not yet"
-        let last = SequenceDiagram.Message(from: Self.gateway, to: SequenceDiagram.client, text: answer, isReply: true)
+        if isAsked {
+            let answer = "\(status.map { "\($0)" } ?? (isFailure ? "failed" : "ok")), \(Self.milliseconds(duration))"
+            timed.append((0, 0, .init(from: entry, to: SequenceDiagram.client, text: answer, isReply: true)))
+        }
         return SequenceDiagram(
-            title: title, participants: participants, steps: (timed.map(\.message) + [last]).map { .message($0) })
+            title: title, participants: participants, steps: timed.map { .message($0.message) })
     }
 
     /// The participant that takes the client's requests.

@@ -1,10 +1,14 @@
+import Logging
 import NIOCore
 import PetProAssembly
 import PetProContracts
 import Rookery
 import RookeryTesting
+import RookeryCalls
 import SequenceDiagrams
+import Synchronization
 import Testing
+import TraceStore
 import Tracing
 
 @testable import APIGateway
@@ -17,7 +21,7 @@ private func span(
     SpanRecord(
         kind: kind, trace: trace, id: hex(id), parent: hex(parent), name: name, service: service,
         attempt: kind == .attempt ? 1 : nil, instance: kind == .attempt ? "127.0.0.1:4003" : nil, start: start,
-        duration: duration, code: nil, isFailure: false)
+        duration: duration, code: nil, isFailure: false, status: nil, path: nil, left: nil)
 }
 
 private func hex(_ id: UInt64) -> String {
@@ -25,7 +29,16 @@ private func hex(_ id: UInt64) -> String {
     return String(repeating: "0", count: 16 - digits.count) + digits
 }
 
-@Suite("Spans of other processes")
+extension ServiceContext {
+    /// The context of someone who continues a trace.
+    fileprivate func carrying(_ trace: Traceparent) -> ServiceContext {
+        var context = self
+        context.callMetadata[MetadataName.traceparent] = trace.description
+        return context
+    }
+}
+
+@Suite("Spans of other processes", .timeLimit(.minutes(1)))
 struct CollectorTests {
     /// A request to a gateway that called Booking, and what Booking's process knows of that, on a clock that is an hour off.
     private func trace(clockOff: Int) async throws -> ObservedTrace? {
@@ -42,19 +55,21 @@ struct CollectorTests {
         request.end(.response(status: 201, route: "/api/bookings"))
         let call = try #require(tracer.spans(of: identity).first { $0.parent == identity.id })
         let start = Int(call.start) + clockOff
-        return ObservedTrace(
-            tracer.spans(of: identity),
-            [
-                span(.handling, 11, in: call.id, "create-booking", "booking", at: start + 10, took: 500),
-                span(.call, 12, in: 11, "get-vendor-availability", "vendor", at: start + 20, took: 300),
-                span(.attempt, 13, in: 12, "get-vendor-availability", at: start + 25, took: 290),
-                span(.call, 14, in: 11, "second", "vendor", at: start + 330, took: 100),
-                // Nobody knows its parent.
-                span(.call, 15, in: 99, "stray", "vendor", at: start, took: 1),
-                // A peer may send a loop.
-                span(.handling, 16, in: 17, "loop", "vendor", at: start, took: 1),
-                span(.handling, 17, in: 16, "loop", "vendor", at: start, took: 1),
-            ].compactMap { SeenSpan($0) }, of: identity)
+        let own = tracer.spans(of: identity).compactMap { SpanRecord($0) }.map {
+            OwnedSpan(owner: "gateway", record: $0)
+        }
+        let others = [
+            span(.handling, 11, in: call.id, "create-booking", "booking", at: start + 10, took: 500),
+            span(.call, 12, in: 11, "get-vendor-availability", "vendor", at: start + 20, took: 300),
+            span(.attempt, 13, in: 12, "get-vendor-availability", at: start + 25, took: 290),
+            span(.call, 14, in: 11, "second", "vendor", at: start + 330, took: 100),
+            // Nobody knows its parent.
+            span(.call, 15, in: 99, "stray", "vendor", at: start, took: 1),
+            // A peer may send a loop.
+            span(.handling, 16, in: 17, "loop", "vendor", at: start, took: 1),
+            span(.handling, 17, in: 16, "loop", "vendor", at: start, took: 1),
+        ].map { OwnedSpan(owner: "booking", record: $0) }
+        return ObservedTrace((own + others).compactMap { SeenSpan($0) }, of: identity.id, trace: identity.traceID)
     }
 
     @Test(
@@ -72,30 +87,8 @@ struct CollectorTests {
         #expect((calls.last?.start ?? 0) - (calls.first?.start ?? 0) == 310)
     }
 
-    @Test("are kept by service, within bounds: a chatty service evicts nobody")
-    func bounds() {
-        var rings: [ServiceName: SpanRing] = [.auth: SpanRing(), .vendor: SpanRing()]
-        rings[.auth]?.add(span(.call, 1, in: 2, "a", at: 0, took: 1))
-        for number in 0..<(SpanRing.traces + 10) {
-            let id = hex(UInt64(number)) + hex(7)
-            for at in 0..<3 { rings[.vendor]?.add(span(.call, UInt64(at), in: 9, "b", at: 0, took: 1, trace: id)) }
-        }
-        #expect(rings[.auth]?[String(repeating: "1", count: 32)].count == 1)
-        #expect(rings[.vendor]?[hex(0) + hex(7)].isEmpty == true)
-        #expect(rings[.vendor]?[hex(10) + hex(7)].count == 3)
-        var ring = SpanRing()
-        for at in 0..<1000 { ring.add(span(.call, UInt64(at), in: 9, "b", at: 0, took: 1)) }
-        #expect(ring[String(repeating: "1", count: 32)].count == SpanRing.spans)
-        for number in 0..<1000 {
-            let id = hex(UInt64(number)) + hex(8)
-            for at in 0..<100 { ring.add(span(.call, UInt64(at), in: 9, "b", at: 0, took: 1, trace: id)) }
-        }
-        #expect(ring.count <= SpanRing.allSpans && ring[hex(999) + hex(8)].count == 100)
-    }
-
     @Test("that are not within their bounds are left out: nothing of them overflows")
     func wrong() {
-        var ring = SpanRing()
         let long = String(repeating: "x", count: 300)
         let wrong = [
             span(.call, 1, in: 2, "a", at: -1, took: 1), span(.call, 1, in: 2, "a", at: 0, took: -1),
@@ -103,8 +96,7 @@ struct CollectorTests {
             span(.call, 1, in: 2, long, at: 0, took: 1), span(.call, 1, in: 2, "a", long, at: 0, took: 1),
             span(.call, 1, in: 2, "a", at: 0, took: 1, trace: "short"),
         ]
-        for record in wrong { ring.add(record) }
-        #expect(ring.count == 0)
+        for record in wrong { #expect(SeenSpan(OwnedSpan(owner: "vendor", record: record)) == nil, "\(record)") }
     }
 
     @Test("are missing if a call was answered whose handling nobody tells of")
@@ -125,56 +117,77 @@ struct CollectorTests {
             await client.close()
             await ServiceContext.withValue(surroundings) { _ = try? await client.send("echo", 1) }
             request.end(.response(status: 200, route: "/x"))
-            let spans = tracer.spans(of: identity)
-            #expect(ObservedTrace.isIncomplete(spans, []))
-            let attempt = try #require(spans.first { SeenSpan($0)?.wasHandled == true })
-            let told = try #require(SeenSpan(span(.handling, 5, in: attempt.id, "echo", "echo", at: 1, took: 1)))
-            #expect(!ObservedTrace.isIncomplete(spans, [told]))
+            // The server is of another process.
+            let spans = tracer.spans(of: identity).compactMap { SpanRecord($0) }.filter { $0.kind != .handling }
+                .compactMap { SeenSpan(OwnedSpan(owner: "gateway", record: $0)) }
+            #expect(ObservedTrace.isIncomplete(spans))
+            let handled = spans.filter { $0.wasHandled }
+            let attempt = try #require(handled.first)
+            let record = span(.handling, 5, in: attempt.id, "echo", "echo", at: 1, took: 1)
+            let told = try #require(SeenSpan(OwnedSpan(owner: "echo", record: record)))
+            #expect(!ObservedTrace.isIncomplete(spans + [told]))
         }
     }
 
-    @Test("that come faster than they are read are dropped and counted, and end with their reader")
-    func dropped() async throws {
+    @Test("are read of the traces that are asked for, and of no others")
+    func feed() async throws {
         let tracer = BoundedTracer(traces: 4096, spans: 128)
         let client = try RookeryClient(inMemory: RookeryService([.raw("echo") { $0 }]), tracer: tracer)
-        let clock = ManualClock()
-        let feed = SpanFeed(tracer, clock: clock)
-        let stream = try await feed.watchSpans(WatchSpans())
-        // Two spans each, of the call and of its handling: 10 000, of which 8192 find room.
-        for _ in 0..<5000 { _ = try await client.send("echo", 1) }
-        async let batches = first(4, of: stream)
-        // Behind a full batch the next one does not wait.
-        await clock.sleeping()
-        clock.advance(by: .milliseconds(50))
-        let read = try await batches
-        #expect(read.map(\.spans.count) == [512, 512, 512, 512])
-        #expect(read.map(\.missed) == [10_000 - 8192, 0, 0, 0])
-        #expect(read[0].spans.allSatisfy { $0.name == "echo" && $0.duration >= 0 })
+        var traces: [String] = []
+        for _ in 0..<3 {
+            let trace = Traceparent.random()
+            try await ServiceContext.withValue(.topLevel.carrying(trace)) { _ = try await client.send("echo", 1) }
+            traces.append(trace.traceID)
+        }
+        let batch = try await SpanFeed(tracer).readSpans(ReadSpans(traces: traces[1...].map { TraceID(id: $0) }))
+        #expect(Set(batch.spans.map(\.trace)) == Set(traces[1...]))
+        // The call and its handling.
+        #expect(batch.spans.count == 4 && batch.spans.allSatisfy { $0.name == "echo" && $0.duration >= 0 })
+        #expect(batch.spans.filter { $0.kind == .call }.allSatisfy { (1...5000).contains($0.left ?? 0) }, "\(batch)")
     }
 
-    private func first(_ count: Int, of stream: MessageStream<SpanBatch>) async throws -> [SpanBatch] {
-        var batches: [SpanBatch] = []
-        for try await batch in stream {
-            batches.append(batch)
-            if batches.count == count { break }
+    /// Tells of spans as a service that lies: of another trace, out of bounds, and too many.
+    private struct Liar: TelemetryAPI {
+        let asked: Mutex<Int>.Box
+        func readSpans(_ request: ReadSpans) async throws -> SpanBatch {
+            // It is asked now and then whether it answers.
+            if request.traces.isEmpty { return SpanBatch(spans: []) }
+            let isFirst = asked.value.withLock { asked in
+                asked += 1
+                return asked == 1
+            }
+            if isFirst { throw RemoteError(.overloaded, "not now") }
+            let right = span(.handling, 7, in: 8, "a", "vendor", at: 1, took: 1, trace: request.traces[0].id)
+            let other = span(
+                .handling, 7, in: 8, "b", "vendor", at: 1, took: 1, trace: String(repeating: "2", count: 32))
+            let wrong = span(.handling, 7, in: 8, "c", "vendor", at: -1, took: 1, trace: request.traces[0].id)
+            return SpanBatch(spans: [other, wrong, right])
         }
-        return batches
     }
 
-    @Test("have at most eight readers in a process")
-    func readers() async throws {
-        let tracer = BoundedTracer()
-        let feed = SpanFeed(tracer)
-        var streams: [MessageStream<SpanBatch>] = []
-        for _ in 0..<8 { streams.append(try await feed.watchSpans(WatchSpans())) }
-        await #expect {
-            _ = try await feed.watchSpans(WatchSpans())
-        } throws: {
-            ($0 as? RemoteError)?.code == .overloaded
+    @Test(
+        "of a service that lies are of the asked traces and within their bounds; one that does not answer is left alone"
+    )
+    func liar() async throws {
+        let board = TraceBoard(
+            BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)), collects: true)
+        let asked = Mutex<Int>.Box(0)
+        let instance = Instance(host: "127.0.0.1", port: 1)
+        let source = SpanSource(.vendor, discovery: StaticDiscovery([instance])) { _ in (Liar(asked: asked), {}) }
+        let collector = SpanCollector([source], board: board, store: try SpanStore(nil), logger: .quiet)
+        let trace = String(repeating: "1", count: 32)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await collector.run() }
+            try await eventually { collector.instances.count == 1 }
+            #expect(try await collector.spans(of: trace).isEmpty)
+            #expect(collector.instances[0].problem != nil)
+            // It is asked again two seconds later, and not before.
+            #expect(try await collector.spans(of: trace).isEmpty)
+            #expect(asked.value.withLock { $0 } == 1)
+            try await eventually { try await !collector.spans(of: trace).isEmpty }
+            #expect(try await collector.spans(of: trace).map(\.record.name) == ["a"])
+            #expect(collector.instances[0].problem == nil)
+            group.cancelAll()
         }
-        // A reader that has left makes room.
-        streams.removeLast()
-        streams.append(try await feed.watchSpans(WatchSpans()))
-        #expect(streams.count == 8)
     }
 }

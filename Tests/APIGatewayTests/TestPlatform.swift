@@ -1,6 +1,7 @@
 import NIOCore
 import AuthService
 import Logging
+import PetProAssembly
 import PetProContracts
 import PetProRuntime
 import PetProStorage
@@ -82,7 +83,15 @@ struct TestPlatform: Sendable {
     func services(
         health: @escaping @Sendable (ServiceName) async -> ServiceHealth = { _ in .up }
     ) -> Gateway.Services {
-        Gateway.Services(auth: auth, bookings: bookings, vendors: vendors, products: products, health: health)
+        let logs = databases.reduce(into: [:]) { $0[$1.key] = EventLogFeed(of: $1.key, in: $1.value) }
+        @Sendable func log(_ service: ServiceName) throws -> EventLogFeed {
+            guard let log = logs[service] else { throw HTTP.Unexpected("there is no \(service.rawValue)") }
+            return log
+        }
+        return Gateway.Services(
+            auth: auth, bookings: bookings, vendors: vendors, products: products, health: health,
+            eventLog: { try await log($0).describeEventLog(DescribeEventLog(limit: 100)) },
+            replay: { try await log($0).replayDeadLetter($1) })
     }
 
     /// A gateway that runs for the length of `body`.

@@ -171,9 +171,49 @@ def use(page):
     page.keyboard.press("h")
     expect(page.locator("main section")).to_have_count(4)
     page.keyboard.press("?")
-    expect(page.locator("dialog")).to_be_visible()
+    expect(page.locator("dialog#keys")).to_be_visible()
     page.keyboard.press("Escape")
     print("the explorer sends requests, and health shows four services")
+
+    # The palette finds a view, an operation and a request, by keyboard.
+    page.keyboard.press("/")
+    page.keyboard.type("post bookings createbooking")
+    expect(page.locator("#palette [aria-selected=true]")).to_contain_text("POST /api/bookings")
+    page.keyboard.press("Enter")
+    expect(page.locator("#operation")).to_have_value("createBooking")
+    page.keyboard.press("Escape")
+    page.locator("main h2").click()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("POST /api/bookings 201")
+    expect(page.locator("#palette [aria-selected=true]")).to_contain_text("201")
+    page.keyboard.press("Enter")
+    expect(page.locator("main h2")).to_have_text("POST /api/bookings")
+    expect(page.locator("main")).to_contain_text("◆ critical")
+    page.get_by_role("button", name="Details of BookingService.createBooking").click()
+    expect(page.locator("main")).to_contain_text("Time left at its beginning")
+    print("the palette finds an operation and a request; its critical path and the time of a call are shown")
+
+    # A trace goes out as a file of OTLP, and comes in again from one.
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Save as OTLP JSON").click()
+    text = open(waiting.value.path()).read()
+    own, other = json.loads(text)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"], "0af7651916cd43dd8448eb211c80319c"
+    page.goto(f"{URL}/console#/trace")
+    page.get_by_label("A file of OTLP JSON").set_input_files(
+        {"name": "trace.json", "mimeType": "application/json", "buffer": text.replace(own, other).replace('"gateway"', '"another"').encode()})
+    link = page.get_by_role("link", name=other)
+    expect(link).to_be_visible()
+    page.wait_for_timeout(4000)
+    link.click()
+    expect(page.locator("main h2")).to_have_text("POST /api/bookings")
+    expect(page.locator("svg.sequence text.name", has_text="another")).to_be_visible()
+    print("a trace is saved as a file of OTLP, and opened from one")
+
+    # The last minute again.
+    page.goto(f"{URL}/console#/live")
+    page.get_by_role("button", name="Replay the last minute").click()
+    expect(page.locator("svg.live g text.label").first).to_be_visible(timeout=12_000)
+    print("the last minute is drawn again")
 
 
 main()

@@ -36,7 +36,7 @@ struct OperationTests {
                 "auth.sqlite", "auth.sqlite-wal", "auth.sqlite-shm", "auth-keys.json", "keys/keyring.json",
                 "keys/gateway.key",
             ]
-            #expect(Set(names).isSuperset(of: expected) && Set(folders) == ["audit", "keys"])
+            #expect(Set(names).isSuperset(of: expected) && Set(folders) == ["audit", "console", "keys"])
             #expect(try permissions(folder) == 0o700 && permissions(folder + "/keys") == 0o700)
             for name in names { #expect(try permissions("\(folder)/\(name)") == 0o600, "\(name)") }
             first.program.send(SIGTERM)

@@ -1,22 +1,21 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import OTLPTraces
 import PetProContracts
 import Rookery
 import SequenceDiagrams
+import TraceStore
 
 /// The console: pages that show what the platform does, at `/console`.
 ///
-/// It is there when the process keeps spans, as in demo mode. A request from this machine, under one of its own names, may read; any
-/// other needs the token of an operator or an administrator. A request for the console has no span, so looking changes nothing.
+/// It is there when the process keeps spans: in demo mode, and with `--console`. ``ConsoleAccess`` says who may use it. A request for
+/// the console has no span, so looking changes nothing.
 struct Console: Sendable {
-    /// Throws a 401 or a 403 for a token that may not read, and a 429 for too many tries from an address.
-    typealias Admission = @Sendable (_ token: String, _ peer: String) async throws -> Void
-
     let board: TraceBoard
+    let counts: OperationCounts
+    let collector: SpanCollector
     let services: Gateway.Services
-    /// The instances whose spans the gateway collects. Empty if all services run in this process.
-    let instances: @Sendable () -> [SpanCollector.Seen]
 
     /// The flows of `docs/flows`. Throws ``Flow/NoDiagram`` if a file of the build has none.
     static func flows() throws -> [Flow] {
@@ -34,43 +33,138 @@ struct Console: Sendable {
         ]
     }
 
-    /// Adds the pages and what they read. Add them before the middleware of the API, so that they make no spans.
-    func add(to router: Hummingbird.Router<GatewayContext>, admission: @escaping Admission) {
-        page(router, "/console", "text/html; charset=utf-8", PackageResources.index_html)
-        page(router, "/console/app.js", "text/javascript; charset=utf-8", PackageResources.app_js)
-        page(router, "/console/diagram.js", "text/javascript; charset=utf-8", PackageResources.diagram_js)
-        page(router, "/console/booking.js", "text/javascript; charset=utf-8", PackageResources.booking_js)
-        page(router, "/console/topology.js", "text/javascript; charset=utf-8", PackageResources.topology_js)
-        page(router, "/console/events.js", "text/javascript; charset=utf-8", PackageResources.events_js)
-        page(router, "/console/style.css", "text/css; charset=utf-8", PackageResources.style_css)
-        data(router, "/console/api/traces", admission) { _ in
-            .object([
+    /// Adds the pages, what they read, and what they have done. Add them before the middleware of the API, so that they make no spans.
+    func add(to router: Hummingbird.Router<GatewayContext>, access: ConsoleAccess) {
+        page(router, "", "text/html; charset=utf-8", PackageResources.index_html, access)
+        for (name, bytes) in [
+            ("app", PackageResources.app_js), ("diagram", PackageResources.diagram_js),
+            ("booking", PackageResources.booking_js), ("topology", PackageResources.topology_js),
+            ("events", PackageResources.events_js), ("trace", PackageResources.trace_js),
+            ("palette", PackageResources.palette_js),
+        ] {
+            page(router, "/\(name).js", "text/javascript; charset=utf-8", bytes, access)
+        }
+        page(router, "/style.css", "text/css; charset=utf-8", PackageResources.style_css, access)
+        addSessions(to: router, access)
+        data(router, "traces", access) { _, _ in
+            [
                 "traces": .array(board.newest(200).map(ConsoleJSON.summary)), "unjudged": .int(Int64(board.left)),
-            ])
+            ]
         }
-        data(router, "/console/api/instances", admission) { _ in
-            ["instances": .array(instances().map(ConsoleJSON.instance))]
+        data(router, "instances", access) { _, _ in
+            ["instances": .array(collector.instances.map(ConsoleJSON.instance))]
         }
-        data(router, "/console/api/traces/{id}", admission) { context in
-            guard let id = context.parameters.get("id") else { throw Problem.notFound }
-            // The spans of other processes may still be on their way, for half a second.
-            for _ in 0..<20 where board.entry(id) == nil && board.isPending(id) {
-                try await Task.sleep(for: .milliseconds(50))
-            }
-            guard let entry = board.entry(id) else { throw Problem.notFound }
-            return ConsoleJSON.detail(entry)
+        data(router, "operations", access) { _, _ in
+            ["operations": .array(counts.all().map { ConsoleJSON.operation($0.operation, $0.numbers) })]
         }
-        data(router, "/console/api/flows", admission) { _ in
-            .object(["flows": .array(board.flows.map { ConsoleJSON.flow($0, board) })])
+        data(router, "traces/{id}", access) { _, context in
+            let (entry, spans) = try await trace(context)
+            return ConsoleJSON.detail(entry, origin: board.origin(of: entry, in: spans))
         }
-        data(router, "/console/api/health", admission) { _ in await health() }
-        data(router, "/console/api/events", admission) { _ in await events() }
+        data(router, "traces/{id}/otlp", access) { _, context in
+            ReceivedTraces.json(try await trace(context).spans.map(\.sent))
+        }
+        data(router, "flows", access) { _, _ in
+            ["flows": .array(board.flows.map { ConsoleJSON.flow($0, board) })]
+        }
+        data(router, "health", access) { _, _ in await health() }
+        data(router, "events", access) { _, _ in await events() }
+        action(router, "events/replay", access) { request, _ in try await replay(request) }
+        action(router, "traces", access) { request, _ in try await take(request) }
         router.get("/console/api/live") { request, context in
             try await answering {
-                try await Self.admit(request, context, admission)
+                _ = try await access.reader(request, context)
                 return try live(context)
             }
         }
+    }
+
+    private func addSessions(to router: Hummingbird.Router<GatewayContext>, _ access: ConsoleAccess) {
+        data(router, "session", access) { request, context in
+            ConsoleAccess.json(try await access.reader(request, context))
+        }
+        router.post("/console/api/session") { request, context in
+            try await answering {
+                try access.checkHost(request, context)
+                if request.headers[.authorization] != nil {
+                    let role = try await access.admission(Gateway.bearerToken(request), context.peer)
+                    let (id, session) = access.sessions.open(role)
+                    return access.opened(id, session)
+                }
+                guard let token = try await Self.body(request)["token"]?.stringValue else {
+                    throw Problem.badRequest("The body must have the member token, or the request an access token.")
+                }
+                guard let (id, session) = access.sessions.open(token: token) else {
+                    try access.failed(context.peer)
+                    throw Problem.unauthenticated(
+                        "This link was used, or is older than 15 minutes. Sign in as an operator or an administrator.")
+                }
+                return access.opened(id, session)
+            }
+        }
+        router.delete("/console/api/session") { request, context in
+            try await answering {
+                try access.checkHost(request, context)
+                return access.closed(request)
+            }
+        }
+    }
+
+    // MARK: What it reads and does
+
+    /// The request of the path, and the spans of its trace, also those that have ended since.
+    private func trace(_ context: GatewayContext) async throws -> (entry: TraceBoard.Entry, spans: [OwnedSpan]) {
+        guard let id = context.parameters.get("id"), id.utf8.count == 32 else { throw Problem.notFound }
+        // The spans of other processes may still be on their way.
+        for _ in 0..<20 where board.entry(id) == nil && board.isPending(id) {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        guard let entry = board.entry(id) else { throw Problem.notFound }
+        let spans = try await collector.spans(of: id)
+        return (board.entry(of: entry.span, in: id, spans, isForeign: entry.isForeign) ?? entry, spans)
+    }
+
+    /// The JSON object of a request. Throws a 400 or a 415.
+    private static func body(_ request: Request) async throws -> JSONValue {
+        guard Gateway.isJSON(request.headers[.contentType]) else { throw Problem.unsupportedMediaType }
+        do {
+            // The connection has already collected the body, within its limits.
+            return try JSONValue(parsing: Array(try await request.body.collect(upTo: .max).readableBytesView))
+        } catch {
+            throw Problem.invalidJSON("The body is not JSON: \(error).")
+        }
+    }
+
+    /// Has a dead letter delivered again.
+    private func replay(_ request: Request) async throws -> JSONValue {
+        let body = try await Self.body(request)
+        guard let publisher = body["publisher"]?.stringValue.flatMap({ ServiceName(rawValue: $0) }),
+            let subscriber = body["subscriber"]?.stringValue.flatMap({ ServiceName(rawValue: $0) }),
+            let position = body["position"]?.intValue.flatMap({ Int(exactly: $0) }), position > 0
+        else { throw Problem.badRequest("The body must have publisher, subscriber and position.") }
+        let answer = try await services.replay(
+            publisher, ReplayDeadLetter(subscriber: subscriber.rawValue, position: position))
+        guard answer.isFound else {
+            throw Problem(.notFound, "NOT_FOUND", "\(subscriber.rawValue) has no dead letter at \(position).")
+        }
+        return ["replayed": true]
+    }
+
+    /// Takes spans of a file that someone opens, in OTLP's JSON.
+    private func take(_ request: Request) async throws -> JSONValue {
+        guard Gateway.isJSON(request.headers[.contentType]) else { throw Problem.unsupportedMediaType }
+        let body = Array(try await request.body.collect(upTo: .max).readableBytesView)
+        let traces: ReceivedTraces
+        do {
+            traces = try ReceivedTraces(body, .json)
+        } catch {
+            throw Problem.badRequest("\(error)")
+        }
+        guard collector.intake.take(traces.spans.map { OwnedSpan($0) }) else { throw Problem.outOfMemory }
+        return [
+            "taken": .int(Int64(traces.spans.count)), "rejected": .int(Int64(traces.rejected)),
+            "traces": .array(Set(traces.spans.map(\.trace)).sorted().prefix(100).map { .string($0) }),
+        ]
     }
 
     private func health() async -> JSONValue {
@@ -109,11 +203,13 @@ struct Console: Sendable {
     }
 
     private func page(
-        _ router: Hummingbird.Router<GatewayContext>, _ path: RouterPath, _ type: String, _ bytes: [UInt8]
+        _ router: Hummingbird.Router<GatewayContext>, _ path: String, _ type: String, _ bytes: [UInt8],
+        _ access: ConsoleAccess
     ) {
-        router.get(path) { request, context in
+        router.get(RouterPath("/console" + path)) { request, context in
             try await answering {
-                try Self.checkHost(request, context)
+                // Pages have nothing to hide. They only must not be those of an unknown name on this machine.
+                try access.checkHost(request, context)
                 return Response(
                     status: .ok,
                     headers: [
@@ -127,14 +223,28 @@ struct Console: Sendable {
         }
     }
 
+    /// Adds what pages read.
     private func data(
-        _ router: Hummingbird.Router<GatewayContext>, _ path: RouterPath, _ admission: @escaping Admission,
-        _ make: @escaping @Sendable (GatewayContext) async throws -> JSONValue
+        _ router: Hummingbird.Router<GatewayContext>, _ path: String, _ access: ConsoleAccess,
+        _ make: @escaping @Sendable (Request, GatewayContext) async throws -> JSONValue
     ) {
-        router.get(path) { request, context in
+        router.get(RouterPath("/console/api/" + path)) { request, context in
             try await answering {
-                try await Self.admit(request, context, admission)
-                return .json(try await make(context), headers: [.cacheControl: "no-store"])
+                _ = try await access.reader(request, context)
+                return .json(try await make(request, context), headers: [.cacheControl: "no-store"])
+            }
+        }
+    }
+
+    /// Adds what pages have done.
+    private func action(
+        _ router: Hummingbird.Router<GatewayContext>, _ path: String, _ access: ConsoleAccess,
+        _ act: @escaping @Sendable (Request, GatewayContext) async throws -> JSONValue
+    ) {
+        router.post(RouterPath("/console/api/" + path)) { request, context in
+            try await answering {
+                try await access.checkActs(request, context)
+                return .json(try await act(request, context), headers: [.cacheControl: "no-store"])
             }
         }
     }
@@ -147,43 +257,6 @@ struct Console: Sendable {
             return Problem(answering: error).response(traceId: Traceparent.random().traceID)
         }
     }
-
-    // MARK: Who may read
-
-    private static func admit(
-        _ request: Request, _ context: GatewayContext, _ admission: Admission
-    ) async throws {
-        if isLocal(request, context) { return }
-        try await admission(Gateway.bearerToken(request), context.peer)
-    }
-
-    private static func checkHost(_ request: Request, _ context: GatewayContext) throws {
-        // Pages have nothing to hide. They only must not be the ones of an unknown name on this machine.
-        guard !isLoopback(context.peer) || isLocal(request, context) else {
-            throw Problem.forbidden("The console answers to localhost, 127.0.0.1 and [::1] on this machine.")
-        }
-    }
-
-    /// Whether a request comes from this machine, under one of its own names: a page of another site whose name was made to point
-    /// here sends its own name (DNS rebinding).
-    static func isLocal(_ request: Request, _ context: GatewayContext) -> Bool {
-        guard isLoopback(context.peer), let authority = request.head.authority, !isOfOthers(request) else {
-            return false
-        }
-        let host = authority.prefix { $0 != ":" }
-        return host == "localhost" || host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }
-    }
-
-    /// Whether a proxy on this machine says that it passes on the request of another client, or a browser that another site's page
-    /// makes it.
-    private static func isOfOthers(_ request: Request) -> Bool {
-        let forwarded = [HTTPField.Name("X-Forwarded-For"), HTTPField.Name("Forwarded")].compactMap { $0 }
-        if forwarded.contains(where: { request.headers.contains($0) }) { return true }
-        return HTTPField.Name("Sec-Fetch-Site").flatMap { request.headers[$0] } == "cross-site"
-    }
-
-    /// Only of IPv4: the name of an IPv6 peer is a /64, which does not tell.
-    private static func isLoopback(_ peer: String) -> Bool { peer.hasPrefix("127.") }
 
     // MARK: Live
 

@@ -22,7 +22,24 @@ enum ConsoleJSON {
             "verdict": entry.isIncomplete
                 ? ["text": "spans of other processes are missing", "right": false, "incomplete": true]
                 : verdict(entry.verdict),
-            "calls": .array(trace.calls.map(call)),
+            "calls": .array(trace.calls.map(call)), "foreign": .bool(entry.isForeign),
+            "failed": .bool(trace.isFailure), "entry": .string(trace.entry),
+        ]
+    }
+
+    /// What was counted of an operation: percentiles in milliseconds, of the last minute or two.
+    static func operation(_ name: String, _ numbers: OperationCounts.Numbers) -> JSONValue {
+        func time(_ share: Double) -> JSONValue {
+            numbers.time(of: share).map { milliseconds(Int64($0 / .nanoseconds(1))) } ?? .null
+        }
+        let statuses = numbers.statuses.sorted { $0.key < $1.key }
+        return [
+            "operation": .string(name), "requests": .int(Int64(numbers.requests)),
+            "recent": .int(Int64(numbers.recent)),
+            "p50": time(0.5), "p95": time(0.95), "p99": time(0.99), "refused": .int(Int64(numbers.refused)),
+            "failed": .int(Int64(numbers.failed)),
+            "statuses": .object(
+                statuses.reduce(into: JSONObject()) { $0["\($1.key)"] = .int(Int64($1.value)) }),
         ]
     }
 
@@ -30,14 +47,19 @@ enum ConsoleJSON {
     static func instance(_ seen: SpanCollector.Seen) -> JSONValue {
         [
             "service": .string(seen.service.rawValue), "instance": .string(seen.instance.description),
-            "problem": seen.problem.map { .string($0) } ?? .null, "missed": .int(Int64(seen.missed)),
+            "problem": seen.problem.map { .string($0) } ?? .null,
         ]
     }
 
-    /// A request with its diagram.
-    static func detail(_ entry: TraceBoard.Entry) -> JSONValue {
-        guard case .object(var object) = summary(entry) else { return .null }
-        let diagram = entry.trace.diagram(order: order, title: entry.trace.operation)
+    /// A request with its diagram. `origin` is all that the trace has above it too.
+    static func detail(_ entry: TraceBoard.Entry, origin: ObservedTrace) -> JSONValue {
+        var whole = entry
+        whole = TraceBoard.Entry(
+            trace: origin, verdict: entry.verdict, isIncomplete: entry.isIncomplete, span: entry.span,
+            isForeign: entry.isForeign)
+        guard case .object(var object) = summary(whole) else { return .null }
+        let diagram = origin.diagram(order: order, title: origin.operation)
+        object["asked"] = .bool(origin.isAsked)
         object["participants"] = .array(diagram.participants.map { .string($0) })
         object["mermaid"] = .string(diagram.mermaid)
         object["text"] = .string(TextDiagram(diagram).lines.joined(separator: "\n"))
@@ -49,6 +71,7 @@ enum ConsoleJSON {
             "from": .string(call.arrow.from), "to": .string(call.arrow.to), "name": .string(call.arrow.name),
             "start": milliseconds(call.start), "end": milliseconds(call.end),
             "code": call.code.map { .string($0) } ?? .null, "failed": .bool(call.isFailure),
+            "left": call.left.map { .int(Int64($0)) } ?? .null,
             "attempts": .array(
                 call.attempts.map { attempt in
                     [

@@ -4,67 +4,94 @@ import SequenceDiagrams
 
 extension ObservedTrace {
     private static let participants = Dictionary(
-        uniqueKeysWithValues: ServiceName.allCases.map { ($0.rawValue, $0.participant) })
+        uniqueKeysWithValues: ServiceName.allCases.map { ($0.rawValue, $0.participant) } + [("gateway", gateway)])
 
-    /// Reads a request out of the spans of its trace, which may have any order. Spans of other requests are left out, because a
-    /// client chooses the trace that its request belongs to. Nil without the request's own span.
+    /// What the diagrams call a service.
+    static func participant(_ service: String) -> String { participants[service] ?? service }
+
+    /// Reads a request, whose own span is `root`, out of the spans of its trace, which may have any order. Spans of other requests are
+    /// left out, because a client chooses the trace that its request belongs to. Nil without the request's own span.
     ///
-    /// `others` are the spans of other processes. Their clocks may differ: what handles a call cannot begin outside the call, so it is
-    /// put into the middle of the call then, with all that its process called for it.
-    init?(_ spans: [BoundedSpan], _ others: [SeenSpan] = [], of request: Traceparent) {
-        guard let root = spans.first(where: { $0.id == request.id }),
-            case .request(let method, let path)? = root.details
-        else { return nil }
-        let own = spans.compactMap { SeenSpan($0) }
-        let seen = own + Self.placed(others, beside: own)
+    /// The clocks of processes may differ: what handles a call cannot begin outside the call, so it is put into the middle of the call
+    /// then, with all that its process called for it.
+    init?(_ spans: [SeenSpan], of root: UInt64, trace: String) {
+        guard let request = spans.first(where: { $0.id == root }) else { return nil }
+        let seen = Self.placed(spans, below: request)
         let byID = Dictionary(seen.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        var attempts: [UInt64: [Attempt]] = [:]
-        for span in seen where span.kind == .attempt {
-            attempts[span.parent, default: []].append(
-                Attempt(
-                    number: span.attempt, instance: span.instance, start: Self.offset(span.start, from: root.start),
-                    end: Self.offset(span.end, from: root.start), failure: span.code))
+        let byParent = Dictionary(grouping: seen, by: \.parent)
+        func offset(_ time: UInt64) -> Int64 { Self.offset(time, from: request.start) }
+        /// The span that handles a call, at whichever attempt.
+        func handling(_ call: SeenSpan) -> SeenSpan? {
+            let below = byParent[call.id] ?? []
+            return below.first(where: \.isEntry)
+                ?? below.lazy.compactMap { (byParent[$0.id] ?? []).first(where: \.isEntry) }.first
         }
         var calls: [Call] = []
-        for span in seen where span.kind == .call {
-            guard let callee = span.service, let caller = Self.caller(of: span, in: byID, request: request.id) else {
-                continue
+        for span in seen where span.id != root {
+            if span.kind == .call {
+                let handler = handling(span)
+                let caller = Self.caller(of: span, in: byID, root: request)
+                let callee = span.service ?? handler?.owner ?? "elsewhere"
+                // Who calls by HTTP knows only the method.
+                let name = span.service == nil ? handler?.name ?? span.name : span.name
+                let attempts = (byParent[span.id] ?? []).filter { $0.kind == .attempt }.map { one in
+                    Attempt(
+                        number: one.attempt, instance: one.instance, start: offset(one.start), end: offset(one.end),
+                        failure: one.code)
+                }
+                calls.append(
+                    Call(
+                        arrow: SequencePath.Arrow(from: caller, to: Self.participant(callee), name: name),
+                        start: offset(span.start), end: offset(span.end), code: span.code, isFailure: span.isFailure,
+                        attempts: attempts.sorted { $0.number < $1.number }, left: span.left))
+            } else if span.isEntry, let parent = byID[span.parent], parent.kind != .call, parent.kind != .attempt {
+                // Whoever called it tells of no call.
+                calls.append(
+                    Call(
+                        arrow: SequencePath.Arrow(
+                            from: Self.caller(of: span, in: byID, root: request),
+                            to: Self.participant(span.service ?? span.owner), name: span.name),
+                        start: offset(span.start), end: offset(span.end), code: span.code, isFailure: span.isFailure,
+                        attempts: []))
             }
-            let arrow = SequencePath.Arrow(
-                from: caller, to: Self.participants[callee] ?? callee, name: span.name)
-            calls.append(
-                Call(
-                    arrow: arrow, start: Self.offset(span.start, from: root.start),
-                    end: Self.offset(span.end, from: root.start), code: span.code,
-                    isFailure: span.isFailure, attempts: (attempts[span.id] ?? []).sorted { $0.number < $1.number }))
         }
-        let route = root.text("http.route")
         self.init(
-            id: request.traceID, operation: "\(method) \(route ?? path)", path: path,
-            status: root.status, start: root.start, duration: Self.offset(root.ended, from: root.start),
-            calls: calls.sorted { $0.start < $1.start })
+            id: trace, operation: request.name, path: request.path ?? "", status: request.status,
+            start: request.start, duration: offset(request.end), calls: calls.sorted { $0.start < $1.start },
+            entry: Self.participant(request.kind == .handling ? request.service ?? request.owner : request.owner),
+            isAsked: request.isEntry, isFailure: request.isFailure)
     }
 
-    /// Whether the spans of other processes are missing for a call that this one made and that was answered.
-    static func isIncomplete(_ spans: [BoundedSpan], _ others: [SeenSpan]) -> Bool {
-        let handled = Set(others.lazy.filter { $0.kind == .handling }.map(\.parent))
-        return spans.lazy.compactMap { SeenSpan($0) }.contains { $0.wasHandled && !handled.contains($0.id) }
+    /// Whether the spans of other processes are missing for a call that the gateway made and that was answered.
+    static func isIncomplete(_ spans: [SeenSpan]) -> Bool {
+        let handled = Set(spans.lazy.filter { $0.kind == .handling }.map(\.parent))
+        return spans.contains { $0.owner == "gateway" && $0.wasHandled && !handled.contains($0.id) }
     }
 
-    /// Places the spans of other processes on the time axis of this one.
-    private static func placed(_ others: [SeenSpan], beside own: [SeenSpan]) -> [SeenSpan] {
-        if others.isEmpty { return [] }
-        var placed = Dictionary(own.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        var offsets: [UInt64: Int64] = [:]
-        let byParent = Dictionary(grouping: others, by: \.parent)
-        var result: [SeenSpan] = []
-        var next = own.map(\.id)
+    /// The span above `request` from which everything in the trace begins, as far as it is known.
+    static func origin(of request: UInt64, in spans: [SeenSpan]) -> UInt64 {
+        let byID = Dictionary(spans.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        var top = request
+        // Bounded, because a peer can send a loop of parents.
+        for _ in 0..<32 {
+            guard let parent = byID[top]?.parent, byID[parent] != nil else { return top }
+            top = parent
+        }
+        return request
+    }
+
+    /// The request and all that is below it, on the time axis of the request.
+    private static func placed(_ spans: [SeenSpan], below request: SeenSpan) -> [SeenSpan] {
+        var placed = [request.id: request]
+        var offsets: [UInt64: Int64] = [request.id: 0]
+        let byParent = Dictionary(grouping: spans, by: \.parent)
+        var result = [request]
+        var next = [request.id]
         // From the callers to the called. Each span has one parent, so each is placed once, whatever a peer sends.
         while let parent = next.popLast() {
             for raw in byParent[parent] ?? [] where placed[raw.id] == nil {
                 // The handling of a call has the clock of another process. What that process called has the same one.
-                let isElsewhere = raw.kind == .handling
-                let offset = isElsewhere ? placed[parent].map { shift(raw, into: $0) } ?? 0 : offsets[parent] ?? 0
+                let offset = raw.isEntry ? placed[parent].map { shift(raw, into: $0) } ?? 0 : offsets[parent] ?? 0
                 let span = raw.moved(by: offset)
                 placed[span.id] = span
                 offsets[span.id] = offset
@@ -82,20 +109,16 @@ extension ObservedTrace {
         return Int64(clamping: Int128(call.start) + max(0, outer - inner) / 2 - Int128(handling.start))
     }
 
-    /// The participant that made a call. Nil if the call belongs to another request.
-    private static func caller(of call: SeenSpan, in spans: [UInt64: SeenSpan], request: UInt64) -> String? {
-        var caller: String?
-        var parent = call.parent
-        // Bounded, because a peer can send a loop of parents, or a long row of them.
+    /// The participant within whose work a span began.
+    private static func caller(of span: SeenSpan, in spans: [UInt64: SeenSpan], root: SeenSpan) -> String {
+        var parent = span.parent
+        // Bounded, because a peer can send a long row of parents.
         for _ in 0..<32 {
-            if parent == request { return caller ?? gateway }
-            guard let outer = spans[parent] else { return nil }
-            if caller == nil, outer.kind == .handling, let name = outer.service {
-                caller = participants[name] ?? name
-            }
+            guard let outer = spans[parent] else { break }
+            if outer.isEntry || outer.id == root.id { return participant(outer.service ?? outer.owner) }
             parent = outer.parent
         }
-        return nil
+        return participant(span.owner)
     }
 
     private static func offset(_ time: UInt64, from start: UInt64) -> Int64 {

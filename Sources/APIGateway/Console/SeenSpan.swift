@@ -1,14 +1,17 @@
 import PetProContracts
 import Rookery
+import TraceStore
 
-/// A span as the console reads it, of this process or of another one.
+/// A span as the console reads it.
 struct SeenSpan: Sendable {
     let kind: SpanRecord.Kind
     let id: UInt64
     /// 0 for the root of a trace.
     let parent: UInt64
-    /// The command.
+    /// The command; of a request, its method and route.
     let name: String
+    /// The service whose process it is of.
+    let owner: String
     /// The service that is called, or that handles.
     let service: String?
     /// The number of an attempt.
@@ -22,21 +25,12 @@ struct SeenSpan: Sendable {
     /// The code of an error or a refusal.
     let code: String?
     let isFailure: Bool
-
-    /// Reads a span of this process. Nil for one that the toolkit did not make.
-    init?(_ span: BoundedSpan) {
-        guard let details = span.details else { return nil }
-        (id, parent, start, end) = (span.id, span.parent, span.start, span.ended)
-        (code, isFailure) = (span.text("rpc.status_code"), span.isFailure)
-        switch details {
-        case .request(let method, _): (kind, name, service, attempt, instance) = (.request, method, nil, 0, "")
-        case .call(let command, let to): (kind, name, service, attempt, instance) = (.call, command.name, to, 0, "")
-        case .attempt(let command, let number, let host, let port):
-            (kind, name, service, attempt, instance) = (.attempt, command.name, nil, number, "\(host):\(port)")
-        case .handling(let command, let own, _, _):
-            (kind, name, service, attempt, instance) = (.handling, command.name, own, 0, "")
-        }
-    }
+    /// The HTTP status of a request.
+    let status: Int?
+    /// The path of a request.
+    let path: String?
+    /// How many milliseconds a call had left at its beginning.
+    let left: Int?
 
     /// The longest text that another process may send, in bytes.
     private static let longest = 256
@@ -45,19 +39,22 @@ struct SeenSpan: Sendable {
     /// The longest span that another process may send: a day.
     private static let longestDuration = 86_400_000_000_000
 
-    /// Reads a span of another process. Nil for one that is not within its bounds: a client of the toolkit checks types only.
-    init?(_ record: SpanRecord) {
+    /// Reads a span. Nil for one that is not within its bounds: a client of the toolkit checks types only.
+    init?(_ span: OwnedSpan) {
+        let record = span.record
         func isShort(_ text: String?) -> Bool { (text?.utf8.count ?? 0) <= Self.longest }
-        guard let id = UInt64(record.id, radix: 16), (0...Self.latest).contains(record.start),
-            (0...Self.longestDuration).contains(record.duration), isShort(record.name), isShort(record.service),
-            isShort(record.instance), isShort(record.code)
+        guard record.trace.utf8.count == 32, record.id.utf8.count == 16, let id = UInt64(record.id, radix: 16),
+            (0...Self.latest).contains(record.start), (0...Self.longestDuration).contains(record.duration),
+            isShort(record.parent), isShort(record.name), isShort(record.service), isShort(record.instance),
+            isShort(record.code), isShort(record.path), (0...999).contains(record.status ?? 0)
         else { return nil }
         self.id = id
-        kind = record.kind
+        (kind, owner) = (record.kind, span.owner)
         parent = record.parent.flatMap { UInt64($0, radix: 16) } ?? 0
         (name, service, attempt, instance) = (record.name, record.service, record.attempt ?? 0, record.instance ?? "")
         (start, end) = (UInt64(record.start), UInt64(record.start + record.duration))
-        (code, isFailure) = (record.code, record.isFailure)
+        (code, isFailure, status, path) = (record.code, record.isFailure, record.status, record.path)
+        left = record.left.map { min(max($0, 0), 86_400_000) }
     }
 
     /// The span on a clock that differs by `offset` nanoseconds.
@@ -67,6 +64,9 @@ struct SeenSpan: Sendable {
         moved.end = UInt64(clamping: Int128(end) + Int128(offset))
         return moved
     }
+
+    /// Whether the span begins the work of a service for another one, or for a client.
+    var isEntry: Bool { kind == .handling || kind == .request }
 
     /// Whether the answer to an attempt shows that the other side has handled it, and so has a span.
     var wasHandled: Bool {
@@ -81,4 +81,24 @@ struct SeenSpan: Sendable {
         RemoteError.Code.shuttingDown.rawValue, RemoteError.Code.serviceForbidden.rawValue,
         RemoteError.Code.serviceUnauthenticated.rawValue, "cancelled",
     ]
+}
+
+extension OwnedSpan {
+    /// The gateway, as an owner of spans.
+    static let gateway = "gateway"
+
+    /// Says of spans of one process whose they are. Each service of the platform may run in it: a span is of the service that handles
+    /// the message within which it began.
+    static func ofThisProcess(_ records: [SpanRecord]) -> [OwnedSpan] {
+        let byID = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        return records.map { record in
+            var inner: SpanRecord? = record
+            for _ in 0..<32 {
+                guard let one = inner else { break }
+                if one.kind == .handling, let service = one.service { return OwnedSpan(owner: service, record: record) }
+                inner = one.parent.flatMap { byID[$0] }
+            }
+            return OwnedSpan(owner: gateway, record: record)
+        }
+    }
 }

@@ -1,12 +1,13 @@
 import Logging
 import PetProContracts
+import PetProRuntime
 import Rookery
 import Synchronization
+import TraceStore
 
-/// Collects the spans of the platform's other processes over the wire, for the console.
+/// Collects the spans of the requests that the console keeps, from this process and over the wire from the others, and stores them.
 ///
-/// It asks for them, so that a process without a console has no cost. What a slow console does not take in time is dropped at its
-/// process, and counted; no call waits for it.
+/// It asks for the traces that are kept, and for no others, so that a trace that is not kept costs no message. No call waits for it.
 final class SpanCollector: Sendable {
     /// What the collector knows of an instance.
     struct Seen: Sendable, Equatable {
@@ -14,145 +15,225 @@ final class SpanCollector: Sendable {
         let instance: Instance
         /// Why its spans do not come. Nil while they do.
         var problem: String?
-        /// How many of its spans were dropped.
-        var missed = 0
+    }
+
+    /// An instance, with a client of its own.
+    private struct Followed {
+        let telemetry: any TelemetryAPI
+        let close: @Sendable () async -> Void
+        /// When it may be asked again, after it did not answer.
+        var next: ContinuousClock.Instant
+        var seen: Seen
     }
 
     private let sources: [SpanSource]
     private let board: TraceBoard
+    let store: SpanStore
+    let intake: SpanIntake
     private let clock: any Clock<Duration>
+    private let now: @Sendable () -> Instant
     private let logger: Logger
-    private let seen = Mutex<[String: Seen]>([:])
+    private let followed = Mutex<[String: Followed]>([:])
 
-    /// How long to wait before another try at an instance.
+    /// How often it looks which requests are to be judged: every 100 ms.
+    private static let turn: Duration = .milliseconds(100)
+    /// The most requests of a turn.
+    private static let most = 256
+    /// How long an instance is left alone that did not answer. One that is stopped costs the others little.
     private static let pause: Duration = .seconds(2)
+    /// How often what is too old is deleted: each 600 turns, about a minute.
+    private static let pruneTurns = 600
+    /// How often all instances are asked, also if nothing happens, to know whether they answer: each 20 turns, about 2 s.
+    private static let askTurns = 20
 
-    init(_ sources: [SpanSource], board: TraceBoard, logger: Logger, clock: any Clock<Duration> = ContinuousClock()) {
+    init(
+        _ sources: [SpanSource], board: TraceBoard, store: SpanStore, intake: SpanIntake = SpanIntake(),
+        logger: Logger, clock: any Clock<Duration> = ContinuousClock(),
+        now: @escaping @Sendable () -> Instant = { .current() }
+    ) {
         self.sources = sources
         self.board = board
+        self.store = store
+        self.intake = intake
         self.logger = logger
         self.clock = clock
+        self.now = now
     }
 
     /// The instances, by service and address.
     var instances: [Seen] {
-        seen.withLock { Array($0.values) }.sorted {
+        followed.withLock { $0.values.map(\.seen) }.sorted {
             ($0.service.rawValue, $0.instance.description) < ($1.service.rawValue, $1.instance.description)
         }
     }
 
     /// Collects until the task is cancelled.
     func run() async {
+        await restore()
         await withDiscardingTaskGroup { group in
-            group.addTask { await self.board.judge(clock: self.clock) }
             for source in sources { group.addTask { await self.follow(source) } }
+            group.addTask { await self.work() }
         }
+        for one in followed.withLock({ Array($0.values) }) { await one.close() }
+        try? store.close()
     }
 
-    /// The instances of a service that are to be followed. An instance that comes back gets a new
-    /// generation, so that only one task follows it.
-    private final class Wanted: Sendable {
-        private let state = Mutex<(generations: [Instance: Int], next: Int)>(([:], 0))
-
-        func contains(_ instance: Instance, _ generation: Int) -> Bool {
-            state.withLock { $0.generations[instance] == generation }
-        }
-
-        /// Returns those that are new, with their generations.
-        func change(to instances: [Instance]) -> [(Instance, Int)] {
-            state.withLock { state in
-                state.generations = state.generations.filter { instances.contains($0.key) }
-                var new: [(Instance, Int)] = []
-                for instance in instances where state.generations[instance] == nil {
-                    state.next += 1
-                    state.generations[instance] = state.next
-                    new.append((instance, state.next))
-                }
-                return new
-            }
-        }
-    }
-
-    /// Follows all instances of a service, those that come later too.
-    private func follow(_ source: SpanSource) async {
-        await withDiscardingTaskGroup { group in
-            let wanted = Wanted()
-            for (instance, generation) in changed(source, source.discovery.initial, wanted) {
-                group.addTask { await self.follow(instance, generation, source, wanted) }
-            }
-            do {
-                try await source.discovery.watch { instances in
-                    for (instance, generation) in changed(source, instances, wanted) {
-                        group.addTask { await self.follow(instance, generation, source, wanted) }
-                    }
-                }
-            } catch {
-                if Task.isCancelled { return }
-                // The list stays as it was.
-                logger.warning(
-                    "the instances cannot be followed",
-                    metadata: ["service": "\(source.service.rawValue)", "error": "\(error)"])
-            }
-        }
-    }
-
-    private func changed(_ source: SpanSource, _ instances: [Instance], _ wanted: Wanted) -> [(Instance, Int)] {
-        let new = wanted.change(to: instances)
-        seen.withLock { seen in
-            seen = seen.filter { $0.value.service != source.service || instances.contains($0.value.instance) }
-            for (instance, _) in new {
-                seen[Self.key(source.service, instance)] = Seen(
-                    service: source.service, instance: instance, problem: "not reached yet")
-            }
-        }
-        return new
-    }
-
-    private static func key(_ service: ServiceName, _ instance: Instance) -> String {
-        "\(service.rawValue) \(instance)"
-    }
-
-    private func follow(_ instance: Instance, _ generation: Int, _ source: SpanSource, _ wanted: Wanted) async {
-        func isWanted() -> Bool { !Task.isCancelled && wanted.contains(instance, generation) }
-        while isWanted() {
-            do {
-                let (telemetry, close) = try source.connect(instance)
-                do {
-                    var missed = 0
-                    for try await batch in try await telemetry.watchSpans(WatchSpans()) {
-                        guard isWanted() else { break }
-                        missed = min(Self.mostMissed, missed + max(0, min(Self.mostMissed, batch.missed)))
-                        note(source.service, instance, nil, missed: missed)
-                        board.collect(batch.spans, of: source.service)
-                    }
-                    await close()
-                } catch {
-                    await close()
-                    throw error
-                }
-            } catch {
-                if isWanted() { note(source.service, instance, "\(error)", missed: 0) }
-            }
+    private func work() async {
+        for turn in 1... {
             // Throws when the task is cancelled, which ends the loop.
-            try? await clock.sleep(for: Self.pause)
+            try? await clock.sleep(for: Self.turn)
+            if Task.isCancelled { return }
+            do {
+                // A full turn has more behind it.
+                while try await collect() == Self.most {}
+                if turn % Self.askTurns == 0 { _ = await ask([]) }
+                if turn % Self.pruneTurns == 0 { try await store.prune(at: now()) }
+            } catch {
+                logger.warning("spans cannot be stored", metadata: ["error": "\(error)"])
+            }
         }
     }
 
-    /// More than any instance can have missed.
-    private static let mostMissed = 1 << 40
+    /// Judges the requests that are due, and stores their spans and those that other programs sent. Returns how many requests.
+    private func collect() async throws -> Int {
+        let due = board.due(Self.most)
+        let received = intake.drain()
+        if due.isEmpty, received.isEmpty { return 0 }
+        let own = due.filter { !$0.isForeign }.map(\.trace)
+        let others = own.isEmpty ? [] : await ask(own)
+        let spans = own.flatMap(board.ownSpans) + others
+        let byTrace = Dictionary(grouping: spans, by: \.record.trace)
+        let refused = try await store.add(spans + received, at: now()) { Self.beginsRequest($0) }
+        if refused > 0 {
+            logger.warning(
+                "spans were refused: the console keeps those of \(SpanStore.services) services",
+                metadata: ["count": "\(refused)"])
+        }
+        for span in received where Self.beginsRequest(span) {
+            if let id = UInt64(span.record.id, radix: 16) { board.told(span.record.trace, id) }
+        }
+        for request in due {
+            // Programs that send spans may have had a part in it.
+            let all =
+                intake.taken > 0 || request.isForeign
+                ? try await store.spans(of: request.trace) : byTrace[request.trace] ?? []
+            board.judge(request, all)
+        }
+        return due.count
+    }
 
-    private func note(_ service: ServiceName, _ instance: Instance, _ problem: String?, missed: Int) {
-        let isNew = seen.withLock { seen in
-            let key = Self.key(service, instance)
+    /// Whether a span is the first one that is known of a request.
+    private static func beginsRequest(_ span: OwnedSpan) -> Bool {
+        span.owner == OwnedSpan.gateway && span.record.kind == .request || span.record.parent == nil
+    }
+
+    /// The spans of a trace, also those that have ended since it was judged.
+    func spans(of trace: String) async throws -> [OwnedSpan] {
+        let late = board.ownSpans(of: trace) + (await ask([trace]))
+        _ = try await store.add(late, at: now()) { Self.beginsRequest($0) }
+        return try await store.spans(of: trace)
+    }
+
+    /// Shows the requests of an earlier run of this gateway.
+    private func restore() async {
+        do {
+            try await store.prune(at: now())
+            var entries: [TraceBoard.Entry] = []
+            for request in try await store.newestRequests(TraceBoard.kept) {
+                let spans = try await store.spans(of: request.trace)
+                guard let id = UInt64(request.span, radix: 16),
+                    let own = spans.first(where: { $0.record.id == request.span })
+                else { continue }
+                let isForeign = own.owner != OwnedSpan.gateway
+                board.entry(of: id, in: request.trace, spans, isForeign: isForeign).map { entries.append($0) }
+            }
+            board.restore(entries)
+        } catch {
+            logger.warning("the requests of the last hour cannot be read", metadata: ["error": "\(error)"])
+        }
+    }
+
+    // MARK: Instances
+
+    /// Asks all instances for their spans of some traces, at once. Without traces, it only finds out whether they answer.
+    private func ask(_ traces: [String]) async -> [OwnedSpan] {
+        let now = ContinuousClock.now
+        let asked = followed.withLock { $0.filter { $0.value.next <= now } }
+        if asked.isEmpty { return [] }
+        return await withTaskGroup(of: [OwnedSpan].self) { group in
+            for (key, one) in asked { group.addTask { await self.ask(one, key, traces) } }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+    }
+
+    private func ask(_ one: Followed, _ key: String, _ traces: [String]) async -> [OwnedSpan] {
+        var spans: [OwnedSpan] = []
+        do {
+            for at in stride(from: 0, to: max(1, traces.count), by: ReadSpans.limit) {
+                let some = traces[at..<min(at + ReadSpans.limit, traces.count)]
+                let batch = try await one.telemetry.readSpans(ReadSpans(traces: some.map { TraceID(id: $0) }))
+                let wanted = Set(some)
+                // A service that lies can add nothing to other traces, and no more than the limit.
+                spans += batch.spans.prefix(ReadSpans.limit * 128).filter { wanted.contains($0.trace) }
+                    .map { OwnedSpan(owner: one.seen.service.rawValue, record: $0) }
+            }
+            note(key, nil)
+        } catch {
+            if !Task.isCancelled { note(key, "\(error)") }
+        }
+        return spans.filter { SeenSpan($0) != nil }
+    }
+
+    private func note(_ key: String, _ problem: String?) {
+        let isNew = followed.withLock { followed in
             // It was removed meanwhile.
-            guard let before = seen[key] else { return false }
-            seen[key]?.problem = problem
-            seen[key]?.missed = missed
+            guard let before = followed[key]?.seen else { return false }
+            followed[key]?.seen.problem = problem
+            if problem != nil { followed[key]?.next = .now + Self.pause }
             return before.problem != problem
         }
         guard isNew, let problem else { return }
         logger.notice(
-            "the console gets no spans from an instance",
-            metadata: ["service": "\(service.rawValue)", "instance": "\(instance)", "reason": "\(problem)"])
+            "the console gets no spans from an instance", metadata: ["instance": "\(key)", "reason": "\(problem)"])
+    }
+
+    /// Follows the instances of a service, those that come later too.
+    private func follow(_ source: SpanSource) async {
+        await change(source, to: source.discovery.initial)
+        do {
+            try await source.discovery.watch { await change(source, to: $0) }
+        } catch {
+            if Task.isCancelled { return }
+            // The list stays as it was.
+            logger.warning(
+                "the instances cannot be followed",
+                metadata: ["service": "\(source.service.rawValue)", "error": "\(error)"])
+        }
+    }
+
+    private func change(_ source: SpanSource, to instances: [Instance]) async {
+        func key(_ instance: Instance) -> String { "\(source.service.rawValue) \(instance)" }
+        let gone = followed.withLock { followed in
+            let gone = followed.filter {
+                $0.value.seen.service == source.service && !instances.contains($0.value.seen.instance)
+            }
+            for name in gone.keys { followed[name] = nil }
+            return Array(gone.values)
+        }
+        for one in gone { await one.close() }
+        for instance in instances where followed.withLock({ $0[key(instance)] == nil }) {
+            do {
+                let (telemetry, close) = try source.connect(instance)
+                followed.withLock {
+                    $0[key(instance)] = Followed(
+                        telemetry: telemetry, close: close, next: .now,
+                        seen: Seen(service: source.service, instance: instance))
+                }
+            } catch {
+                logger.warning(
+                    "the console cannot ask an instance",
+                    metadata: ["instance": "\(key(instance))", "error": "\(error)"])
+            }
+        }
     }
 }

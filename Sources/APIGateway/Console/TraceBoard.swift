@@ -3,6 +3,7 @@ import PetProContracts
 import Rookery
 import SequenceDiagrams
 import Synchronization
+import TraceStore
 
 /// The last requests of this gateway as the console shows them, and how often each way of the flows was taken.
 ///
@@ -22,6 +23,19 @@ final class TraceBoard: Sendable {
         let verdict: FlowVerdict
         /// Whether spans of other processes are missing, so that the verdict means nothing.
         var isIncomplete = false
+        /// The id of the request's own span.
+        var span: UInt64 = 0
+        /// Whether another program told of it.
+        var isForeign = false
+    }
+
+    /// A request that has ended, and is not judged yet.
+    struct Pending: Sendable, Hashable {
+        let trace: String
+        let span: UInt64
+        /// Whether another program told of it.
+        let isForeign: Bool
+        let due: ContinuousClock.Instant
     }
 
     private struct State {
@@ -31,87 +45,83 @@ final class TraceBoard: Sendable {
         var watchers: [Int: AsyncStream<JSONValue>.Continuation] = [:]
         var nextID = 0
         var isStopped = false
-        /// Requests that have ended, and wait for the spans of other processes, with the time of their end.
-        var pending: Deque<(request: Traceparent, endedAt: ContinuousClock.Instant)> = []
-        /// How many requests were not judged, because too many waited.
+        var pending: Deque<Pending> = []
+        var sampling: TraceSampling
+        /// How many requests were not kept.
         var left = 0
     }
 
     private let tracer: BoundedTracer
     /// The flows that requests are held against.
     let flows: [Flow]
-    private let collects: Bool
-    private let state = Mutex(State())
-    /// The spans of other processes. A lock of its own, so that no request waits while spans are put away.
-    private let rings = Mutex<[ServiceName: SpanRing]>([:])
-    /// The most requests that wait to be judged: 16 384, of some 40 000 a second.
-    private static let pendingLimit = 16_384
-    /// The most spans of a batch that are taken.
-    private static let batchLimit = 512
+    /// Whether other processes have spans too.
+    let collects: Bool
+    private let state: Mutex<State>
+    private let start = ContinuousClock.now
+    /// The most requests that wait to be judged: 4096, of which the tracer still has the spans.
+    private static let pendingLimit = 4096
 
-    /// How long a request waits for the spans of other processes: 400 ms, several times as long as they usually take.
-    private static let patience: Duration = .milliseconds(400)
+    /// How long a request waits for the spans that other processes are still ending: 150 ms.
+    private static let patience: Duration = .milliseconds(150)
+    /// How long a request that another program told of waits for its other spans: 3 s. Programs send spans every few seconds.
+    private static let foreignPatience: Duration = .seconds(3)
 
-    /// Makes an empty board. If it `collects`, other processes have spans too, and ``judge(clock:)`` must run.
-    init(_ tracer: BoundedTracer, flows: [Flow], collects: Bool = false) {
+    /// Makes an empty board.
+    init(_ tracer: BoundedTracer, flows: [Flow], sampling: TraceSampling, collects: Bool = false) {
         self.tracer = tracer
         self.flows = flows
         self.collects = collects
+        state = Mutex(State(sampling: sampling))
     }
 
-    /// Notes a request that has ended. `request` is the identity of its span.
-    func ended(_ request: Traceparent) {
-        guard collects else { return judge(request, []) }
+    /// Notes a request that has ended, with its status. `request` is the identity of its span. No request waits for more than a lock.
+    func ended(_ request: Traceparent, status: Int, took: Duration) {
+        let now = ContinuousClock.now
         state.withLock { state in
-            guard state.pending.count < Self.pendingLimit else { return state.left += 1 }
-            state.pending.append((request, .now))
+            guard state.sampling.keeps(status: status, took: took, at: start.duration(to: now)),
+                state.pending.count < Self.pendingLimit
+            else {
+                state.left += 1
+                return
+            }
+            let due = collects ? now + Self.patience : now
+            state.pending.append(Pending(trace: request.traceID, span: request.id, isForeign: false, due: due))
         }
     }
 
-    /// How many requests were not judged, because too many came at once.
+    /// Notes a request that another program told of.
+    func told(_ trace: String, _ span: UInt64) {
+        state.withLock { state in
+            guard state.pending.count < Self.pendingLimit else { return }
+            state.pending.append(
+                Pending(trace: trace, span: span, isForeign: true, due: .now + Self.foreignPatience))
+        }
+    }
+
+    /// How many requests were not kept, because of the sampling or because too many came at once.
     var left: Int { state.withLock { $0.left } }
 
     /// Whether a request of a trace has ended and is not judged yet.
-    func isPending(_ id: String) -> Bool {
-        state.withLock { $0.pending.contains { $0.request.traceID == id } }
+    func isPending(_ id: String) -> Bool { state.withLock { $0.pending.contains { $0.trace == id } } }
+
+    /// The requests that have waited long enough, at most `limit`. They stay pending until they are judged.
+    func due(_ limit: Int, at now: ContinuousClock.Instant = .now) -> [Pending] {
+        state.withLock { state in Array(state.pending.lazy.filter { $0.due <= now }.prefix(limit)) }
     }
 
-    /// Takes spans of another process of a service.
-    func collect(_ spans: [SpanRecord], of service: ServiceName) {
-        rings.withLock { rings in
-            for span in spans.prefix(Self.batchLimit) { rings[service, default: SpanRing()].add(span) }
-        }
+    /// The spans that this process has of a trace.
+    func ownSpans(of trace: String) -> [OwnedSpan] {
+        let records = tracer.spans(of: trace).compactMap { SpanRecord($0) }
+        return collects
+            ? records.map { OwnedSpan(owner: OwnedSpan.gateway, record: $0) } : OwnedSpan.ofThisProcess(records)
     }
 
-    /// Judges the requests that have waited long enough, until the task is cancelled.
-    func judge(clock: any Clock<Duration>) async {
-        while !Task.isCancelled {
-            // Throws when the task is cancelled, which ends the loop.
-            try? await clock.sleep(for: .milliseconds(50))
-            judgePending(endedBefore: .now - Self.patience)
-        }
-    }
-
-    func judgePending(endedBefore time: ContinuousClock.Instant) {
-        while true {
-            let due = state.withLock { state -> Traceparent? in
-                guard let first = state.pending.first, first.endedAt < time else { return nil }
-                state.pending.removeFirst()
-                return first.request
-            }
-            guard let due else { return }
-            let id = due.traceID
-            judge(due, rings.withLock { rings in rings.values.flatMap { $0[id] } })
-        }
-    }
-
-    private func judge(_ request: Traceparent, _ others: [SeenSpan]) {
-        let spans = tracer.spans(of: request)
-        guard let trace = ObservedTrace(spans, others, of: request) else { return }
-        let entry = Entry(
-            trace: trace, verdict: FlowVerdict(trace.sequence, operation: trace.operation, flows: flows),
-            isIncomplete: collects && ObservedTrace.isIncomplete(spans, others))
-        let watchers = state.withLock { state in
+    /// Judges a request by the spans of its trace. It is pending no more.
+    func judge(_ request: Pending, _ spans: [OwnedSpan]) {
+        let entry = entry(of: request.span, in: request.trace, spans, isForeign: request.isForeign)
+        let watchers = state.withLock { state -> [AsyncStream<JSONValue>.Continuation] in
+            state.pending.removeAll { $0 == request }
+            guard let entry else { return [] }
             state.entries.append(entry)
             if state.entries.count > Self.kept { state.entries.removeFirst() }
             switch entry.verdict {
@@ -122,9 +132,34 @@ final class TraceBoard: Sendable {
             }
             return Array(state.watchers.values)
         }
-        if watchers.isEmpty { return }
+        guard let entry, !watchers.isEmpty else { return }
         let summary = ConsoleJSON.summary(entry)
         for watcher in watchers { watcher.yield(summary) }
+    }
+
+    /// Takes requests of an earlier run of the gateway, the oldest first. They count for no flow.
+    func restore(_ entries: [Entry]) {
+        state.withLock { state in
+            let newer = state.entries
+            state.entries = Deque((entries + newer).suffix(Self.kept))
+        }
+    }
+
+    /// Reads a request out of the spans of its trace. Nil if its own span is not among them.
+    func entry(of span: UInt64, in trace: String, _ spans: [OwnedSpan], isForeign: Bool) -> Entry? {
+        let seen = spans.compactMap { SeenSpan($0) }
+        guard let observed = ObservedTrace(seen, of: span, trace: trace) else { return nil }
+        return Entry(
+            trace: observed,
+            verdict: isForeign ? .unknown : FlowVerdict(observed.sequence, operation: observed.operation, flows: flows),
+            isIncomplete: collects && !isForeign && ObservedTrace.isIncomplete(seen), span: span, isForeign: isForeign)
+    }
+
+    /// A request with everything that the spans of its trace have above it too.
+    func origin(of entry: Entry, in spans: [OwnedSpan]) -> ObservedTrace {
+        let seen = spans.compactMap { SeenSpan($0) }
+        let top = ObservedTrace.origin(of: entry.span, in: seen)
+        return top == entry.span ? entry.trace : ObservedTrace(seen, of: top, trace: entry.trace.id) ?? entry.trace
     }
 
     /// The requests, the newest first, at most `limit`.

@@ -1,6 +1,8 @@
 // The console of PetPro: views over /console/api and the API itself. It loads nothing from elsewhere.
 
 import { sequence, rowsOfFlow, svg, heads, arrow, width } from "./diagram.js";
+import { bar, traceViews } from "./trace.js";
+import { palette } from "./palette.js";
 import { bookingViews } from "./booking.js";
 import { topologyView } from "./topology.js";
 import { eventsView } from "./events.js";
@@ -32,13 +34,21 @@ function time(text) { return new Date(text).toLocaleTimeString([], { hour12: fal
 
 // A business refusal is no fault: only 5xx are drawn as one.
 function tone(status) { return status >= 500 || status === null ? "bad" : status >= 400 ? "refusal" : "good"; }
-function statusTag(status) { return element("span", { class: `tag ${tone(status)}` }, status === null ? "no answer" : String(status)); }
+
+// `one` is the request, if another program may have told of it: that has no status if it is none over HTTP.
+function statusTag(status, one) {
+  if (status === null && one?.foreign) return element("span", { class: `tag ${one.failed ? "bad" : "good"}` }, one.failed ? "failed" : "ok");
+  return element("span", { class: `tag ${tone(status)}` }, status === null ? "no answer" : String(status));
+}
 
 function verdictTag(verdict) {
   if (verdict.incomplete) return element("span", { class: "tag plain" }, "spans missing");
   if (verdict.flow === undefined) return element("span", { class: "tag plain" }, "no flow");
   return element("span", { class: `tag ${verdict.right ? "good" : "bad"}` }, verdict.text);
 }
+
+// Who this browser is to the gateway.
+let session = null;
 
 async function read(path, options = {}) {
   const response = await fetch(path, options);
@@ -48,9 +58,15 @@ async function read(path, options = {}) {
   if (!response.ok) {
     const error = new Error(body?.detail ? `${body.code}: ${body.detail}` : `${response.status} ${response.statusText}`);
     error.status = response.status;
+    if (response.status === 401 && path.startsWith("/console/api/")) signIn(error.message);
     throw error;
   }
   return body;
+}
+
+// Has the gateway do something, with a JSON text.
+async function act(path, body) {
+  return read(path, { method: "POST", headers: { "Content-Type": "application/json", "X-CSRF-Token": session?.csrf ?? "" }, body });
 }
 
 async function copy(text, source) {
@@ -96,8 +112,10 @@ function take(trace, isNew) {
   for (const watcher of watchers) watcher(trace, isNew);
 }
 
+let source = null;
 function connect() {
-  const source = new EventSource("/console/api/live");
+  source?.close();
+  source = new EventSource("/console/api/live");
   source.onopen = async () => {
     connection.textContent = "live";
     connection.dataset.state = "open";
@@ -110,8 +128,53 @@ function connect() {
   source.addEventListener("trace", (event) => take(JSON.parse(event.data), true));
   source.onerror = () => {
     connection.textContent = source.readyState === EventSource.CLOSED
-      ? "refused: open the console on the gateway's machine, as localhost" : "lost; trying again";
+      ? "refused" : "lost; trying again";
     connection.dataset.state = "lost";
+  };
+}
+
+// MARK: Signing in
+
+// The link of the gateway's start has a token that opens a session once. It is not left in the address.
+async function openSession() {
+  const found = /^#token=([\w-]+)$/.exec(location.hash);
+  if (found) {
+    history.replaceState(null, "", "#/live");
+    try {
+      session = await read("/console/api/session", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token: found[1] }) });
+    } catch { return; }
+  } else {
+    try { session = await read("/console/api/session"); } catch { return; }
+  }
+  whoami();
+}
+
+const identity = document.getElementById("identity");
+function whoami() {
+  identity.replaceChildren();
+  if (!session) return;
+  identity.append(session.demo ? "demo" : session.role);
+  if (session.signedIn) identity.append(" ", button("Sign out", async () => { await fetch("/console/api/session", { method: "DELETE" }); location.reload(); }));
+}
+
+const signing = document.getElementById("sign-in");
+function signIn(reason) {
+  if (signing.open) return;
+  const problem = document.getElementById("sign-in-problem");
+  problem.textContent = reason;
+  signing.showModal();
+  signing.querySelector("form").onsubmit = async (event) => {
+    event.preventDefault();
+    try {
+      const [email, password] = ["email", "password"].map((name) => document.getElementById(`sign-in-${name}`));
+      const pair = await read("/api/auth/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ email: email.value, password: password.value }) });
+      password.value = "";
+      session = await read("/console/api/session", { method: "POST", headers: { "Content-Type": "application/json", Authorization: `Bearer ${pair.accessToken}` }, body: "{}" });
+      signing.close();
+      whoami();
+      connect();
+      route();
+    } catch (error) { problem.textContent = error.message; }
   };
 }
 
@@ -122,6 +185,7 @@ const tokens = {};
 
 async function token(persona) {
   if (!PERSONAS[persona]) return null;
+  if (session && !session.demo) throw new Error("This platform has no demo accounts.");
   if (tokens[persona]?.until > Date.now()) return tokens[persona].text;
   const pair = await read("/api/auth/login", {
     method: "POST", headers: { "Content-Type": "application/json" },
@@ -158,6 +222,7 @@ const sample = { timer: null, turn: 0 };
 
 // Sample traffic only reads. `Book the same slot at once` shows a booking.
 async function sampleOnce() {
+  if (!session?.demo) return;
   const paths = [9001, 9002, 9003, 9004, 9999].map((product) => `/api/products/${product}/availability`);
   try { await fetch([...paths, "/api/vendors", "/api/vendors/3"][sample.turn++ % 7]); } catch { /* The connection's state says it. */ }
 }
@@ -182,8 +247,9 @@ function live() {
   let lane = 0;
   const show = (trace) => {
     if (isPaused || document.hidden) return;
+    if (trace.foreign) return;
     const rows = [{ from: "Client", to: "APIGateway", text: trace.operation, at: 0 }];
-    for (const call of trace.calls) {
+    for (const call of trace.calls.filter((one) => ORDER.includes(one.from) && ORDER.includes(one.to))) {
       rows.push({ from: call.from, to: call.to, text: call.name, tone: call.failed ? "bad" : call.code ? "refusal" : "", at: call.start });
     }
     rows.forEach((row, at) => {
@@ -221,28 +287,43 @@ function live() {
     return element("tr", { tabindex: "0", onclick: open, onkeydown: (event) => { if (event.key === "Enter") open(); } },
       element("td", { class: "mono" }, time(trace.at)),
       element("td", {}, trace.operation),
-      element("td", {}, statusTag(trace.status)),
+      element("td", {}, statusTag(trace.status, trace)),
       element("td", { class: "number" }, ms(trace.ms)),
       element("td", { class: "wide" }, verdictTag(trace.verdict)));
   };
   const draw = () => {
     if (isPaused) return;
     table.replaceChildren(...traces.slice(0, 100).map(row));
-    const byOperation = Map.groupBy ? Map.groupBy(traces, (trace) => trace.operation) : group(traces);
-    numbers.replaceChildren(...[...byOperation].sort((a, b) => b[1].length - a[1].length).slice(0, 12).map(([name, all]) => {
-      const times = all.map((trace) => trace.ms);
-      const refusals = all.filter((trace) => trace.status >= 400 && trace.status < 500).length;
-      const faults = all.filter((trace) => trace.status === null || trace.status >= 500).length;
-      return element("tr", {}, element("td", {}, name), ...[all.length, ms(percentile(times, 0.5)), ms(percentile(times, 0.95)),
-        ms(percentile(times, 0.99)), refusals, faults].map((value) => element("td", { class: "number" }, String(value))));
-    }));
     const counts = {};
     for (const trace of traces) for (const call of trace.calls) if (call.code) counts[call.code] = (counts[call.code] ?? 0) + 1;
     codes.textContent = Object.keys(counts).length === 0 ? "No call was refused or failed."
       : "Codes of calls: " + Object.entries(counts).map(([code, count]) => `${code} ${count}`).join(", ");
     none.hidden = traces.length > 0;
   };
-  const group = (all) => all.reduce((map, trace) => map.set(trace.operation, [...(map.get(trace.operation) ?? []), trace]), new Map());
+  // What the gateway counted, of all requests: those that are kept here may be a sample.
+  let timer;
+  const count = async () => {
+    clearTimeout(timer);
+    try {
+      const { operations } = await read("/console/api/operations");
+      if (!numbers.isConnected) return;
+      if (!isPaused) {
+        numbers.replaceChildren(...operations.slice(0, 20).map((one) => element("tr", {}, element("td", {}, one.operation),
+          ...[one.requests, ...[one.p50, one.p95, one.p99].map((value) => (value === null ? "–" : ms(value))), one.refused, one.failed].map((value) => element("td", { class: "number" }, String(value))),
+          element("td", { class: "wide" }, Object.entries(one.statuses).map(([status, number]) => `${status}: ${number}`).join(", ")))));
+      }
+    } catch { /* The connection's state says it. */ }
+    if (numbers.isConnected) timer = setTimeout(count, 2000);
+  };
+
+  // Draws the last minute again, six times as fast.
+  const again = button("Replay the last minute", () => {
+    const now = Date.now(), last = traces.filter((one) => now - Date.parse(one.at) < 60_000);
+    again.disabled = true;
+    again.textContent = last.length === 0 ? "Nothing happened" : `Replaying ${last.length} requests`;
+    for (const one of last) setTimeout(() => { if (stage.isConnected) show(one); }, (Date.parse(one.at) - now + 60_000) / 6);
+    setTimeout(() => { again.disabled = false; again.textContent = "Replay the last minute"; }, last.length === 0 ? 1500 : 10_500);
+  });
 
   const race = async () => {
     raced.replaceChildren(element("p", {}, "Looking for a slot."));
@@ -271,16 +352,17 @@ function live() {
     element("h2", {}, "Live"),
     element("p", { class: "lead" }, "Each arrow is a call as it happens. Refusals such as 409 are answers, not faults. Choose a request to see its diagram."),
     unseen,
-    element("div", { class: "bar" }, pause, button("Clear", clear), sampling, button("Book the same slot at once", race)),
+    element("div", { class: "bar" }, pause, button("Clear", clear), again, ...(session && !session.demo ? [] : [sampling, button("Book the same slot at once", race)])),
     element("div", { class: "sheet" }, stage), raced,
     element("h3", {}, "Operations"),
     element("div", { class: "sheet" }, element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Operation"),
-      ...["requests", "p50", "p95", "p99", "refused", "failed"].map((name) => element("th", { scope: "col", class: "number" }, name)))), numbers), codes),
+      ...["requests", "p50", "p95", "p99", "refused", "failed"].map((name) => element("th", { scope: "col", class: "number" }, name)), element("th", { scope: "col", class: "wide" }, "By status"))), numbers), codes),
     element("h3", {}, "Requests"),
     element("div", { class: "sheet" }, element("table", {}, element("thead", {}, element("tr", {},
       ...["Time", "Operation", "Status"].map((name) => element("th", { scope: "col" }, name)),
       element("th", { scope: "col", class: "number" }, "Took"), element("th", { scope: "col", class: "wide" }, "Flow"))), table), none));
   draw();
+  count();
   let isDue = false;
   const watcher = (trace, isNew) => {
     if (isNew) show(trace);
@@ -289,84 +371,7 @@ function live() {
     setTimeout(() => { isDue = false; draw(); }, 250);
   };
   watchers.add(watcher);
-  return { leave: () => watchers.delete(watcher), keys: { p: () => setPaused(!isPaused), c: clear } };
-}
-
-// MARK: Trace
-
-function bar(start, end, most, isBad, isTry) {
-  const drawing = svg("svg", { viewBox: "0 0 1000 16", preserveAspectRatio: "none", "aria-hidden": "true" });
-  const scale = 1000 / Math.max(most, 0.001);
-  drawing.append(svg("rect", { class: isBad ? "bad" : isTry ? "try" : "", x: start * scale, y: isTry ? 5 : 2, width: Math.max(2, (end - start) * scale), height: isTry ? 6 : 12 }));
-  return drawing;
-}
-
-function rowsOfTrace(trace) {
-  const timed = [{ at: -1, rank: 0, row: { from: "Client", to: "APIGateway", text: trace.operation } }];
-  for (const call of trace.calls) {
-    const tries = call.attempts.length > 1 ? `${call.attempts.length} attempts: ${call.attempts.map((one) => one.failure ?? "ok").join(", ")}` : "";
-    const kind = call.failed ? "bad" : call.code ? "refusal" : "";
-    timed.push({ at: call.start, rank: 1, row: { from: call.from, to: call.to, text: `${call.name}()`, sub: [`+${ms(call.start)}`, tries].filter(Boolean).join(" · ") } });
-    timed.push({ at: call.end, rank: 0, row: { from: call.to, to: call.from, text: `${call.code ?? "ok"} · ${ms(call.end - call.start)}`, reply: true, tone: kind, mark: kind === "bad" ? "✕" : kind === "refusal" ? "↩" : "" } });
-  }
-  timed.sort((a, b) => a.at - b.at || a.rank - b.rank);
-  const kind = tone(trace.status);
-  timed.push({ row: { from: "APIGateway", to: "Client", text: `${trace.status ?? "no answer"} · ${ms(trace.ms)}`, reply: true, tone: kind === "good" ? "" : kind } });
-  return timed.map((one) => one.row);
-}
-
-function neighbours(id) {
-  const at = traces.findIndex((trace) => trace.id === id);
-  return { next: traces[at + 1]?.id, former: at > 0 ? traces[at - 1].id : undefined };
-}
-
-async function trace(id) {
-  if (!id) {
-    view.replaceChildren(element("h2", {}, "Trace"), traces.length === 0
-      ? empty("No request is here yet. Open Live, and let sample traffic run.")
-      : element("div", { class: "sheet" }, element("table", {}, element("tbody", {}, ...traces.slice(0, 50).map((one) =>
-        element("tr", {}, element("td", {}, element("a", { href: `#/trace/${one.id}` }, one.operation)), element("td", {}, statusTag(one.status)), element("td", { class: "number" }, ms(one.ms)), element("td", { class: "wide" }, verdictTag(one.verdict))))))));
-    return {};
-  }
-  view.replaceChildren(empty("Reading the trace."));
-  let one;
-  try { one = await read(`/console/api/traces/${id}`); } catch (error) {
-    view.replaceChildren(element("h2", {}, "Trace"), error.status === 404
-      ? empty(`The gateway no longer has ${id}: it keeps the last 500 requests.`) : fault(error.message));
-    return {};
-  }
-  const peers = traces.filter((other) => other.operation === one.operation && other.id !== one.id);
-  const slower = peers.length < 5 ? "" : ` Slower than ${Math.round(100 * peers.filter((other) => other.ms < one.ms).length / peers.length)} % of its ${peers.length} peers.`;
-  const verdict = one.verdict;
-  const banner = verdict.incomplete
-    ? element("p", { class: "verdict none" }, "Spans of other instances are missing, so this request has no verdict. Health lists the instances.")
-    : verdict.flow === undefined
-    ? element("p", { class: "verdict none" }, "No diagram of docs/flows begins with this operation.")
-    : verdict.right
-      ? element("p", { class: "verdict" }, `✓ It followed ${verdict.flow}`, verdict.branches.length ? `, branch ${verdict.branches.join(" → ")}` : "")
-      : element("p", { class: "verdict wrong" }, `✕ ${verdict.text}`);
-  const mermaid = button("Copy as Mermaid", (event) => copy(one.mermaid, event.target));
-  const text = button("Copy as text", (event) => copy(one.text, event.target));
-  const [method] = one.operation.split(" ");
-  // Any client may have chosen the path: quoted, so that a shell takes it as it is.
-  const curl = `curl -i -X ${method} '${(location.origin + one.path).replaceAll("'", "'\\''")}'`;
-  view.replaceChildren(
-    element("h2", {}, one.operation),
-    element("p", { class: "lead" }, statusTag(one.status), ` ${ms(one.ms)} at ${time(one.at)}.${slower} `, element("code", {}, one.id)),
-    banner, element("div", { class: "bar" }, mermaid, text, button("Copy as curl", (event) => copy(curl, event.target))),
-    element("div", { class: "sheet" }, sequence(one.participants, rowsOfTrace(one), `Sequence diagram of ${one.operation}`)),
-    element("h3", {}, "Where the time went"),
-    one.calls.length === 0 ? empty("The gateway answered by itself.") : element("div", { class: "sheet" }, element("table", { class: "waterfall" },
-      element("thead", {}, element("tr", {}, ...["Call", "Result", "Took", ""].map((name) => element("th", { scope: "col" }, name)))),
-      element("tbody", {}, ...one.calls.flatMap((call) => [
-        element("tr", {}, element("td", {}, `${call.to}.${call.name}`), element("td", {}, call.code ? element("span", { class: `tag ${call.failed ? "bad" : "refusal"}` }, call.code) : "ok"),
-          element("td", { class: "number" }, ms(call.end - call.start)), element("td", {}, bar(call.start, call.end, one.ms, call.failed))),
-        ...(call.attempts.length < 2 ? [] : call.attempts.map((attempt) => element("tr", {}, element("td", {}, `  attempt ${attempt.number} at ${attempt.instance}`),
-          element("td", {}, attempt.failure ?? "ok"), element("td", { class: "number" }, ms(attempt.end - attempt.start)), element("td", {}, bar(attempt.start, attempt.end, one.ms, attempt.failure !== null, true))))),
-      ])))),
-    element("h3", {}, "As text"), element("div", { class: "sheet" }, element("pre", { tabindex: "0" }, one.text)));
-  const go = (other) => { if (other) location.hash = `#/trace/${other}`; };
-  return { keys: { c: () => mermaid.click(), j: () => go(neighbours(id).next), k: () => go(neighbours(id).former) } };
+  return { leave: () => { watchers.delete(watcher); clearTimeout(timer); }, keys: { p: () => setPaused(!isPaused), c: clear } };
 }
 
 // MARK: Flows
@@ -547,7 +552,7 @@ async function explorer(chosen) {
 function instanceTable() {
   const heads = ["Service", "Instance", "Spans"].map((name) => element("th", { scope: "col" }, name));
   const rows = processes.map((one) => {
-    const spans = one.problem ?? (one.missed ? `${one.missed} spans were dropped, because they came too fast` : "complete");
+    const spans = one.problem ?? "complete";
     return element("tr", {}, element("td", {}, one.service), element("td", { class: "mono" }, one.instance), element("td", {}, spans));
   });
   return element("section", { class: "sheet" }, element("h3", {}, "Instances whose spans the gateway collects"),
@@ -578,8 +583,8 @@ async function health() {
 
 // MARK: Addresses and keys
 
-const kit = { view, element, button, empty, fault, ms, time, statusTag, read, token, svg, freeStarts, cancel, percentile, traces, watchers };
-const views = { live, trace, flows, topology: topologyView(kit), ...bookingViews(kit), inventory, events: eventsView(kit), explorer, health };
+const kit = { view, element, button, empty, fault, ms, time, tone, statusTag, verdictTag, read, act, copy, token, svg, freeStarts, cancel, percentile, traces, watchers, session: () => session };
+const views = { live, ...traceViews(kit), flows, topology: topologyView(kit), ...bookingViews(kit), inventory, events: eventsView(kit), explorer, health };
 let current = {};
 
 async function route() {
@@ -607,8 +612,28 @@ document.getElementById("theme").onclick = () => {
 };
 if (localStorage.getItem("theme")) document.documentElement.dataset.theme = localStorage.getItem("theme");
 
+const commands = palette({
+  element, traces,
+  views: [...document.querySelectorAll("nav a")].map((link) => ({ name: link.textContent, hash: link.hash })),
+  actions: [
+    { name: "Switch between light and dark", run: () => document.getElementById("theme").click() },
+    { name: "Show the keys", run: () => sheet.showModal() },
+    { name: "Start or stop sample traffic", run: () => setSample(sample.timer === null) },
+    { name: "Open a file of traces", run: () => { location.hash = "#/trace"; setTimeout(() => document.getElementById("file")?.click(), 200); } },
+  ],
+  operations: async () => {
+    try { document_ ??= await read("/openapi.json"); } catch { return []; }
+    return Object.entries(document_.paths).flatMap(([path, methods]) => Object.entries(methods).filter(([, one]) => one?.operationId)
+      .map(([method, one]) => ({ id: one.operationId, text: `${method.toUpperCase()} ${path} ${one.operationId}` })));
+  },
+});
+document.getElementById("commands").onclick = () => commands.open();
+
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || sheet.open) return;
+  if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); return commands.open(); }
+  if (document.querySelector("dialog[open]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+  if (event.key === "/") { event.preventDefault(); return commands.open(); }
   if (event.key === "?") return sheet.showModal();
   if (current.keys?.[event.key]) { event.preventDefault(); return current.keys[event.key](); }
   if ((event.key === "j" || event.key === "k") && location.hash.startsWith("#/live")) {
@@ -621,7 +646,8 @@ document.addEventListener("keydown", (event) => {
   if (link) location.hash = link.hash;
 });
 window.addEventListener("hashchange", route);
+await openSession();
 if (!location.hash) history.replaceState(null, "", "#/live");
-connect();
+if (session) connect(); else connection.textContent = "not signed in";
 if (localStorage.getItem("sample") !== "off") setSample(true);
 route();

@@ -10,7 +10,7 @@ export function svg(name, attributes = {}, text) {
   return element;
 }
 
-export function column(participants, name) { return SIDE + participants.indexOf(name) * GAP; }
+export function column(participants, name) { return SIDE + Math.max(0, participants.indexOf(name)) * GAP; }
 
 // The width of a diagram with so many participants.
 export function width(participants) { return 2 * SIDE + (participants.length - 1) * GAP; }
@@ -48,7 +48,8 @@ export function arrow(drawing, participants, y, row) {
 
 // A drawing of rows: messages {from, to, text, reply, tone, mark, sub, unseen}, notes {over, note}, and frames {frame: "alt" | "else" |
 // "end", label, unseen}.
-export function sequence(participants, rows, title) {
+// `choose` is called with the call of a row that someone clicks.
+export function sequence(participants, rows, title, choose) {
   const height = HEAD + rows.length * ROW + 24;
   const drawing = svg("svg", {
     class: "sequence", width: width(participants), height, viewBox: `0 0 ${width(participants)} ${height}`, role: "img",
@@ -60,6 +61,10 @@ export function sequence(participants, rows, title) {
     const y = HEAD + at * ROW + 22;
     const group = svg("g", row.unseen ? { class: "unseen" } : {});
     drawing.append(group);
+    if (choose && row.call) {
+      group.classList.add("choice");
+      group.addEventListener("click", () => choose(row.call));
+    }
     if (row.frame === "alt") { open.push({ y, depth: open.length }); }
     if (row.frame === "alt" || row.frame === "else") {
       const depth = open.length - 1, x = 8 + depth * 8;

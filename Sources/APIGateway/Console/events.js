@@ -2,7 +2,7 @@
 
 const PAUSE = 2000;
 
-export function eventsView({ view, element, button, empty, fault, time }) {
+export function eventsView({ view, element, button, empty, fault, time, read, act, session }) {
   const cell = (text, more = {}) => element("td", more, text);
   const table = (names, rows) => element("table", {},
     element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name)))), element("tbody", {}, ...rows));
@@ -18,7 +18,21 @@ export function eventsView({ view, element, button, empty, fault, time }) {
     const again = `petpro events replay ${one.position} --publisher ${publisher} --subscriber ${one.subscriber}`;
     return element("tr", {}, cell(one.subscriber), cell(String(one.position), { class: "number" }), cell(one.type), cell(one.about, { class: "mono" }),
       cell(one.code || "no answer", { class: "mono" }), cell(String(one.attempts), { class: "number" }),
-      cell(one.isReplayed ? "is delivered again" : element("code", {}, again)));
+      cell(one.isReplayed ? "is delivered again" : session()?.role === "admin" ? replay(one, publisher) : element("code", {}, again)));
+  }
+
+  function replay(one, publisher) {
+    return button("Deliver again", async (event) => {
+      const own = event.target;
+      own.disabled = true;
+      try {
+        await act("/console/api/events/replay", JSON.stringify({ publisher, subscriber: one.subscriber, position: one.position }));
+        own.replaceWith("is delivered again");
+      } catch (error) {
+        own.disabled = false;
+        own.after(fault(error.message));
+      }
+    }, { "aria-label": `Deliver ${one.position} to ${one.subscriber} again` });
   }
 
   function log(name, one) {
@@ -49,9 +63,7 @@ export function eventsView({ view, element, button, empty, fault, time }) {
     async function show() {
       clearTimeout(timer);
       try {
-        const response = await fetch("/console/api/events");
-        if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-        const { services } = await response.json();
+        const { services } = await read("/console/api/events");
         if (!logs.isConnected || isPaused) return;
         // What is folded stays so.
         for (const part of logs.querySelectorAll("section")) open[part.dataset.service] = part.querySelector("details")?.open;

@@ -44,6 +44,8 @@ struct HTTPExchange: Sendable {
     /// Whether the connection stays open after the response.
     private(set) var keepsAlive = true
     private var bodyBytes = 0
+    /// The largest body of the request.
+    private var bodyLimit = 0
     private var unwritten = 0
     private var hasServed = false
 
@@ -68,7 +70,8 @@ struct HTTPExchange: Sendable {
     }
 
     mutating func headCame(_ head: HTTPRequestHead, at now: NIODeadline) -> HeadDecision {
-        if let problem = HeadCheck.problem(head, bodyLimit: limits.body) { return .refuse(problem) }
+        bodyLimit = limits.body(of: head.uri)
+        if let problem = HeadCheck.problem(head, bodyLimit: bodyLimit) { return .refuse(problem) }
         keepsAlive = keepsAlive && HeadCheck.keepsAlive(head)
         bodyBytes = 0
         enter(.body, limits.bodyTimeout, at: now)
@@ -78,7 +81,7 @@ struct HTTPExchange: Sendable {
     /// Counts a part of a body. Returns the error when the body is over its limit.
     mutating func bodyCame(_ bytes: Int) -> Problem? {
         bodyBytes += bytes
-        return bodyBytes > limits.body ? .tooLarge(limit: limits.body) : nil
+        return bodyBytes > bodyLimit ? .tooLarge(limit: bodyLimit) : nil
     }
 
     /// Notes that the request is complete.

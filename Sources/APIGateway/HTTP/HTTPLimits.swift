@@ -4,6 +4,8 @@ public import Rookery
 public struct HTTPLimits: Sendable, Hashable {
     /// The largest request body, in bytes. A larger one is answered 413. Default 256 KiB.
     public var body = 256 * 1024
+    /// Paths whose bodies may be of another length than ``body``. Default none.
+    package var bodies: [String: Int] = [:]
     /// The most bytes of a request's target and header fields, 1 KiB to 1 MiB. A larger head is answered 431. Default
     /// 16 KiB.
     public var head = 16 * 1024
@@ -42,6 +44,11 @@ public struct HTTPLimits: Sendable, Hashable {
 
     /// Makes limits with the defaults.
     public init() {}
+
+    /// The largest body of a request to `target`, in bytes.
+    func body(of target: String) -> Int {
+        bodies.isEmpty ? body : bodies[String(target.prefix { $0 != "?" })] ?? body
+    }
 
     /// Checks the limits. Throws ``RookeryPolicies/InvalidSetting`` for one that is out of range.
     public func validate() throws(InvalidSetting) {

@@ -18,8 +18,8 @@ struct TraceMiddleware: RouterMiddleware {
     let tracer: CallTracer?
     /// The tracer that supplies the calls for `X-PetPro-Calls`. Nil omits the header field.
     let calls: BoundedTracer?
-    /// Notes the requests for the console. Nil without one.
-    let board: TraceBoard?
+    /// Notes the requests. Nil without a console.
+    let console: Console?
     /// All operations, to find the methods of a path when no route matches.
     let endpoints: [Endpoint]
     let origins: AllowedOrigins
@@ -69,7 +69,13 @@ struct TraceMiddleware: RouterMiddleware {
             for field in origins.fields(for: request.headers[.origin]) { response.headers.append(field) }
         }
         // A stream has not ended yet.
-        if let board, response.body.contentLength != nil { board.ended(trace) }
+        if let console, response.body.contentLength != nil {
+            let took = Duration.nanoseconds((NIODeadline.now() - began).nanoseconds)
+            let status = Int(response.status.code)
+            console.counts.count(
+                route.map { "\(request.method.rawValue) \($0)" } ?? OperationCounts.unknown, status: status, took: took)
+            console.board.ended(trace, status: status, took: took)
+        }
         if let calls {
             let lines = CallLines.text(calls.spans(of: trace), of: trace.id)
             if !lines.isEmpty { response.headers[.petProCalls] = lines }

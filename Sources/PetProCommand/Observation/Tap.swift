@@ -10,7 +10,7 @@ struct Tap: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Prints the calls of each request when it ends.",
         discussion: """
-            The gateway must run with --demo. One line for each call, between gateway and services and between services. A refusal that the contract declares has ↩ before its \
+            The gateway must run with --console or --demo. One line for each call, between gateway and services and between services. A refusal that the contract declares has ↩ before its \
             code, and a failure ✕. Filters that are given together must all match. Ctrl-C ends it.
 
               petpro tap                                     # everything

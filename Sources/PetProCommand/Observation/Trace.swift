@@ -8,13 +8,14 @@ struct Trace: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Prints a request as a sequence diagram, or lists the last requests.",
         discussion: """
-            The trace id of a request is in its response, as X-Trace-Id, and in errors as traceId. The gateway keeps the last 500 \
-            requests in demo mode. The first line says which flow of docs/flows the request followed, and which branch, or the \
+            The trace id of a request is in its response, as X-Trace-Id, and in errors as traceId. A gateway with a \
+            console keeps the last 500 requests. The first line says which flow of docs/flows the request followed, and which branch, or the \
             first arrow that differs.
 
               petpro trace                                     # the last requests
               petpro trace 4bf92f3577b34da6a3ce929d0e0e4736    # one of them
               petpro trace 4bf92f3577b34da6a3ce929d0e0e4736 --mermaid
+              petpro trace 4bf92f3577b34da6a3ce929d0e0e4736 --otlp > trace.json   # for a collector, or another console
 
             From another machine, put an operator's access token into PETPRO_TOKEN.
             """)
@@ -27,16 +28,20 @@ struct Trace: AsyncParsableCommand {
     var mermaid = false
     @Flag(help: "Print JSON.")
     var json = false
+    @Flag(help: "Print the spans as OTLP's JSON.")
+    var otlp = false
 
     func validate() throws {
-        if mermaid, json { throw ValidationError("choose one of --mermaid and --json") }
-        if mermaid, id == nil { throw ValidationError("--mermaid needs a trace id") }
+        if [mermaid, json, otlp].count(where: { $0 }) > 1 {
+            throw ValidationError("choose one of --mermaid, --json and --otlp")
+        }
+        if mermaid || otlp, id == nil { throw ValidationError("\(mermaid ? "--mermaid" : "--otlp") needs a trace id") }
     }
 
     func run() async throws {
         let answer = try await TraceClient(url: url).read(
-            id.map { "/console/api/traces/\($0)" } ?? "/console/api/traces")
-        if json { return Terminal.line(answer.jsonText) }
+            id.map { "/console/api/traces/\($0)" + (otlp ? "/otlp" : "") } ?? "/console/api/traces")
+        if json || otlp { return Terminal.line(answer.jsonText) }
         guard id != nil else { return list(answer["traces"]?.arrayValue ?? []) }
         if mermaid { return Terminal.line(answer["mermaid"]?.stringValue ?? "") }
         for line in TraceClient.lines(answer) { Terminal.line(line) }

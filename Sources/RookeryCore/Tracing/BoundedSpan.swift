@@ -1,3 +1,4 @@
+import NIOCore
 import Synchronization
 package import Tracing
 
@@ -86,6 +87,15 @@ package final class BoundedSpan: Span {
     /// The HTTP status of a request's span that has ended.
     package var status: Int? {
         if case .response(let status, _)? = state.withLock({ $0.conclusion }) { status } else { nil }
+    }
+
+    /// How many milliseconds a call had at its beginning until its deadline. Nil for other spans, and without a deadline.
+    package var millisecondsLeft: Int? {
+        guard case .call(_, _, let deadline?)? = details else { return nil }
+        let now = DefaultTracerClock.now.nanosecondsSinceEpoch
+        // The deadline has another clock.
+        let age = Int64(clamping: Int128(now) - Int128(start))
+        return Int(((deadline - .now()).nanoseconds + age) / 1_000_000)
     }
 
     /// Returns the text of an attribute.

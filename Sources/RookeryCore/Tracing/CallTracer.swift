@@ -18,7 +18,7 @@ package final class CallTracer: Sendable {
     /// Starts the span of a call at its client. The call carries the identity of the span. `service` is the client's name
     /// of the service. If `surrounds` is true, the call also carries the context of the span.
     func startCall(_ call: inout Call, to service: String?, surrounds: Bool) -> CallSpan {
-        let details = SpanDetails.call(call.command, to: service)
+        let details = SpanDetails.call(call.command, to: service, deadline: call.deadline?.instant)
         var context = ServiceContext.current ?? .topLevel
         guard let bounded else {
             let span = start(details, &context, &call.metadata)

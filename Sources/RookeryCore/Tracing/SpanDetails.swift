@@ -1,3 +1,4 @@
+package import NIOCore
 import Tracing
 
 /// What the toolkit records at the start of a span.
@@ -5,8 +6,8 @@ import Tracing
 /// ``BoundedTracer`` keeps it as it is. For other tracers it becomes attributes, named by OpenTelemetry's semantic
 /// conventions 1.44 for RPC and HTTP.
 package enum SpanDetails: Sendable {
-    /// A call at its client. `to` is the client's name of the service.
-    case call(Command, to: String?)
+    /// A call at its client. `to` is the client's name of the service, and `deadline` when the client stops waiting.
+    case call(Command, to: String?, deadline: NIODeadline?)
     /// One attempt of a call, with its number, at an instance.
     case attempt(Command, Int, host: String, port: Int)
     /// The handling of a message at its server. `peer` is the address of the caller, and `caller` is who it is, by its
@@ -18,7 +19,7 @@ package enum SpanDetails: Sendable {
     /// The name of the span at its start.
     var name: String {
         switch self {
-        case .call(let command, _), .handling(let command, _, _, _): command.wireName
+        case .call(let command, _, _), .handling(let command, _, _, _): command.wireName
         case .attempt: "attempt"
         case .request(let method, _): "HTTP \(method) route not found"
         }
@@ -35,7 +36,7 @@ package enum SpanDetails: Sendable {
     var attributes: SpanAttributes {
         var attributes = SpanAttributes()
         switch self {
-        case .call(let command, let service):
+        case .call(let command, let service, _):
             attributes.add(command)
             if let service { attributes["rookery.destination"] = service }
         case .attempt(let command, let number, let host, let port):

@@ -1,0 +1,29 @@
+package import Rookery
+
+/// How the gateway's console works.
+public struct ConsoleConfiguration: Sendable {
+    /// Whether there is a console. It needs a tracer that keeps spans. Default true.
+    public var isOn = true
+    /// Whether the data is that of the demo: the console keeps every request, and a request from this machine is an administrator's.
+    /// Default true.
+    public var isDemo = true
+    /// How many requests a second the console keeps of those that neither failed nor took long. In demo mode it keeps all. Default 10.
+    public var requests = 10
+    /// From when on a request took long. The console keeps it. Default 500 ms.
+    public var slow: Duration = .milliseconds(500)
+    /// The file of the spans of the last hour. Nil for memory.
+    package var file: String?
+    /// Opens one session of an administrator, within 15 minutes of the start. Nil for none.
+    package var token: String?
+    /// What programs must show that send spans. Nil: no spans are taken.
+    package var tracesToken: String?
+
+    /// Makes a configuration with the defaults.
+    public init() {}
+
+    /// What is wrong with a setting. Nil if nothing is.
+    package var problem: InvalidSetting? {
+        if !(0...1000).contains(requests) { return InvalidSetting("console.requests", "0 to 1000, not \(requests)") }
+        return slow > .zero ? nil : InvalidSetting("console.slow", "more than 0")
+    }
+}

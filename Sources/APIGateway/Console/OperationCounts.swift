@@ -1,0 +1,89 @@
+import Rookery
+import Synchronization
+
+/// Counts every request by its operation, also those that the console does not keep.
+///
+/// Bounded: there is one counter for each operation, and one for requests that no route matches.
+final class OperationCounts: Sendable {
+    /// What was counted of one operation.
+    struct Numbers: Sendable, Equatable {
+        var requests = 0
+        /// Answers with 400 to 499.
+        var refused = 0
+        /// Answers with 500 or more.
+        var failed = 0
+        /// By status, of those that were refused or failed.
+        var statuses: [Int: Int] = [:]
+        /// The times of this period and of the one before it.
+        var times: [TimeHistogram] = [TimeHistogram(), TimeHistogram()]
+        var periodStart: Duration = .zero
+    }
+
+    /// How long a period is. Percentiles are of the current one and the one before: 1 min.
+    static let period: Duration = .seconds(60)
+
+    private let numbers: [String: Mutex<Numbers>.Box]
+    private let start = ContinuousClock.now
+    /// Requests that no route matches.
+    static let unknown = "(no route)"
+
+    /// Makes counters of operations, such as `GET /api/vendors`.
+    init(_ operations: [String]) {
+        numbers = Dictionary(
+            (operations + [Self.unknown]).map { ($0, Mutex<Numbers>.Box(Numbers())) },
+            uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Counts a request.
+    func count(_ operation: String, status: Int, took: Duration) {
+        count(operation, status, took, at: start.duration(to: .now))
+    }
+
+    func count(_ operation: String, _ status: Int, _ took: Duration, at uptime: Duration) {
+        guard let box = numbers[operation] ?? numbers[Self.unknown] else { return }
+        box.value.withLock { numbers in
+            numbers.requests += 1
+            if status >= 500 { numbers.failed += 1 } else if status >= 400 { numbers.refused += 1 }
+            if status >= 400 { numbers.statuses[status, default: 0] += 1 }
+            numbers.advance(to: uptime)
+            numbers.times[0].add(took)
+        }
+    }
+
+    /// What was counted, by operation, the most frequent first. Operations without a request are left out.
+    func all(at uptime: Duration? = nil) -> [(operation: String, numbers: Numbers)] {
+        let uptime = uptime ?? start.duration(to: .now)
+        return numbers.map { operation, box in
+            (
+                operation,
+                box.value.withLock { numbers -> Numbers in
+                    numbers.advance(to: uptime)
+                    return numbers
+                }
+            )
+        }.filter { $0.1.requests > 0 }.sorted { ($1.1.requests, $0.0) < ($0.1.requests, $1.0) }
+    }
+}
+
+extension OperationCounts.Numbers {
+    fileprivate mutating func advance(to uptime: Duration) {
+        guard uptime >= periodStart + OperationCounts.period else { return }
+        let isNext = uptime < periodStart + OperationCounts.period * 2
+        times = [TimeHistogram(), isNext ? times[0] : TimeHistogram()]
+        periodStart = isNext ? periodStart + OperationCounts.period : uptime
+    }
+
+    /// The time that this share of the last requests took at most. Nil without any.
+    func time(of share: Double) -> Duration? { (times[0] + times[1]).time(of: share) }
+
+    /// The requests of the last one to two periods.
+    var recent: Int { times[0].count + times[1].count }
+}
+
+extension Mutex where Value: Sendable {
+    /// A lock in a dictionary.
+    final class Box: Sendable {
+        let value: Mutex<Value>
+        init(_ value: sending Value) { self.value = Mutex(value) }
+    }
+}

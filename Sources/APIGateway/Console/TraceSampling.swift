@@ -1,0 +1,46 @@
+/// Which requests the console keeps: all in demo mode; else those that failed or took long, and of the others a number a second.
+struct TraceSampling: Sendable {
+    /// How many requests a second are kept of those that neither failed nor took long. Nil for all of them.
+    let perSecond: Int?
+    /// From when on a request took long.
+    let slow: Duration
+    /// How many requests a second are kept at most of those that failed or took long: 200.
+    static let mostRemarkable = 200
+
+    private var others: Allowance
+    private var remarkable = Allowance(perSecond: Self.mostRemarkable)
+
+    init(perSecond: Int?, slow: Duration) {
+        self.perSecond = perSecond
+        self.slow = slow
+        others = Allowance(perSecond: perSecond ?? 0)
+    }
+
+    /// A number of requests a second, of which at most a second's worth is saved up.
+    private struct Allowance {
+        let perSecond: Int
+        var left: Double
+        var at: Duration = .zero
+
+        init(perSecond: Int) {
+            self.perSecond = perSecond
+            left = Double(perSecond)
+        }
+
+        mutating func take(at uptime: Duration) -> Bool {
+            let since = max(.zero, uptime - at)
+            left = min(Double(perSecond), left + Double(perSecond) * (since / .seconds(1)))
+            at = max(at, uptime)
+            if left < 1 { return false }
+            left -= 1
+            return true
+        }
+    }
+
+    /// Whether a request that has ended is kept. `uptime` never goes back.
+    mutating func keeps(status: Int, took: Duration, at uptime: Duration) -> Bool {
+        guard perSecond != nil else { return true }
+        let isRemarkable = status >= 500 || took >= slow
+        return isRemarkable ? remarkable.take(at: uptime) : others.take(at: uptime)
+    }
+}
