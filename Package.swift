@@ -125,7 +125,7 @@ let package = Package(
             name: "RookeryCalls",
             dependencies: [
                 "RookeryPolicies", "RookeryCore", "RookeryWire", nioCore, nioPosix, logging, metrics, configuration,
-                tracing,
+                tracing, deque,
             ],
             swiftSettings: settings),
         .target(
@@ -172,7 +172,7 @@ let package = Package(
             name: "PetProStorage",
             dependencies: [
                 "CPostgres", "PetProContracts", "PetProRuntime", "Rookery", grdb, sqlite, crypto, logging, lifecycle,
-                nioCore,
+                nioCore, tracing,
             ],
             swiftSettings: settings
         ),
@@ -219,7 +219,7 @@ let package = Package(
                 .embedInCode("Console/index.html"), .embedInCode("Console/app.js"), .embedInCode("Console/diagram.js"),
                 .embedInCode("Console/booking.js"), .embedInCode("Console/topology.js"),
                 .embedInCode("Console/events.js"), .embedInCode("Console/trace.js"),
-                .embedInCode("Console/palette.js"),
+                .embedInCode("Console/palette.js"), .embedInCode("Console/faults.js"),
                 .embedInCode("Console/style.css"), .embedInCode("Console/flows"),
             ],
             swiftSettings: settings
@@ -349,7 +349,7 @@ let package = Package(
             name: "PetProStorageTests",
             dependencies: [
                 "PetProRuntime", "PetProStorage", "PetProTesting", grdb, "PetProContracts", "RookeryTesting", "Rookery",
-                logging, crypto,
+                logging, crypto, tracing,
                 nioCore,
             ],
             exclude: ["Vectors"], swiftSettings: settings),

@@ -26,7 +26,8 @@ enum CallLines {
         for span in spans {
             var service: String?
             switch span.details {
-            case .call(let command, let callee?, _):
+            // Nobody waits for the delivery of an event.
+            case .call(let command, let callee?, _) where EventType(rawValue: command.name) == nil:
                 lines.append(
                     Line(start: span.start, parent: span.parent, callee: participant(callee), command: command.name))
             case .handling(_, let name?, _, _): service = name

@@ -118,11 +118,13 @@ public struct Gateway: Service {
     /// Makes a gateway, which ``run()`` starts.
     ///
     /// If `tracer` is a ``BoundedTracer``, responses can list the calls that they caused: ``Configuration/showsCalls``.
-    /// `sources` are the services whose instances' spans the console collects, by default none. `newTrace` makes the trace of a request that has none. The gateway calls `onRunning` with its port once it listens. Throws
+    /// `sources` are the services whose instances the console asks, by default none. With `collectsSpans`, they have the spans of their
+    /// part of each request; without, all run in this process. `newTrace` makes the trace of a request that has none. The gateway calls `onRunning` with its port once it listens. Throws
     /// ``Rookery/InvalidSetting`` when a value in `configuration.limits` is out of range.
     package init(
         configuration: Configuration, services: Services, audit: Auditor = .none, tracer: (any Tracer)? = nil,
-        spans sources: [SpanSource] = [], newTrace: @escaping @Sendable () -> Traceparent = { .random() },
+        sources: [SpanSource] = [], collectsSpans: Bool = false,
+        newTrace: @escaping @Sendable () -> Traceparent = { .random() },
         logger: Logger,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws {
@@ -159,18 +161,19 @@ public struct Gateway: Service {
             ).all
         self.endpoints = endpoints
         console = try (configuration.console.isOn ? tracer as? BoundedTracer : nil).map { tracer in
-            try Self.console(configuration.console, services, tracer, sources, endpoints, logger)
+            try Self.console(
+                configuration.console, services, tracer, sources, collectsSpans: collectsSpans, endpoints, logger)
         }
     }
 
     private static func console(
         _ configuration: ConsoleConfiguration, _ services: Services, _ tracer: BoundedTracer, _ sources: [SpanSource],
-        _ endpoints: [Endpoint], _ logger: Logger
+        collectsSpans: Bool, _ endpoints: [Endpoint], _ logger: Logger
     ) throws -> Console {
         if let problem = configuration.problem { throw problem }
         let sampling = TraceSampling(
             perSecond: configuration.isDemo ? nil : configuration.requests, slow: configuration.slow)
-        let board = TraceBoard(tracer, flows: try Console.flows(), sampling: sampling, collects: !sources.isEmpty)
+        let board = TraceBoard(tracer, flows: try Console.flows(), sampling: sampling, collects: collectsSpans)
         return Console(
             board: board, counts: OperationCounts(endpoints.map(\.operation)),
             collector: SpanCollector(
@@ -285,7 +288,10 @@ public struct Gateway: Service {
 
     /// Adds the middleware, outermost first: metrics, then ``TraceMiddleware``.
     private func addMiddleware(to router: Hummingbird.Router<GatewayContext>) {
-        if !(MetricsSystem.factory is NOOPMetricsHandler) { router.add(middleware: MetricsMiddleware()) }
+        if !(MetricsSystem.factory is NOOPMetricsHandler) {
+            router.add(middleware: MetricsContext())
+            router.add(middleware: MetricsMiddleware())
+        }
         router.add(
             middleware: TraceMiddleware(
                 tracer: CallTracer(tracer), calls: configuration.showsCalls ? tracer as? BoundedTracer : nil,

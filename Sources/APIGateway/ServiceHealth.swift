@@ -1,4 +1,5 @@
 package import Rookery
+import RookeryCalls
 
 /// The health of a service: its own report, and the state of the gateway's calls to it.
 public struct ServiceHealth: Sendable {
@@ -6,6 +7,8 @@ public struct ServiceHealth: Sendable {
     public let isUsable: Bool
     /// The JSON that `GET /ops/health` shows.
     let json: JSONValue
+    /// What the gateway's calls to it decided about breakers and instances, the oldest first.
+    let history: [DecisionHistory.Item]
 
     /// Returns the health of a service that cannot be reached, with the reason.
     public static func down(_ reason: String) -> ServiceHealth {
@@ -15,9 +18,10 @@ public struct ServiceHealth: Sendable {
     /// The health of a service that is ready.
     public static let up = ServiceHealth(isUsable: true, json: ["status": "ready"])
 
-    private init(isUsable: Bool, json: JSONValue) {
+    private init(isUsable: Bool, json: JSONValue, history: [DecisionHistory.Item] = []) {
         self.isUsable = isUsable
         self.json = json
+        self.history = history
     }
 
     /// Asks one instance of a service, with a timeout of 1 s. Adds the client's breakers and instances.
@@ -53,7 +57,7 @@ public struct ServiceHealth: Sendable {
                     "inFlight": .int(Int64(instance.inFlight)),
                 ]
             })
-        self.init(isUsable: isUsable, json: .object(object))
+        self.init(isUsable: isUsable, json: .object(object), history: client.destination?.history.all ?? [])
     }
 }
 

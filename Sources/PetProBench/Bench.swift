@@ -132,13 +132,12 @@ struct Bench: Sendable {
     private func tracing() async throws -> Table {
         var table = Table(
             """
-            What tracing costs: flow 2 over 64 connections, on one core, by platforms that take turns, \(Self.rounds) times each.
+            What the console costs: flow 2 over 64 connections, on one core, by platforms that take turns, \(Self.rounds) times each.
             """,
-            "tracer", "rate", "a request's time on the core", "of it more than without", "standard error")
-        let names = ["none", "in memory, the last 256 traces", "the same, and the calls in each response"]
+            "console", "rate", "a request's time on the core", "of it more than without", "standard error")
+        let names = ["none", "ten requests a second", "demo mode: every request, and the calls in each response"]
         let rates = try await with(isPinned: true) { plain, flows in
-            try await with(isPinned: true, isDemo: true, environment: ["PETPRO_GATEWAY_SHOWS_CALLS": "false"]) {
-                traced, tracedFlows in
+            try await with(isPinned: true, arguments: ["--console"]) { traced, tracedFlows in
                 try await with(isPinned: true, isDemo: true) { shown, shownFlows in
                     try await inTurns([(plain, flows), (traced, tracedFlows), (shown, shownFlows)], names)
                 }

@@ -37,8 +37,7 @@ struct Platform: Sendable {
     init(
         sources: [ServiceName: InstanceSource], settings: Settings, store: StoreOptions, keys: KeyFolder,
         trust: TrustOptions, console: ConsoleOptions, passwordCost: Int, vendorsNeedApproval: Bool,
-        export: ExportSettings?,
-        isMeasured: Bool, logger: Logger
+        export: ExportSettings?, isAlone: Bool, isMeasured: Bool, logger: Logger
     ) {
         self.isMeasured = isMeasured
         self.sources = sources
@@ -52,8 +51,9 @@ struct Platform: Sendable {
             demo: store.demo, signingKeys: store.signingKeysPath, passwordCost: passwordCost,
             vendorsNeedApproval: vendorsNeedApproval)
         audit = AuditLog(folder: store.auditFolder, logger: logger, now: Instant.current)
-        // Enough that a slow request is still there when it ends, under load too.
-        tracer = store.demo || console.console || export != nil ? BoundedTracer(traces: 4096) : nil
+        // A console of another process asks for spans a quarter of a second later. The console of this one takes them at the end of a
+        // request. Fewer spans stay in the cache of a core, which is worth more than all else that tracing costs.
+        tracer = store.demo || console.console || export != nil ? BoundedTracer(traces: isAlone ? 256 : 2048) : nil
         self.export = export
     }
 
@@ -103,7 +103,7 @@ struct Platform: Sendable {
         tellsConsole ? url + "/console" + (store.demo ? "" : "#token=\(consoleToken)") : nil
     }
 
-    /// Where the spans of each service's processes come from.
+    /// The instances that the console asks.
     private func spanSources() throws -> [SpanSource] {
         try ServiceName.allCases.compactMap { service in
             guard let source = sources[service] else { return nil }
@@ -113,7 +113,9 @@ struct Platform: Sendable {
                 let client = try own.client(service, as: .gateway)
                 // One that is stopped must not hold up the others for long.
                 let patient = client.with { $0.timeout = .milliseconds(500) }
-                return (TelemetryAPIClient(patient), { await client.close() })
+                return InstanceClient(
+                    telemetry: TelemetryAPIClient(patient), faults: FaultAPIClient(patient),
+                    close: { await client.close() })
             }
         }
     }
@@ -151,7 +153,8 @@ struct Platform: Sendable {
             }, replay: { try await EventLogAPIClient(try client($0)).replayDeadLetter($1) })
         let gateway = try Gateway(
             configuration: configuration, services: services, audit: audit.auditor("gateway"), tracer: tracer,
-            spans: collectsSpans && tellsConsole ? try spanSources() : [], logger: logger, onRunning: onRunning)
+            sources: tellsConsole ? try spanSources() : [],
+            collectsSpans: collectsSpans && tellsConsole, logger: logger, onRunning: onRunning)
         let measured: [any Service] =
             isMeasured ? [ClientGauges.service(clients.map(\.1), of: "gateway", logger: logger)] : []
         return clients.map(\.1) + measured + [gateway]

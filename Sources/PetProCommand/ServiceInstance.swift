@@ -61,7 +61,12 @@ struct ServiceInstance: Sendable {
                 }
                 if configuration.tls.clients == nil { configuration.tls.clients = certificates.authority }
             }
+            let faults = platform.store.demo ? FaultSwitch() : nil
             var served = assembled.service
+            if let faults {
+                let intercepted = served.intercepted(by: faults)
+                served = RookeryService(intercepted.routes + FaultAPIContract.service(faults).routes)
+            }
             if platform.tellsConsole {
                 let feed = EventLogFeed(of: module.name, in: database)
                 served = RookeryService(served.routes + EventLogAPIContract.service(feed).routes)
@@ -72,9 +77,10 @@ struct ServiceInstance: Sendable {
             server = try RookeryServer(
                 configuration, services: served, health: Self.health(database, module.name, clients),
                 tracer: platform.tracer, logger: platform.logger)
+            let player: [any Service] = if let faults { [faults.playing(server, logger: platform.logger)] } else { [] }
             let rules = RetentionRule.common(of: module.name) + module.retention
             others =
-                [lease] + assembled.work + [
+                [lease] + assembled.work + player + [
                     EventRelay(
                         of: module.name, database: database, clients: clients, lease: lease, logger: platform.logger,
                         now: Instant.current),
@@ -100,6 +106,7 @@ struct ServiceInstance: Sendable {
                     ? [
                         StoreGauges.service(of: module.name, database, lease, logger: platform.logger),
                         ClientGauges.service(Array(clients.values), of: module.name.rawValue, logger: platform.logger),
+                        ServerGauges.service(server, of: module.name.rawValue, logger: platform.logger),
                     ] : [])
             self.clients = Array(clients.values)
         } catch {

@@ -62,7 +62,7 @@ struct Up: AsyncParsableCommand {
             sources: Dictionary(grouping: addresses, by: \.service).mapValues { .list($0.map(\.address)) },
             settings: settings, store: store, keys: try trust.prepare(store), trust: trust,
             console: console, passwordCost: passwords.passwordCost,
-            vendorsNeedApproval: vendorsNeedApproval, export: try ExportOptions.settings(of: "petpro"),
+            vendorsNeedApproval: vendorsNeedApproval, export: try ExportOptions.settings(of: "petpro"), isAlone: true,
             isMeasured: registry != nil, logger: logger)
         var parts: [ServiceInstance] = []
         do {

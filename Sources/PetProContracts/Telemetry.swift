@@ -3,7 +3,7 @@ public import Rookery
 /// What an instance tells the console about its calls.
 @Contract
 public protocol TelemetryAPI: Sendable {
-    /// Returns the spans of some traces that have ended, as far as the instance still has them: it keeps those of its last 4096
+    /// Returns the spans of some traces that have ended, as far as the instance still has them: it keeps those of its last 2048
     /// traces, at most 128 of each. Unknown traces have none.
     @MessagePattern(cmd: "read-spans", .safe, group: "telemetry", errors: [])
     func readSpans(_ request: ReadSpans) async throws -> SpanBatch

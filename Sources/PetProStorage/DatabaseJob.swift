@@ -1,4 +1,5 @@
 import Rookery
+import Tracing
 
 /// A closure that waits for a thread of a database.
 class DatabaseJob: @unchecked Sendable {
@@ -14,6 +15,8 @@ class DatabaseJob: @unchecked Sendable {
     let peer: String
     /// What the closure reads first. Nil if that is not known.
     let readAhead: ReadAhead?
+    /// The context of the caller, whose trace the events of a write continue. Nil for a read.
+    let surroundings: ServiceContext?
 
     /// Kinds of transactions.
     enum Access: Sendable {
@@ -34,6 +37,7 @@ class DatabaseJob: @unchecked Sendable {
         self.access = access
         self.executor = executor
         self.readAhead = readAhead
+        surroundings = access == .write ? ServiceContext.current : nil
     }
 
     /// What the closure reads first, if an earlier job of the same transaction changes nothing of it.

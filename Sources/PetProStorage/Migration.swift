@@ -221,5 +221,12 @@ public struct Migration: Sendable {
                     is_done BIGINT NOT NULL
                 );
                 """),
+        // The trace of what caused an event, so that its delivery belongs to it.
+        Migration(
+            "common-7",
+            """
+            ALTER TABLE events ADD COLUMN trace TEXT;
+            ALTER TABLE dead_letters ADD COLUMN trace TEXT;
+            """),
     ]
 }

@@ -17,7 +17,10 @@ final class ResultJob<Result: Sendable>: DatabaseJob, @unchecked Sendable {
         super.init(access, executor, readAhead: readAhead)
     }
 
-    override func run(_ transaction: Transaction) throws { outcome = .success(try body(transaction)) }
+    override func run(_ transaction: Transaction) throws {
+        transaction.surroundings = surroundings
+        outcome = .success(try body(transaction))
+    }
     override func failed(_ error: any Error) { outcome = .failure(error) }
     override func finish() { continuation.resume(with: outcome) }
 }

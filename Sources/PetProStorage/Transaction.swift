@@ -1,10 +1,13 @@
 import Rookery
+import Tracing
 
 /// Runs statements within one transaction. Valid only inside the closure that receives it.
 public final class Transaction {
     let connection: Connection
     private(set) var hasPublished = false
     private(set) var hasErased = false
+    /// The context of the task whose closure runs.
+    var surroundings: ServiceContext?
     /// The data keys that were used, by person.
     var dataKeys: [Int: SealingKey] = [:]
 

@@ -43,13 +43,14 @@ public struct HTTP: Sendable {
     /// 60 s, or when its body is over 16 MiB.
     public func send(
         _ method: HTTPMethod, _ path: String, _ body: JSONValue? = nil, token: String? = nil, key: String? = nil,
-        timeout: TimeAmount = .seconds(60)
+        fields: [(name: String, value: String)] = [], timeout: TimeAmount = .seconds(60)
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: url + path)
         request.method = method
         request.localAddress = address
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         if let key { request.headers.add(name: "Idempotency-Key", value: key) }
+        for (name, value) in fields { request.headers.add(name: name, value: value) }
         if let body {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(string: body.jsonText))

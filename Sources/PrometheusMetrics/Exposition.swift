@@ -38,11 +38,13 @@ public enum Exposition: Sendable {
             let state = series.current
             if family.kind == .histogram {
                 var sum = 0
-                for (bound, count) in zip(Series.bounds, state.buckets) {
-                    sum += count
-                    lines.append("\(name)_bucket\(labels.text(("le", "\(bound)"))) \(sum)")
+                let bounds = Series.bounds.map { "\($0)" } + ["+Inf"]
+                for (at, bound) in bounds.enumerated() {
+                    sum += state.buckets[at]
+                    // The text format has no exemplars.
+                    let exemplar = self == .openMetrics ? state.exemplars[at].map { " " + $0.text } ?? "" : ""
+                    lines.append("\(name)_bucket\(labels.text(("le", bound))) \(sum)\(exemplar)")
                 }
-                lines.append("\(name)_bucket\(labels.text(("le", "+Inf"))) \(state.count)")
                 lines.append("\(name)_sum\(labels.text()) \(state.value)")
                 lines.append("\(name)_count\(labels.text()) \(state.count)")
             } else {
@@ -63,6 +65,11 @@ public enum Exposition: Sendable {
         case "rookery_client_instances": "Instances of a destination, as the client sees them, by state."
         case "rookery_client_open_breakers": "Breakers of groups and instances that are not closed."
         case "rookery_client_attempts": "Attempts under way."
+        case "rookery_client_connections": "Connections to a destination that are open or being opened."
+        case "rookery_client_retries_available": "Retries that the budget of a destination covers."
+        case "rookery_server_connections": "Connections of a server, open or with handlers that have not returned."
+        case "rookery_server_memory_bytes": "What a server holds for its peers: requests, partial frames and replies."
+        case "rookery_server_messages": "Messages being handled."
         case "petpro_database_jobs_waiting": "Reads and writes that wait for a thread of the database."
         case "petpro_events_lacking": "Events that a subscriber has not been told of."
         case "petpro_events_blocked": "Aggregates whose next event waits for a retry."

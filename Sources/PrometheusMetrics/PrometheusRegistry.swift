@@ -16,8 +16,11 @@ public final class PrometheusRegistry: MetricsFactory {
 
     private let families = Mutex<[String: Family]>([:])
 
-    /// Makes an empty registry.
-    public init() {}
+    private let trace: @Sendable () -> String?
+
+    /// Makes an empty registry. `trace` returns the id of the trace in which a value is recorded, for exemplars. It is called at most
+    /// once a second for each bucket of a histogram. By default there are no exemplars.
+    public init(trace: @escaping @Sendable () -> String? = { nil }) { self.trace = trace }
 
     private func series(_ name: MetricName, _ kind: MetricKind, _ dimensions: [(String, String)]) -> Series {
         let labels = Labels(dimensions)
@@ -28,7 +31,7 @@ public final class PrometheusRegistry: MetricsFactory {
             guard family.kind == kind else { return Series(kind) }
             if let known = family.series[labels] { return known }
             let key = family.series.count < Self.seriesLimit ? labels : .overflow
-            let made = family.series[key] ?? Series(kind)
+            let made = family.series[key] ?? Series(kind, trace: trace)
             family.series[key] = made
             return made
         }

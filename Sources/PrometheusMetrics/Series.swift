@@ -1,4 +1,5 @@
 import CoreMetrics
+import Foundation
 import Synchronization
 
 /// One series: a number, or a histogram.
@@ -13,12 +14,21 @@ final class Series: CounterHandler, FloatingPointCounterHandler, MeterHandler, R
         /// How many values were in each bucket, not added up; the last one has what is above all bounds.
         var buckets: [Int]
         var count = 0
+        /// The last value of each bucket that has a trace, at most one a second.
+        var exemplars: [Exemplar?]
     }
 
     private let state: Mutex<State>
 
-    init(_ kind: MetricKind) {
-        state = Mutex(State(buckets: kind == .histogram ? Array(repeating: 0, count: Self.bounds.count + 1) : []))
+    /// Returns the trace of what is being recorded. Nil without one.
+    private let trace: @Sendable () -> String?
+
+    init(_ kind: MetricKind, trace: @escaping @Sendable () -> String? = { nil }) {
+        self.trace = trace
+        let buckets = kind == .histogram ? Self.bounds.count + 1 : 0
+        state = Mutex(
+            State(
+                buckets: Array(repeating: 0, count: buckets), exemplars: Array(repeating: nil, count: buckets)))
     }
 
     var current: State { state.withLock { $0 } }
@@ -34,15 +44,20 @@ final class Series: CounterHandler, FloatingPointCounterHandler, MeterHandler, R
 
     func record(_ value: Double) {
         let bucket = Self.bounds.firstIndex { value <= $0 } ?? Self.bounds.count
-        state.withLock { state in
+        let now = Date().timeIntervalSince1970
+        let isDue = state.withLock { state in
             if state.buckets.isEmpty {
                 state.value = value
-            } else {
-                state.value += value
-                state.count += 1
-                state.buckets[bucket] += 1
+                return false
             }
+            state.value += value
+            state.count += 1
+            state.buckets[bucket] += 1
+            return state.exemplars[bucket].map { now >= $0.at + 1 || now < $0.at } ?? true
         }
+        // A trace's text costs more than the rest, so it is made once a second.
+        guard isDue, let trace = trace() else { return }
+        state.withLock { $0.exemplars[bucket] = Exemplar(trace: trace, value: value, at: now) }
     }
 
     func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1_000_000_000) }

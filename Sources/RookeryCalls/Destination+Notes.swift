@@ -11,6 +11,7 @@ extension Destination {
             noteQuietly(decision, command, now)
             switch decision {
             case .breaker, .ejected, .readmitted, .unreachable:
+                history.note(decision, at: now)
                 logger.notice("\(decision)", metadata: ["decision": "\(decision.kind)"])
             // As many as there are streams to an instance that has died.
             case .reopened:

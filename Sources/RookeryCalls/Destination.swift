@@ -24,6 +24,8 @@ package final class Destination: ClientTransport {
     let state: Mutex<State>
     let counters: DecisionCounters
     let tracer: CallTracer?
+    /// The last decisions about breakers and instances.
+    package let history = DecisionHistory()
 
     struct State: Sendable {
         var machine: DestinationMachine
@@ -94,6 +96,20 @@ package final class Destination: ClientTransport {
     package var gauges: (calls: Int, attempts: Int, probes: Int) {
         state.withLock { ($0.machine.callsInFlight, $0.machine.attemptsInFlight, $0.machine.probesOut) }
     }
+
+    /// The number of connections to all instances that are open or being opened.
+    package var connectionCount: Int {
+        get async {
+            var count = 0
+            for transport in state.withLock({ Array($0.transports.values) }) {
+                count += await transport.connectionCount
+            }
+            return count
+        }
+    }
+
+    /// The number of retries that the budget covers now.
+    package var retriesAvailable: Double { state.withLock { $0.machine.retriesAvailable } }
 
     /// Isolates the breakers, which refuse every call until ``reset()``.
     package func isolate() { note(state.withLock { $0.machine.isolate() }, "") }

@@ -10,4 +10,12 @@ package protocol InstanceTransport: ClientTransport {
 
     /// Returns when the peer answers, whatever it says. Throws ``RookeryCore/CallError`` if no answer comes in time.
     func ping(timeout: Duration) async throws
+
+    /// How many connections are open or being opened.
+    var connectionCount: Int { get async }
+}
+
+extension InstanceTransport {
+    /// None: a transport without connections.
+    package var connectionCount: Int { get async { 0 } }
 }

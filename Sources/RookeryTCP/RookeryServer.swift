@@ -26,6 +26,8 @@ public final class RookeryServer: Service {
 
     private let shared: ServerShared
     private let phase = NIOLockedValueBox(Phase.idle)
+    /// What accepts connections, once it does.
+    private let listener = NIOLockedValueBox<(channel: (any Channel)?, isStopping: Bool)>((nil, false))
     private let address = BoundAddress()
     private let health: HealthReporter
 
@@ -127,6 +129,25 @@ public final class RookeryServer: Service {
     /// The number of connections. A closed connection counts until its handlers have returned.
     package var connectionCount: Int { shared.registry.count }
 
+    /// Behaves as if the process had ended: listens no more, and closes all connections, those of handlers under way too. Until
+    /// ``comeBack()``. For demonstrations.
+    package func playDead() async {
+        // A listener that is closed already throws, but listens no more, as wanted.
+        try? await listener.withLockedValue { $0.channel }?.close().get()
+        shared.registry.forEach { $0.abort() }
+    }
+
+    /// Listens again, after ``playDead()``. Throws the error of binding the address.
+    package func comeBack() async throws {
+        let address = try await boundAddress
+        let channel = try await bootstrap.bind(to: address).get()
+        let isStopping = listener.withLockedValue { listener in
+            listener.channel = channel
+            return listener.isStopping
+        }
+        if isStopping { try await channel.close().get() }
+    }
+
     /// Listens until graceful shutdown or cancellation. Then accepts no more connections, waits at most
     /// ``ServerConfiguration/drainTimeout`` for messages in flight, and closes.
     ///
@@ -138,20 +159,21 @@ public final class RookeryServer: Service {
         }
         guard isFirst else { throw AlreadyRunning() }
         let configuration = shared.configuration
-        let listener: any Channel
+        let channel: any Channel
         do {
-            listener = try await bootstrap.bind(host: configuration.host, port: configuration.port).get()
+            channel = try await bootstrap.bind(host: configuration.host, port: configuration.port).get()
         } catch {
             let failure = CannotListen(host: configuration.host, port: configuration.port, cause: "\(error)")
             address.settle(.failure(failure))
             throw failure
         }
-        if let bound = listener.localAddress { address.settle(.success(bound)) }
+        listener.withLockedValue { $0.channel = channel }
+        if let bound = channel.localAddress { address.settle(.success(bound)) }
         let isLoopback = Instance(host: configuration.host, port: configuration.port).isLoopback
         if shared.access == nil, !isLoopback {
             shared.logger.warning("the server is open: every peer may call every command; set keys")
         }
-        shared.logger.info("listening", metadata: ["address": "\(listener.localAddress?.description ?? "?")"])
+        shared.logger.info("listening", metadata: ["address": "\(channel.localAddress?.description ?? "?")"])
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.health.run() }
             group.addTask { await self.shared.eventLoops.watchdog.run(self.shared.logger) }
@@ -161,8 +183,12 @@ public final class RookeryServer: Service {
             }
             // Returns on graceful shutdown. Throws on cancellation, which stops the server too.
             try? await gracefulShutdown()
+            let last = self.listener.withLockedValue { listener in
+                listener.isStopping = true
+                return listener.channel
+            }
             // A listener that is closed already throws, but listens no more, as wanted.
-            try? await listener.close().get()
+            try? await last?.close().get()
             await self.drain()
             group.cancelAll()
         }

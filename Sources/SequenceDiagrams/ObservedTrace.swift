@@ -39,11 +39,13 @@ public struct ObservedTrace: Sendable, Hashable {
         public let attempts: [Attempt]
         /// How many milliseconds the caller would have waited, at the beginning. Nil if that is not known.
         public let left: Int?
+        /// Whether it delivers an event. Then nobody waits for it, and it is no part of the way that the request took.
+        public let isEvent: Bool
 
         /// Makes a call.
         public init(
             arrow: SequencePath.Arrow, start: Int64, end: Int64, code: String?, isFailure: Bool, attempts: [Attempt],
-            left: Int? = nil
+            left: Int? = nil, isEvent: Bool = false
         ) {
             self.arrow = arrow
             self.start = start
@@ -52,6 +54,7 @@ public struct ObservedTrace: Sendable, Hashable {
             self.isFailure = isFailure
             self.attempts = attempts
             self.left = left
+            self.isEvent = isEvent
         }
     }
 
@@ -94,7 +97,9 @@ public struct ObservedTrace: Sendable, Hashable {
     }
 
     /// The way that it took.
-    public var sequence: SequencePath { SequencePath(arrows: calls.map(\.arrow), status: status) }
+    public var sequence: SequencePath {
+        SequencePath(arrows: calls.filter { !$0.isEvent }.map(\.arrow), status: status)
+    }
 
     /// The trace as a diagram: each call and its answer, in the order of time. `order` are participants in their order, from the
     /// left; the trace's others follow.
@@ -109,15 +114,17 @@ public struct ObservedTrace: Sendable, Hashable {
         for call in calls {
             let arrow = call.arrow
             let tries = call.attempts.count > 1 ? ", \(call.attempts.count) attempts" : ""
-            timed.append((call.start, 1, .init(from: arrow.from, to: arrow.to, text: "\(arrow.name)()\(tries)")))
+            let name = call.isEvent ? "event \(arrow.name)" : "\(arrow.name)()"
+            timed.append((call.start, 1, .init(from: arrow.from, to: arrow.to, text: name + tries)))
             let text = "\(call.code ?? "ok"), \(Self.milliseconds(call.end - call.start))"
             timed.append((call.end, 0, .init(from: arrow.to, to: arrow.from, text: text, isReply: true)))
         }
-        timed.sort { ($0.at, $0.rank) < ($1.at, $1.rank) }
         if isAsked {
             let answer = "\(status.map { "\($0)" } ?? (isFailure ? "failed" : "ok")), \(Self.milliseconds(duration))"
-            timed.append((0, 0, .init(from: entry, to: SequenceDiagram.client, text: answer, isReply: true)))
+            timed.append((duration, 2, .init(from: entry, to: SequenceDiagram.client, text: answer, isReply: true)))
         }
+        // What goes on after the answer comes after it.
+        timed.sort { ($0.at, $0.rank) < ($1.at, $1.rank) }
         return SequenceDiagram(
             title: title, participants: participants, steps: timed.map { .message($0.message) })
     }

@@ -173,7 +173,9 @@ struct CollectorTests {
             BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)), collects: true)
         let asked = Mutex<Int>.Box(0)
         let instance = Instance(host: "127.0.0.1", port: 1)
-        let source = SpanSource(.vendor, discovery: StaticDiscovery([instance])) { _ in (Liar(asked: asked), {}) }
+        let source = SpanSource(.vendor, discovery: StaticDiscovery([instance])) { _ in
+            InstanceClient(telemetry: Liar(asked: asked), faults: FaultAPIStub(), close: {})
+        }
         let collector = SpanCollector([source], board: board, store: try SpanStore(nil), logger: .quiet)
         let trace = String(repeating: "1", count: 32)
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -15,7 +15,7 @@ import urllib.request
 from playwright.sync_api import expect, sync_playwright
 
 URL, FOLDER = sys.argv[1], sys.argv[2]
-VIEWS = ["live", "trace", "flows", "topology", "race", "book", "agenda", "inventory", "events", "explorer", "health"]
+VIEWS = ["live", "trace", "flows", "topology", "race", "book", "agenda", "inventory", "events", "faults", "explorer", "health"]
 
 # The contrast of each visible text with what is behind it, by WCAG 2.2, and controls without a name.
 AUDIT = """() => {

@@ -71,6 +71,12 @@ def main(petpro, deploy):
         check(rules.returncode == 0, "promtool check rules")
         families = list(text_string_to_metric_families(fetch("/metrics", "application/openmetrics-text")))
         check(len(families) > 10, f"{len(families)} families in OpenMetrics")
+        found = {sample.exemplar.labels["trace_id"] for family in families for sample in family.samples if sample.exemplar}
+        check(found, f"{len(found)} traces as exemplars")
+        shown = [fetch(f"/console/api/traces/{trace}", address=HTTP) for trace in found]
+        check(all(json.loads(one)["calls"] is not None for one in shown), "each of them is in the console")
+        named = {family.name for family in families for sample in family.samples if sample.exemplar}
+        check(any(name.startswith("http_") for name in named), f"exemplars of {', '.join(sorted(named))}")
         samples = {sample.name for family in families for sample in family.samples}
         missing = sorted(wanted(deploy) - samples)
         check(not missing, f"alerts and dashboard name metrics that exist {missing or ''}".strip())

@@ -115,11 +115,88 @@ def check(encoding, petpro, collector):
     print(f"{encoding}: {len(spans)} spans in {len(requests)} requests, each with its parent")
 
 
+def take(petpro):
+    """Sends spans as a program of another language does, and reads them back, also after a restart."""
+    import gzip
+    port, trace = 18097, bytes.fromhex("0af7651916cd43dd8448eb211c80319c")
+    request = ExportTraceServiceRequest()
+    part = request.resource_spans.add()
+    part.resource.attributes.add(key="service.name").value.string_value = "shop"
+    part.resource.attributes.add(key="deployment.notes").value.string_value = CANARY
+    scope = part.scope_spans.add()
+    start = time.time_ns() - 10_000_000
+    for number, parent, name, kind in [(1, 0, "GET /orders", Span.SPAN_KIND_SERVER), (2, 1, "GET", Span.SPAN_KIND_CLIENT)]:
+        span = scope.spans.add(
+            trace_id=trace, span_id=number.to_bytes(8), parent_span_id=parent.to_bytes(8) if parent else b"", name=name,
+            kind=kind, start_time_unix_nano=start + number, end_time_unix_nano=start + 9_000_000)
+        span.attributes.add(key="user.email").value.string_value = CANARY
+        span.attributes.add(key="http.request.method").value.string_value = "GET"
+    as_json = json_format.MessageToDict(request)
+    for resource in as_json["resourceSpans"]:
+        for each in resource["scopeSpans"]:
+            for span in each["spans"]:
+                for name in ["traceId", "spanId", "parentSpanId"]:
+                    if name in span:
+                        span[name] = base64.b64decode(span[name]).hex()
+    with tempfile.TemporaryDirectory() as folder:
+        def run(body):
+            program = subprocess.Popen(
+                [petpro, "up", "--demo", "--data", folder + "/data", "--password-cost", "10", "--http", f"127.0.0.1:{port}",
+                 "--base-port", "14200", "--log-level", "error"], stdout=subprocess.PIPE, text=True)
+            try:
+                while not program.stdout.readline().startswith("ready"):
+                    assert program.poll() is None
+                return body()
+            finally:
+                program.terminate()
+                assert program.wait(30) == 0
+
+        def send(content, kind, encoding=None):
+            token = open(folder + "/data/console/otlp-token").read().strip()
+            headers = {"Content-Type": kind, "Authorization": f"Bearer {token}"}
+            if encoding:
+                headers["Content-Encoding"] = encoding
+            answer = urllib.request.urlopen(
+                urllib.request.Request(f"http://127.0.0.1:{port}/v1/traces", content, headers))
+            assert answer.status == 200, answer.status
+
+        def shown():
+            for _ in range(100):
+                try:
+                    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/console/api/traces/{trace.hex()}").read()
+                    return json.loads(text)
+                except urllib.error.HTTPError as error:
+                    assert error.code == 404, error.code
+                    time.sleep(0.1)
+            raise AssertionError("the trace did not come")
+
+        def first():
+            send(request.SerializeToString(), "application/x-protobuf")
+            send(gzip.compress(request.SerializeToString()), "application/x-protobuf", "gzip")
+            send(json.dumps(as_json).encode(), "application/json")
+            return shown()
+
+        def again():
+            text = urllib.request.urlopen(f"http://127.0.0.1:{port}/console/api/traces/{trace.hex()}/otlp").read()
+            return shown(), decoded("application/json", text)
+
+        one = run(first)
+        assert one["operation"] == "GET /orders" and one["entry"] == "shop" and len(one["calls"]) == 1, one
+        two, exported = run(again)
+        assert two["operation"] == one["operation"] and two["calls"] == one["calls"], two
+        spans = [span for part in exported.resource_spans for scope in part.scope_spans for span in scope.spans]
+        assert {(span.trace_id, span.span_id) for span in spans} == {(trace, n.to_bytes(8)) for n in (1, 2)}
+        for name in os.listdir(folder + "/data/console"):
+            assert CANARY.encode() not in open(f"{folder}/data/console/{name}", "rb").read(), name
+    print("spans of another program are taken in both encodings, also compressed, and are there after a restart")
+
+
 def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     for encoding in ["http/protobuf", "http/json"]:
         check(encoding, sys.argv[1], f"http://127.0.0.1:{server.server_port}")
+    take(sys.argv[1])
 
 
 main()

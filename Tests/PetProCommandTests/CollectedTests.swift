@@ -83,6 +83,15 @@ struct CollectedTests {
             #expect(
                 booking["right"] == true && booking["flow"] == "booking-creation"
                     && booking["branches"]?.arrayValue?.last == "Vendor Available", "\(booking)")
+            // Its event is in the same diagram, and no part of its way.
+            let id = booked.headers.first(name: "X-Trace-Id") ?? ""
+            try await eventually {
+                let calls = try await http.get("/console/api/traces/\(id)").body["calls"]?.arrayValue ?? []
+                return calls.contains {
+                    $0["event"] == true && $0["from"] == "BookingService" && $0["to"] == "VendorService"
+                        && $0["name"] == "booking.created"
+                }
+            }
             let again = try await http.post("/api/bookings", wish, token: maya)
             #expect(again.status == 409)
             let conflict = try await verdict(http, of: again.headers.first(name: "X-Trace-Id"))

@@ -26,6 +26,7 @@ struct KeyTableTests {
             "vendor/read-spans", "product/read-spans", "auth/describe-event-log", "booking/describe-event-log",
             "vendor/describe-event-log", "product/describe-event-log", "auth/replay-dead-letter",
             "booking/replay-dead-letter", "vendor/replay-dead-letter", "product/replay-dead-letter",
+            "auth/set-fault", "booking/set-fault", "vendor/set-fault", "product/set-fault",
         ],
         .auth: [
             "vendor/get-vendor-by-user", "vendor/user.deleted", "vendor/$rookery.health", "booking/user.deleted",
@@ -70,8 +71,10 @@ struct KeyTableTests {
             // As in a process of its own, for the console in another one.
             let telemetry = TelemetryAPIContract.service(TelemetryAPIStub())
             let events = EventLogAPIContract.service(EventLogAPIStub())
-            let server = try RookeryServer(configuration, services: service, telemetry, events, logger: quiet)
-            let patterns = (contract.commands + TelemetryAPIContract.commands + EventLogAPIContract.commands).map {
+            let faults = FaultAPIContract.service(FaultAPIStub())
+            let server = try RookeryServer(configuration, services: service, telemetry, events, faults, logger: quiet)
+            let shared = TelemetryAPIContract.commands + EventLogAPIContract.commands + FaultAPIContract.commands
+            let patterns = (contract.commands + shared).map {
                 ($0.wireName, $0.pattern)
             }
             let own: [(String, Pattern)] = [
@@ -103,9 +106,9 @@ struct KeyTableTests {
                 return cells
             }
         }
-        // Nobody and six holders, at each command of four services and the five that every one of these servers has.
+        // Nobody and six holders, at each command of four services and the six that every one of these servers has.
         let commands = services.reduce(0) { $0 + $1.2.commands.count }
-        #expect(commands > 30 && cells == 7 * (commands + 5 * services.count))
+        #expect(commands > 30 && cells == 7 * (commands + 6 * services.count))
     }
 
     /// The code of the answer to an empty message; empty for a reply.

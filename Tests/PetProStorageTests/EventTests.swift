@@ -7,6 +7,7 @@ import Rookery
 import RookeryTesting
 import Synchronization
 import Testing
+import Tracing
 
 @testable import PetProStorage
 
@@ -100,6 +101,41 @@ struct EventTests {
                 "a1 booking-1 1", "b1 booking-2 1", "a2 booking-1 2", "a3 booking-1 3",
             ])
         #expect(rows.map(\.position) == rows.map(\.position).sorted())
+    }
+
+    @Test("is delivered in the trace of what caused it, and in one of its own without one")
+    func traces() async throws {
+        let log = try Log()
+        let trace = Traceparent.random()
+        var surroundings = ServiceContext.topLevel
+        surroundings.callMetadata[MetadataName.traceparent] = trace.description
+        try await ServiceContext.withValue(surroundings) { try await log.publish([("a1", 1)]) }
+        try await log.publish([("b1", 2)])
+        let tracer = BoundedTracer()
+        let client = try RookeryClient(inMemory: RookeryService(log.subscriber.routes), tracer: tracer)
+        let relay = EventRelay(
+            of: .booking, database: log.database, clients: [.vendor: client], lease: log.lease("one"), logger: quiet,
+            uptime: { log.time.now }, now: { now })
+        #expect(try await relay.deliverDue() > 0)
+        #expect(log.subscriber.taken == ["a1", "b1"])
+        let delivery = try #require(tracer.spans(of: trace.traceID).first)
+        #expect(delivery.parent == trace.id && delivery.operationName == "booking.status-changed")
+        // The call and nothing of the other event.
+        #expect(tracer.spans(of: trace.traceID).count < tracer.count)
+        // A dead letter keeps it.
+        log.subscriber.set(.refuses)
+        try await ServiceContext.withValue(surroundings) { try await log.publish([("c1", 3)]) }
+        for _ in 0..<30 {
+            _ = try await relay.deliverDue()
+            log.time.pass(.seconds(3600))
+        }
+        let letters = try await log.database.read { try $0.deadLetters(limit: 9) }
+        #expect(letters.map(\.position).count == 1)
+        let before = tracer.spans(of: trace.traceID).count
+        log.subscriber.set(.takes)
+        try await log.database.write { _ = try $0.replayDeadLetter(of: .vendor, at: letters[0].position) }
+        _ = try await relay.deliverDue()
+        #expect(log.subscriber.taken.last == "c1" && tracer.spans(of: trace.traceID).count > before)
     }
 
     @Test("is delivered until it is acknowledged, then no more")

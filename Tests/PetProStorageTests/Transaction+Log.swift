@@ -5,7 +5,7 @@ extension Transaction {
     func events(after position: Int, limit: Int) throws -> [PublishedEvent] {
         try rows(
             """
-            SELECT position, aggregate, version, event_id, type, data, occurred_at FROM events
+            SELECT position, aggregate, version, event_id, type, data, occurred_at, trace FROM events
             WHERE position > ? ORDER BY position LIMIT ?
             """, position, limit
         ) { try PublishedEvent(&$0) }

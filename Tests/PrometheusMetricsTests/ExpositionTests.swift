@@ -1,4 +1,5 @@
 import CoreMetrics
+import Synchronization
 import Testing
 
 @testable import PrometheusMetrics
@@ -44,6 +45,25 @@ struct ExpositionTests {
         }
         #expect(lines.contains("\(name)_count{service=\"shop\"} 5"))
         #expect(lines.contains { $0.hasPrefix("\(name)_sum{service=\"shop\"} 60.033") })
+    }
+
+    @Test("names the trace of the last value of each bucket, in OpenMetrics only, at most one a second")
+    func exemplars() {
+        let traces = Mutex(["a", "b", "c"].map { String(repeating: $0, count: 32) })
+        let registry = PrometheusRegistry { traces.withLock { $0.isEmpty ? nil : $0.removeFirst() } }
+        let timer = Timer(label: "rpc.client.call.duration", factory: registry)
+        timer.recordNanoseconds(30_000_000)
+        timer.recordNanoseconds(31_000_000)
+        timer.recordNanoseconds(60_000_000_000)
+        let name = "rpc_client_call_duration_seconds"
+        let lines = Self.lines(.openMetrics, registry).filter { $0.contains(" # ") }
+        #expect(lines.count == 2, "\(lines)")
+        #expect(
+            lines.first?.hasPrefix(
+                "\(name)_bucket{le=\"0.05\"} 2 # {trace_id=\"\(String(repeating: "a", count: 32))\"} 0.03 ")
+                == true, "\(lines)")
+        #expect(lines.last?.hasPrefix("\(name)_bucket{le=\"+Inf\"} 3 # {trace_id=\"bbbb") == true)
+        #expect(!Self.lines(.text, registry).contains { $0.contains("trace_id") })
     }
 
     @Test("is bounded: what would be too many series is one more")

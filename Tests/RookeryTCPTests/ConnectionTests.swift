@@ -396,4 +396,20 @@ struct ConnectionTests {
             #expect(error?.code == .invalidCall && error?.message.contains("metadata") == true)
         }
     }
+
+    @Test("of a server that plays dead end, and nobody gets new ones until it comes back, at the same port")
+    func playsDead() async throws {
+        let server = try RookeryServer(.init(port: 0), routes: [.raw("echo") { $0 }], logger: Lines().logger())
+        try await server.running { address in
+            let port = address.port ?? 0
+            let client = try RookeryClient(ClientConfiguration("echo", at: "127.0.0.1:\(port)"))
+            #expect(try await client.send("echo", 1) == 1)
+            await server.playDead()
+            try await eventually { server.connectionCount == 0 }
+            await #expect(throws: (any Error).self) { try await RawSocket.connected(to: port) { _ in } }
+            try await server.comeBack()
+            try await eventually { (try? await client.send("echo", 2)) == 2 }
+            await client.close()
+        }
+    }
 }

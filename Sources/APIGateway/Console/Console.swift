@@ -15,6 +15,7 @@ struct Console: Sendable {
     let board: TraceBoard
     let counts: OperationCounts
     let collector: SpanCollector
+    let faults = FaultBoard()
     let services: Gateway.Services
 
     /// The flows of `docs/flows`. Throws ``Flow/NoDiagram`` if a file of the build has none.
@@ -40,7 +41,7 @@ struct Console: Sendable {
             ("app", PackageResources.app_js), ("diagram", PackageResources.diagram_js),
             ("booking", PackageResources.booking_js), ("topology", PackageResources.topology_js),
             ("events", PackageResources.events_js), ("trace", PackageResources.trace_js),
-            ("palette", PackageResources.palette_js),
+            ("palette", PackageResources.palette_js), ("faults", PackageResources.faults_js),
         ] {
             page(router, "/\(name).js", "text/javascript; charset=utf-8", bytes, access)
         }
@@ -52,7 +53,7 @@ struct Console: Sendable {
             ]
         }
         data(router, "instances", access) { _, _ in
-            ["instances": .array(collector.instances.map(ConsoleJSON.instance))]
+            ["instances": .array(board.collects ? collector.instances.map(ConsoleJSON.instance) : [])]
         }
         data(router, "operations", access) { _, _ in
             ["operations": .array(counts.all().map { ConsoleJSON.operation($0.operation, $0.numbers) })]
@@ -71,6 +72,7 @@ struct Console: Sendable {
         data(router, "events", access) { _, _ in await events() }
         action(router, "events/replay", access) { request, _ in try await replay(request) }
         action(router, "traces", access) { request, _ in try await take(request) }
+        addFaults(to: router, access)
         router.get("/console/api/live") { request, context in
             try await answering {
                 _ = try await access.reader(request, context)
@@ -125,7 +127,7 @@ struct Console: Sendable {
     }
 
     /// The JSON object of a request. Throws a 400 or a 415.
-    private static func body(_ request: Request) async throws -> JSONValue {
+    static func body(_ request: Request) async throws -> JSONValue {
         guard Gateway.isJSON(request.headers[.contentType]) else { throw Problem.unsupportedMediaType }
         do {
             // The connection has already collected the body, within its limits.
@@ -224,7 +226,7 @@ struct Console: Sendable {
     }
 
     /// Adds what pages read.
-    private func data(
+    func data(
         _ router: Hummingbird.Router<GatewayContext>, _ path: String, _ access: ConsoleAccess,
         _ make: @escaping @Sendable (Request, GatewayContext) async throws -> JSONValue
     ) {
@@ -237,7 +239,7 @@ struct Console: Sendable {
     }
 
     /// Adds what pages have done.
-    private func action(
+    func action(
         _ router: Hummingbird.Router<GatewayContext>, _ path: String, _ access: ConsoleAccess,
         _ act: @escaping @Sendable (Request, GatewayContext) async throws -> JSONValue
     ) {

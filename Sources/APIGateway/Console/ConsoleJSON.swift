@@ -71,7 +71,7 @@ enum ConsoleJSON {
             "from": .string(call.arrow.from), "to": .string(call.arrow.to), "name": .string(call.arrow.name),
             "start": milliseconds(call.start), "end": milliseconds(call.end),
             "code": call.code.map { .string($0) } ?? .null, "failed": .bool(call.isFailure),
-            "left": call.left.map { .int(Int64($0)) } ?? .null,
+            "left": call.left.map { .int(Int64($0)) } ?? .null, "event": .bool(call.isEvent),
             "attempts": .array(
                 call.attempts.map { attempt in
                     [

@@ -43,7 +43,8 @@ extension ObservedTrace {
                     Call(
                         arrow: SequencePath.Arrow(from: caller, to: Self.participant(callee), name: name),
                         start: offset(span.start), end: offset(span.end), code: span.code, isFailure: span.isFailure,
-                        attempts: attempts.sorted { $0.number < $1.number }, left: span.left))
+                        attempts: attempts.sorted { $0.number < $1.number }, left: span.left,
+                        isEvent: EventType(rawValue: span.name) != nil))
             } else if span.isEntry, let parent = byID[span.parent], parent.kind != .call, parent.kind != .attempt {
                 // Whoever called it tells of no call.
                 calls.append(

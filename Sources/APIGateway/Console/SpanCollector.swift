@@ -19,8 +19,7 @@ final class SpanCollector: Sendable {
 
     /// An instance, with a client of its own.
     private struct Followed {
-        let telemetry: any TelemetryAPI
-        let close: @Sendable () async -> Void
+        let client: InstanceClient
         /// When it may be asked again, after it did not answer.
         var next: ContinuousClock.Instant
         var seen: Seen
@@ -67,6 +66,11 @@ final class SpanCollector: Sendable {
         }
     }
 
+    /// Who has an instance misbehave. Nil if there is no such instance.
+    func client(of service: ServiceName, at address: String) -> (any FaultAPI)? {
+        followed.withLock { $0["\(service.rawValue) \(address)"]?.client.faults }
+    }
+
     /// Collects until the task is cancelled.
     func run() async {
         await restore()
@@ -74,7 +78,7 @@ final class SpanCollector: Sendable {
             for source in sources { group.addTask { await self.follow(source) } }
             group.addTask { await self.work() }
         }
-        for one in followed.withLock({ Array($0.values) }) { await one.close() }
+        for one in followed.withLock({ Array($0.values) }) { await one.client.close() }
         try? store.close()
     }
 
@@ -99,9 +103,9 @@ final class SpanCollector: Sendable {
         let due = board.due(Self.most)
         let received = intake.drain()
         if due.isEmpty, received.isEmpty { return 0 }
-        let own = due.filter { !$0.isForeign }.map(\.trace)
-        let others = own.isEmpty ? [] : await ask(own)
-        let spans = own.flatMap(board.ownSpans) + others
+        let own = due.filter { !$0.isForeign }
+        let others = own.isEmpty ? [] : await ask(own.map(\.trace))
+        let spans = own.flatMap { board.ownSpans(of: $0.trace, $0) } + others
         let byTrace = Dictionary(grouping: spans, by: \.record.trace)
         let refused = try await store.add(spans + received, at: now()) { Self.beginsRequest($0) }
         if refused > 0 {
@@ -158,7 +162,8 @@ final class SpanCollector: Sendable {
     /// Asks all instances for their spans of some traces, at once. Without traces, it only finds out whether they answer.
     private func ask(_ traces: [String]) async -> [OwnedSpan] {
         let now = ContinuousClock.now
-        let asked = followed.withLock { $0.filter { $0.value.next <= now } }
+        // Without other processes, this one has all spans.
+        let asked = board.collects ? followed.withLock { $0.filter { $0.value.next <= now } } : [:]
         if asked.isEmpty { return [] }
         return await withTaskGroup(of: [OwnedSpan].self) { group in
             for (key, one) in asked { group.addTask { await self.ask(one, key, traces) } }
@@ -171,7 +176,7 @@ final class SpanCollector: Sendable {
         do {
             for at in stride(from: 0, to: max(1, traces.count), by: ReadSpans.limit) {
                 let some = traces[at..<min(at + ReadSpans.limit, traces.count)]
-                let batch = try await one.telemetry.readSpans(ReadSpans(traces: some.map { TraceID(id: $0) }))
+                let batch = try await one.client.telemetry.readSpans(ReadSpans(traces: some.map { TraceID(id: $0) }))
                 let wanted = Set(some)
                 // A service that lies can add nothing to other traces, and no more than the limit.
                 spans += batch.spans.prefix(ReadSpans.limit * 128).filter { wanted.contains($0.trace) }
@@ -220,15 +225,13 @@ final class SpanCollector: Sendable {
             for name in gone.keys { followed[name] = nil }
             return Array(gone.values)
         }
-        for one in gone { await one.close() }
+        for one in gone { await one.client.close() }
         for instance in instances where followed.withLock({ $0[key(instance)] == nil }) {
             do {
-                let (telemetry, close) = try source.connect(instance)
-                followed.withLock {
-                    $0[key(instance)] = Followed(
-                        telemetry: telemetry, close: close, next: .now,
-                        seen: Seen(service: source.service, instance: instance))
-                }
+                let followed = Followed(
+                    client: try source.connect(instance), next: .now,
+                    seen: Seen(service: source.service, instance: instance))
+                self.followed.withLock { $0[key(instance)] = followed }
             } catch {
                 logger.warning(
                     "the console cannot ask an instance",

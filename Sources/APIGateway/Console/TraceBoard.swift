@@ -30,12 +30,14 @@ final class TraceBoard: Sendable {
     }
 
     /// A request that has ended, and is not judged yet.
-    struct Pending: Sendable, Hashable {
+    struct Pending: Sendable {
         let trace: String
         let span: UInt64
         /// Whether another program told of it.
         let isForeign: Bool
         let due: ContinuousClock.Instant
+        /// The spans that this process had at its end. Under load, the tracer may have forgotten them when it is due.
+        var own: [BoundedSpan] = []
     }
 
     private struct State {
@@ -58,7 +60,7 @@ final class TraceBoard: Sendable {
     let collects: Bool
     private let state: Mutex<State>
     private let start = ContinuousClock.now
-    /// The most requests that wait to be judged: 4096, of which the tracer still has the spans.
+    /// The most requests that wait to be judged: 4096.
     private static let pendingLimit = 4096
 
     /// How long a request waits for the spans that other processes are still ending: 150 ms.
@@ -85,7 +87,9 @@ final class TraceBoard: Sendable {
                 return
             }
             let due = collects ? now + Self.patience : now
-            state.pending.append(Pending(trace: request.traceID, span: request.id, isForeign: false, due: due))
+            state.pending.append(
+                Pending(
+                    trace: request.traceID, span: request.id, isForeign: false, due: due, own: tracer.spans(of: request)))
         }
     }
 
@@ -109,9 +113,12 @@ final class TraceBoard: Sendable {
         state.withLock { state in Array(state.pending.lazy.filter { $0.due <= now }.prefix(limit)) }
     }
 
-    /// The spans that this process has of a trace.
-    func ownSpans(of trace: String) -> [OwnedSpan] {
-        let records = tracer.spans(of: trace).compactMap { SpanRecord($0) }
+    /// The spans that this process has of a trace, or had at the end of a request.
+    func ownSpans(of trace: String, _ request: Pending? = nil) -> [OwnedSpan] {
+        let now = tracer.spans(of: trace)
+        let known = Set(now.map(\.id))
+        let spans = now + (request?.own ?? []).filter { !known.contains($0.id) }
+        let records = spans.sorted { $0.start < $1.start }.compactMap { SpanRecord($0) }
         return collects
             ? records.map { OwnedSpan(owner: OwnedSpan.gateway, record: $0) } : OwnedSpan.ofThisProcess(records)
     }
@@ -120,7 +127,7 @@ final class TraceBoard: Sendable {
     func judge(_ request: Pending, _ spans: [OwnedSpan]) {
         let entry = entry(of: request.span, in: request.trace, spans, isForeign: request.isForeign)
         let watchers = state.withLock { state -> [AsyncStream<JSONValue>.Continuation] in
-            state.pending.removeAll { $0 == request }
+            state.pending.removeAll { $0.span == request.span && $0.trace == request.trace }
             guard let entry else { return [] }
             state.entries.append(entry)
             if state.entries.count > Self.kept { state.entries.removeFirst() }

@@ -6,6 +6,7 @@ import { palette } from "./palette.js";
 import { bookingViews } from "./booking.js";
 import { topologyView } from "./topology.js";
 import { eventsView } from "./events.js";
+import { faultsView } from "./faults.js";
 
 const view = document.getElementById("view");
 const connection = document.getElementById("connection");
@@ -233,6 +234,17 @@ function setSample(isOn) {
   sample.timer = isOn ? setInterval(sampleOnce, 1500) : null;
 }
 
+// Traffic for faults: ten reads a second of Vendor and Product, in turn. Returns whether it runs now.
+let traffic = null;
+function startTraffic(isWanted = traffic === null) {
+  clearInterval(traffic);
+  traffic = null;
+  if (!isWanted) return false;
+  let turn = 0;
+  traffic = setInterval(() => { fetch(["/api/vendors/3", "/api/products/9001/availability"][turn++ % 2]).catch(() => { /* The connection's state says it. */ }); }, 100);
+  return true;
+}
+
 // MARK: Live
 
 function percentile(values, share) {
@@ -244,7 +256,7 @@ function live() {
   const stage = svg("svg", { class: "sequence live", width: width(ORDER), height: 210, role: "img" });
   stage.append(svg("title", {}, "The calls of the last second between client, gateway and services"));
   heads(stage, ORDER, 204);
-  let lane = 0;
+  const lanes = [[], [], [], [], []];
   const show = (trace) => {
     if (isPaused || document.hidden) return;
     if (trace.foreign) return;
@@ -254,11 +266,15 @@ function live() {
     }
     rows.forEach((row, at) => {
       setTimeout(() => {
-        const group = svg("g");
-        lane = (lane + 1) % 5;
-        arrow(group, ORDER, 66 + lane * 32, row);
+        // Arrows over each other could not be read: those that find no room are only in the tables.
+        const [left, right] = [ORDER.indexOf(row.from), ORDER.indexOf(row.to)].sort((a, b) => a - b);
+        const free = lanes.find((lane) => !lane.some((other) => other.left < right && left < other.right));
+        if (!free) return;
+        const group = svg("g"), place = { left, right };
+        free.push(place);
+        arrow(group, ORDER, 66 + lanes.indexOf(free) * 32, row);
         stage.append(group);
-        setTimeout(() => group.remove(), 1600);
+        setTimeout(() => { group.remove(); free.splice(free.indexOf(place), 1); }, 1600);
       }, at * 120);
     });
   };
@@ -583,8 +599,8 @@ async function health() {
 
 // MARK: Addresses and keys
 
-const kit = { view, element, button, empty, fault, ms, time, tone, statusTag, verdictTag, read, act, copy, token, svg, freeStarts, cancel, percentile, traces, watchers, session: () => session };
-const views = { live, ...traceViews(kit), flows, topology: topologyView(kit), ...bookingViews(kit), inventory, events: eventsView(kit), explorer, health };
+const kit = { view, element, button, empty, fault, ms, time, tone, statusTag, verdictTag, read, act, copy, token, svg, freeStarts, cancel, percentile, traces, watchers, startTraffic, session: () => session };
+const views = { live, ...traceViews(kit), flows, topology: topologyView(kit), ...bookingViews(kit), inventory, events: eventsView(kit), faults: faultsView(kit), explorer, health };
 let current = {};
 
 async function route() {

@@ -57,12 +57,13 @@ export function traceViews({ view, element, button, empty, fault, ms, time, stat
       const tries = call.attempts.length > 1 ? `${call.attempts.length} attempts: ${call.attempts.map((each) => each.failure ?? "ok").join(", ")}` : "";
       const left = call.left === null ? "" : `${ms(call.left)} left`;
       const kind = call.failed ? "bad" : call.code ? "refusal" : "";
-      timed.push({ at: call.start, rank: 1, row: { from: call.from, to: call.to, text: `${call.name}${one.foreign ? "" : "()"}`, sub: [`+${ms(call.start)}`, left, tries].filter(Boolean).join(" · "), call } });
+      timed.push({ at: call.start, rank: 1, row: { from: call.from, to: call.to, text: call.event ? `event ${call.name}` : `${call.name}${one.foreign ? "" : "()"}`, sub: [`+${ms(call.start)}`, left, tries].filter(Boolean).join(" · "), call } });
       timed.push({ at: call.end, rank: 0, row: { from: call.to, to: call.from, text: `${call.code ?? "ok"} · ${ms(call.end - call.start)}`, reply: true, tone: kind, mark: kind === "bad" ? "✕" : kind === "refusal" ? "↩" : "", call } });
     }
-    timed.sort((a, b) => a.at - b.at || a.rank - b.rank);
     const kind = one.foreign && one.status === null ? (one.failed ? "bad" : "good") : tone(one.status);
-    if (one.asked) timed.push({ row: { from: one.entry, to: "Client", text: `${one.status ?? (one.failed ? "failed" : "ok")} · ${ms(one.ms)}`, reply: true, tone: kind === "good" ? "" : kind } });
+    if (one.asked) timed.push({ at: one.ms, rank: 2, row: { from: one.entry, to: "Client", text: `${one.status ?? (one.failed ? "failed" : "ok")} · ${ms(one.ms)}`, reply: true, tone: kind === "good" ? "" : kind } });
+    // What goes on after the answer comes after it.
+    timed.sort((a, b) => a.at - b.at || a.rank - b.rank);
     return timed.map((each) => each.row);
   }
 
@@ -73,7 +74,7 @@ export function traceViews({ view, element, button, empty, fault, ms, time, stat
 
   // The arrows of the request as a further branch of its diagram, to paste into docs/flows.
   function branch(one) {
-    const lines = one.mermaid.split("\n").filter((line) => line.includes("->>")).slice(1)
+    const lines = one.mermaid.split("\n").filter((line) => line.includes("->>") && !line.includes(": event ")).slice(1)
       .map((line) => line.trim().replace(/, \d[\d.]* ms$/, "").replace(/, \d+ attempts$/, ""));
     return [`    else ${one.verdict.actual ?? "A new branch"}`, ...lines.map((line) => `        ${line}`)].join("\n") + "\n";
   }
@@ -143,14 +144,15 @@ export function traceViews({ view, element, button, empty, fault, ms, time, stat
     const [method] = one.operation.split(" ");
     // Any client may have chosen the path: quoted, so that a shell takes it as it is.
     const curl = `curl -i -X ${method} '${(location.origin + one.path).replaceAll("'", "'\\''")}'`;
-    const path = criticalPath(one.calls, one.ms);
+    const path = criticalPath(one.calls.filter((call) => !call.event), one.ms);
+    const length = Math.max(one.ms, ...one.calls.map((call) => call.end));
     const chosen = element("div", { "aria-live": "polite" });
     const choose = (call) => { chosen.replaceChildren(details(call)); };
     const rows = one.calls.flatMap((call) => [{ call }, ...(call.attempts.length < 2 ? [] : call.attempts.map((attempt) => ({ call, attempt })))]);
     const row = ({ call, attempt }) => attempt
-      ? element("tr", {}, element("td", {}, `  attempt ${attempt.number} at ${attempt.instance}`), element("td", {}, attempt.failure ?? "ok"), element("td", { class: "number" }, ms(attempt.end - attempt.start)), element("td", {}, bar(attempt.start, attempt.end, one.ms, attempt.failure !== null, true)))
+      ? element("tr", {}, element("td", {}, `  attempt ${attempt.number} at ${attempt.instance}`), element("td", {}, attempt.failure ?? "ok"), element("td", { class: "number" }, ms(attempt.end - attempt.start)), element("td", {}, bar(attempt.start, attempt.end, length, attempt.failure !== null, true)))
       : element("tr", {}, element("td", {}, button(`${call.to}.${call.name}`, () => choose(call), { class: "quiet", "aria-label": `Details of ${call.to}.${call.name}` }), path.has(call) ? element("span", { class: "tag plain" }, "◆ critical") : null),
-        element("td", {}, call.code ? element("span", { class: `tag ${call.failed ? "bad" : "refusal"}` }, call.code) : "ok"), element("td", { class: "number" }, ms(call.end - call.start)), element("td", {}, bar(call.start, call.end, one.ms, call.failed)));
+        element("td", {}, call.code ? element("span", { class: `tag ${call.failed ? "bad" : "refusal"}` }, call.code) : "ok"), element("td", { class: "number" }, ms(call.end - call.start)), element("td", {}, bar(call.start, call.end, length, call.failed)));
     const own = one.ms - [...path].filter((call) => call.from === one.entry).reduce((sum, call) => sum + call.end - call.start, 0);
     const drawn = one.calls.length > 500 ? empty(`${one.calls.length} calls are too many for a drawing; the table has them all.`)
       : sequence(one.participants, rowsOfTrace(one), `Sequence diagram of ${one.operation}`, choose);

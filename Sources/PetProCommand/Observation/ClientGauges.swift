@@ -5,7 +5,8 @@ import Rookery
 import ServiceLifecycle
 
 /// The state of a process's clients as gauges, by caller and destination: `rookery_client_instances` by state,
-/// `rookery_client_open_breakers`, and `rookery_client_attempts` under way.
+/// `rookery_client_open_breakers`, `rookery_client_attempts` under way, `rookery_client_connections` and
+/// `rookery_client_retries_available`.
 enum ClientGauges {
     /// How often the gauges are set: every 5 s.
     static let interval: Duration = .seconds(5)
@@ -15,7 +16,12 @@ enum ClientGauges {
         PeriodicService("the state of the clients", every: interval, logger: logger) {
             for client in clients {
                 guard let destination = client.destination else { continue }
-                set(destination.status, of: destination.name, caller)
+                let dimensions = [("caller", caller), ("destination", destination.name)]
+                set(destination.status, dimensions)
+                Gauge(label: "rookery_client_connections", dimensions: dimensions)
+                    .record(await destination.connectionCount)
+                Gauge(label: "rookery_client_retries_available", dimensions: dimensions)
+                    .record(destination.retriesAvailable)
             }
         }
     }
@@ -29,9 +35,9 @@ enum ClientGauges {
         }
     }
 
-    private static func set(_ status: DestinationStatus, of destination: String, _ caller: String) {
+    private static func set(_ status: DestinationStatus, _ dimensions: [(String, String)]) {
         func record(_ name: String, _ value: Int, _ more: [(String, String)] = []) {
-            Gauge(label: name, dimensions: [("caller", caller), ("destination", destination)] + more).record(value)
+            Gauge(label: name, dimensions: dimensions + more).record(value)
         }
         let states = status.instances.map { State($0) }
         for state in State.allCases {

@@ -9,6 +9,7 @@ import PrometheusMetrics
 import Rookery
 import RookeryCore
 import ServiceLifecycle
+import Tracing
 
 struct MetricsOptions: ParsableArguments {
     @Option(
@@ -22,7 +23,7 @@ struct MetricsOptions: ParsableArguments {
     /// Call it once, before any code makes a metric.
     func start() -> PrometheusRegistry? {
         guard metrics != nil else { return nil }
-        let registry = PrometheusRegistry()
+        let registry = PrometheusRegistry { ServiceContext.current?.traceparent?.traceID }
         MetricsSystem.bootstrap(registry)
         return registry
     }

@@ -4,6 +4,7 @@ import PetProRuntime
 public import Rookery
 public import ServiceLifecycle
 import Synchronization
+import Tracing
 
 /// Delivers the events of a service's log as requests, until each subscriber has acknowledged them.
 ///
@@ -240,11 +241,13 @@ public final class EventRelay: Service {
             throw CallError(.cannotConnect, "No address is configured for \(subscriber.rawValue).")
         }
         let command = Command(event.type, pattern: Pattern(event.type), idempotency: .keyed)
-        try await client._request(
-            command,
-            EventEnvelope(
-                eventId: event.id, type: event.type, occurredAt: event.occurredAt, aggregate: event.aggregate,
-                epoch: epoch, version: event.version, data: RawJSON(event.data)))
+        let envelope = EventEnvelope(
+            eventId: event.id, type: event.type, occurredAt: event.occurredAt, aggregate: event.aggregate,
+            epoch: epoch, version: event.version, data: RawJSON(event.data))
+        // The delivery belongs to the trace of what caused the event.
+        var surroundings = ServiceContext.current ?? .topLevel
+        if let trace = event.trace { surroundings.callMetadata[MetadataName.traceparent] = trace }
+        try await ServiceContext.withValue(surroundings) { try await client._request(command, envelope) }
     }
 
     // MARK: Blocked aggregates and dead letters

@@ -13,8 +13,10 @@ struct PublishedEvent: Sendable, Hashable {
     /// Its data, as JSON.
     let data: String
     let occurredAt: Instant
+    /// The `traceparent` of what caused it. Nil if that had no trace.
+    let trace: String?
 
-    /// Reads the columns position, aggregate, version, event_id, type, data and occurred_at.
+    /// Reads the columns position, aggregate, version, event_id, type, data, occurred_at and trace.
     init(_ row: inout Row) throws {
         position = try row.int()
         aggregate = try row.text()
@@ -23,10 +25,12 @@ struct PublishedEvent: Sendable, Hashable {
         type = try row.text()
         data = try row.text()
         occurredAt = try row.instant()
+        trace = try row.optionalText()
     }
 
     init(
-        position: Int, aggregate: String, version: Int, id: String, type: String, data: String, occurredAt: Instant
+        position: Int, aggregate: String, version: Int, id: String, type: String, data: String, occurredAt: Instant,
+        trace: String? = nil
     ) {
         self.position = position
         self.aggregate = aggregate
@@ -35,5 +39,6 @@ struct PublishedEvent: Sendable, Hashable {
         self.type = type
         self.data = data
         self.occurredAt = occurredAt
+        self.trace = trace
     }
 }

@@ -14,9 +14,9 @@ extension Transaction {
     ) throws {
         try executeLater(
             """
-            INSERT INTO events (aggregate, version, event_id, type, data, occurred_at)
-            VALUES (?, (SELECT COALESCE(MAX(version), 0) + 1 FROM events WHERE aggregate = ?), ?, ?, ?, ?)
-            """, aggregate, aggregate, id, type.rawValue, data.json, now)
+            INSERT INTO events (aggregate, version, event_id, type, data, occurred_at, trace)
+            VALUES (?, (SELECT COALESCE(MAX(version), 0) + 1 FROM events WHERE aggregate = ?), ?, ?, ?, ?, ?)
+            """, aggregate, aggregate, id, type.rawValue, data.json, now, surroundings?.traceparent?.description)
         published()
     }
 

@@ -51,7 +51,7 @@ extension Transaction {
     func due(of subscriber: ServiceName, limit: Int, blockedLimit: Int) throws -> Due {
         let next = Query(
             """
-            SELECT position, aggregate, version, event_id, type, data, occurred_at FROM events
+            SELECT position, aggregate, version, event_id, type, data, occurred_at, trace FROM events
             WHERE position > COALESCE((SELECT cursor FROM subscriptions WHERE subscriber = ?), 0) ORDER BY position LIMIT ?
             """, subscriber.rawValue, limit)
         let cursor = Self.cursorQuery(subscriber)
@@ -76,7 +76,7 @@ extension Transaction {
         let blocked = Self.blockedQuery(subscriber, limit: blockedLimit)
         let letters = Query(
             """
-            SELECT position, aggregate, version, event_id, type, data, occurred_at FROM dead_letters
+            SELECT position, aggregate, version, event_id, type, data, occurred_at, trace FROM dead_letters
             WHERE subscriber = ? AND is_replayed = 1 ORDER BY position LIMIT ?
             """, subscriber.rawValue, limit)
         try expectAll([blocked, letters, Self.epochQuery])
@@ -147,7 +147,7 @@ extension Transaction {
     func events(of blocked: BlockedAggregate, upTo cursor: Int, limit: Int) throws -> [PublishedEvent] {
         try rows(
             """
-            SELECT position, aggregate, version, event_id, type, data, occurred_at FROM events
+            SELECT position, aggregate, version, event_id, type, data, occurred_at, trace FROM events
             WHERE aggregate = ? AND position >= ? AND position <= ? ORDER BY version LIMIT ?
             """, blocked.aggregate, blocked.position, cursor, limit
         ) { try PublishedEvent(&$0) }
@@ -171,11 +171,12 @@ extension Transaction {
             try execute(
                 """
                 INSERT INTO dead_letters (subscriber, position, aggregate, version, event_id, type, data, occurred_at,
-                    attempts, error, died_at, is_replayed)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    attempts, error, died_at, is_replayed, trace)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (subscriber, position) DO NOTHING
                 """, subscriber.rawValue, event.position, event.aggregate, event.version, event.id, event.type,
-                event.data, event.occurredAt, attempts, String(error.prefix(500)), now, false)
+                event.data, event.occurredAt, attempts, String(error.prefix(500)), now, false,
+                event.trace)
             try goOn(after: event.position, blocked, of: subscriber, wanted)
         case .done(let last): try goOn(after: last, blocked, of: subscriber, wanted)
         }

@@ -1,0 +1,34 @@
+public import Rookery
+
+/// Has an instance misbehave for a while, in demo mode.
+@Contract
+public protocol FaultAPI: Sendable {
+    /// Begins a fault, in place of the one before it. It ends by itself.
+    @MessagePattern(cmd: "set-fault", .safe, group: "telemetry", errors: [])
+    func setFault(_ request: SetFault) async throws -> SetFault
+}
+
+/// A fault of an instance.
+@Message
+public struct SetFault: Hashable {
+    /// What the instance does.
+    @Message
+    public enum Kind: String, CaseIterable {
+        /// Closes all connections, and each new one at once, as if its process had ended.
+        case kill
+        /// Answers no message until the fault ends, as if its process were stopped.
+        case freeze
+        /// Answers each message ``SetFault/milliseconds`` later.
+        case delay
+        /// Answers no second message.
+        case drop
+        /// Behaves.
+        case none
+    }
+
+    public var kind: Kind
+    /// How long the fault lasts.
+    @InRange(1...60) public var seconds: Int
+    /// How much later answers come, for ``Kind/delay``.
+    @InRange(0...5000) public var milliseconds: Int
+}
