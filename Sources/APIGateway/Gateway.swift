@@ -172,7 +172,8 @@ public struct Gateway: Service {
     ) throws -> Console {
         if let problem = configuration.problem { throw problem }
         let sampling = TraceSampling(
-            perSecond: configuration.isDemo ? nil : configuration.requests, slow: configuration.slow)
+            perSecond: configuration.isDemo ? ConsoleConfiguration.demoRequests : configuration.requests,
+            slow: configuration.slow)
         let board = TraceBoard(tracer, flows: try Console.flows(), sampling: sampling, collects: collectsSpans)
         return Console(
             board: board, counts: OperationCounts(endpoints.map(\.operation)),

@@ -61,7 +61,8 @@ struct Serve: AsyncParsableCommand {
         let platform = Platform(
             sources: sources, settings: settings, store: store, keys: try trust.prepare(store), trust: trust,
             console: console, passwordCost: passwords.passwordCost,
-            vendorsNeedApproval: vendorsNeedApproval, export: try ExportOptions.settings(of: "petpro-\(part.rawValue)"), isAlone: false,
+            vendorsNeedApproval: vendorsNeedApproval, export: try ExportOptions.settings(of: "petpro-\(part.rawValue)"),
+            isAlone: false,
             isMeasured: registry != nil, logger: logger)
         let exporter: (any Service)? = platform.exporter
         let observers = [levels, exporter].compactMap { $0 }

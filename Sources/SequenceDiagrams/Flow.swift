@@ -6,6 +6,8 @@ public struct Flow: Sendable, Hashable {
     public let diagram: SequenceDiagram
     /// Refusals, outages and repeats, which the diagram does not show. Nil without any.
     public let beyond: SequenceDiagram?
+    /// Every way through the flow: those of its diagram first.
+    public let paths: [SequencePath]
 
     /// Makes a flow. Throws ``NoDiagram`` if a text has no diagram.
     public init(_ name: String, markdown: String, beyond: String? = nil) throws {
@@ -16,6 +18,7 @@ public struct Flow: Sendable, Hashable {
             guard let diagram = SequenceDiagram(markdown: text) else { throw NoDiagram(name: name + ".beyond") }
             return diagram
         }
+        paths = diagram.paths + (self.beyond?.paths ?? [])
     }
 
     /// A text that should have a diagram has none.
@@ -31,7 +34,4 @@ public struct Flow: Sendable, Hashable {
 
     /// Whether an operation, such as `POST /api/bookings`, is the one that the flow begins with.
     public func begins(with operation: String) -> Bool { diagram.operation == operation }
-
-    /// Every way through the flow: those of its diagram first.
-    public var paths: [SequencePath] { diagram.paths + (beyond?.paths ?? []) }
 }

@@ -191,12 +191,67 @@ def take(petpro):
     print("spans of another program are taken in both encodings, also compressed, and are there after a restart")
 
 
+def flood(petpro, seconds=15):
+    """Sends a million spans a minute, and holds memory and the answers to others against bounds."""
+    port, marker = 18097, bytes.fromhex("feedfacefeedface")
+    request = ExportTraceServiceRequest()
+    part = request.resource_spans.add()
+    part.resource.attributes.add(key="service.name").value.string_value = "flood"
+    scope = part.scope_spans.add()
+    for number in range(500):
+        scope.spans.add(
+            trace_id=marker + (number // 10 + 1).to_bytes(8), span_id=(number + 1).to_bytes(8),
+            parent_span_id=(number // 10 * 10 + 1).to_bytes(8) if number % 10 else b"", name="work",
+            kind=Span.SPAN_KIND_SERVER, start_time_unix_nano=time.time_ns(), end_time_unix_nano=time.time_ns() + 1000)
+    body = request.SerializeToString()
+    with tempfile.TemporaryDirectory() as folder:
+        program = subprocess.Popen(
+            [petpro, "up", "--demo", "--data", folder + "/data", "--password-cost", "10", "--http", f"127.0.0.1:{port}",
+             "--base-port", "14200", "--log-level", "error"], stdout=subprocess.PIPE, text=True)
+        try:
+            while not program.stdout.readline().startswith("ready"):
+                assert program.poll() is None
+            token = open(folder + "/data/console/otlp-token").read().strip()
+            headers = {"Content-Type": "application/x-protobuf", "Authorization": f"Bearer {token}"}
+
+            def memory():
+                text = open(f"/proc/{program.pid}/status").read()
+                return int(text.split("VmRSS:")[1].split()[0]) / 1024
+
+            before, most, sent, refused, times = memory(), 0, 0, 0, []
+            start = time.time()
+            while time.time() < start + seconds:
+                own = body.replace(marker, sent.to_bytes(8))
+                sent += 1
+                try:
+                    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/v1/traces", own, headers)).read()
+                except urllib.error.HTTPError as error:
+                    assert error.code == 503, error.code
+                    refused += 1
+                if sent % 10 == 0:
+                    began = time.time()
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/api/products/9001/availability").read()
+                    times.append(time.time() - began)
+                    most = max(most, memory())
+                # A million a minute.
+                time.sleep(max(0, start + sent * 500 / 16_667 - time.time()))
+            size = sum(os.path.getsize(f"{folder}/data/console/{name}") for name in os.listdir(folder + "/data/console")) / 2**20
+        finally:
+            program.terminate()
+            assert program.wait(30) == 0
+    rate, times = sent * 500 / seconds, sorted(times)
+    print(f"{rate * 60 / 1e6:.2f} million spans a minute: {before:.0f} MiB before, {most:.0f} MiB at most, {size:.0f} MiB on disk, "
+          f"{refused} of {sent} batches refused, others' p50 {times[len(times) // 2] * 1000:.1f} ms, p99 {times[int(len(times) * .99)] * 1000:.1f} ms")
+    assert most < before + 200 and size < 100, "memory or disk is not bounded"
+
+
 def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     for encoding in ["http/protobuf", "http/json"]:
         check(encoding, sys.argv[1], f"http://127.0.0.1:{server.server_port}")
     take(sys.argv[1])
+    flood(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 15)
 
 
 main()

@@ -4,10 +4,13 @@ package import Rookery
 public struct ConsoleConfiguration: Sendable {
     /// Whether there is a console. It needs a tracer that keeps spans. Default true.
     public var isOn = true
-    /// Whether the data is that of the demo: the console keeps every request, and a request from this machine is an administrator's.
-    /// Default true.
+    /// How many requests a second the console keeps in demo mode: 200. A person makes fewer, and a load test must not measure the
+    /// console.
+    static let demoRequests = 200
+    /// Whether the data is that of the demo: the console keeps every request, up to ``demoRequests`` a second, and a request from this
+    /// machine is an administrator's. Default true.
     public var isDemo = true
-    /// How many requests a second the console keeps of those that neither failed nor took long. In demo mode it keeps all. Default 10.
+    /// How many requests a second the console keeps of those that neither failed nor took long. Default 10.
     public var requests = 10
     /// From when on a request took long. The console keeps it. Default 500 ms.
     public var slow: Duration = .milliseconds(500)

@@ -89,7 +89,8 @@ final class TraceBoard: Sendable {
             let due = collects ? now + Self.patience : now
             state.pending.append(
                 Pending(
-                    trace: request.traceID, span: request.id, isForeign: false, due: due, own: tracer.spans(of: request)))
+                    trace: request.traceID, span: request.id, isForeign: false, due: due, own: tracer.spans(of: request)
+                ))
         }
     }
 
