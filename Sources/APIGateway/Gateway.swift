@@ -10,7 +10,6 @@ public import Rookery
 package import RookeryCore
 public import ServiceLifecycle
 package import Tracing
-import TraceStore
 
 /// The HTTP API of PetPro. It answers HTTP clients by calls to the four services.
 public struct Gateway: Service {
@@ -141,7 +140,12 @@ public struct Gateway: Service {
         origins = try AllowedOrigins(configuration.origins)
         encryption = try ServerEncryption(configuration.tls, logger: logger)
         var limits = configuration.limits
-        if configuration.console.tracesToken != nil { limits.bodies[TracesEndpoint.path] = TracesEndpoint.bodyLimit }
+        if configuration.console.isOn, tracer is BoundedTracer {
+            // Files of traces, and what programs send.
+            limits.bodies = [
+                "/console/api/traces": TracesEndpoint.bodyLimit, TracesEndpoint.path: TracesEndpoint.bodyLimit,
+            ]
+        }
         let listener = HTTPListener(limits, isEncrypted: encryption != nil, logger: logger)
         self.listener = listener
         hub = InventoryHub(products: services.products, limits: configuration.limits, logger: logger)
@@ -164,21 +168,6 @@ public struct Gateway: Service {
             try Self.console(
                 configuration.console, services, tracer, sources, collectsSpans: collectsSpans, endpoints, logger)
         }
-    }
-
-    private static func console(
-        _ configuration: ConsoleConfiguration, _ services: Services, _ tracer: BoundedTracer, _ sources: [SpanSource],
-        collectsSpans: Bool, _ endpoints: [Endpoint], _ logger: Logger
-    ) throws -> Console {
-        if let problem = configuration.problem { throw problem }
-        let sampling = TraceSampling(
-            perSecond: configuration.isDemo ? ConsoleConfiguration.demoRequests : configuration.requests,
-            slow: configuration.slow)
-        let board = TraceBoard(tracer, flows: try Console.flows(), sampling: sampling, collects: collectsSpans)
-        return Console(
-            board: board, counts: OperationCounts(endpoints.map(\.operation)),
-            collector: SpanCollector(
-                sources, board: board, store: try SpanStore(configuration.file), logger: logger), services: services)
     }
 
     /// Serves until graceful shutdown or cancellation.
@@ -267,17 +256,26 @@ public struct Gateway: Service {
 
     private func addConsole(_ console: Console, to router: Hummingbird.Router<GatewayContext>) {
         let failed: @Sendable (String) throws -> Void = { peer in
-            try rates.take(.invalidTokens(peer))
+            try rates.take(.consoleTokens(peer))
         }
         let access = ConsoleAccess(
             sessions: ConsoleSessions(token: configuration.console.token), isDemo: configuration.console.isDemo,
-            isEncrypted: encryption != nil,
+            isEncrypted: encryption != nil, port: configuration.port,
             admission: { token, peer in
                 try rates.check(.invalidTokens(peer))
                 let user = try await authenticate(token, from: peer)
                 try Self.check(user, .roles([.ops, .admin]))
-                return user.role == .admin ? .admin : .ops
-            }, failed: failed)
+                return ConsoleAccess.Account(id: user.id, role: user.role == .admin ? .admin : .ops)
+            },
+            role: { id in
+                do {
+                    let user = try await services.auth.getUser(GetUser(id: id))
+                    guard user.state == .active else { return nil }
+                    return user.role == .admin ? .admin : user.role == .ops ? .ops : nil
+                } catch let error as RemoteError where error.code == .userNotFound {
+                    return nil
+                }
+            }, audit: audit, failed: failed)
         console.add(to: router, access: access)
         if let token = configuration.console.tracesToken {
             TracesEndpoint(token: token, intake: console.collector.intake, failed: failed).add(to: router)

@@ -42,6 +42,11 @@ package struct ReceivedSpan: Sendable, Hashable {
         self.attributes = attributes
     }
 
+    /// Whether a text has control characters, which a terminal would act upon.
+    private static func hasControls(_ text: String) -> Bool {
+        text.unicodeScalars.contains { $0.value < 32 || (127...159).contains($0.value) }
+    }
+
     /// Whether its ids, times and texts are within their bounds: a name and a service of at most 256 bytes, at most a day.
     package var isValid: Bool {
         func isID(_ text: String, _ count: Int) -> Bool {
@@ -50,6 +55,7 @@ package struct ReceivedSpan: Sendable, Hashable {
         }
         return isID(trace, 32) && isID(id, 16) && (parent.map { isID($0, 16) } ?? true) && start <= end
             && end <= UInt64(Int64.max) / 2 && end - start <= 86_400_000_000_000
-            && [name, service].allSatisfy { (1...256).contains($0.utf8.count) }
+            && [name, service].allSatisfy { (1...256).contains($0.utf8.count) && !Self.hasControls($0) }
+            && !attributes.values.contains { Self.hasControls($0) }
     }
 }

@@ -7,6 +7,9 @@ package struct ReceivedTraces: Sendable {
         package let description: String
     }
 
+    /// The most spans of a request: 16 384. With more, it is refused as a whole.
+    package static let limit = 16_384
+
     /// The spans that are within their bounds.
     package private(set) var spans: [ReceivedSpan] = []
     /// How many spans are not.
@@ -16,7 +19,7 @@ package struct ReceivedTraces: Sendable {
     package static let attributes: Set = [
         "db.system", "db.system.name", "http.method", "http.request.method", "http.response.status_code", "http.route",
         "http.status_code", "messaging.system", "peer.service", "rookery.attempt", "rookery.command",
-        "rookery.destination", "rookery.service", "rpc.method", "rpc.status_code", "server.address", "server.port",
+        "rookery.destination", "rookery.service", "rpc.status_code", "server.address", "server.port",
     ]
 
     /// Reads the body of a request. Throws ``Malformed``.
@@ -27,7 +30,10 @@ package struct ReceivedTraces: Sendable {
         }
     }
 
-    private mutating func take(_ received: ReceivedSpan) {
+    private mutating func take(_ received: ReceivedSpan) throws(Malformed) {
+        guard spans.count + rejected < Self.limit else {
+            throw Malformed(description: "the body has more than \(Self.limit) spans")
+        }
         var span = received
         span.attributes = span.attributes.filter { $0.value.utf8.count <= 256 }
         if span.isValid { spans.append(span) } else { rejected += 1 }
@@ -53,7 +59,7 @@ package struct ReceivedTraces: Sendable {
             let resource = resourceSpans["resource"]?["attributes"]?.arrayValue ?? []
             let name = resource.last { $0["key"] == "service.name" }?["value"]?["stringValue"]?.stringValue
             for scope in resourceSpans["scopeSpans"]?.arrayValue ?? [] {
-                for span in scope["spans"]?.arrayValue ?? [] { take(Self.span(span, of: name ?? Self.unknown)) }
+                for span in scope["spans"]?.arrayValue ?? [] { try take(Self.span(span, of: name ?? Self.unknown)) }
             }
         }
     }
@@ -98,11 +104,10 @@ package struct ReceivedTraces: Sendable {
     }
 
     private mutating func readProtobuf(_ body: [UInt8]) throws(Malformed) {
-        var found: [ReceivedSpan] = []
         try Self.fields(of: body[...]) { resourceSpans throws(Malformed) in
             guard resourceSpans.number == 1 else { return }
             var service = Self.unknown
-            var spans: [ReceivedSpan] = []
+            let first = spans.count
             try Self.fields(of: resourceSpans.bytes) { field throws(Malformed) in
                 if field.number == 1 {
                     try Self.fields(of: field.bytes) { attribute throws(Malformed) in
@@ -112,15 +117,18 @@ package struct ReceivedTraces: Sendable {
                     }
                 } else if field.number == 2 {
                     try Self.fields(of: field.bytes) { span throws(Malformed) in
-                        if span.number == 2 { spans.append(try Self.span(span.bytes)) }
+                        if span.number == 2 { try take(try Self.span(span.bytes)) }
                     }
                 }
             }
             // The resource may come behind its spans.
-            for at in spans.indices { spans[at].service = service }
-            found += spans
+            guard (1...256).contains(service.utf8.count) else {
+                rejected += spans.count - first
+                spans.removeSubrange(first...)
+                return
+            }
+            for at in first..<spans.count { spans[at].service = service }
         }
-        for span in found { take(span) }
     }
 
     private static func span(_ bytes: ArraySlice<UInt8>) throws(Malformed) -> ReceivedSpan {

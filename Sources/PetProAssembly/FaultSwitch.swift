@@ -78,10 +78,18 @@ private struct FaultPlayer: Service {
             for await length in kills {
                 // A cancellation ends the sleeps, and then the loop.
                 try? await clock.sleep(for: Self.grace)
+                // A stop lets requests under way end.
+                if Task.isCancelled { return }
                 await server.playDead()
                 try? await clock.sleep(for: length)
-                do { try await server.comeBack() } catch {
-                    logger.error("the instance cannot listen again", metadata: ["error": "\(error)"])
+                while !Task.isCancelled {
+                    do {
+                        try await server.comeBack()
+                        break
+                    } catch {
+                        logger.error("the instance cannot listen again", metadata: ["error": "\(error)"])
+                        try? await clock.sleep(for: .seconds(1))
+                    }
                 }
             }
         }

@@ -1,5 +1,6 @@
 import CommandSupport
 import Foundation
+import PetProRuntime
 
 /// Opens pages in the browser of a desktop.
 enum Browser {
@@ -16,14 +17,19 @@ enum Browser {
     }
 
     /// Opens a page, if there is a desktop. Whoever has none sees the URL in the terminal.
-    static func open(_ url: String) {
+    ///
+    /// The URL may have a token, which the arguments of a program would show to every user of the machine: the browser gets the path of
+    /// a file that leads there, which only this user may read.
+    static func open(_ url: String, by file: String) {
         guard let opener, FileManager.default.isExecutableFile(atPath: opener) else { return }
+        let page = "<!doctype html><title>PetPro</title><meta http-equiv=\"refresh\" content=\"0; url=\(url)\">"
+        // Nothing is lost without it.
+        guard (try? PrivateFiles.write(Data(page.utf8), to: file)) != nil else { return }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: opener)
-        process.arguments = [url]
+        process.arguments = [file]
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
-        // Nothing is lost without it.
         try? process.run()
     }
 }

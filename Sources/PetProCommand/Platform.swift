@@ -99,8 +99,10 @@ struct Platform: Sendable {
     var tellsConsole: Bool { store.demo || console.console }
 
     /// The console's URL at a gateway with this URL. It opens the console once, except in demo mode, where anyone on this machine may.
-    func consoleURL(_ url: String) -> String? {
-        tellsConsole ? url + "/console" + (store.demo ? "" : "#token=\(consoleToken)") : nil
+    func consoleURL(_ address: String) -> String? {
+        // Every address of this machine is no name of it.
+        let url = address.replacing("//0.0.0.0:", with: "//127.0.0.1:").replacing("//[::]:", with: "//127.0.0.1:")
+        return tellsConsole ? url + "/console" + (store.demo ? "" : "#token=\(consoleToken)") : nil
     }
 
     /// The instances that the console asks.

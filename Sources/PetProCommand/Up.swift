@@ -124,7 +124,7 @@ struct Up: AsyncParsableCommand {
         }
         if let page = platform.consoleURL(url) {
             if !store.demo { Terminal.line("The console, once and within 15 minutes: \(page)") }
-            if !noOpen { Browser.open(page) }
+            if !noOpen { Browser.open(page, by: ConsoleOptions.folder(store) + "/open.html") }
         }
         Terminal.line("Ctrl-C stops.")
     }

@@ -6,7 +6,7 @@ public protocol EventLogAPI: Sendable {
     /// Returns where the log ends, its newest events, what each subscriber lacks, and dead letters.
     @MessagePattern(cmd: "describe-event-log", .safe, group: "telemetry", errors: [])
     func describeEventLog(_ request: DescribeEventLog) async throws -> EventLogDescription
-    /// Has a dead letter delivered once more. A subscriber that refuses it again leaves it a dead letter.
+    /// Marks a dead letter for another delivery by the relay. If the subscriber refuses it again, it stays a dead letter.
     @MessagePattern(cmd: "replay-dead-letter", .safe, group: "telemetry", errors: [])
     func replayDeadLetter(_ request: ReplayDeadLetter) async throws -> DeadLetterReplay
 }
@@ -14,7 +14,9 @@ public protocol EventLogAPI: Sendable {
 /// Names a dead letter.
 @Message
 public struct ReplayDeadLetter {
+    /// The subscriber that refused the event, such as `booking`.
     @Length(1...256) @NotPersonal("the name of a service") public var subscriber: String
+    /// The position of the event in the publisher's log, from 1.
     @InRange(1...) public var position: Int
 }
 

@@ -3,7 +3,8 @@ public import Rookery
 /// Has an instance misbehave for a while, in demo mode.
 @Contract
 public protocol FaultAPI: Sendable {
-    /// Begins a fault, in place of the one before it. It ends by itself.
+    /// Begins a fault, in place of the one before it. It ends by itself; ``SetFault/Kind/none`` ends it earlier, except a kill, which
+    /// closes the connections of this command too.
     @MessagePattern(cmd: "set-fault", .safe, group: "telemetry", errors: [])
     func setFault(_ request: SetFault) async throws -> SetFault
 }
@@ -14,13 +15,13 @@ public struct SetFault: Hashable {
     /// What the instance does.
     @Message
     public enum Kind: String, CaseIterable {
-        /// Closes all connections, and each new one at once, as if its process had ended.
+        /// Closes all connections and refuses new ones, as if its process had ended.
         case kill
-        /// Answers no message until the fault ends, as if its process were stopped.
+        /// Answers no command of its service until the fault ends. Its health, and what the console asks, go on.
         case freeze
         /// Answers each message ``SetFault/milliseconds`` later.
         case delay
-        /// Answers no second message.
+        /// Leaves every second message unanswered.
         case drop
         /// Behaves.
         case none

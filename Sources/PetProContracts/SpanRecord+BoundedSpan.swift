@@ -1,3 +1,4 @@
+import Foundation
 package import Rookery
 
 extension SpanRecord {
@@ -37,9 +38,14 @@ extension SpanRecord {
         guard parts.count == names.count else { return route }
         return zip(parts, names).map { part, name in
             if !name.hasPrefix("{") { return String(name) }
-            let isID =
-                part.utf8.count <= 36 && part.utf8.allSatisfy { $0 == 0x2D || Character(Unicode.Scalar($0)).isHexDigit }
-            return isID ? String(part) : String(name)
+            return isID(part) ? String(part) : String(name)
         }.joined(separator: "/")
+    }
+
+    /// Whether a part of a path is a number of at most nine digits, shorter than a telephone number, or a UUID.
+    private static func isID(_ part: Substring) -> Bool {
+        let digits = part.utf8
+        if (1...9).contains(digits.count), digits.allSatisfy({ (0x30...0x39).contains($0) }) { return true }
+        return digits.count == 36 && UUID(uuidString: String(part)) != nil
     }
 }

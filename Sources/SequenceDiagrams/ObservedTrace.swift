@@ -37,7 +37,7 @@ public struct ObservedTrace: Sendable, Hashable {
         public let isFailure: Bool
         /// Its attempts in their order.
         public let attempts: [Attempt]
-        /// How many milliseconds the caller would have waited, at the beginning. Nil if that is not known.
+        /// How many milliseconds the call had at its beginning until its deadline. Nil without a deadline, and if it is not known.
         public let left: Int?
         /// Whether it delivers an event. Then nobody waits for it, and it is no part of the way that the request took.
         public let isEvent: Bool
@@ -94,6 +94,20 @@ public struct ObservedTrace: Sendable, Hashable {
         self.entry = entry
         self.isAsked = isAsked
         self.isFailure = isFailure
+    }
+
+    /// The trace with its first calls, at most `count`, and at most 16 attempts of each.
+    public func trimmed(to count: Int) -> ObservedTrace {
+        let first = calls.prefix(count).map { call in
+            call.attempts.count <= 16
+                ? call
+                : Call(
+                    arrow: call.arrow, start: call.start, end: call.end, code: call.code, isFailure: call.isFailure,
+                    attempts: Array(call.attempts.prefix(16)), left: call.left, isEvent: call.isEvent)
+        }
+        return ObservedTrace(
+            id: id, operation: operation, path: path, status: status, start: start, duration: duration, calls: first,
+            entry: entry, isAsked: isAsked, isFailure: isFailure)
     }
 
     /// The way that it took.

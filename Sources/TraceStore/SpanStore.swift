@@ -16,8 +16,8 @@ public final class SpanStore: Sendable {
     public static let services = 32
     /// How long a span is kept: an hour.
     public static let age: Duration = .seconds(3600)
-    /// How many spans of one trace are read: 2000.
-    public static let spansOfTrace = 2000
+    /// How many spans of one trace are read: 50 000.
+    public static let spansOfTrace = 50_000
 
     /// A request, by its trace and its own span.
     public struct Request: Sendable, Hashable {
@@ -29,13 +29,18 @@ public final class SpanStore: Sendable {
 
     private let queue: DatabaseQueue
     private let ringBytes: Int
+    /// Services that always have a ring.
+    private let own: Set<String>
     /// How many bytes each ring has.
     private let sizes: Mutex<[String: Int]>
 
     /// Opens the store in a file, which only the user of the process may read; in memory without a path. Throws
     /// ``PetProRuntime/PrivateFiles/NotPrivate``, or the error of SQLite. A file that is not a store of this version is replaced.
-    public init(_ path: String?, ringBytes: Int = SpanStore.ringBytes) throws {
+    ///
+    /// Of the ``services`` places, those of `own` are never another service's.
+    public init(_ path: String?, own: Set<String> = [], ringBytes: Int = SpanStore.ringBytes) throws {
         self.ringBytes = ringBytes
+        self.own = own
         queue = try path.map { try Self.open($0) } ?? Self.prepared(DatabaseQueue())
         let sizes = try queue.read { database in
             try Row.fetchAll(database, sql: "SELECT service, SUM(bytes) FROM spans GROUP BY service").map {
@@ -110,7 +115,8 @@ public final class SpanStore: Sendable {
                     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
                     """)
             for span in spans {
-                guard sizes[span.owner] != nil || sizes.count < Self.services else {
+                let others = sizes.keys.lazy.filter { !self.own.contains($0) }.count
+                guard sizes[span.owner] != nil || own.contains(span.owner) || others < Self.services - own.count else {
                     refused += 1
                     continue
                 }
@@ -147,13 +153,13 @@ public final class SpanStore: Sendable {
     /// Deletes what is older than ``age``.
     public func prune(at now: Instant) async throws {
         let oldest = now.milliseconds - Self.age.milliseconds
-        let sizes = try await queue.write { database in
+        try await queue.write { [self] database in
             try database.execute(sql: "DELETE FROM spans WHERE received_at < ?", arguments: [oldest])
-            return try Row.fetchAll(database, sql: "SELECT service, SUM(bytes) FROM spans GROUP BY service").map {
+            let sizes = try Row.fetchAll(database, sql: "SELECT service, SUM(bytes) FROM spans GROUP BY service").map {
                 ($0[0] as String, $0[1] as Int)
             }
+            self.sizes.withLock { $0 = Dictionary(uniqueKeysWithValues: sizes) }
         }
-        self.sizes.withLock { $0 = Dictionary(uniqueKeysWithValues: sizes) }
     }
 
     /// The spans of a trace, in the order of their arrival, at most ``spansOfTrace``.

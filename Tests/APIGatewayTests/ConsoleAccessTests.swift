@@ -1,4 +1,5 @@
 import PetProContracts
+import PetProRuntime
 import PetProTesting
 import Rookery
 import RookeryTesting
@@ -59,7 +60,7 @@ struct ConsoleAccessTests {
             #expect(
                 try await ask(gateway, "GET", "traces", ["Cookie": cookie, "Sec-Fetch-Site": "cross-site"]).status
                     == 401)
-            #expect(try await ask(gateway, "GET", "traces", ["Cookie": "petpro_console=guess"]).status == 401)
+            #expect(try await ask(gateway, "GET", "traces", ["Cookie": "petpro_console_0=guess"]).status == 401)
             // It acts with the session's CSRF token only.
             let event = #"{"publisher":"booking","subscriber":"vendor","position":1}"#
             for fields in [["Cookie": cookie], ["Cookie": cookie, "X-CSRF-Token": "demo"]] {
@@ -98,6 +99,28 @@ struct ConsoleAccessTests {
         }
     }
 
+    @Test("an account that is disabled loses its session within a minute, and the audit log has what was done")
+    func disabled() async throws {
+        let clock = Mutex<ContinuousClock.Instant>.Box(.now)
+        let sessions = ConsoleSessions(token: nil, now: { clock.value.withLock { $0 } })
+        let (id, session) = sessions.open(.ops, account: 7)
+        #expect(session.actor == AuditEvent.user(7) && sessions.dueAccount(id) == nil)
+        clock.value.withLock { $0 += ConsoleSessions.checkInterval }
+        // It is asked once for each interval.
+        #expect(sessions.dueAccount(id) == 7 && sessions.dueAccount(id) == nil)
+        try await serving { gateway in
+            _ = gateway.platform.audited.take()
+            let token = try await gateway.http.signIn("ops@petpro.example")
+            let bearer = ["Authorization": "Bearer \(token)"]
+            let opened = try await ask(gateway, "POST", "session", bearer, "{}")
+            let event = #"{"publisher":"booking","subscriber":"vendor","position":1}"#
+            let fields = ["Cookie": opened.cookie ?? "", "X-CSRF-Token": opened.body["csrf"]?.stringValue ?? ""]
+            #expect(try await ask(gateway, "POST", "events/replay", fields, event).status == 403)
+            let events = gateway.platform.audited.take().filter { $0.operation == "console" }
+            #expect(events.map(\.kind) == [.read, .refused], "\(events)")
+        }
+    }
+
     @Test("a page of another site cannot act in demo mode: it needs a field that it may not send")
     func demo() async throws {
         try await TestPlatform().serving(tracer: BoundedTracer()) { gateway in
@@ -116,11 +139,11 @@ struct ConsoleAccessTests {
     func ends() {
         let clock = Mutex<ContinuousClock.Instant>.Box(.now)
         let sessions = ConsoleSessions(token: "once", now: { clock.value.withLock { $0 } })
-        let first = sessions.open(.ops)
+        let first = sessions.open(.ops, account: 1)
         #expect(sessions[first.id]?.role == .ops && sessions["other"] == nil)
-        for _ in 0..<ConsoleSessions.most { _ = sessions.open(.ops) }
+        for _ in 0..<ConsoleSessions.most { _ = sessions.open(.ops, account: 1) }
         #expect(sessions[first.id] == nil)
-        let last = sessions.open(.admin)
+        let last = sessions.open(.admin, account: nil)
         clock.value.withLock { $0 += ConsoleSessions.tokenAge }
         #expect(sessions.open(token: "once") == nil && sessions[last.id] != nil)
         clock.value.withLock { $0 += ConsoleSessions.age }

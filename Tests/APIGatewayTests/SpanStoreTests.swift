@@ -80,6 +80,12 @@ struct SpanStoreTests {
         let spans = (0..<(SpanStore.services + 3)).map { span("service-\($0)", $0 + 1, trace: 1) }
         #expect(try await store.add(spans, at: now, isRequest: isRoot) == 3)
         #expect(store.bytes.count == SpanStore.services)
+        // Those of the platform have their places whatever others send.
+        let shared = try SpanStore(nil, own: ["gateway", "auth"])
+        #expect(try await shared.add(spans, at: now, isRequest: isRoot) == 5)
+        #expect(
+            try await shared.add([span("auth", 1, trace: 2), span("gateway", 2, trace: 2)], at: now, isRequest: isRoot)
+                == 0)
     }
 
     @Test("are given up with a file that is damaged: the console starts all the same")
@@ -121,10 +127,10 @@ struct SamplingTests {
     @Test("are all counted, by operation, with the times of the last minutes")
     func counts() {
         let counts = OperationCounts(["GET /a", "POST /b"])
-        for at in 0..<1000 { counts.count("GET /a", 200, .milliseconds(at + 1), at: .seconds(1)) }
-        counts.count("POST /b", 409, .milliseconds(5), at: .seconds(1))
-        counts.count("POST /b", 503, .milliseconds(5), at: .seconds(1))
-        counts.count("GET /of-nobody", 404, .milliseconds(5), at: .seconds(1))
+        for at in 0..<1000 { counts.count("GET", "/a", 200, .milliseconds(at + 1), at: .seconds(1)) }
+        counts.count("POST", "/b", 409, .milliseconds(5), at: .seconds(1))
+        counts.count("POST", "/b", 503, .milliseconds(5), at: .seconds(1))
+        counts.count("GET", "/of-nobody", 404, .milliseconds(5), at: .seconds(1))
         let all = counts.all(at: .seconds(2))
         #expect(all.map(\.operation) == ["GET /a", "POST /b", "(no route)"])
         #expect(

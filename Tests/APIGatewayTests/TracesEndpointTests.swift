@@ -10,6 +10,7 @@ import RookeryTesting
 import SequenceDiagrams
 import Testing
 import TraceStore
+import Tracing
 
 @testable import APIGateway
 
@@ -137,7 +138,7 @@ struct TracesEndpointTests {
             wrong[0].id = "0000000000000000"
             wrong[1].trace = "short"
             wrong[2].end = wrong[2].start - 1
-            wrong[3].service = "gateway"
+            wrong[3].service = "booking"
             let sent = try await send(gateway, Array(ReceivedTraces.json(wrong).jsonText.utf8))
             #expect(sent.status == 200 && sent.body["partialSuccess"]?["rejectedSpans"] == "4", "\(sent)")
             #expect(sent.body["partialSuccess"]?["errorMessage"]?.stringValue?.contains("3 spans") == true)
@@ -158,6 +159,60 @@ struct TracesEndpointTests {
         #expect(throws: Gzip.Fault.damaged) { try Gzip.decompress(Array(hello.dropLast(3)), limit: 5) }
         #expect(throws: Gzip.Fault.damaged) { try Gzip.decompress(hello + [1], limit: 5) }
         #expect(throws: Gzip.Fault.damaged) { try Gzip.decompress([], limit: 5) }
+    }
+
+    @Test("keep no name that may be a person's, nothing that a terminal acts upon, and not too many at once")
+    func names() throws {
+        func stored(_ name: String, _ attributes: [String: String] = [:]) -> SpanRecord {
+            OwnedSpan(span("00000000000000a1", in: nil, name, .server, of: "shop", at: 0, took: 1, attributes)).record
+        }
+        #expect(stored("GET /users/{id}").name == "GET /users/{id}" && stored("create-order").name == "create-order")
+        #expect(stored("GET /users/maya@petpro.example").name == "handling")
+        #expect(stored("SELECT * FROM users WHERE name = 'Maya'").name == "handling")
+        let client = span(
+            "00000000000000a2", in: nil, "x", .client, of: "shop", at: 0, took: 1,
+            ["peer.service": "maya@petpro.example", "rpc.status_code": "no 'Maya'"])
+        #expect(OwnedSpan(client).record.service == nil && OwnedSpan(client).record.code == nil)
+        var escape = client
+        escape.name = "\u{1B}]52;c;x\u{7}"
+        #expect(!escape.isValid)
+        var many = ReceivedTraces.protobuf([client])
+        // An empty message in place of a span takes two bytes.
+        many +=
+            [0x0A, 0x80, 0x80, 0x04, 0x12, 0xFC, 0xFF, 0x03]
+            + Array(repeating: [0x12, 0x00], count: 32_766).flatMap { $0 }
+        #expect(throws: ReceivedTraces.Malformed.self) { try ReceivedTraces(many, .protobuf) }
+    }
+
+    @Test("of a name that is the platform's are refused, and requests of others displace none of its own")
+    func displaced() async throws {
+        let board = TraceBoard(BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
+        let tracer = BoundedTracer()
+        var surroundings = ServiceContext.topLevel
+        let request = try #require(CallTracer(tracer)).startRequest(method: "GET", path: "/x", &surroundings) { _, _ in
+        }
+        let identity = try #require(surroundings.traceparent)
+        request.end(.response(status: 200, route: "/x"))
+        let own = tracer.spans(of: identity).compactMap { SpanRecord($0) }.map {
+            OwnedSpan(owner: "gateway", record: $0)
+        }
+        let now = ContinuousClock.now
+        board.judge(
+            TraceBoard.Pending(trace: identity.traceID, span: identity.id, isForeign: false, due: now), own)
+        for number in 1...(TraceBoard.kept * 2) {
+            let id = String(number, radix: 16)
+            let one = span(
+                String(repeating: "0", count: 16 - id.count) + id, in: nil, "work", .server, of: "other", at: 0, took: 1
+            )
+            board.judge(
+                TraceBoard.Pending(trace: Self.trace, span: UInt64(number), isForeign: true, due: now), [OwnedSpan(one)]
+            )
+        }
+        #expect(board.newest(TraceBoard.kept).count == TraceBoard.keptForeign + 1)
+        #expect(board.entry(identity.traceID) != nil)
+        // Of a flood, some are kept.
+        for number in 1...1000 { board.told(Self.trace + "\(number)", UInt64(number + 10_000)) }
+        #expect(board.due(9999, at: now + .seconds(60)).count <= TraceBoard.foreignRequests + 1)
     }
 
     @Test("that are too many wait no longer than there is room: their sender tries again")

@@ -12,8 +12,10 @@ struct CollectedTests {
         private(set) var programs: [String: RunningProgram] = [:]
         private let data = NSTemporaryDirectory() + "petpro-" + UUID().uuidString
         private var environment: [String: String] = [:]
+        private let mode: String
 
-        init() async throws {
+        init(_ mode: String = "--demo") async throws {
+            self.mode = mode
             let port = try await FreePorts.first(of: 4)
             for (at, name) in ["AUTH", "BOOKING", "VENDOR", "PRODUCT"].enumerated() {
                 environment["PETPRO_\(name)"] = "127.0.0.1:\(port + at)"
@@ -25,7 +27,7 @@ struct CollectedTests {
         func serve(_ part: String) async throws -> String {
             let program = try await RunningProgram(
                 RunningProgram.url("petpro"),
-                ["serve", part, "--data", data, "--demo", "--http", "127.0.0.1:0", "--password-cost", "10"],
+                ["serve", part, "--data", data, mode, "--http", "127.0.0.1:0", "--password-cost", "10"],
                 environment: environment)
             programs[part] = program
             return String(try need(await program.line("ready ")).dropFirst("ready ".count))
@@ -40,6 +42,45 @@ struct CollectedTests {
             for part in programs.keys { await stop(part) }
             try? FileManager.default.removeItem(atPath: data)
         }
+    }
+
+    @Test("outside demo mode is opened once by the URL that it prints, and has what other processes did")
+    func live() async throws {
+        let parts = try await Parts("--console")
+        do {
+            for part in ["auth", "booking", "vendor", "product"] { try await parts.serve(part) }
+            let http = HTTP(url: try await parts.serve("gateway"))
+            let page = try need(await parts.programs["gateway"]?.line("console "))
+            let token = try need(page.split(separator: "#token=").last.map(String.init))
+            #expect(try await http.get("/console/api/traces").status == 401)
+            let opened = try await http.post("/console/api/session", ["token": .string(token)])
+            #expect(opened.status == 200 && opened.body["role"] == "admin" && opened.body["isDemo"] == false)
+            let cookie = try need(
+                opened.headers.first(name: "Set-Cookie")?.split(separator: ";").first.map(String.init))
+            #expect(try await http.post("/console/api/session", ["token": .string(token)]).status == 401)
+            let asked = try await http.get("/api/vendors")
+            let id = try need(asked.headers.first(name: "X-Trace-Id"))
+            #expect(asked.headers.first(name: "X-PetPro-Calls") == nil)
+            var calls: [JSONValue] = []
+            try await eventually {
+                let answer = try await http.send(.GET, "/console/api/traces/\(id)", fields: [("Cookie", cookie)])
+                calls = answer.body["calls"]?.arrayValue ?? []
+                return answer.status == 200
+            }
+            #expect(
+                calls.first?["to"] == "VendorService" && calls.first?["name"] == "list-vendors"
+                    || calls.first?["name"] == "listVendors")
+            let instances = try await http.send(.GET, "/console/api/instances", fields: [("Cookie", cookie)])
+            #expect(
+                instances.body["instances"]?.arrayValue?.allSatisfy { $0["problem"] == .null } == true,
+                "\(instances.body)")
+            // Faults are for demo mode.
+            #expect(try await http.send(.GET, "/console/api/faults", fields: [("Cookie", cookie)]).status == 404)
+        } catch {
+            await parts.stop()
+            throw error
+        }
+        await parts.stop()
     }
 
     /// What the console says of a request, once it has judged it.

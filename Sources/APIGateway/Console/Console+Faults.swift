@@ -9,7 +9,7 @@ extension Console {
     func addFaults(to router: Hummingbird.Router<GatewayContext>, _ access: ConsoleAccess) {
         guard access.isDemo else { return }
         data(router, "faults", access) { _, _ in await state() }
-        action(router, "faults", access) { request, _ in
+        action(router, "faults", access, onlyLocal: true) { request, _ in
             let body = try await Self.body(request)
             guard let service = body["service"]?.stringValue.flatMap({ ServiceName(rawValue: $0) }),
                 let address = body["instance"]?.stringValue,

@@ -3,6 +3,7 @@ import Hummingbird
 import NIOCore
 import OTLPTraces
 import PetProContracts
+import PetProRuntime
 import Rookery
 import SequenceDiagrams
 import TraceStore
@@ -49,7 +50,8 @@ struct Console: Sendable {
         addSessions(to: router, access)
         data(router, "traces", access) { _, _ in
             [
-                "traces": .array(board.newest(200).map(ConsoleJSON.summary)), "unjudged": .int(Int64(board.left)),
+                "traces": .array(board.newest(200).map { ConsoleJSON.summary($0) }),
+                "unjudged": .int(Int64(board.left)),
             ]
         }
         data(router, "instances", access) { _, _ in
@@ -71,7 +73,7 @@ struct Console: Sendable {
         data(router, "health", access) { _, _ in await health() }
         data(router, "events", access) { _, _ in await events() }
         action(router, "events/replay", access) { request, _ in try await replay(request) }
-        action(router, "traces", access) { request, _ in try await take(request) }
+        action(router, "traces", access, onlyLocal: access.isDemo) { request, _ in try await take(request) }
         addFaults(to: router, access)
         router.get("/console/api/live") { request, context in
             try await answering {
@@ -83,14 +85,14 @@ struct Console: Sendable {
 
     private func addSessions(to router: Hummingbird.Router<GatewayContext>, _ access: ConsoleAccess) {
         data(router, "session", access) { request, context in
-            ConsoleAccess.json(try await access.reader(request, context))
+            access.json(try await access.reader(request, context))
         }
         router.post("/console/api/session") { request, context in
             try await answering {
                 try access.checkHost(request, context)
                 if request.headers[.authorization] != nil {
-                    let role = try await access.admission(Gateway.bearerToken(request), context.peer)
-                    let (id, session) = access.sessions.open(role)
+                    let account = try await access.admission(Gateway.bearerToken(request), context.peer)
+                    let (id, session) = access.sessions.open(account.role, account: account.id)
                     return access.opened(id, session)
                 }
                 guard let token = try await Self.body(request)["token"]?.stringValue else {
@@ -99,7 +101,8 @@ struct Console: Sendable {
                 guard let (id, session) = access.sessions.open(token: token) else {
                     try access.failed(context.peer)
                     throw Problem.unauthenticated(
-                        "This link was used, or is older than 15 minutes. Sign in as an operator or an administrator.")
+                        "This link was used already, is older than 15 minutes, or is of an earlier start. Sign in as an operator or an administrator."
+                    )
                 }
                 return access.opened(id, session)
             }
@@ -121,8 +124,8 @@ struct Console: Sendable {
         for _ in 0..<20 where board.entry(id) == nil && board.isPending(id) {
             try await Task.sleep(for: .milliseconds(50))
         }
-        guard let entry = board.entry(id) else { throw Problem.notFound }
         let spans = try await collector.spans(of: id)
+        guard let entry = board.entry(id) ?? board.entry(id, stored: spans) else { throw Problem.notFound }
         return (board.entry(of: entry.span, in: id, spans, isForeign: entry.isForeign) ?? entry, spans)
     }
 
@@ -156,13 +159,12 @@ struct Console: Sendable {
     private func take(_ request: Request) async throws -> JSONValue {
         guard Gateway.isJSON(request.headers[.contentType]) else { throw Problem.unsupportedMediaType }
         let body = Array(try await request.body.collect(upTo: .max).readableBytesView)
-        let traces: ReceivedTraces
-        do {
-            traces = try ReceivedTraces(body, .json)
-        } catch {
-            throw Problem.badRequest("\(error)")
+        let traces = try await collector.intake.reading { try TracesEndpoint.read(body, .json) }
+        // Spans of a platform's services, perhaps of this one's, displace none that came from themselves.
+        let spans = traces.spans.map { OwnedSpan($0) }.map { span in
+            OwnedSpan.isOfPlatform(span.owner) ? OwnedSpan(owner: "\(span.owner) (file)", record: span.record) : span
         }
-        guard collector.intake.take(traces.spans.map { OwnedSpan($0) }) else { throw Problem.outOfMemory }
+        guard collector.intake.take(spans) else { throw Problem.outOfMemory }
         return [
             "taken": .int(Int64(traces.spans.count)), "rejected": .int(Int64(traces.rejected)),
             "traces": .array(Set(traces.spans.map(\.trace)).sorted().prefix(100).map { .string($0) }),
@@ -240,12 +242,16 @@ struct Console: Sendable {
 
     /// Adds what pages have done.
     func action(
-        _ router: Hummingbird.Router<GatewayContext>, _ path: String, _ access: ConsoleAccess,
+        _ router: Hummingbird.Router<GatewayContext>, _ path: String, _ access: ConsoleAccess, onlyLocal: Bool = false,
         _ act: @escaping @Sendable (Request, GatewayContext) async throws -> JSONValue
     ) {
         router.post(RouterPath("/console/api/" + path)) { request, context in
             try await answering {
-                try await access.checkActs(request, context)
+                let reader = try await access.checkActs(request, context)
+                // The passwords of the demo are public.
+                if onlyLocal, !reader.isLocalDemo { throw Problem.forbidden("Do this on the gateway's machine.") }
+                access.audit.record(
+                    AuditEvent(.changed, actor: reader.actor, operation: "console", object: request.uri.path))
                 return .json(try await act(request, context), headers: [.cacheControl: "no-store"])
             }
         }

@@ -10,9 +10,9 @@ public struct ConsoleConfiguration: Sendable {
     /// Whether the data is that of the demo: the console keeps every request, up to ``demoRequests`` a second, and a request from this
     /// machine is an administrator's. Default true.
     public var isDemo = true
-    /// How many requests a second the console keeps of those that neither failed nor took long. Default 10.
+    /// How many requests a second the console keeps of those that neither failed nor took long: 0 to 1000. Default 10.
     public var requests = 10
-    /// From when on a request took long. The console keeps it. Default 500 ms.
+    /// A request that takes at least this long took long, so the console prefers to keep it. More than 0. Default 500 ms.
     public var slow: Duration = .milliseconds(500)
     /// The file of the spans of the last hour. Nil for memory.
     package var file: String?

@@ -11,8 +11,11 @@ enum ConsoleJSON {
         "ProductService",
     ]
 
-    /// A request in a list.
-    static func summary(_ entry: TraceBoard.Entry) -> JSONValue {
+    /// The most calls and participants of a request that is drawn as text and in Mermaid: 500 and 30.
+    private static let (mostDrawn, mostParticipants) = (500, 30)
+
+    /// A request in a list, with at most `calls` of its calls.
+    static func summary(_ entry: TraceBoard.Entry, calls: Int = 200) -> JSONValue {
         let trace = entry.trace
         return [
             "id": .string(trace.id), "operation": .string(trace.operation), "path": .string(trace.path),
@@ -22,7 +25,7 @@ enum ConsoleJSON {
             "verdict": entry.isIncomplete
                 ? ["text": "spans of other processes are missing", "right": false, "incomplete": true]
                 : verdict(entry.verdict),
-            "calls": .array(trace.calls.map(call)), "foreign": .bool(entry.isForeign),
+            "calls": .array(trace.calls.prefix(calls).map(call)), "foreign": .bool(entry.isForeign),
             "failed": .bool(trace.isFailure), "entry": .string(trace.entry),
         ]
     }
@@ -57,12 +60,13 @@ enum ConsoleJSON {
         whole = TraceBoard.Entry(
             trace: origin, verdict: entry.verdict, isIncomplete: entry.isIncomplete, span: entry.span,
             isForeign: entry.isForeign)
-        guard case .object(var object) = summary(whole) else { return .null }
+        guard case .object(var object) = summary(whole, calls: .max) else { return .null }
         let diagram = origin.diagram(order: order, title: origin.operation)
         object["asked"] = .bool(origin.isAsked)
         object["participants"] = .array(diagram.participants.map { .string($0) })
-        object["mermaid"] = .string(diagram.mermaid)
-        object["text"] = .string(TextDiagram(diagram).lines.joined(separator: "\n"))
+        let isDrawn = origin.calls.count <= mostDrawn && diagram.participants.count <= mostParticipants
+        object["mermaid"] = isDrawn ? .string(diagram.mermaid) : .null
+        object["text"] = isDrawn ? .string(TextDiagram(diagram).lines.joined(separator: "\n")) : .null
         return .object(object)
     }
 

@@ -1,6 +1,6 @@
 import Crypto
 import Foundation
-import PetProContracts
+import PetProRuntime
 import Rookery
 import Synchronization
 
@@ -14,7 +14,14 @@ final class ConsoleSessions: Sendable {
         let role: Role
         /// What each request that acts must show in `X-CSRF-Token`: a page of another origin cannot read it.
         let csrf: String
+        /// The account that signed in. Nil for the link of the start.
+        let account: Int?
         fileprivate let until: ContinuousClock.Instant
+        /// When it is to be found out again whether the account still has its role.
+        fileprivate(set) var checkAt: ContinuousClock.Instant
+
+        /// Who it is, in the audit log.
+        var actor: String { account.map(AuditEvent.user) ?? "console link" }
     }
 
     /// What a browser may do.
@@ -26,6 +33,8 @@ final class ConsoleSessions: Sendable {
     static let most = 64
     /// How long a session lasts: 12 h.
     static let age: Duration = .seconds(12 * 3600)
+    /// How often it is found out whether an account still has its role: each 60 s.
+    static let checkInterval: Duration = .seconds(60)
     /// How long the one-time token can be used: 15 min.
     static let tokenAge: Duration = .seconds(900)
 
@@ -62,13 +71,15 @@ final class ConsoleSessions: Sendable {
             state.token = nil
             return true
         }
-        return isRight ? open(.admin) : nil
+        return isRight ? open(.admin, account: nil) : nil
     }
 
-    /// Opens a session.
-    func open(_ role: Role) -> (id: String, session: Session) {
+    /// Opens a session of an account.
+    func open(_ role: Role, account: Int?) -> (id: String, session: Session) {
         let id = ConsoleSecret.make()
-        let session = Session(role: role, csrf: ConsoleSecret.make(), until: now() + Self.age)
+        let session = Session(
+            role: role, csrf: ConsoleSecret.make(), account: account, until: now() + Self.age,
+            checkAt: now() + Self.checkInterval)
         state.withLock { state in
             state.sessions[Self.hash(id)] = session
             state.order.append(Self.hash(id))
@@ -82,6 +93,18 @@ final class ConsoleSessions: Sendable {
         state.withLock { state in
             guard let session = state.sessions[Self.hash(id)], session.until > now() else { return nil }
             return session
+        }
+    }
+
+    /// The account of a session whose role is to be found out again. It is said once for each interval. Nil if it is not due.
+    func dueAccount(_ id: String) -> Int? {
+        state.withLock { state in
+            let key = Self.hash(id)
+            guard let session = state.sessions[key], let account = session.account, session.checkAt <= now() else {
+                return nil
+            }
+            state.sessions[key]?.checkAt = now() + Self.checkInterval
+            return account
         }
     }
 

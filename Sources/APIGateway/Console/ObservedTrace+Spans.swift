@@ -1,10 +1,13 @@
 import PetProContracts
 import Rookery
 import SequenceDiagrams
+import TraceStore
 
 extension ObservedTrace {
     private static let participants = Dictionary(
-        uniqueKeysWithValues: ServiceName.allCases.map { ($0.rawValue, $0.participant) } + [("gateway", gateway)])
+        uniqueKeysWithValues: ServiceName.allCases.map { ($0.rawValue, $0.participant) } + [
+            (OwnedSpan.gateway, gateway)
+        ])
 
     /// What the diagrams call a service.
     static func participant(_ service: String) -> String { participants[service] ?? service }
@@ -66,7 +69,7 @@ extension ObservedTrace {
     /// Whether the spans of other processes are missing for a call that the gateway made and that was answered.
     static func isIncomplete(_ spans: [SeenSpan]) -> Bool {
         let handled = Set(spans.lazy.filter { $0.kind == .handling }.map(\.parent))
-        return spans.contains { $0.owner == "gateway" && $0.wasHandled && !handled.contains($0.id) }
+        return spans.contains { $0.owner == OwnedSpan.gateway && $0.wasHandled && !handled.contains($0.id) }
     }
 
     /// The span above `request` from which everything in the trace begins, as far as it is known.

@@ -1,7 +1,7 @@
 import Rookery
 import Synchronization
 
-/// Counts every request by its operation, also those that the console does not keep.
+/// Counts requests by operation, also those that the console does not keep. It does not count streams, such as watches of inventory.
 ///
 /// Bounded: there is one counter for each operation, and one for requests that no route matches.
 final class OperationCounts: Sendable {
@@ -22,24 +22,42 @@ final class OperationCounts: Sendable {
     /// How long a period is. Percentiles are of the current one and the one before: 1 min.
     static let period: Duration = .seconds(60)
 
-    private let numbers: [String: Mutex<Numbers>.Box]
+    private struct Operation: Hashable {
+        let method: String
+        let path: String
+
+        /// Reads `GET /api/vendors`.
+        init(_ text: String) {
+            let parts = text.split(separator: " ", maxSplits: 1)
+            self.init(method: String(parts.first ?? ""), path: String(parts.dropFirst().first ?? ""))
+        }
+
+        init(method: String, path: String) {
+            self.method = method
+            self.path = path
+        }
+
+        var text: String { path.isEmpty ? method : "\(method) \(path)" }
+    }
+
+    private let numbers: [Operation: Mutex<Numbers>.Box]
     private let start = ContinuousClock.now
-    /// Requests that no route matches.
-    static let unknown = "(no route)"
+    private static let unknown = Operation(method: "(no route)", path: "")
 
     /// Makes counters of operations, such as `GET /api/vendors`.
     init(_ operations: [String]) {
         numbers = Dictionary(
-            (operations + [Self.unknown]).map { ($0, Mutex<Numbers>.Box(Numbers())) },
+            (operations.map { Operation($0) } + [Self.unknown]).map { ($0, Mutex<Numbers>.Box(Numbers())) },
             uniquingKeysWith: { first, _ in first })
     }
 
-    /// Counts a request.
-    func count(_ operation: String, status: Int, took: Duration) {
-        count(operation, status, took, at: start.duration(to: .now))
+    /// Counts a request. `route` is the path of its operation, nil if no route matched.
+    func count(_ method: String, _ route: String?, status: Int, took: Duration) {
+        count(method, route, status, took, at: start.duration(to: .now))
     }
 
-    func count(_ operation: String, _ status: Int, _ took: Duration, at uptime: Duration) {
+    func count(_ method: String, _ route: String?, _ status: Int, _ took: Duration, at uptime: Duration) {
+        let operation = route.map { Operation(method: method, path: $0) } ?? Self.unknown
         guard let box = numbers[operation] ?? numbers[Self.unknown] else { return }
         box.value.withLock { numbers in
             numbers.requests += 1
@@ -55,7 +73,7 @@ final class OperationCounts: Sendable {
         let uptime = uptime ?? start.duration(to: .now)
         return numbers.map { operation, box in
             (
-                operation,
+                operation.text,
                 box.value.withLock { numbers -> Numbers in
                     numbers.advance(to: uptime)
                     return numbers

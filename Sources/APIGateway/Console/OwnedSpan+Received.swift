@@ -23,13 +23,14 @@ extension OwnedSpan {
                 record.status = status
             }
             if let method, let route = attributes["http.route"] {
-                record.name = span.name.hasPrefix(method) ? span.name : "\(method) \(route)"
+                record.name = span.name.hasPrefix(method) ? span.name : String("\(method) \(route)".prefix(64))
                 record.path = route
             }
         case .client, .producer:
             if let number = attributes["rookery.attempt"].flatMap({ Int($0) }) {
                 (record.kind, record.attempt) = (.attempt, number)
-                record.instance = "\(attributes["server.address"] ?? ""):\(attributes["server.port"] ?? "")"
+                record.instance = String(
+                    "\(attributes["server.address"] ?? ""):\(attributes["server.port"] ?? "")".prefix(64))
             } else {
                 record.kind = .call
                 record.service =
@@ -39,8 +40,26 @@ extension OwnedSpan {
             if record.code == nil, let status, status >= 400 { record.code = "\(status)" }
         case .internal, .unspecified: break
         }
+        // A program may put a person's data into names: what is none by its characters is left out.
+        record.name = Self.plain(record.name) ?? record.kind.rawValue
+        record.service = record.service.flatMap(Self.plain)
+        record.code = record.code.flatMap(Self.plain)
+        record.path = record.path.flatMap(Self.plain)
         if record.isFailure, record.code == nil, record.kind != .request { record.code = "error" }
         self.init(owner: span.service, record: record)
+    }
+
+    /// A name of letters, digits and the signs of routes and commands. Nil for any other, such as an address, or SQL with values.
+    private static func plain(_ text: String) -> String? {
+        let isPlain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: " _./:{}()<>*-$".utf8.contains(byte)
+            }
+        }
+        return isPlain ? text : nil
     }
 
     /// The span for another program.

@@ -42,7 +42,12 @@ struct SeenSpan: Sendable {
     /// Reads a span. Nil for one that is not within its bounds: a client of the toolkit checks types only.
     init?(_ span: OwnedSpan) {
         let record = span.record
-        func isShort(_ text: String?) -> Bool { (text?.utf8.count ?? 0) <= Self.longest }
+        // Nothing that a terminal would act upon, either.
+        func isShort(_ text: String?) -> Bool {
+            guard let text else { return true }
+            return text.utf8.count <= Self.longest
+                && !text.unicodeScalars.contains { $0.value < 32 || (127...159).contains($0.value) }
+        }
         guard record.trace.utf8.count == 32, record.id.utf8.count == 16, let id = UInt64(record.id, radix: 16),
             (0...Self.latest).contains(record.start), (0...Self.longestDuration).contains(record.duration),
             isShort(record.parent), isShort(record.name), isShort(record.service), isShort(record.instance),
@@ -86,6 +91,11 @@ struct SeenSpan: Sendable {
 extension OwnedSpan {
     /// The gateway, as an owner of spans.
     static let gateway = "gateway"
+    /// The gateway and the services of the platform.
+    static let platform = Set(ServiceName.allCases.map(\.rawValue) + [gateway])
+
+    /// Whether an owner is the gateway or a service of the platform.
+    static func isOfPlatform(_ owner: String) -> Bool { platform.contains(owner) }
 
     /// Says of spans of one process whose they are. Each service of the platform may run in it: a span is of the service that handles
     /// the message within which it began.

@@ -33,13 +33,18 @@ final class SpanCollector: Sendable {
     private let now: @Sendable () -> Instant
     private let logger: Logger
     private let followed = Mutex<[String: Followed]>([:])
+    /// How many spans were refused, because they are of one service too many.
+    private let refused = Mutex(0)
 
     /// How often it looks which requests are to be judged: every 100 ms.
     private static let turn: Duration = .milliseconds(100)
     /// The most requests of a turn.
     private static let most = 256
-    /// How long an instance is left alone that did not answer. One that is stopped costs the others little.
+    /// How long the collector waits before it asks an instance again that did not answer: 2 s. A frozen instance then delays the
+    /// others little.
     private static let pause: Duration = .seconds(2)
+    /// How long all questions of a turn to one instance may take: 1 s.
+    private static let patience: Duration = .seconds(1)
     /// How often what is too old is deleted: each 600 turns, about a minute.
     private static let pruneTurns = 600
     /// How often all instances are asked, also if nothing happens, to know whether they answer: each 20 turns, about 2 s.
@@ -83,17 +88,24 @@ final class SpanCollector: Sendable {
     }
 
     private func work() async {
+        var isFailing = false
         for turn in 1... {
             // Throws when the task is cancelled, which ends the loop.
             try? await clock.sleep(for: Self.turn)
             if Task.isCancelled { return }
             do {
-                // A full turn has more behind it.
-                while try await collect() == Self.most {}
+                // A full turn has more behind it, but what is too old must be deleted too.
+                for _ in 0..<16 where try await collect() < Self.most { break }
                 if turn % Self.askTurns == 0 { _ = await ask([]) }
                 if turn % Self.pruneTurns == 0 { try await store.prune(at: now()) }
+                isFailing = false
             } catch {
-                logger.warning("spans cannot be stored", metadata: ["error": "\(error)"])
+                if Task.isCancelled { return }
+                // Once, and not with every turn.
+                logger.log(
+                    level: isFailing ? .debug : .warning, "the console cannot store spans",
+                    metadata: ["error": "\(error)"])
+                isFailing = true
             }
         }
     }
@@ -103,27 +115,52 @@ final class SpanCollector: Sendable {
         let due = board.due(Self.most)
         let received = intake.drain()
         if due.isEmpty, received.isEmpty { return 0 }
-        let own = due.filter { !$0.isForeign }
-        let others = own.isEmpty ? [] : await ask(own.map(\.trace))
-        let spans = own.flatMap { board.ownSpans(of: $0.trace, $0) } + others
+        // A client can give many requests one trace, whose spans are read once.
+        let own = Dictionary(
+            due.filter { !$0.isForeign }.map { ($0.trace, $0) }, uniquingKeysWith: { first, _ in first })
+        let others = own.isEmpty ? [] : await ask(Array(own.keys))
+        let spans = own.flatMap { board.ownSpans(of: $0.key, $0.value) } + others
         let byTrace = Dictionary(grouping: spans, by: \.record.trace)
-        let refused = try await store.add(spans + received, at: now()) { Self.beginsRequest($0) }
-        if refused > 0 {
-            logger.warning(
-                "spans were refused: the console keeps those of \(SpanStore.services) services",
-                metadata: ["count": "\(refused)"])
+        do {
+            let refused = try await store.add(spans + received, at: now()) { Self.beginsRequest($0) }
+            noteRefused(refused)
+        } catch {
+            // What was seen is shown all the same, and is gone after a restart.
+            for request in due { board.judge(request, byTrace[request.trace] ?? []) }
+            throw error
         }
-        for span in received where Self.beginsRequest(span) {
-            if let id = UInt64(span.record.id, radix: 16) { board.told(span.record.trace, id) }
-        }
-        for request in due {
+        tell(received)
+        for (trace, requests) in Dictionary(grouping: due, by: \.trace) {
+            let own = byTrace[trace] ?? []
             // Programs that send spans may have had a part in it.
-            let all =
-                intake.taken > 0 || request.isForeign
-                ? try await store.spans(of: request.trace) : byTrace[request.trace] ?? []
-            board.judge(request, all)
+            let isShared = intake.taken > 0 || requests.contains(where: \.isForeign)
+            let stored = isShared ? try await store.spans(of: trace) : []
+            for request in requests { board.judge(request, stored.isEmpty ? own : stored) }
         }
         return due.count
+    }
+
+    /// Has the board judge requests of other programs: those that nobody is known to have called, at most
+    /// ``TraceBoard/foreignRequests`` a second.
+    private func tell(_ received: [OwnedSpan]) {
+        let known = Set(received.map { $0.record.trace + $0.record.id })
+        for span in received {
+            let isCalled = span.record.parent.map { known.contains(span.record.trace + $0) } ?? false
+            let isEntry = span.record.kind == .handling || span.record.kind == .request
+            guard !isCalled, isEntry || span.record.parent == nil else { continue }
+            if let id = UInt64(span.record.id, radix: 16) { board.told(span.record.trace, id) }
+        }
+    }
+
+    private func noteRefused(_ count: Int) {
+        let isNew = refused.withLock { refused in
+            defer { refused += count }
+            return refused == 0 && count > 0
+        }
+        guard isNew else { return }
+        logger.warning(
+            "the console refuses spans of further services: it keeps those of \(SpanStore.services)",
+            metadata: ["count": "\(count)"])
     }
 
     /// Whether a span is the first one that is known of a request.
@@ -143,8 +180,10 @@ final class SpanCollector: Sendable {
         do {
             try await store.prune(at: now())
             var entries: [TraceBoard.Entry] = []
+            var last: (trace: String, spans: [OwnedSpan]) = ("", [])
             for request in try await store.newestRequests(TraceBoard.kept) {
-                let spans = try await store.spans(of: request.trace)
+                if last.trace != request.trace { last = (request.trace, try await store.spans(of: request.trace)) }
+                let spans = last.spans
                 guard let id = UInt64(request.span, radix: 16),
                     let own = spans.first(where: { $0.record.id == request.span })
                 else { continue }
@@ -173,8 +212,11 @@ final class SpanCollector: Sendable {
 
     private func ask(_ one: Followed, _ key: String, _ traces: [String]) async -> [OwnedSpan] {
         var spans: [OwnedSpan] = []
+        let end = ContinuousClock.now + Self.patience
         do {
             for at in stride(from: 0, to: max(1, traces.count), by: ReadSpans.limit) {
+                // One that is slow must not hold up the others either.
+                if ContinuousClock.now > end { throw RemoteError(.overloaded, "it answers slowly") }
                 let some = traces[at..<min(at + ReadSpans.limit, traces.count)]
                 let batch = try await one.client.telemetry.readSpans(ReadSpans(traces: some.map { TraceID(id: $0) }))
                 let wanted = Set(some)
@@ -184,9 +226,19 @@ final class SpanCollector: Sendable {
             }
             note(key, nil)
         } catch {
-            if !Task.isCancelled { note(key, "\(error)") }
+            if !Task.isCancelled { note(key, Self.reason(error)) }
         }
         return spans.filter { SeenSpan($0) != nil }
+    }
+
+    /// What is wrong, with the next step where there is one.
+    private static func reason(_ error: any Error) -> String {
+        switch (error as? RemoteError)?.code {
+        case .serviceForbidden?:
+            "the gateway's key does not allow read-spans; `petpro keys create gateway` makes one that does"
+        default:
+            (error as? CallError)?.code == .noHandler ? "it keeps no spans: start it with --console" : "\(error)"
+        }
     }
 
     private func note(_ key: String, _ problem: String?) {

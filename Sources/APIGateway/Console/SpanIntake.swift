@@ -1,4 +1,4 @@
-import OTLPTraces
+import HTTPTypes
 import Rookery
 import Synchronization
 import TraceStore
@@ -10,6 +10,21 @@ final class SpanIntake: Sendable {
 
     private let waiting = Mutex<[OwnedSpan]>([])
     private let count = Atomic(0)
+
+    /// How many bodies are read at once: 2. A large one takes a core for some tenths of a second.
+    static let readers = 2
+    private let reading = Atomic(0)
+
+    /// Reads a body beside the event loops, which have others to serve. Throws what `read` throws, and a 503 if others are being read.
+    func reading<Result: Sendable>(_ read: @Sendable @escaping () throws -> Result) async throws -> Result {
+        guard reading.add(1, ordering: .relaxed).newValue <= Self.readers else {
+            reading.subtract(1, ordering: .relaxed)
+            throw Problem(
+                .serviceUnavailable, "OVERLOADED", "Other spans are being read.", retryAfterSeconds: 1)
+        }
+        defer { reading.subtract(1, ordering: .relaxed) }
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) { try read() }
+    }
 
     /// How many spans were taken since the start.
     var taken: Int { count.load(ordering: .relaxed) }

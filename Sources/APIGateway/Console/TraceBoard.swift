@@ -12,6 +12,14 @@ import TraceStore
 final class TraceBoard: Sendable {
     /// How many requests it keeps: 500.
     static let kept = 500
+    /// How many calls of a request it keeps: 200. The spans are stored.
+    static let keptCalls = 200
+    /// How many requests of one trace may wait to be judged: 8. A client can give many requests one trace.
+    static let pendingOfTrace = 8
+    /// How many of them other programs told of: 100. They displace only each other.
+    static let keptForeign = 100
+    /// How many requests a second are kept of those that other programs tell of: 20.
+    static let foreignRequests = 20
     /// How many requests a watcher may be behind: 256. It misses the ones after that.
     static let buffered = 256
     /// How many may watch at once: 16.
@@ -49,6 +57,8 @@ final class TraceBoard: Sendable {
         var isStopped = false
         var pending: Deque<Pending> = []
         var sampling: TraceSampling
+        /// Of the requests that other programs tell of.
+        var foreign = TraceSampling(perSecond: TraceBoard.foreignRequests, slow: .seconds(1))
         /// How many requests were not kept.
         var left = 0
     }
@@ -79,9 +89,11 @@ final class TraceBoard: Sendable {
     /// Notes a request that has ended, with its status. `request` is the identity of its span. No request waits for more than a lock.
     func ended(_ request: Traceparent, status: Int, took: Duration) {
         let now = ContinuousClock.now
+        let id = request.traceID
         state.withLock { state in
             guard state.sampling.keeps(status: status, took: took, at: start.duration(to: now)),
-                state.pending.count < Self.pendingLimit
+                state.pending.count < Self.pendingLimit,
+                state.pending.count(where: { $0.trace == id }) < Self.pendingOfTrace
             else {
                 state.left += 1
                 return
@@ -89,15 +101,22 @@ final class TraceBoard: Sendable {
             let due = collects ? now + Self.patience : now
             state.pending.append(
                 Pending(
-                    trace: request.traceID, span: request.id, isForeign: false, due: due, own: tracer.spans(of: request)
+                    trace: id, span: request.id, isForeign: false, due: due, own: tracer.spans(of: request)
                 ))
         }
     }
 
-    /// Notes a request that another program told of.
+    /// Notes a request that another program told of. Further ones of a second are left out, and so is one that is known.
     func told(_ trace: String, _ span: UInt64) {
+        let uptime = start.duration(to: .now)
         state.withLock { state in
-            guard state.pending.count < Self.pendingLimit else { return }
+            let isKnown =
+                state.entries.contains { $0.span == span && $0.trace.id == trace }
+                || state.pending.contains { $0.span == span && $0.trace == trace }
+            guard !isKnown, state.foreign.keeps(status: 200, took: .zero, at: uptime),
+                state.pending.count < Self.pendingLimit,
+                state.pending.count(where: { $0.trace == trace }) < Self.pendingOfTrace
+            else { return }
             state.pending.append(
                 Pending(trace: trace, span: span, isForeign: true, due: .now + Self.foreignPatience))
         }
@@ -126,12 +145,14 @@ final class TraceBoard: Sendable {
 
     /// Judges a request by the spans of its trace. It is pending no more.
     func judge(_ request: Pending, _ spans: [OwnedSpan]) {
-        let entry = entry(of: request.span, in: request.trace, spans, isForeign: request.isForeign)
+        // What someone known called is no request of its own.
+        let isCalled = request.isForeign && Self.isCalled(request.span, in: spans)
+        let entry = isCalled ? nil : entry(of: request.span, in: request.trace, spans, isForeign: request.isForeign)
         let watchers = state.withLock { state -> [AsyncStream<JSONValue>.Continuation] in
             state.pending.removeAll { $0.span == request.span && $0.trace == request.trace }
             guard let entry else { return [] }
             state.entries.append(entry)
-            if state.entries.count > Self.kept { state.entries.removeFirst() }
+            Self.trim(&state.entries)
             switch entry.verdict {
             case _ where entry.isIncomplete: break
             case .follows(let flow, let branches): state.counts[flow, default: [:]][branches, default: 0] += 1
@@ -145,11 +166,23 @@ final class TraceBoard: Sendable {
         for watcher in watchers { watcher.yield(summary) }
     }
 
+    private static func trim(_ entries: inout Deque<Entry>) {
+        if entries.count(where: \.isForeign) > keptForeign, let oldest = entries.firstIndex(where: \.isForeign) {
+            entries.remove(at: oldest)
+        }
+        while entries.count > kept { entries.removeFirst() }
+    }
+
+    private static func isCalled(_ span: UInt64, in spans: [OwnedSpan]) -> Bool {
+        guard let own = spans.first(where: { UInt64($0.record.id, radix: 16) == span })?.record else { return false }
+        return own.parent.map { parent in spans.contains { $0.record.id == parent } } ?? false
+    }
+
     /// Takes requests of an earlier run of the gateway, the oldest first. They count for no flow.
     func restore(_ entries: [Entry]) {
         state.withLock { state in
-            let newer = state.entries
-            state.entries = Deque((entries + newer).suffix(Self.kept))
+            state.entries = Deque(entries + state.entries)
+            while state.entries.count > Self.kept { state.entries.removeFirst() }
         }
     }
 
@@ -158,7 +191,7 @@ final class TraceBoard: Sendable {
         let seen = spans.compactMap { SeenSpan($0) }
         guard let observed = ObservedTrace(seen, of: span, trace: trace) else { return nil }
         return Entry(
-            trace: observed,
+            trace: observed.trimmed(to: Self.keptCalls),
             verdict: isForeign ? .unknown : FlowVerdict(observed.sequence, operation: observed.operation, flows: flows),
             isIncomplete: collects && !isForeign && ObservedTrace.isIncomplete(seen), span: span, isForeign: isForeign)
     }
@@ -167,14 +200,31 @@ final class TraceBoard: Sendable {
     func origin(of entry: Entry, in spans: [OwnedSpan]) -> ObservedTrace {
         let seen = spans.compactMap { SeenSpan($0) }
         let top = ObservedTrace.origin(of: entry.span, in: seen)
-        return top == entry.span ? entry.trace : ObservedTrace(seen, of: top, trace: entry.trace.id) ?? entry.trace
+        return ObservedTrace(seen, of: top, trace: entry.trace.id) ?? entry.trace
     }
 
     /// The requests, the newest first, at most `limit`.
     func newest(_ limit: Int) -> [Entry] { state.withLock { Array($0.entries.suffix(limit).reversed()) } }
 
-    /// The newest request of a trace. Nil if it is not kept.
-    func entry(_ id: String) -> Entry? { state.withLock { $0.entries.last { $0.trace.id == id } } }
+    /// The newest request of a trace, of this gateway if there is one. Nil if it is not kept.
+    func entry(_ id: String) -> Entry? {
+        state.withLock { state in
+            let found = state.entries.filter { $0.trace.id == id }
+            return found.last { !$0.isForeign } ?? found.last
+        }
+    }
+
+    /// The request of a trace whose spans are still stored, when the request itself is kept no more.
+    func entry(_ id: String, stored spans: [OwnedSpan]) -> Entry? {
+        let requests = spans.filter { $0.owner == OwnedSpan.gateway && $0.record.kind == .request }
+        let first =
+            requests.last
+            ?? spans.first { one in
+                !spans.contains { $0.record.id == one.record.parent }
+            }
+        guard let first, let span = UInt64(first.record.id, radix: 16) else { return nil }
+        return entry(of: span, in: id, spans, isForeign: first.owner != OwnedSpan.gateway)
+    }
 
     /// How often each way of a flow was taken, by its branches, and how often none was.
     func counts(of flow: String) -> (ways: [[String]: Int], strays: Int) {

@@ -1,6 +1,7 @@
-/// Which requests the console keeps: all in demo mode; else those that failed or took long, and of the others a number a second.
+/// Which requests the console keeps: at most ``mostRemarkable`` a second that failed (500 or more) or took long, and ``perSecond`` of
+/// the others.
 struct TraceSampling: Sendable {
-    /// How many requests a second are kept of those that neither failed nor took long. Nil for all of them.
+    /// How many requests a second are kept of those that neither failed nor took long. Nil: every request is kept.
     let perSecond: Int?
     /// From when on a request took long.
     let slow: Duration

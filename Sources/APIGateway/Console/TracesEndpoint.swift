@@ -52,23 +52,21 @@ struct TracesEndpoint: Sendable {
                 "The body's Content-Type must be application/x-protobuf or application/json.")
         }
         // The connection has already collected the body, within its limits.
-        var body = Array((try await request.body.collect(upTo: .max)).readableBytesView)
+        let body = Array((try await request.body.collect(upTo: .max)).readableBytesView)
+        let isCompressed: Bool
         switch request.headers[.contentEncoding]?.lowercased() {
-        case nil, "identity": break
-        case "gzip": body = try Self.decompressed(body)
+        case nil, "identity": isCompressed = false
+        case "gzip": isCompressed = true
         default:
             throw Problem(
                 .unsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "The body's Content-Encoding must be gzip or identity."
             )
         }
-        let traces: ReceivedTraces
-        do {
-            traces = try ReceivedTraces(body, encoding)
-        } catch {
-            throw Problem.badRequest("\(error)")
+        let traces = try await intake.reading {
+            try Self.read(isCompressed ? try Self.decompressed(body) : body, encoding)
         }
-        // The gateway's own spans come from itself.
-        let spans = traces.spans.map { OwnedSpan($0) }.filter { $0.owner != OwnedSpan.gateway }
+        // The platform's own spans come from its processes.
+        let spans = traces.spans.map { OwnedSpan($0) }.filter { !OwnedSpan.isOfPlatform($0.owner) }
         let own = traces.spans.count - spans.count
         guard intake.take(spans) else {
             throw Problem(
@@ -76,12 +74,21 @@ struct TracesEndpoint: Sendable {
         }
         let reasons = [
             traces.rejected > 0 ? "\(traces.rejected) spans have an invalid id, time, name or service" : nil,
-            own > 0 ? "\(own) spans are of a service with the name gateway, which is this one" : nil,
+            own > 0 ? "\(own) spans have the name of a service of this platform" : nil,
         ].compactMap { $0 }
         let answer = TracesResponse(rejected: traces.rejected + own, message: reasons.joined(separator: "; "))
         return Response(
             status: .ok, headers: [.contentType: type ?? "", .cacheControl: "no-store"],
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body(encoding))))
+    }
+
+    /// Reads a body. Throws a 400.
+    static func read(_ body: [UInt8], _ encoding: ExportSettings.Encoding) throws -> ReceivedTraces {
+        do {
+            return try ReceivedTraces(body, encoding)
+        } catch {
+            throw Problem.badRequest("\(error)")
+        }
     }
 
     private static func decompressed(_ body: [UInt8]) throws -> [UInt8] {

@@ -154,6 +154,7 @@ const identity = document.getElementById("identity");
 function whoami() {
   identity.replaceChildren();
   if (!session) return;
+  for (const link of document.querySelectorAll("nav a")) link.hidden = !session.isDemo && DEMO.includes(link.hash.slice(2));
   identity.append(session.demo ? "demo" : session.role);
   if (session.signedIn) identity.append(" ", button("Sign out", async () => { await fetch("/console/api/session", { method: "DELETE" }); location.reload(); }));
 }
@@ -186,7 +187,7 @@ const tokens = {};
 
 async function token(persona) {
   if (!PERSONAS[persona]) return null;
-  if (session && !session.demo) throw new Error("This platform has no demo accounts.");
+  if (session && !session.isDemo) throw new Error("This platform has no demo accounts.");
   if (tokens[persona]?.until > Date.now()) return tokens[persona].text;
   const pair = await read("/api/auth/login", {
     method: "POST", headers: { "Content-Type": "application/json" },
@@ -223,7 +224,7 @@ const sample = { timer: null, turn: 0 };
 
 // Sample traffic only reads. `Book the same slot at once` shows a booking.
 async function sampleOnce() {
-  if (!session?.demo) return;
+  if (!session?.isDemo) return;
   const paths = [9001, 9002, 9003, 9004, 9999].map((product) => `/api/products/${product}/availability`);
   try { await fetch([...paths, "/api/vendors", "/api/vendors/3"][sample.turn++ % 7]); } catch { /* The connection's state says it. */ }
 }
@@ -324,7 +325,7 @@ function live() {
       const { operations } = await read("/console/api/operations");
       if (!numbers.isConnected) return;
       if (!isPaused) {
-        numbers.replaceChildren(...operations.slice(0, 20).map((one) => element("tr", {}, element("td", {}, one.operation),
+        numbers.replaceChildren(...operations.map((one) => element("tr", {}, element("td", {}, one.operation),
           ...[one.requests, ...[one.p50, one.p95, one.p99].map((value) => (value === null ? "–" : ms(value))), one.refused, one.failed].map((value) => element("td", { class: "number" }, String(value))),
           element("td", { class: "wide" }, Object.entries(one.statuses).map(([status, number]) => `${status}: ${number}`).join(", ")))));
       }
@@ -368,9 +369,9 @@ function live() {
     element("h2", {}, "Live"),
     element("p", { class: "lead" }, "Each arrow is a call as it happens. Refusals such as 409 are answers, not faults. Choose a request to see its diagram."),
     unseen,
-    element("div", { class: "bar" }, pause, button("Clear", clear), again, ...(session && !session.demo ? [] : [sampling, button("Book the same slot at once", race)])),
+    element("div", { class: "bar" }, pause, button("Clear", clear), again, ...(session && !session.isDemo ? [] : [sampling, button("Book the same slot at once", race)])),
     element("div", { class: "sheet" }, stage), raced,
-    element("h3", {}, "Operations"),
+    element("h3", {}, "Operations"), element("p", { class: "lead" }, "All requests since the gateway started, except streams; times of the last one to two minutes."),
     element("div", { class: "sheet" }, element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Operation"),
       ...["requests", "p50", "p95", "p99", "refused", "failed"].map((name) => element("th", { scope: "col", class: "number" }, name)), element("th", { scope: "col", class: "wide" }, "By status"))), numbers), codes),
     element("h3", {}, "Requests"),
@@ -403,7 +404,8 @@ async function flows() {
     element("tbody", {}, ...diagram.ways.map((way) => element("tr", {}, element("td", {}, way.branches.join(" → ") || "the only way"), element("td", {}, way.status === null ? "" : statusTag(way.status)),
       element("td", { class: "number" }, way.count > 0 ? String(way.count) : element("span", { class: "tag plain" }, "never seen"))))));
   view.replaceChildren(element("h2", {}, "Flows"),
-    element("p", { class: "lead" }, "The diagrams of docs/flows, and how often requests took each way since the gateway started. Branches that were never taken are faint."),
+    element("p", { class: "lead" }, session?.isDemo ? "The diagrams of docs/flows, and how often requests took each way since the gateway started. Branches that were never taken are faint."
+      : "The diagrams of docs/flows, and how often the kept requests took each way since the gateway started: all that failed or took long, and a sample of the others. Branches that were never taken are faint."),
     ...all.flatMap((flow) => {
       const taken = new Set(flow.diagram.ways.filter((way) => way.count > 0).flatMap((way) => way.branches));
       return [element("h3", {}, `${flow.diagram.title} · ${flow.operation}`),
@@ -603,11 +605,20 @@ const kit = { view, element, button, empty, fault, ms, time, tone, statusTag, ve
 const views = { live, ...traceViews(kit), flows, topology: topologyView(kit), ...bookingViews(kit), inventory, events: eventsView(kit), faults: faultsView(kit), explorer, health };
 let current = {};
 
+function onlyDemo() {
+  view.replaceChildren(element("h2", {}, "Only in demo mode"), empty("This view acts as the demo's people. A platform with --demo has it."));
+  return {};
+}
+
+// Views that need the demo's accounts and data.
+const DEMO = ["race", "book", "agenda", "inventory", "faults"];
+
 async function route() {
   const [, name = "live", argument] = location.hash.split("/");
   current.leave?.();
   current = {};
-  const chosen = views[name] ?? live;
+  const isMissing = session && !session.isDemo && DEMO.includes(name);
+  const chosen = isMissing ? onlyDemo : views[name] ?? live;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#/${name}`) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   }

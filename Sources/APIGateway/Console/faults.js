@@ -1,6 +1,6 @@
 // Demo mode: an instance misbehaves for a while. What the gateway's guards decide is shown as it happens.
 
-const KINDS = [["kill", "Kill", "ends all its connections and refuses new ones"], ["freeze", "Freeze", "answers nothing"], ["delay", "Delay", "answers 300 ms later"], ["drop", "Drop", "answers no second message"]];
+const KINDS = [["kill", "Kill", "ends all its connections and refuses new ones"], ["freeze", "Freeze", "answers no command of its service"], ["delay", "Delay", "answers 300 ms later"], ["drop", "Drop", "leaves every second message unanswered"]];
 const PAUSE = 1000;
 
 export function faultsView({ view, element, button, empty, fault, read, act, startTraffic }) {

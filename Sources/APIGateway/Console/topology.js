@@ -15,17 +15,23 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
       if (isFault) edge.faults += 1; else if (isRefusal) edge.refusals += 1;
     };
     for (const trace of traces) {
-      note("Client", "APIGateway", trace.ms, trace.status >= 400 && trace.status < 500, trace.status === null || trace.status >= 500);
+      note("Client", trace.entry, trace.ms, trace.status >= 400 && trace.status < 500, trace.foreign ? trace.failed : trace.status === null || trace.status >= 500);
       for (const call of trace.calls) note(call.from, call.to, call.end - call.start, Boolean(call.code) && !call.failed, call.failed);
     }
     return [...found.values()].sort((a, b) => b.times.length - a.times.length);
   }
 
-  function at(name) { const [x, y] = PLACES[name] ?? [50, 97]; return [x / 100 * W, y / 100 * (H - 60) + 30]; }
+  // Services of other programs stand in a row below.
+  let others = [];
+  function at(name) {
+    const [x, y] = PLACES[name] ?? [(others.indexOf(name) + 1) / (others.length + 1) * 100, 101]; return [x / 100 * W, y / 100 * (H - 60) + 30];
+  }
 
   function draw(stage, all, states) {
     stage.replaceChildren(svg("title", {}, "Services, the calls between them, and their breakers"));
     const most = Math.max(1, ...all.map((edge) => edge.times.length));
+    others = [...new Set(all.flatMap((edge) => [edge.from, edge.to]))].filter((name) => !PLACES[name]).slice(0, 6);
+    all = all.filter((edge) => [edge.from, edge.to].every((name) => PLACES[name] || others.includes(name)));
     for (const edge of all) {
       const [x1, y1] = at(edge.from), [x2, y2] = at(edge.to);
       const tone = edge.faults > 0 ? "bad" : "";
@@ -35,7 +41,7 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
       stage.append(svg("rect", { class: "back", x: x - text.length * 3.4, y: y - 17, width: text.length * 6.8, height: 17 }));
       stage.append(svg("text", { class: tone, x, y: y - 4, "text-anchor": "middle" }, text));
     }
-    for (const name of Object.keys(PLACES)) {
+    for (const name of [...Object.keys(PLACES), ...others]) {
       const [x, y] = at(name), state = states.get(name);
       stage.append(svg("rect", { class: `node ${state?.isBad ? "bad" : ""}`, x: x - 72, y: y - 22, width: 144, height: 44, rx: 8 }));
       stage.append(svg("text", { class: "name", x, y: state ? y - 3 : y + 4, "text-anchor": "middle" }, name));

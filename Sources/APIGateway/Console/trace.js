@@ -13,6 +13,8 @@ export function bar(start, end, most, isBad, isTry) {
 
 // The calls without which the request would have been shorter: from its end back, each time the call that ended last.
 export function criticalPath(calls, length) {
+  // It compares each call with each other one.
+  if (calls.length > 2000) return new Set();
   const found = new Set();
   const walk = (inside, from, to) => {
     let until = to;
@@ -35,14 +37,14 @@ export function virtualTable(element, names, rows, make) {
   const box = element("div", { class: "sheet virtual", tabindex: "0", role: "region", "aria-label": `${rows.length} rows` },
     element("table", { class: "waterfall", "aria-rowcount": String(rows.length + 1) }, element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name)))), body));
   let shown = "";
-  const gap = (count) => element("tr", { "aria-hidden": "true", class: "gap" }, element("td", { colspan: String(names.length), style: false }));
+  const gap = (count) => element("tr", { "aria-hidden": "true", class: "gap" }, element("td", { colspan: String(names.length)}));
   const draw = () => {
     const first = Math.max(0, Math.floor(box.scrollTop / ROW) - 10), last = Math.min(rows.length, first + Math.ceil(SHOWN / ROW) + 20);
     if (shown === `${first} ${last}`) return;
     shown = `${first} ${last}`;
     const above = gap(), below = gap();
-    above.firstChild.height = String(first * ROW);
-    below.firstChild.height = String((rows.length - last) * ROW);
+    above.firstChild.style.height = `${first * ROW}px`;
+    below.firstChild.style.height = `${(rows.length - last) * ROW}px`;
     body.replaceChildren(...(first > 0 ? [above] : []), ...rows.slice(first, last).map(make), ...(last < rows.length ? [below] : []));
   };
   box.addEventListener("scroll", draw, { passive: true });
@@ -94,7 +96,7 @@ export function traceViews({ view, element, button, empty, fault, ms, time, stat
     const id = element("input", { id: "trace-id", size: "34", placeholder: "32 hexadecimal digits", pattern: " *[0-9a-f]{32} *", required: true });
     find.append(element("label", { for: "trace-id" }, "Trace id"), id, element("button", {}, "Open"));
     view.replaceChildren(element("h2", {}, "Trace"), find, element("div", { class: "bar" }, element("label", { for: "file" }, "Open a file of OTLP JSON"), file), out, traces.length === 0
-      ? empty("No request is here yet. Open Live, and let sample traffic run.")
+      ? empty("The console has no request yet. In demo mode, Live can send sample traffic.")
       : element("div", { class: "sheet" }, element("table", {}, element("tbody", {}, ...traces.slice(0, 50).map((one) =>
         element("tr", {}, element("td", {}, element("a", { href: `#/trace/${one.id}` }, one.operation)), element("td", {}, statusTag(one.status, one)), element("td", { class: "number" }, ms(one.ms)), element("td", { class: "wide" }, verdictTag(one.verdict))))))));
     return {};
@@ -103,9 +105,11 @@ export function traceViews({ view, element, button, empty, fault, ms, time, stat
   // What is known of one call, and how to repeat it.
   function details(call) {
     const instance = call.attempts.at(-1)?.instance;
-    const command = instance ? `rookery describe ${instance} && rookery call ${instance} ${call.name} '{}'` : null;
+    // Another program may have chosen the names: only those are offered that a shell takes as they are.
+    const isPlain = [instance, call.name].every((text) => /^[\w.:[\]-]+$/.test(text ?? ""));
+    const command = isPlain ? `rookery describe ${instance} && rookery call ${instance} ${call.name} '{}'` : null;
     const rows = [["Call", `${call.from} → ${call.to}.${call.name}`], ["Began", `${ms(call.start)} after the request`], ["Took", ms(call.end - call.start)],
-      ["Time left at its beginning", call.left === null ? "no deadline" : ms(call.left)], ["Result", call.code ?? "ok"],
+      ["Time left at its beginning", call.left === null ? "not known, or no deadline" : ms(call.left)], ["Result", call.code ?? "ok"],
       ...call.attempts.map((each) => [`Attempt ${each.number}`, `${each.instance}, ${ms(each.end - each.start)}, ${each.failure ?? "ok"}`])];
     return element("section", { class: "sheet" }, element("table", {}, element("tbody", {}, ...rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "mono" }, value))))),
       element("p", { class: "lead" }, "The console keeps no message: it may have personal data. "),
@@ -118,11 +122,11 @@ export function traceViews({ view, element, button, empty, fault, ms, time, stat
     let one;
     try { one = await read(`/console/api/traces/${encodeURIComponent(id)}`); } catch (error) {
       view.replaceChildren(element("h2", {}, "Trace"), error.status === 404
-        ? empty(`The gateway does not have ${id}: it keeps the last 500 requests of an hour.`) : fault(error.message));
+        ? empty(`The console does not have ${id}. It keeps at most 500 requests, and outside demo mode only a sample.`) : fault(error.message));
       return {};
     }
     const peers = traces.filter((other) => other.operation === one.operation && other.id !== one.id);
-    const slower = peers.length < 5 ? "" : ` Slower than ${Math.round(100 * peers.filter((other) => other.ms < one.ms).length / peers.length)} % of its ${peers.length} peers.`;
+    const slower = peers.length < 5 ? "" : ` Slower than ${Math.round(100 * peers.filter((other) => other.ms < one.ms).length / peers.length)} % of the ${peers.length} other requests of this operation.`;
     const verdict = one.verdict;
     const banner = verdict.incomplete
       ? element("p", { class: "verdict none" }, "Spans of other instances are missing, so this request has no verdict. Health lists the instances.")
@@ -159,16 +163,16 @@ export function traceViews({ view, element, button, empty, fault, ms, time, stat
     view.replaceChildren(
       element("h2", {}, one.operation),
       element("p", { class: "lead" }, statusTag(one.status, one), ` ${ms(one.ms)} at ${time(one.at)}.${slower} `, element("code", {}, one.id)),
-      banner, element("div", { class: "bar" }, mermaid, text, one.foreign || !one.path ? null : button("Copy as curl", (event) => copy(curl, event.target)), save,
+      banner, element("div", { class: "bar" }, ...(one.mermaid === null ? [] : [mermaid, text]), one.foreign || !one.path ? null : button("Copy as curl", (event) => copy(curl, event.target)), save,
         verdict.flow !== undefined && !verdict.right ? button("Copy as a new branch", (event) => copy(branch(one), event.target)) : null),
       element("div", { class: "sheet" }, drawn), chosen,
       element("h3", {}, "Where the time went"),
       one.calls.length === 0 ? empty(`${one.entry} answered by itself.`)
-        : element("p", { class: "lead" }, `◆ marks the critical path: the calls that the request waited for. ${one.entry} itself took ${ms(Math.max(0, own))}.`),
+        : element("p", { class: "lead" }, path.size === 0 ? `${one.calls.length} calls.` : `◆ marks the critical path: the calls that the request waited for. ${one.entry} itself took ${ms(Math.max(0, own))}.`),
       one.calls.length === 0 ? null : virtualTable(element, ["Call", "Result", "Took", ""], rows, row),
-      element("h3", {}, "As text"), element("div", { class: "sheet" }, element("pre", { tabindex: "0" }, one.text)));
+      ...(one.text === null ? [] : [element("h3", {}, "As text"), element("div", { class: "sheet" }, element("pre", { tabindex: "0" }, one.text))]));
     const go = (other) => { if (other) location.hash = `#/trace/${other}`; };
-    return { keys: { c: () => mermaid.click(), j: () => go(neighbours(id).next), k: () => go(neighbours(id).former) } };
+    return { keys: { c: () => { if (one.mermaid !== null) mermaid.click(); }, j: () => go(neighbours(id).next), k: () => go(neighbours(id).former) } };
   }
 
   return { trace };

@@ -73,7 +73,7 @@ struct TraceMiddleware: RouterMiddleware {
             let took = Duration.nanoseconds((NIODeadline.now() - began).nanoseconds)
             let status = Int(response.status.code)
             console.counts.count(
-                route.map { "\(request.method.rawValue) \($0)" } ?? OperationCounts.unknown, status: status, took: took)
+                request.method == .head ? "GET" : request.method.rawValue, route, status: status, took: took)
             console.board.ended(trace, status: status, took: took)
         }
         if let calls {

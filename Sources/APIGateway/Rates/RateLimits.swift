@@ -31,7 +31,7 @@ public struct RateLimits: Sendable, Hashable {
     /// The requests a minute that one sender may make.
     func perMinute(_ sender: RateSender) -> Int {
         switch sender {
-        case .address, .invalidTokens: anonymous
+        case .address, .invalidTokens, .consoleTokens: anonymous
         case .signIn: signIns
         case .account(_, .customer): customer
         case .account(_, .vendor): vendor

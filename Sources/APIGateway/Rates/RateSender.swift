@@ -8,6 +8,8 @@ enum RateSender: Hashable, Sendable {
     case signIn(String)
     /// All clients at an address that send tokens that are not valid.
     case invalidTokens(String)
+    /// All clients at an address that show a wrong token of the console, or of its spans.
+    case consoleTokens(String)
     /// An account, by its id, in its role.
     case account(Int, Role)
 }

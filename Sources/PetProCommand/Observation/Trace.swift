@@ -9,7 +9,7 @@ struct Trace: AsyncParsableCommand {
         abstract: "Prints a request as a sequence diagram, or lists the last requests.",
         discussion: """
             The trace id of a request is in its response, as X-Trace-Id, and in errors as traceId. A gateway with a \
-            console keeps the last 500 requests. The first line says which flow of docs/flows the request followed, and which branch, or the \
+            console keeps the last 500 requests that its sampling chose. The first line says which flow of docs/flows the request followed, and which branch, or the \
             first arrow that differs.
 
               petpro trace                                     # the last requests

@@ -100,7 +100,7 @@ struct TraceClient {
                 "\(url) shows its requests to operators only. Put an operator's access token into \(tokenVariable).")
         case 404 where path.contains("/traces/"):
             throw CommandFailure(
-                "\(url) does not have this request: it keeps the last 500 of an hour. `petpro trace --url \(url)` lists them."
+                "\(url) does not have this request: it keeps at most 500, and outside demo mode only a sample. `petpro trace --url \(url)` lists them."
             )
         case 404: throw CommandFailure("\(url) keeps no requests: start it with --console or --demo.")
         default: throw CommandFailure("\(url) answered \(status): \(body.jsonText)")

@@ -94,8 +94,8 @@ package final class BoundedSpan: Span {
         guard case .call(_, _, let deadline?)? = details else { return nil }
         let now = DefaultTracerClock.now.nanosecondsSinceEpoch
         // The deadline has another clock.
-        let age = Int64(clamping: Int128(now) - Int128(start))
-        return Int(((deadline - .now()).nanoseconds + age) / 1_000_000)
+        let left = Int128((deadline - .now()).nanoseconds) + Int128(now) - Int128(start)
+        return Int(clamping: left / 1_000_000)
     }
 
     /// Returns the text of an attribute.
