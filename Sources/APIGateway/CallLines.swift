@@ -1,12 +1,9 @@
 import PetProContracts
 import Rookery
+import SequenceDiagrams
 
 /// Formats the calls between services that a request caused: `APIGateway>AuthService.validateToken`.
 enum CallLines {
-    /// The names of the services in the diagrams.
-    private static let participants = Dictionary(
-        uniqueKeysWithValues: ServiceName.allCases.map { ($0.rawValue, $0.participant) })
-
     private struct Line {
         let start: UInt64
         /// The id of the parent span.
@@ -29,7 +26,9 @@ enum CallLines {
             // Nobody waits for the delivery of an event.
             case .call(let command, let callee?, _) where EventType(rawValue: command.name) == nil:
                 lines.append(
-                    Line(start: span.start, parent: span.parent, callee: participant(callee), command: command.name))
+                    Line(
+                        start: span.start, parent: span.parent, callee: ObservedTrace.participant(callee),
+                        command: command.name))
             case .handling(_, let name?, _, _): service = name
             default: break
             }
@@ -45,7 +44,7 @@ enum CallLines {
             for _ in places {
                 if parent == request { break }
                 guard let outer = places.first(where: { $0.id == parent }) else { break }
-                if caller == nil, let service = outer.service { caller = participant(service) }
+                if caller == nil, let service = outer.service { caller = ObservedTrace.participant(service) }
                 parent = outer.parent
             }
             if parent != request { continue }
@@ -58,6 +57,4 @@ enum CallLines {
         }
         return text
     }
-
-    private static func participant(_ service: String) -> String { participants[service] ?? service }
 }

@@ -13,6 +13,6 @@ package struct SpanFeed: TelemetryAPI {
         for trace in Set(request.traces.map(\.id)) {
             spans += tracer.spans(of: trace).compactMap { SpanRecord($0) }
         }
-        return SpanBatch(spans: Array(spans.prefix(ReadSpans.limit * 128)))
+        return SpanBatch(spans: Array(spans.prefix(SpanBatch.limit)))
     }
 }

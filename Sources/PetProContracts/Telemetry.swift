@@ -29,6 +29,9 @@ public struct TraceID: Hashable {
 /// Spans that have ended.
 @Message
 public struct SpanBatch: Hashable {
+    /// The most spans of a batch: 128 of each trace that may be asked for.
+    public static let limit = 2048
+
     @Items(0...2048) public var spans: [SpanRecord]
 }
 

@@ -19,6 +19,16 @@ public final class SpanStore: Sendable {
     /// How many spans of one trace are read: 50 000.
     public static let spansOfTrace = 50_000
 
+    /// The file cannot be used.
+    public struct CannotOpen: Error, CustomStringConvertible {
+        let path: String
+        let cause: String
+        /// Names the file, and what to do.
+        public var description: String {
+            "cannot use the console's file \(path): \(cause)\nDelete it, or choose another folder with --data."
+        }
+    }
+
     /// A request, by its trace and its own span.
     public struct Request: Sendable, Hashable {
         /// The id of the trace.
@@ -35,13 +45,17 @@ public final class SpanStore: Sendable {
     private let sizes: Mutex<[String: Int]>
 
     /// Opens the store in a file, which only the user of the process may read; in memory without a path. Throws
-    /// ``PetProRuntime/PrivateFiles/NotPrivate``, or the error of SQLite. A file that is not a store of this version is replaced.
+    /// ``PetProRuntime/PrivateFiles/NotPrivate``, or ``CannotOpen``. A file that is not a store of this version is replaced.
     ///
     /// Of the ``services`` places, those of `own` are never another service's.
     public init(_ path: String?, own: Set<String> = [], ringBytes: Int = SpanStore.ringBytes) throws {
         self.ringBytes = ringBytes
         self.own = own
-        queue = try path.map { try Self.open($0) } ?? Self.prepared(DatabaseQueue())
+        do {
+            queue = try path.map { try Self.open($0) } ?? Self.prepared(DatabaseQueue())
+        } catch let error as DatabaseError {
+            throw CannotOpen(path: path ?? "memory", cause: "\(error)")
+        }
         let sizes = try queue.read { database in
             try Row.fetchAll(database, sql: "SELECT service, SUM(bytes) FROM spans GROUP BY service").map {
                 ($0[0] as String, $0[1] as Int)

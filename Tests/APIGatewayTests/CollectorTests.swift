@@ -146,6 +146,27 @@ struct CollectorTests {
         #expect(batch.spans.filter { $0.kind == .call }.allSatisfy { (1...5000).contains($0.left ?? 0) }, "\(batch)")
     }
 
+    @Test("show a request as long as they are stored, also when newer requests have taken its place in the list")
+    func stored() throws {
+        let board = TraceBoard(BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
+        let trace = String(repeating: "1", count: 32)
+        var request = span(.request, 1, in: 9, "GET /api/vendors", at: 0, took: 100)
+        request.status = 503
+        let spans = [
+            // A program that called the gateway.
+            OwnedSpan(owner: "shop", record: span(.call, 9, in: 8, "GET", at: 0, took: 200)),
+            OwnedSpan(owner: "gateway", record: request),
+            OwnedSpan(owner: "gateway", record: span(.call, 2, in: 1, "list-vendors", "vendor", at: 10, took: 50)),
+        ]
+        #expect(board.entry(trace) == nil)
+        let entry = try #require(board.entry(trace, stored: spans))
+        #expect(entry.trace.status == 503 && entry.trace.calls.map(\.arrow.to) == ["VendorService"] && !entry.isForeign)
+        // With what is above it, the diagram begins at the other program.
+        let origin = board.origin(of: entry, in: spans)
+        #expect(origin.entry == "shop" && origin.calls.map(\.arrow.to) == ["APIGateway", "VendorService"])
+        #expect(board.entry(trace, stored: []) == nil)
+    }
+
     /// Tells of spans as a service that lies: of another trace, out of bounds, and too many.
     private struct Liar: TelemetryAPI {
         let asked: Mutex<Int>.Box

@@ -1,5 +1,6 @@
 import HTTPTypes
 import NIOCore
+import NIOHTTP1
 import PetProContracts
 import PetProTesting
 import Rookery
@@ -68,6 +69,37 @@ struct ConsoleTests {
             #expect(ways?.map { $0["count"] } == [1])
             let health = try await http.get("/console/api/health").body["services"]
             #expect(health?["auth"]?["status"] == "ready")
+        }
+    }
+
+    @Test("names the first wrong arrow of a request whose calls are in another order, over the wire")
+    func swapped() async throws {
+        try await TestPlatform.traced(
+            by: BoundedTracer(),
+            products: { real in
+                // What the gateway asks second is asked first.
+                var swapped = ProductAPIStub()
+                swapped.getProductHandler = { request in
+                    _ = try await real.checkInventory(CheckInventory(productId: request.id))
+                    return try await real.getProduct(request)
+                }
+                swapped.checkInventoryHandler = { try await real.checkInventory($0) }
+                return swapped
+            }
+        ) { gateway, _ in
+            let answer = try await gateway.http.get("/api/products/9001/availability")
+            #expect(answer.status == 200)
+            let id = try #require(answer.headers.first(name: "X-Trace-Id"))
+            var verdict: JSONValue?
+            try await eventually {
+                verdict = try await gateway.http.get("/console/api/traces/\(id)").body["verdict"]
+                return verdict != nil
+            }
+            #expect(verdict?["right"] == false && verdict?["position"] == 1, "\(String(describing: verdict))")
+            #expect(
+                verdict?["text"]?.stringValue
+                    == "not product-availability: arrow 1 is APIGateway>ProductService.checkInventory, "
+                    + "expected APIGateway>ProductService.getProduct")
         }
     }
 

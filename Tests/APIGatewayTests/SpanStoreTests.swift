@@ -124,6 +124,18 @@ struct SamplingTests {
         #expect(allKept == 1000)
     }
 
+    @Test("wait for their judgement in small numbers of one trace, which a client may give to all of its requests")
+    func oneTrace() {
+        let board = TraceBoard(BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
+        let trace = Traceparent.random()
+        for _ in 0..<100 { board.ended(trace, status: 200, took: .zero) }
+        let other = Traceparent.random()
+        board.ended(other, status: 200, took: .zero)
+        let due = board.due(1000, at: .now + .seconds(60))
+        #expect(due.count(where: { $0.trace == trace.traceID }) == TraceBoard.pendingOfTrace)
+        #expect(due.last?.trace == other.traceID && board.left == 100 - TraceBoard.pendingOfTrace)
+    }
+
     @Test("are all counted, by operation, with the times of the last minutes")
     func counts() {
         let counts = OperationCounts(["GET /a", "POST /b"])

@@ -185,9 +185,12 @@ extension Logger {
 }
 
 extension TestPlatform {
-    /// Runs `body` with the real gateway in front of the real services, all over TCP, all with one tracer.
+    /// Runs `body` with the real gateway in front of the real services, all over TCP, all with one tracer. `products` may put something
+    /// else in front of Product.
     static func traced<Backend: Tracer>(
-        by tracer: Backend, _ body: @escaping @Sendable (RunningGateway, Backend) async throws -> Void
+        by tracer: Backend,
+        products change: @escaping @Sendable (ProductAPIClient) -> any ProductAPI = { $0 },
+        _ body: @escaping @Sendable (RunningGateway, Backend) async throws -> Void
     ) async throws {
         let platform = try await TestPlatform()
         func server(_ name: ServiceName, _ routes: [Route]) throws -> RookeryServer {
@@ -210,7 +213,7 @@ extension TestPlatform {
                         let services = Gateway.Services(
                             auth: AuthAPIClient(try client(.auth, auth)),
                             bookings: BookingAPIClient(try client(.booking, booking)), vendors: vendors,
-                            products: ProductAPIClient(try client(.product, product)), health: { _ in .up })
+                            products: change(ProductAPIClient(try client(.product, product))), health: { _ in .up })
                         try await platform.serving(services: services, tracer: tracer) { try await body($0, tracer) }
                     }
                 }

@@ -30,7 +30,8 @@ extension ObservedTrace {
                 ?? below.lazy.compactMap { (byParent[$0.id] ?? []).first(where: \.isEntry) }.first
         }
         var calls: [Call] = []
-        for span in seen where span.id != root {
+        // What begins with a call is that call.
+        for span in seen where span.id != root || span.kind == .call {
             if span.kind == .call {
                 let handler = handling(span)
                 let caller = Self.caller(of: span, in: byID, root: request)

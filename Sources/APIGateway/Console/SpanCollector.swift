@@ -221,7 +221,7 @@ final class SpanCollector: Sendable {
                 let batch = try await one.client.telemetry.readSpans(ReadSpans(traces: some.map { TraceID(id: $0) }))
                 let wanted = Set(some)
                 // A service that lies can add nothing to other traces, and no more than the limit.
-                spans += batch.spans.prefix(ReadSpans.limit * 128).filter { wanted.contains($0.trace) }
+                spans += batch.spans.prefix(SpanBatch.limit).filter { wanted.contains($0.trace) }
                     .map { OwnedSpan(owner: one.seen.service.rawValue, record: $0) }
             }
             note(key, nil)

@@ -61,6 +61,12 @@ final class TraceBoard: Sendable {
         var foreign = TraceSampling(perSecond: TraceBoard.foreignRequests, slow: .seconds(1))
         /// How many requests were not kept.
         var left = 0
+
+        /// Whether one more request of a trace may wait.
+        func hasRoom(for trace: String) -> Bool {
+            pending.count < TraceBoard.pendingLimit
+                && pending.count(where: { $0.trace == trace }) < TraceBoard.pendingOfTrace
+        }
     }
 
     private let tracer: BoundedTracer
@@ -89,11 +95,10 @@ final class TraceBoard: Sendable {
     /// Notes a request that has ended, with its status. `request` is the identity of its span. No request waits for more than a lock.
     func ended(_ request: Traceparent, status: Int, took: Duration) {
         let now = ContinuousClock.now
-        let id = request.traceID
         state.withLock { state in
+            // Most requests of a busy gateway go no further than this.
             guard state.sampling.keeps(status: status, took: took, at: start.duration(to: now)),
-                state.pending.count < Self.pendingLimit,
-                state.pending.count(where: { $0.trace == id }) < Self.pendingOfTrace
+                state.hasRoom(for: request.traceID)
             else {
                 state.left += 1
                 return
@@ -101,8 +106,8 @@ final class TraceBoard: Sendable {
             let due = collects ? now + Self.patience : now
             state.pending.append(
                 Pending(
-                    trace: id, span: request.id, isForeign: false, due: due, own: tracer.spans(of: request)
-                ))
+                    trace: request.traceID, span: request.id, isForeign: false, due: due,
+                    own: tracer.spans(of: request)))
         }
     }
 
@@ -110,13 +115,12 @@ final class TraceBoard: Sendable {
     func told(_ trace: String, _ span: UInt64) {
         let uptime = start.duration(to: .now)
         state.withLock { state in
+            // First, because in a flood it costs the least.
+            guard state.foreign.keeps(status: 200, took: .zero, at: uptime), state.hasRoom(for: trace) else { return }
             let isKnown =
                 state.entries.contains { $0.span == span && $0.trace.id == trace }
                 || state.pending.contains { $0.span == span && $0.trace == trace }
-            guard !isKnown, state.foreign.keeps(status: 200, took: .zero, at: uptime),
-                state.pending.count < Self.pendingLimit,
-                state.pending.count(where: { $0.trace == trace }) < Self.pendingOfTrace
-            else { return }
+            if isKnown { return }
             state.pending.append(
                 Pending(trace: trace, span: span, isForeign: true, due: .now + Self.foreignPatience))
         }

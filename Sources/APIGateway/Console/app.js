@@ -88,6 +88,9 @@ let isPaused = false;
 // Other processes whose spans the gateway cannot collect: their calls are missing from every diagram.
 const unseen = element("p", { class: "fault", role: "status", hidden: "" });
 
+// How many requests the console did not keep, when the page connected.
+const left = element("span");
+
 let processes = [];
 let instanceTimer;
 
@@ -122,7 +125,9 @@ function connect() {
     connection.dataset.state = "open";
     try {
       // What was missed, the oldest first.
-      for (const trace of (await read("/console/api/traces")).traces.reverse()) take(trace, false);
+      const answer = await read("/console/api/traces");
+      left.textContent = answer.unjudged === 0 ? "" : `${answer.unjudged} requests were not kept.`;
+      for (const trace of answer.traces.reverse()) take(trace, false);
       await watchInstances();
     } catch (error) { connection.textContent = error.message; }
   };
@@ -326,7 +331,7 @@ function live() {
       if (!numbers.isConnected) return;
       if (!isPaused) {
         numbers.replaceChildren(...operations.map((one) => element("tr", {}, element("td", {}, one.operation),
-          ...[one.requests, ...[one.p50, one.p95, one.p99].map((value) => (value === null ? "–" : ms(value))), one.refused, one.failed].map((value) => element("td", { class: "number" }, String(value))),
+          ...[one.requests, one.recent, ...[one.p50, one.p95, one.p99].map((value) => (value === null ? "–" : ms(value))), one.refused, one.failed].map((value) => element("td", { class: "number" }, String(value))),
           element("td", { class: "wide" }, Object.entries(one.statuses).map(([status, number]) => `${status}: ${number}`).join(", ")))));
       }
     } catch { /* The connection's state says it. */ }
@@ -371,9 +376,9 @@ function live() {
     unseen,
     element("div", { class: "bar" }, pause, button("Clear", clear), again, ...(session && !session.isDemo ? [] : [sampling, button("Book the same slot at once", race)])),
     element("div", { class: "sheet" }, stage), raced,
-    element("h3", {}, "Operations"), element("p", { class: "lead" }, "All requests since the gateway started, except streams; times of the last one to two minutes."),
+    element("h3", {}, "Operations"), element("p", { class: "lead" }, "All requests since the gateway started, except streams. “Lately” and the times are of the last one to two minutes.", " ", left),
     element("div", { class: "sheet" }, element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Operation"),
-      ...["requests", "p50", "p95", "p99", "refused", "failed"].map((name) => element("th", { scope: "col", class: "number" }, name)), element("th", { scope: "col", class: "wide" }, "By status"))), numbers), codes),
+      ...["requests", "lately", "p50", "p95", "p99", "refused", "failed"].map((name) => element("th", { scope: "col", class: "number" }, name)), element("th", { scope: "col", class: "wide" }, "By status"))), numbers), codes),
     element("h3", {}, "Requests"),
     element("div", { class: "sheet" }, element("table", {}, element("thead", {}, element("tr", {},
       ...["Time", "Operation", "Status"].map((name) => element("th", { scope: "col" }, name)),

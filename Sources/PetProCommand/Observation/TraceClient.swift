@@ -97,7 +97,10 @@ struct TraceClient {
         case 200: return
         case 401, 403:
             throw CommandFailure(
-                "\(url) shows its requests to operators only. Put an operator's access token into \(tokenVariable).")
+                """
+                \(url) answered \(status): \(body["detail"]?.stringValue ?? "")
+                Sign in as an operator or an administrator (POST /api/auth/login), and put the accessToken into \(tokenVariable).
+                """)
         case 404 where path.contains("/traces/"):
             throw CommandFailure(
                 "\(url) does not have this request: it keeps at most 500, and outside demo mode only a sample. `petpro trace --url \(url)` lists them."
