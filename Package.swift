@@ -212,7 +212,7 @@ let package = Package(
                 hummingbird, hummingbirdCore,
                 httpTypes, crypto, logging,
                 lifecycle, deque,
-                nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, configuration, tracing, metrics,
+                nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, configuration, tracing, metrics, histogram,
             ],
             // The program needs no files beside it.
             resources: [

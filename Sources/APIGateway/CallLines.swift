@@ -23,7 +23,7 @@ enum CallLines {
         for span in spans {
             var service: String?
             switch span.details {
-            // Nobody waits for the delivery of an event.
+            // No call waits for the delivery of an event.
             case .call(let command, let callee?, _) where EventType(rawValue: command.name) == nil:
                 lines.append(
                     Line(

@@ -70,7 +70,7 @@ private struct FaultPlayer: Service {
     let server: RookeryServer
     let logger: Logger
 
-    /// Whoever asked for the end is answered before it.
+    /// The answer to the command goes out before the end.
     private static let grace: Duration = .milliseconds(100)
 
     func run() async throws {

@@ -16,7 +16,7 @@ enum Browser {
         #endif
     }
 
-    /// Opens a page, if there is a desktop. Whoever has none sees the URL in the terminal.
+    /// Opens a page, if there is a desktop. Without one, the URL in the terminal has to do.
     ///
     /// The URL may have a token, which the arguments of a program would show to every user of the machine: the browser gets the path of
     /// a file that leads there, which only this user may read.

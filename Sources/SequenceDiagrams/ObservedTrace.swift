@@ -39,7 +39,7 @@ public struct ObservedTrace: Sendable, Hashable {
         public let attempts: [Attempt]
         /// How many milliseconds the call had at its beginning until its deadline. Nil without a deadline, and if it is not known.
         public let left: Int?
-        /// Whether it delivers an event. Then nobody waits for it, and it is no part of the way that the request took.
+        /// Whether it delivers an event. Then no call waits for it, and it is no part of the way that the request took.
         public let isEvent: Bool
 
         /// Makes a call.

@@ -47,18 +47,21 @@ class Collector(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def change_ids(value, change):
+    """Changes each id of a request. OTLP writes ids as hexadecimal digits, where the mapping of Protocol Buffers has base64."""
+    for resource in value["resourceSpans"]:
+        for scope in resource["scopeSpans"]:
+            for span in scope["spans"]:
+                for name in {"traceId", "spanId", "parentSpanId"} & span.keys():
+                    span[name] = change(span[name])
+    return value
+
+
 def decoded(kind, body):
     if kind == "application/x-protobuf":
         return ExportTraceServiceRequest.FromString(body)
     assert kind == "application/json", kind
-    value = json.loads(body)
-    # OTLP writes ids as hexadecimal digits, where the mapping of Protocol Buffers has base64.
-    for resource in value["resourceSpans"]:
-        for scope in resource["scopeSpans"]:
-            for span in scope["spans"]:
-                for name in ["traceId", "spanId", "parentSpanId"]:
-                    if name in span:
-                        span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
+    value = change_ids(json.loads(body), lambda text: base64.b64encode(bytes.fromhex(text)).decode())
     return json_format.ParseDict(value, ExportTraceServiceRequest())
 
 
@@ -131,13 +134,7 @@ def take(petpro):
             kind=kind, start_time_unix_nano=start + number, end_time_unix_nano=start + 9_000_000)
         span.attributes.add(key="user.email").value.string_value = CANARY
         span.attributes.add(key="http.request.method").value.string_value = "GET"
-    as_json = json_format.MessageToDict(request)
-    for resource in as_json["resourceSpans"]:
-        for each in resource["scopeSpans"]:
-            for span in each["spans"]:
-                for name in ["traceId", "spanId", "parentSpanId"]:
-                    if name in span:
-                        span[name] = base64.b64decode(span[name]).hex()
+    as_json = change_ids(json_format.MessageToDict(request), lambda text: base64.b64decode(text).hex())
     with tempfile.TemporaryDirectory() as folder:
         def run(body):
             program = subprocess.Popen(

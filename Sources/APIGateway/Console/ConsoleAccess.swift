@@ -37,7 +37,7 @@ struct ConsoleAccess: Sendable {
 
     private var cookie: String { "petpro_console_\(port)" }
 
-    /// Who asks.
+    /// The sender of a request, as far as the console knows it.
     struct Reader: Sendable {
         let role: ConsoleSessions.Role
         /// Nil without a session.
@@ -48,7 +48,7 @@ struct ConsoleAccess: Sendable {
         var isLocalDemo = false
     }
 
-    /// Returns who asks. Throws a ``Problem`` for one who may not read.
+    /// Returns the sender of a request. Throws a ``Problem`` for one that may not read.
     func reader(_ request: Request, _ context: GatewayContext) async throws -> Reader {
         try checkHost(request, context)
         if let id = sessionID(request), let session = sessions[id], !Self.isOfOtherSite(request) {
@@ -71,7 +71,7 @@ struct ConsoleAccess: Sendable {
         )
     }
 
-    /// Throws a ``Problem`` unless an administrator asks for something to be done, from a page of this origin. Returns who asks.
+    /// Throws a ``Problem`` unless an administrator asks for something to be done, from a page of this origin. Returns the sender.
     func checkActs(_ request: Request, _ context: GatewayContext) async throws -> Reader {
         let reader = try await reader(request, context)
         guard reader.role == .admin else {
@@ -115,7 +115,7 @@ struct ConsoleAccess: Sendable {
             + (isEncrypted ? "; Secure" : "")
     }
 
-    /// What a page needs to know about who asks.
+    /// What a page needs to know about its own requests' sender.
     func json(_ reader: Reader) -> JSONValue {
         [
             "isDemo": .bool(isDemo),

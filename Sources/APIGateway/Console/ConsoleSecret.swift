@@ -1,7 +1,7 @@
 import Crypto
 import Foundation
 
-/// Random texts that nobody guesses.
+/// Random texts that cannot be guessed.
 package enum ConsoleSecret {
     /// 256 bits, of letters, digits, `-` and `_`.
     package static func make() -> String {

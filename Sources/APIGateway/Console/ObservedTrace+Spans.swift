@@ -50,7 +50,7 @@ extension ObservedTrace {
                         attempts: attempts.sorted { $0.number < $1.number }, left: span.left,
                         isEvent: EventType(rawValue: span.name) != nil))
             } else if span.isEntry, let parent = byID[span.parent], parent.kind != .call, parent.kind != .attempt {
-                // Whoever called it tells of no call.
+                // Its caller tells of no call.
                 calls.append(
                     Call(
                         arrow: SequencePath.Arrow(

@@ -40,6 +40,8 @@ final class SpanCollector: Sendable {
     private static let turn: Duration = .milliseconds(100)
     /// The most requests of a turn.
     private static let most = 256
+    /// How many full turns follow each other without a pause.
+    private static let mostTurns = 16
     /// How long the collector waits before it asks an instance again that did not answer: 2 s. A frozen instance then delays the
     /// others little.
     private static let pause: Duration = .seconds(2)
@@ -71,7 +73,7 @@ final class SpanCollector: Sendable {
         }
     }
 
-    /// Who has an instance misbehave. Nil if there is no such instance.
+    /// What has an instance misbehave. Nil if there is no such instance.
     func client(of service: ServiceName, at address: String) -> (any FaultAPI)? {
         followed.withLock { $0["\(service.rawValue) \(address)"]?.client.faults }
     }
@@ -84,7 +86,9 @@ final class SpanCollector: Sendable {
             group.addTask { await self.work() }
         }
         for one in followed.withLock({ Array($0.values) }) { await one.client.close() }
-        try? store.close()
+        do { try store.close() } catch {
+            logger.warning("the file of the console's spans was not closed", metadata: ["error": "\(error)"])
+        }
     }
 
     private func work() async {
@@ -95,7 +99,8 @@ final class SpanCollector: Sendable {
             if Task.isCancelled { return }
             do {
                 // A full turn has more behind it, but what is too old must be deleted too.
-                for _ in 0..<16 where try await collect() < Self.most { break }
+                var full = 0
+                while full < Self.mostTurns, try await collect() == Self.most { full += 1 }
                 if turn % Self.askTurns == 0 { _ = await ask([]) }
                 if turn % Self.pruneTurns == 0 { try await store.prune(at: now()) }
                 isFailing = false
@@ -121,26 +126,32 @@ final class SpanCollector: Sendable {
         let others = own.isEmpty ? [] : await ask(Array(own.keys))
         let spans = own.flatMap { board.ownSpans(of: $0.key, $0.value) } + others
         let byTrace = Dictionary(grouping: spans, by: \.record.trace)
+        var failure: (any Error)?
         do {
-            let refused = try await store.add(spans + received, at: now()) { Self.beginsRequest($0) }
-            noteRefused(refused)
+            noteRefused(try await store.add(spans + received, at: now()) { Self.beginsRequest($0) })
+            tell(received)
         } catch {
-            // What was seen is shown all the same, and is gone after a restart.
-            for request in due { board.judge(request, byTrace[request.trace] ?? []) }
-            throw error
+            failure = error
         }
-        tell(received)
         for (trace, requests) in Dictionary(grouping: due, by: \.trace) {
-            let own = byTrace[trace] ?? []
+            var seen = byTrace[trace] ?? []
             // Programs that send spans may have had a part in it.
-            let isShared = intake.taken > 0 || requests.contains(where: \.isForeign)
-            let stored = isShared ? try await store.spans(of: trace) : []
-            for request in requests { board.judge(request, stored.isEmpty ? own : stored) }
+            if failure == nil, intake.taken > 0 || requests.contains(where: \.isForeign) {
+                do {
+                    let stored = try await store.spans(of: trace)
+                    if !stored.isEmpty { seen = stored }
+                } catch {
+                    failure = error
+                }
+            }
+            // Without the store, what was seen is shown all the same, and is gone after a restart.
+            for request in requests { board.judge(request, seen) }
         }
+        if let failure { throw failure }
         return due.count
     }
 
-    /// Has the board judge requests of other programs: those that nobody is known to have called, at most
+    /// Has the board judge requests of other programs: those whose caller is not known, at most
     /// ``TraceBoard/foreignRequests`` a second.
     private func tell(_ received: [OwnedSpan]) {
         let known = Set(received.map { $0.record.trace + $0.record.id })

@@ -58,7 +58,7 @@ final class TraceBoard: Sendable {
         var pending: Deque<Pending> = []
         var sampling: TraceSampling
         /// Of the requests that other programs tell of.
-        var foreign = TraceSampling(perSecond: TraceBoard.foreignRequests, slow: .seconds(1))
+        var foreign = Allowance(perSecond: TraceBoard.foreignRequests)
         /// How many requests were not kept.
         var left = 0
 
@@ -116,7 +116,7 @@ final class TraceBoard: Sendable {
         let uptime = start.duration(to: .now)
         state.withLock { state in
             // First, because in a flood it costs the least.
-            guard state.foreign.keeps(status: 200, took: .zero, at: uptime), state.hasRoom(for: trace) else { return }
+            guard state.foreign.take(at: uptime), state.hasRoom(for: trace) else { return }
             let isKnown =
                 state.entries.contains { $0.span == span && $0.trace.id == trace }
                 || state.pending.contains { $0.span == span && $0.trace == trace }

@@ -17,27 +17,6 @@ struct TraceSampling: Sendable {
         others = Allowance(perSecond: perSecond ?? 0)
     }
 
-    /// A number of requests a second, of which at most a second's worth is saved up.
-    private struct Allowance {
-        let perSecond: Int
-        var left: Double
-        var at: Duration = .zero
-
-        init(perSecond: Int) {
-            self.perSecond = perSecond
-            left = Double(perSecond)
-        }
-
-        mutating func take(at uptime: Duration) -> Bool {
-            let since = max(.zero, uptime - at)
-            left = min(Double(perSecond), left + Double(perSecond) * (since / .seconds(1)))
-            at = max(at, uptime)
-            if left < 1 { return false }
-            left -= 1
-            return true
-        }
-    }
-
     /// Whether a request that has ended is kept. `uptime` never goes back.
     mutating func keeps(status: Int, took: Duration, at uptime: Duration) -> Bool {
         guard perSecond != nil else { return true }
