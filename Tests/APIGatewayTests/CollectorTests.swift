@@ -210,6 +210,7 @@ struct CollectorTests {
             try await eventually { try await !collector.spans(of: trace).isEmpty }
             #expect(try await collector.spans(of: trace).map(\.record.name) == ["a"])
             #expect(collector.instances[0].problem == nil)
+            #expect(try await collector.store.spans(of: String(repeating: "2", count: 32)).isEmpty)
             group.cancelAll()
         }
     }

@@ -184,7 +184,7 @@ struct TracesEndpointTests {
         #expect(throws: ReceivedTraces.Malformed.self) { try ReceivedTraces(many, .protobuf) }
     }
 
-    @Test("of a name that is the platform's are refused, and requests of others displace none of its own")
+    @Test("begin requests that displace none of the platform's own")
     func displaced() async throws {
         let board = TraceBoard(BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
         let tracer = BoundedTracer()
