@@ -128,98 +128,56 @@ struct Bench: Sendable {
         return table
     }
 
-    /// Measures three platforms in turns, so that other load on the machine affects all of them.
+    /// Measures platforms with a console beside one without.
     private func tracing() async throws -> Table {
         var table = Table(
             """
-            What the console costs: flow 2 over 64 connections, on one core, by platforms that take turns, \(Self.rounds) times each.
+            What the console costs: flow 2 over 32 connections each, on one core, by two platforms at once, in \(Self.rounds) rounds.
             """,
-            "console", "rate", "a request's time on the core", "of it more than without", "standard error")
+            "console", columns: Turn.columns("without"))
         // Two at a time, because one that has much to store goes on with that after its turn.
         let names = ["none", "ten requests a second", "demo mode: every request, and the calls in each response"]
         for (name, isDemo) in [(names[1], false), (names[2], true)] {
-            let rates = try await with(isPinned: true) { plain, flows in
+            let turns = try await with(isPinned: true) { plain, flows in
                 try await with(isPinned: true, isDemo: isDemo, arguments: isDemo ? [] : ["--console"]) {
                     traced, tracedFlows in
-                    try await inTurns([(plain, flows), (traced, tracedFlows)], [names[0], name])
+                    try await sideBySide([(plain, flows), (traced, tracedFlows)], [names[0], name])
                 }
             }
-            add([names[0], name], rates, to: &table)
+            add([names[0], name], turns, to: &table)
         }
         // A collector that takes connections and never answers.
         let frozen = try await FrozenCollector.start()
         let export = [
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:\(frozen.port)", "OTEL_BSP_SCHEDULE_DELAY": "200",
         ]
-        let rates = try await with(isPinned: true) { plain, flows in
+        let turns = try await with(isPinned: true) { plain, flows in
             try await with(isPinned: true, environment: export, arguments: ["--console"]) { traced, tracedFlows in
-                try await inTurns([(plain, flows), (traced, tracedFlows)], [names[0], frozen.name])
+                try await sideBySide([(plain, flows), (traced, tracedFlows)], [names[0], frozen.name])
             }
         }
-        add([names[0], frozen.name], rates, to: &table)
+        add([names[0], frozen.name], turns, to: &table)
         try await frozen.stop()
         return table
     }
 
-    /// Measures the program and another one in turns.
+    /// Measures the program beside another one.
     private func versions() async throws -> Table {
         var table = Table(
-            "Flow 2 on one core, by two versions of the platform that take turns, \(Self.rounds) times each.",
-            "connections, program", "rate", "a request's time on the core", "of it more than the other",
-            "standard error")
+            "Flow 2 on one core, by two versions of the platform at once, in \(Self.rounds) rounds.",
+            "connections, program", columns: Turn.columns("the other"))
         guard let other else { return table }
-        for connections in [64, 1] {
+        for connections in [32, 1] {
             let names = ["\(connections), the other", "\(connections), this"]
-            let rates = try await with(other, isPinned: true) { old, oldFlows in
+            let turns = try await with(other, isPinned: true) { old, oldFlows in
                 try await with(isPinned: true) { new, newFlows in
-                    try await inTurns([(old, oldFlows), (new, newFlows)], names, connections: connections)
+                    try await sideBySide([(old, oldFlows), (new, newFlows)], names, connections: connections)
                 }
             }
-            add(names, rates, to: &table)
+            add(names, turns, to: &table)
         }
         return table
     }
-
-    private func add(_ names: [String], _ rates: [[Double]], to table: inout Table) {
-        for (name, with) in zip(names, rates) {
-            let mean = with.reduce(0, +) / Double(with.count)
-            // The load keeps the core busy, so a time is the inverse of a rate.
-            let costs = zip(rates[0], with).map { 1 - $1 / $0 }
-            let cost = costs.reduce(0, +) / Double(costs.count)
-            let variance = costs.map { ($0 - cost) * ($0 - cost) }.reduce(0, +) / Double(max(1, costs.count - 1))
-            let error = (variance / Double(costs.count)).squareRoot()
-            let isBase = name == names[0]
-            table.add(
-                name, mean.perSecond, String(format: "%.1f µs", 1e6 / mean),
-                isBase ? "" : String(format: "%.1f %%", 100 * cost),
-                isBase ? "" : String(format: "%.1f %%", 100 * error))
-        }
-    }
-
-    /// Measures the rates of several platforms. Each round starts with another platform.
-    private func inTurns(
-        _ platforms: [(PlatformProcess, Flows)], _ names: [String], connections: Int = 64,
-        request: @escaping @Sendable (Flows) -> ByteBuffer = { $0.availability() }
-    ) async throws -> [[Double]] {
-        var rates: [[Double]] = platforms.map { _ in [] }
-        for round in 0..<(profiles == nil ? Self.rounds : 1) {
-            for turn in platforms.indices {
-                let at = (round + turn) % platforms.count
-                let (platform, flows) = platforms[at]
-                let result = try await load(
-                    "in turns: \(names[at])", .closed(connections: connections), port: platform.port,
-                    seconds: seconds / 4,
-                    warmUp: 0.25, profiled: platform, isQuiet: !isJSON
-                ) { _ in request(flows) }
-                rates[at].append(result.rate)
-            }
-            Terminal.note(
-                "  round \(round + 1): " + rates.compactMap { $0.last?.perSecond }.joined(separator: ", "))
-        }
-        return rates
-    }
-
-    private static let rounds = 20
 
     private func bookings() async throws -> Table {
         var table = Table(
@@ -250,31 +208,31 @@ struct Bench: Sendable {
         return table
     }
 
-    /// Measures platforms with and without encryption in turns. Every booking has a note and a key, so that a note and a
+    /// Measures platforms with and without encryption side by side. Every booking has a note and a key, so that a note and a
     /// reply are sealed, and the note is encrypted in two messages.
     private func encryption() async throws -> Table {
         var table = Table(
             """
-            What encryption of personal data costs: flow 1, a booking with a note, on one core, by platforms that take \
-            turns, \(Self.rounds) times each.
+            What encryption of personal data costs: flow 1, a booking with a note, on one core, by four platforms at once, \
+            in \(Self.rounds) rounds.
             """,
-            "personal data", "rate", "a request's time on the core", "of it more than without", "standard error")
+            "personal data", columns: Turn.columns("without"))
         let names = ["as it is", "encrypted between services", "sealed in the databases", "both, as by default"]
         let never = ["ROOKERY_CLIENT_FIELDS_MODE": "never", "ROOKERY_SERVER_FIELDS_MODE": "never"]
         let count = Int(Double(Self.rounds) * (seconds / 4 + 0.5) * 4000)
-        let rates = try await with(isPinned: true, environment: never, arguments: ["--plain-data"], bookings: count) {
+        let turns = try await with(isPinned: true, environment: never, arguments: ["--plain-data"], bookings: count) {
             plain, plainFlows in
             try await with(isPinned: true, arguments: ["--plain-data"], bookings: count) { sent, sentFlows in
                 try await with(isPinned: true, environment: never, bookings: count) { stored, storedFlows in
                     try await with(isPinned: true, bookings: count) { both, bothFlows in
-                        try await inTurns(
+                        try await sideBySide(
                             [(plain, plainFlows), (sent, sentFlows), (stored, storedFlows), (both, bothFlows)], names
                         ) { $0.booking(notes: "Shy with strangers, and not fed before ten.") }
                     }
                 }
             }
         }
-        add(names, rates, to: &table)
+        add(names, turns, to: &table)
         return table
     }
 

@@ -13,6 +13,8 @@ final class LoadResult: @unchecked Sendable {
     private(set) var refused = 0
     private(set) var others: [String: Int] = [:]
     var seconds = 0.0
+    /// All answers, also those of the warm-up and of the end.
+    var total = 0
 
     private static var histogram: Histogram<UInt64> {
         Histogram(highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)

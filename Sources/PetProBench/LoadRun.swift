@@ -109,6 +109,7 @@ final class LoadRun: @unchecked Sendable {
     func answered(_ status: Int, due: NIODeadline) {
         underWay -= 1
         let now = NIODeadline.now()
+        result.total += 1
         if due >= counted, due < end {
             result.note(status, isWanted: load.isWanted(status), nanoseconds: (now - due).nanoseconds)
         }

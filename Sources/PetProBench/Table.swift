@@ -8,9 +8,9 @@ struct Table {
     /// Paragraphs below the table.
     var notes: [String] = []
 
-    init(_ title: String, _ columns: String...) {
+    init(_ title: String, _ columns: String..., columns others: [String] = []) {
         self.title = title
-        self.columns = columns
+        self.columns = columns + others
     }
 
     mutating func add(_ cells: String...) { rows.append(cells) }

@@ -1,3 +1,6 @@
+#if os(Linux)
+import CoreFoundation
+#endif
 public import Foundation
 import Rookery
 import RookeryTesting
@@ -50,6 +53,18 @@ public struct PlatformProcess: Sendable {
         return PlatformProcess(
             port: ports, servicePorts: Array((ports + 1)...(ports + 4)), http: HTTP(url: "http://127.0.0.1:\(ports)"),
             program: running, data: data)
+    }
+
+    /// How much processor time the process has used. Nil where the system does not tell that of another process: only Linux does.
+    public var processorTime: Duration? {
+        #if os(Linux)
+        var clock = clockid_t()
+        var time = timespec()
+        guard clock_getcpuclockid(program.processID, &clock) == 0, clock_gettime(clock, &time) == 0 else { return nil }
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+        #else
+        return nil
+        #endif
     }
 
     /// Resets ``peakMemory`` to the current memory.
