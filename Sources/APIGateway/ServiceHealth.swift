@@ -42,19 +42,27 @@ public struct ServiceHealth: Sendable {
             isUsable = false
         }
         let calls = client.destination?.status ?? DestinationStatus(groups: [], instances: [])
+        func seconds(_ time: Duration?) -> JSONValue {
+            time.map { .double(($0 / .milliseconds(100)).rounded(.up) / 10) } ?? .null
+        }
+        if let destination = client.destination {
+            object["connections"] = .int(Int64(await destination.connectionCount))
+        }
         object["groups"] = .array(
             calls.groups.map { group in
                 [
                     "name": .string(group.name), "breaker": .string(group.breaker.rawValue),
                     "callsInFlight": .int(Int64(group.callsInFlight)),
+                    "secondsUntilProbe": seconds(group.timeUntilProbe),
                 ]
             })
         object["instances"] = .array(
             calls.instances.map { instance in
                 [
                     "address": .string(instance.instance.description), "breaker": .string(instance.breaker.rawValue),
-                    "ejected": .bool(instance.isEjected), "reachable": .bool(instance.isReachable),
-                    "inFlight": .int(Int64(instance.inFlight)),
+                    "secondsUntilProbe": seconds(instance.timeUntilProbe),
+                    "ejected": .bool(instance.isEjected), "ejectedForSeconds": seconds(instance.ejectedFor),
+                    "reachable": .bool(instance.isReachable), "inFlight": .int(Int64(instance.inFlight)),
                 ]
             })
         self.init(isUsable: isUsable, json: .object(object), history: client.destination?.history.all ?? [])

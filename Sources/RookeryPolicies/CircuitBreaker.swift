@@ -120,6 +120,11 @@ package struct CircuitBreaker: Sendable {
         }
     }
 
+    /// How long an open breaker refuses calls yet: 0 if the next call is a probe. Nil for one that is not open.
+    package func timeUntilProbe(at now: NIODeadline) -> Duration? {
+        if case .open(let until) = state { max(.zero, until.since(now)) } else { nil }
+    }
+
     /// Probes in flight.
     package var probesOut: Int { if case .halfOpen(let out, _) = state { out } else { 0 } }
 

@@ -35,12 +35,14 @@ extension DestinationMachine {
             groups: groups.map { group in
                 DestinationStatus.GroupStatus(
                     name: group.name, breaker: group.breaker.position, admits: group.breaker.admits(at: now),
+                    timeUntilProbe: group.breaker.timeUntilProbe(at: now),
                     callsInFlight: group.callsInFlight)
             },
             instances: entries.map { entry in
                 DestinationStatus.InstanceStatus(
                     instance: entry.instance, breaker: entry.breaker.position,
-                    isEjected: entry.ejection.isEjected(at: now),
+                    timeUntilProbe: entry.breaker.timeUntilProbe(at: now),
+                    ejectedFor: entry.ejection.timeLeft(at: now),
                     isReachable: entry.connectFailures == 0, inFlight: entry.inFlight)
             })
     }

@@ -6,8 +6,12 @@ package struct DestinationStatus: Sendable, Hashable {
         package let instance: Instance
         /// The position of the instance's breaker.
         package let breaker: CircuitBreaker.Position
+        /// How long its breaker refuses calls yet. Nil if it is not open.
+        package let timeUntilProbe: Duration?
+        /// How long the instance stays ejected. Nil if it is not.
+        package let ejectedFor: Duration?
         /// Whether the instance is ejected.
-        package let isEjected: Bool
+        package var isEjected: Bool { ejectedFor != nil }
         /// False after a failed connection attempt, until the instance answers.
         package let isReachable: Bool
         /// Attempts under way.
@@ -22,6 +26,8 @@ package struct DestinationStatus: Sendable, Hashable {
         package let breaker: CircuitBreaker.Position
         /// Whether the breaker would admit a call now.
         package let admits: Bool
+        /// How long the breaker refuses calls yet. Nil if it is not open.
+        package let timeUntilProbe: Duration?
         /// Calls under way.
         package let callsInFlight: Int
     }

@@ -22,6 +22,9 @@ package struct Ejection: Sendable {
     /// Whether the instance is ejected.
     package func isEjected(at now: NIODeadline) -> Bool { until.map { now < $0 } ?? false }
 
+    /// How long the instance stays ejected. Nil if it is not.
+    package func timeLeft(at now: NIODeadline) -> Duration? { until.flatMap { now < $0 ? $0.since(now) : nil } }
+
     /// The share of this interval's calls that succeeded. Nil with fewer than `minimumCalls` calls.
     package var successRate: Double? {
         calls >= configuration.minimumCalls ? Double(succeeded) / Double(calls) : nil

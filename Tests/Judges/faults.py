@@ -80,7 +80,14 @@ def use(page):
     expect(group).to_contain_text("breaker open", timeout=20_000)
     page.screenshot(path=f"{FOLDER}/faults-open.png", full_page=True)
     expect(page.locator("main")).to_contain_text("→ open")
-    print("a killed instance opens the breaker of its calls")
+    # The topology counts down to the breaker's next probe.
+    page.keyboard.press("o")
+    guards = page.locator("tr", has_text="VendorService").last
+    expect(guards).to_contain_text(re.compile(r"breaker of default open for \d+ s"))
+    page.screenshot(path=f"{FOLDER}/topology-open.png", full_page=True)
+    page.keyboard.press("x")
+    page.get_by_role("button", name="Send traffic").click()
+    print("a killed instance opens the breaker of its calls, and the topology says for how long")
     expect(row).to_contain_text("behaves", timeout=20_000)
     expect(group).to_contain_text("breaker closed", timeout=30_000)
     expect(page.locator("main")).to_contain_text("→ closed")

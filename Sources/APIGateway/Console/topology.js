@@ -49,15 +49,22 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
     }
   }
 
+  const countdown = (seconds) => (seconds === null || seconds === undefined ? "" : seconds > 0 ? ` for ${Math.ceil(seconds)} s` : ", next call tests");
+
   // The state of each service, by the name of its participant.
   function states(services) {
     const names = { auth: "AuthService", booking: "BookingService", vendor: "VendorService", product: "ProductService" };
     return new Map(Object.entries(services).map(([name, one]) => {
       const open = (one.groups ?? []).filter((group) => group.breaker !== "closed");
       const gone = (one.instances ?? []).filter((instance) => !instance.reachable || instance.ejected);
-      const text = open.length > 0 ? `breaker ${open[0].breaker}` : gone.length > 0 ? `${gone.length} of ${one.instances.length} away`
+      const text = open.length > 0 ? `breaker ${open[0].breaker}${countdown(open[0].secondsUntilProbe)}` : gone.length > 0 ? `${gone.length} of ${one.instances.length} away`
         : `${one.status}, ${(one.instances ?? []).length === 1 ? "1 instance" : `${(one.instances ?? []).length} instances`}`;
-      return [names[name] ?? name, { text, isBad: open.length > 0 || one.status !== "ready" && one.status !== "degraded" }];
+      const sum = (list, part) => (list ?? []).reduce((all, each) => all + each[part], 0);
+      return [names[name] ?? name, {
+        text, isBad: open.length > 0 || one.status !== "ready" && one.status !== "degraded", connections: one.connections ?? 0, inFlight: sum(one.groups, "callsInFlight"),
+        guards: [...open.map((group) => `breaker of ${group.name} ${group.breaker}${countdown(group.secondsUntilProbe)}`),
+          ...gone.map((instance) => `${instance.address} ${instance.ejected ? `ejected${countdown(instance.ejectedForSeconds)}` : "not reachable"}`)].join("; ") || "none refuses",
+      }];
     }));
   }
 
@@ -72,7 +79,7 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
       const all = edges();
       none.hidden = all.length > 0;
       draw(stage, all, known);
-      services.replaceChildren(...[...known].map(([name, state]) => element("tr", {}, element("td", {}, name), element("td", {}, state.text))));
+      services.replaceChildren(...[...known].map(([name, state]) => element("tr", {}, element("td", {}, name), element("td", {}, state.text), element("td", {}, state.guards), element("td", { class: "number" }, String(state.connections)), element("td", { class: "number" }, String(state.inFlight)))));
       rows.replaceChildren(...all.map((edge) => element("tr", {}, element("td", {}, `${edge.from} → ${edge.to}`),
         ...[edge.times.length, ms(percentile(edge.times, 0.5)), ms(percentile(edge.times, 0.99)), edge.refusals, edge.faults].map((value) => element("td", { class: "number" }, String(value))))));
     };
@@ -82,12 +89,13 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
         problem.replaceChildren();
       } catch (error) { problem.replaceChildren(fault(error.message)); }
       show();
-      if (isShown) timer = setTimeout(ask, 2000);
+      // Each second while something counts down.
+      if (isShown) timer = setTimeout(ask, [...known.values()].some((one) => one.guards !== "none refuses") ? 1000 : 2000);
     };
     view.replaceChildren(element("h2", {}, "Topology"), element("p", { class: "lead" }, "Calls of at most 500 requests: the gateway's last 200 when the page connected, and those since. An arrow has their number, the median time, ✕ failures and ↩ refusals. A refusal such as 409 is an answer, and leaves its arrow uncoloured."),
       problem, element("div", { class: "sheet" }, stage, none),
       element("div", { class: "sheet" }, element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Calls"), ...["count", "p50", "p99", "refused", "failed"].map((name) => element("th", { scope: "col", class: "number" }, name)))), rows)),
-      element("div", { class: "sheet" }, element("table", {}, element("thead", {}, element("tr", {}, ...["Service", "State"].map((name) => element("th", { scope: "col" }, name)))), services)));
+      element("div", { class: "sheet" }, element("table", {}, element("thead", {}, element("tr", {}, ...["Service", "State", "Breakers and ejections"].map((name) => element("th", { scope: "col" }, name)), ...["Connections", "Calls in flight"].map((name) => element("th", { scope: "col", class: "number" }, name)))), services)));
     show();
     ask();
     let isDue = false;
