@@ -220,6 +220,7 @@ let package = Package(
                 .embedInCode("Console/booking.js"), .embedInCode("Console/topology.js"),
                 .embedInCode("Console/events.js"), .embedInCode("Console/trace.js"),
                 .embedInCode("Console/palette.js"), .embedInCode("Console/faults.js"),
+                .embedInCode("Console/explorer.js"),
                 .embedInCode("Console/style.css"), .embedInCode("Console/flows"),
             ],
             swiftSettings: settings

@@ -11,6 +11,7 @@ extension Gateway {
         collectsSpans: Bool, _ endpoints: [Endpoint], _ logger: Logger
     ) throws -> Console {
         if let problem = configuration.problem { throw problem }
+        guard let callTracer = CallTracer(tracer) else { throw InvalidSetting("console", "a tracer that keeps spans") }
         let sampling = TraceSampling(
             perSecond: configuration.isDemo ? ConsoleConfiguration.demoRequests : configuration.requests,
             slow: configuration.slow)
@@ -19,6 +20,6 @@ extension Gateway {
             board: board, counts: OperationCounts(endpoints.map(\.operation)),
             collector: SpanCollector(
                 sources, board: board, store: try SpanStore(configuration.file, own: OwnedSpan.platform), logger: logger
-            ), services: services)
+            ), services: services, liveCheck: configuration.liveCheck, tracer: callTracer)
     }
 }

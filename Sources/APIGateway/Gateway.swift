@@ -74,8 +74,11 @@ public struct Gateway: Service {
         let eventLog: @Sendable (ServiceName) async throws -> EventLogDescription
         /// Has a service deliver a dead letter again, for the console.
         let replay: @Sendable (ServiceName, ReplayDeadLetter) async throws -> DeadLetterReplay
+        /// Sends a command with any message, and perhaps an idempotency key, for the console. Returns the reply, nil if it has no value.
+        let send: @Sendable (ServiceName, Command, JSONValue, String?) async throws -> JSONValue?
 
-        /// Groups the clients. `health` returns the health of one service. By default, no log of events can be read or changed.
+        /// Groups the clients. `health` returns the health of one service. By default, no log of events can be read or changed, and the
+        /// console can send no command.
         public init(
             auth: some AuthAPI, bookings: some BookingAPI, vendors: some VendorAPI, products: some ProductAPI,
             health: @escaping @Sendable (ServiceName) async -> ServiceHealth,
@@ -84,6 +87,9 @@ public struct Gateway: Service {
             },
             replay: @escaping @Sendable (ServiceName, ReplayDeadLetter) async throws -> DeadLetterReplay = { _, _ in
                 throw RemoteError("NOT_FOUND", "This gateway reads no log of events.")
+            },
+            send: @escaping @Sendable (ServiceName, Command, JSONValue, String?) async throws -> JSONValue? = {
+                _, _, _, _ in throw RemoteError("NOT_FOUND", "This gateway sends no commands of the console.")
             }
         ) {
             self.auth = auth
@@ -93,6 +99,7 @@ public struct Gateway: Service {
             self.health = health
             self.eventLog = eventLog
             self.replay = replay
+            self.send = send
         }
     }
 
@@ -294,7 +301,8 @@ public struct Gateway: Service {
         router.add(
             middleware: TraceMiddleware(
                 tracer: CallTracer(tracer), calls: configuration.showsCalls ? tracer as? BoundedTracer : nil,
-                console: console, endpoints: endpoints, origins: origins, newTrace: newTrace, logger: logger))
+                board: console?.board, counts: console?.counts, endpoints: endpoints, origins: origins,
+                newTrace: newTrace, logger: logger))
     }
 
     private func answer(

@@ -53,7 +53,10 @@ struct Platform: Sendable {
         audit = AuditLog(folder: store.auditFolder, logger: logger, now: Instant.current)
         // A console of another process asks for spans a quarter of a second later. The console of this one takes them at the end of a
         // request. Fewer spans stay in the cache of a core, which is worth more than all else that tracing costs.
-        tracer = store.demo || console.console || export != nil ? BoundedTracer(traces: isAlone ? 256 : 2048) : nil
+        // Messages of the demo are read for the console too. Those of a real platform would cost its processors more than all spans do.
+        tracer =
+            store.demo || console.console || export != nil
+            ? BoundedTracer(traces: isAlone ? 256 : 2048, messages: store.demo ? 16 : 0) : nil
         self.export = export
     }
 
@@ -152,7 +155,11 @@ struct Platform: Sendable {
             eventLog: { service in
                 let patient = try client(service).with { $0.timeout = .seconds(2) }
                 return try await EventLogAPIClient(patient).describeEventLog(DescribeEventLog(limit: 100))
-            }, replay: { try await EventLogAPIClient(try client($0)).replayDeadLetter($1) })
+            }, replay: { try await EventLogAPIClient(try client($0)).replayDeadLetter($1) },
+            send: { service, command, message, key in
+                let own = try client(service).with { $0.idempotencyKey = key }
+                return try await own._request(command, message, as: JSONValue?.self)
+            })
         let gateway = try Gateway(
             configuration: configuration, services: services, audit: audit.auditor("gateway"), tracer: tracer,
             sources: tellsConsole ? try spanSources() : [],

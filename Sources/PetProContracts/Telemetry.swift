@@ -35,7 +35,7 @@ public struct SpanBatch: Hashable {
     @Items(0...2048) public var spans: [SpanRecord]
 }
 
-/// A span that has ended: who called whom, when, and with what outcome. It has no data of a message.
+/// A span that has ended: who called whom, when, and with what outcome.
 @Message
 public struct SpanRecord: Hashable, Sendable {
     /// What a span is about.
@@ -84,4 +84,8 @@ public struct SpanRecord: Hashable, Sendable {
     @Length(0...256) @NotPersonal("a route, with numbers and ids") public var path: String?
     /// How many milliseconds a call had at its beginning until its deadline. Nil for others, and without a deadline.
     public var left: Int?
+    /// The message of a call as JSON, without its texts. Nil for others, and if its process keeps no messages.
+    @Length(0...512) @NotPersonal("a message without its texts") public var message: String?
+    /// The reply to a call as JSON, without its texts. Nil for others, without a reply, and if its process keeps no messages.
+    @Length(0...512) @NotPersonal("a reply without its texts") public var reply: String?
 }

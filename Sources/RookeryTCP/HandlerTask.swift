@@ -41,10 +41,10 @@ final class HandlerTask: @unchecked Sendable {
                     request.hasBegun = true
                     connection.executor.handlerBegins(request.entry.number)
                     // Inlined, because each async function in between would cost a check of the task's executor.
-                    var surroundings: ServiceContext? = request.metadata.isEmpty ? nil : .carrying(request.metadata)
-                    let span = connection.shared.router.startHandling(request.entry, &surroundings, request)
+                    let (surroundings, span) = connection.shared.router.startHandling(
+                        request.entry, request.metadata, request)
                     do {
-                        try await MessageContext.$source.withValue(request) { [surroundings] in
+                        try await MessageContext.$source.withValue(request) {
                             if let surroundings {
                                 try await ServiceContext.$current.withValue(surroundings) {
                                     if request.isPlain {

@@ -133,10 +133,9 @@ package final class InMemoryTransport: ClientTransport {
             deadline: call.command.isStreaming ? nil : call.deadline)
         defer { context.end() }
         do {
-            var surroundings: ServiceContext? = context.metadata.isEmpty ? nil : .carrying(context.metadata)
-            let span = router.startHandling(entry, &surroundings, context)
+            let (surroundings, span) = router.startHandling(entry, context.metadata, context)
             do {
-                try await MessageContext.$source.withValue(context) { [surroundings, message] in
+                try await MessageContext.$source.withValue(context) { [message] in
                     try await ServiceContext.withValue(surroundings ?? .current) {
                         try await router.run(entry, message, sink, context: context)
                     }

@@ -41,11 +41,15 @@ public struct ObservedTrace: Sendable, Hashable {
         public let left: Int?
         /// Whether it delivers an event. Then no call waits for it, and it is no part of the way that the request took.
         public let isEvent: Bool
+        /// Its message as JSON, without texts. Nil if it is not known.
+        public let message: String?
+        /// The reply to it as JSON, without texts. Nil without one, and if it is not known.
+        public let reply: String?
 
         /// Makes a call.
         public init(
             arrow: SequencePath.Arrow, start: Int64, end: Int64, code: String?, isFailure: Bool, attempts: [Attempt],
-            left: Int? = nil, isEvent: Bool = false
+            left: Int? = nil, isEvent: Bool = false, message: String? = nil, reply: String? = nil
         ) {
             self.arrow = arrow
             self.start = start
@@ -55,6 +59,8 @@ public struct ObservedTrace: Sendable, Hashable {
             self.attempts = attempts
             self.left = left
             self.isEvent = isEvent
+            self.message = message
+            self.reply = reply
         }
     }
 
@@ -96,10 +102,10 @@ public struct ObservedTrace: Sendable, Hashable {
         self.isFailure = isFailure
     }
 
-    /// The trace with its first calls, at most `count`, and at most 16 attempts of each.
+    /// The trace with its first calls, at most `count`, without their messages, and at most 16 attempts of each.
     public func trimmed(to count: Int) -> ObservedTrace {
         let first = calls.prefix(count).map { call in
-            call.attempts.count <= 16
+            call.attempts.count <= 16 && call.message == nil
                 ? call
                 : Call(
                     arrow: call.arrow, start: call.start, end: call.end, code: call.code, isFailure: call.isFailure,

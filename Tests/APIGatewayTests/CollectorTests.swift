@@ -21,7 +21,7 @@ private func span(
     SpanRecord(
         kind: kind, trace: trace, id: hex(id), parent: hex(parent), name: name, service: service,
         attempt: kind == .attempt ? 1 : nil, instance: kind == .attempt ? "127.0.0.1:4003" : nil, start: start,
-        duration: duration, code: nil, isFailure: false, status: nil, path: nil, left: nil)
+        duration: duration, code: nil, isFailure: false, status: nil, path: nil, left: nil, message: nil, reply: nil)
 }
 
 private func hex(_ id: UInt64) -> String {
@@ -96,6 +96,11 @@ struct CollectorTests {
             span(.call, 1, in: 2, long, at: 0, took: 1), span(.call, 1, in: 2, "a", long, at: 0, took: 1),
             span(.call, 1, in: 2, "a", at: 0, took: 1, trace: "short"),
         ]
+        // Of a message, what is none is left out.
+        var told = span(.call, 1, in: 2, "a", at: 0, took: 1)
+        (told.message, told.reply) = ("CANARY", "\"" + long + long + "\"")
+        let seen = SeenSpan(OwnedSpan(owner: "vendor", record: told))
+        #expect(seen != nil && seen?.message == nil && seen?.reply == nil)
         for record in wrong { #expect(SeenSpan(OwnedSpan(owner: "vendor", record: record)) == nil, "\(record)") }
     }
 
@@ -167,6 +172,28 @@ struct CollectorTests {
         #expect(board.entry(trace, stored: []) == nil)
     }
 
+    @Test("are shown without their store too, when nothing can be written")
+    func unstored() async throws {
+        let tracer = BoundedTracer()
+        let board = TraceBoard(tracer, flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
+        let store = try SpanStore(nil)
+        let collector = SpanCollector([], board: board, store: store, logger: .quiet)
+        try store.close()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await collector.run() }
+            var surroundings = ServiceContext.topLevel
+            let request = try #require(CallTracer(tracer)).startRequest(method: "GET", path: "/x", &surroundings) {
+                _, _ in
+            }
+            let identity = try #require(surroundings.traceparent)
+            request.end(.response(status: 200, route: "/x"))
+            board.ended(identity, isOwn: true, status: 200, took: .milliseconds(1))
+            try await eventually { board.entry(identity.traceID) != nil }
+            #expect(await collector.spans(of: identity.traceID).map(\.record.name) == ["GET /x"])
+            group.cancelAll()
+        }
+    }
+
     /// Tells of spans as a service that lies: of another trace, out of bounds, and too many.
     private struct Liar: TelemetryAPI {
         let asked: Mutex<Int>.Box
@@ -202,13 +229,13 @@ struct CollectorTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await collector.run() }
             try await eventually { collector.instances.count == 1 }
-            #expect(try await collector.spans(of: trace).isEmpty)
+            #expect(await collector.spans(of: trace).isEmpty)
             #expect(collector.instances[0].problem != nil)
             // It is asked again two seconds later, and not before.
-            #expect(try await collector.spans(of: trace).isEmpty)
+            #expect(await collector.spans(of: trace).isEmpty)
             #expect(asked.value.withLock { $0 } == 1)
-            try await eventually { try await !collector.spans(of: trace).isEmpty }
-            #expect(try await collector.spans(of: trace).map(\.record.name) == ["a"])
+            try await eventually { await !collector.spans(of: trace).isEmpty }
+            #expect(await collector.spans(of: trace).map(\.record.name) == ["a"])
             #expect(collector.instances[0].problem == nil)
             #expect(try await collector.store.spans(of: String(repeating: "2", count: 32)).isEmpty)
             group.cancelAll()

@@ -36,10 +36,13 @@ struct ConsoleAccessTests {
     }
 
     /// A gateway with a console outside demo mode, whose one-time token is `once`.
-    private func serving(_ body: @Sendable (RunningGateway) async throws -> Void) async throws {
+    private func serving(
+        liveCheck: Duration = .seconds(30), _ body: @Sendable (RunningGateway) async throws -> Void
+    ) async throws {
         try await TestPlatform().serving(
             change: {
                 $0.rates.mode = .off
+                $0.console.liveCheck = liveCheck
                 $0.console.isDemo = false
                 $0.console.token = "once"
             }, tracer: BoundedTracer(), body)
@@ -99,6 +102,31 @@ struct ConsoleAccessTests {
         }
     }
 
+    @Test("a stream ends with the session of its reader")
+    func streams() async throws {
+        try await serving(liveCheck: .milliseconds(20)) { gateway in
+            let opened = try await ask(gateway, "POST", "session", [:], #"{"token":"once"}"#)
+            let cookie = try #require(opened.cookie)
+            try await RawSocket.connected(to: gateway.port) { socket in
+                try await socket.write(
+                    "GET /console/api/live HTTP/1.1\r\nHost: localhost\r\nCookie: \(cookie)\r\nConnection: close\r\n\r\n"
+                )
+                var text = ""
+                while !text.contains("retry: 2000") {
+                    text = String(decoding: try await socket.read(text.utf8.count + 1), as: UTF8.self)
+                }
+                // Checked many times, it goes on.
+                #expect(try await gateway.http.get("/api/vendors").status == 200)
+                while !text.contains("GET /api/vendors") {
+                    text = String(decoding: try await socket.read(text.utf8.count + 1), as: UTF8.self)
+                }
+                #expect(try await ask(gateway, "DELETE", "session", ["Cookie": cookie]).status == 204)
+                // The end of the connection.
+                _ = await socket.readToEnd()
+            }
+        }
+    }
+
     @Test("an account that is disabled loses its session within a minute, and the audit log has what was done")
     func disabled() async throws {
         let clock = Mutex<ContinuousClock.Instant>.Box(.now)
@@ -141,8 +169,12 @@ struct ConsoleAccessTests {
         let sessions = ConsoleSessions(token: "once", now: { clock.value.withLock { $0 } })
         let first = sessions.open(.ops, account: 1)
         #expect(sessions[first.id]?.role == .ops && sessions["other"] == nil)
+        let other = sessions.open(.ops, account: 2)
+        // One account displaces its own.
         for _ in 0..<ConsoleSessions.most { _ = sessions.open(.ops, account: 1) }
-        #expect(sessions[first.id] == nil)
+        #expect(sessions[first.id] == nil && sessions[other.id] != nil)
+        for account in 3...(2 + ConsoleSessions.most) { _ = sessions.open(.ops, account: account) }
+        #expect(sessions[other.id] == nil)
         let last = sessions.open(.admin, account: nil)
         clock.value.withLock { $0 += ConsoleSessions.tokenAge }
         #expect(sessions.open(token: "once") == nil && sessions[last.id] != nil)

@@ -72,6 +72,96 @@ struct ConsoleTests {
         }
     }
 
+    @Test("shows message and reply of each call without texts, as frames too")
+    func messages() async throws {
+        try await TestPlatform.traced(by: BoundedTracer(messages: 16)) { gateway, _ in
+            let http = gateway.http
+            let maya = try await http.signIn("maya@petpro.example")
+            let vendor = try await gateway.makeVendor(capacity: 1)
+            let booking: JSONValue = [
+                "vendorId": .int(Int64(vendor.id)), "serviceId": .int(Int64(vendor.service)), "petId": 1,
+                "start": .string(PetProTesting.start(20)), "notes": "CANARY notes",
+            ]
+            let answer = try await http.post("/api/bookings", booking, token: maya)
+            #expect(answer.status == 201, "\(answer.body)")
+            let id = try #require(answer.headers.first(name: "X-Trace-Id"))
+            var trace: JSONValue = .null
+            try await eventually {
+                trace = try await http.get("/console/api/traces/\(id)").body
+                return trace["calls"] != nil
+            }
+            let calls = trace["calls"]?.arrayValue ?? []
+            let made = try #require(calls.first { $0["name"] == "createBooking" })
+            #expect(made["command"] == "create-booking")
+            let message = try JSONValue(parsing: Array((made["message"]?.stringValue ?? "").utf8))
+            #expect(message["vendorId"] == .int(Int64(vendor.id)) && message["notes"] == "[personal]", "\(message)")
+            let reply = try JSONValue(parsing: Array((made["reply"]?.stringValue ?? "").utf8))
+            #expect(reply["status"] == "pending" && reply["id"]?.intValue != nil, "\(reply)")
+            let frame = try #require(made["frames"]?.arrayValue?.first?.stringValue)
+            let parts = frame.split(separator: "#", maxSplits: 1)
+            #expect(Int(parts[0]) == parts[1].utf16.count)
+            let packet = try JSONValue(parsing: Array(parts[1].utf8))
+            #expect(packet["pattern"] == ["cmd": "create-booking"] && packet["data"] == message)
+            let token = try #require(calls.first { $0["name"] == "validateToken" })
+            #expect(token["message"]?.stringValue == #"{"token":"[secret]"}"#)
+            for word in ["CANARY", maya, "maya@petpro.example", "Maya"] { #expect(!trace.jsonText.contains(word)) }
+            // In lists there are none.
+            let list = try await http.get("/console/api/traces").body.jsonText
+            #expect(list.contains("createBooking") && !list.contains("petId"))
+        }
+    }
+
+    @Test("sends a command from a page in demo mode, and shows its trace; outside of it, only describes commands")
+    func commands() async throws {
+        try await TestPlatform.traced(by: BoundedTracer()) { gateway, _ in
+            let http = gateway.http
+            let vendor = try await gateway.makeVendor()
+            let all = try await http.get("/console/api/commands").body["services"]
+            let described = all?["vendor"]?["commands"]?.arrayValue?.first { $0["name"] == "getVendorById" }
+            #expect(described?["pattern"] == ["cmd": "get-vendor-by-id"] && described?["request"] != nil)
+            #expect(all?["vendor"]?["examples"]?["getVendorById"] != nil)
+            func send(_ body: JSONValue) async throws -> Answer {
+                try await http.send(
+                    .POST, "/console/api/commands", body, fields: [(name: "X-CSRF-Token", value: "demo")])
+            }
+            let answer = try await send([
+                "service": "vendor", "command": "getVendorById", "message": ["id": .int(Int64(vendor.id))],
+            ]).body
+            #expect(answer["reply"]?["id"] == .int(Int64(vendor.id)), "\(answer)")
+            let id = try #require(answer["trace"]?.stringValue)
+            var trace: JSONValue = .null
+            try await eventually {
+                trace = try await http.get("/console/api/traces/\(id)").body
+                return trace["calls"] != nil
+            }
+            #expect(trace["operation"] == "CALL vendor get-vendor-by-id" && trace["status"] == 200, "\(trace)")
+            #expect(trace["calls"]?.arrayValue?.map { $0["name"] } == ["getVendorById"])
+            let wrong = try await send(["service": "vendor", "command": "get-vendor-by-id", "message": ["id": "x"]])
+                .body
+            #expect(wrong["code"] == "INVALID_PAYLOAD" && wrong["error"]?["details"] != nil, "\(wrong)")
+            let none = try await send(["service": "vendor", "command": "getvendor", "message": [:]])
+            #expect(none.status == 404 && none.body["detail"] == "vendor has no command getvendor.")
+            let half = try await send(["service": "vendor"])
+            #expect(half.status == 400)
+            let stream = try await send(["service": "product", "command": "watchInventoryChanges", "message": [:]])
+            #expect(stream.status == 400 && stream.body["detail"]?.stringValue?.contains("rookery watch") == true)
+        }
+        try await TestPlatform().serving(
+            change: {
+                $0.rates.mode = .off
+                $0.console.isDemo = false
+            }, tracer: BoundedTracer()
+        ) { gateway in
+            let admin = try await gateway.http.signIn("admin@petpro.example")
+            let described = try await gateway.http.get("/console/api/commands", token: admin)
+            #expect(described.status == 200 && described.body["services"]?["auth"] != nil)
+            let sent = try await gateway.http.post(
+                "/console/api/commands", ["service": "vendor", "command": "getVendorById", "message": ["id": 1]],
+                token: admin)
+            #expect(sent.status == 404 || sent.status == 405, "\(sent.status)")
+        }
+    }
+
     @Test("names the first wrong arrow of a request whose calls are in another order, over the wire")
     func swapped() async throws {
         try await TestPlatform.traced(
@@ -111,6 +201,7 @@ struct ConsoleTests {
                 ("/console/diagram.js", "text/javascript"), ("/console/booking.js", "text/javascript"),
                 ("/console/topology.js", "text/javascript"), ("/console/events.js", "text/javascript"),
                 ("/console/trace.js", "text/javascript"), ("/console/palette.js", "text/javascript"),
+                ("/console/explorer.js", "text/javascript"), ("/console/faults.js", "text/javascript"),
                 ("/console/style.css", "text/css"),
             ] {
                 try await RawSocket.connected(to: gateway.port) { socket in
@@ -129,14 +220,15 @@ struct ConsoleTests {
     func live() async throws {
         let board = TraceBoard(
             BoundedTracer(), flows: try Console.flows(), sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
-        let watches = try (0..<TraceBoard.watcherLimit).map { _ in try board.watch() }
-        #expect(throws: Problem.self) { try board.watch() }
+        let watches = try (0..<TraceBoard.watcherLimit).map { try board.watch(by: "user \($0 % 2)") }
+        #expect(throws: Problem.self) { try board.watch(by: "user 3") }
         watches[0].end()
-        let another = try board.watch()
+        #expect(throws: Problem.self, "half are its own") { try board.watch(by: "user 1") }
+        let another = try board.watch(by: "user 0")
         board.stop()
         var before = another.requests.makeAsyncIterator()
         #expect(await before.next() == nil)
-        var after = try board.watch().requests.makeAsyncIterator()
+        var after = try board.watch(by: "user 0").requests.makeAsyncIterator()
         #expect(await after.next() == nil)
         try await TestPlatform.traced(by: BoundedTracer()) { gateway, _ in
             try await RawSocket.connected(to: gateway.port) { socket in

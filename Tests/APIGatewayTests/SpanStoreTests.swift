@@ -20,7 +20,7 @@ struct SpanStoreTests {
                 kind: .call, trace: hex(trace, 32), id: hex(number, 16), parent: parent.map { hex($0, 16) },
                 name: "create-booking", service: "booking", attempt: nil, instance: nil, start: 1, duration: 2,
                 code: nil,
-                isFailure: false, status: nil, path: nil, left: nil))
+                isFailure: false, status: nil, path: nil, left: nil, message: nil, reply: nil))
     }
 
     private func withFile(_ body: (String) async throws -> Void) async throws {
@@ -128,9 +128,9 @@ struct SamplingTests {
     func oneTrace() {
         let board = TraceBoard(BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
         let trace = Traceparent.random()
-        for _ in 0..<100 { board.ended(trace, status: 200, took: .zero) }
+        for _ in 0..<100 { board.ended(trace, isOwn: false, status: 200, took: .zero) }
         let other = Traceparent.random()
-        board.ended(other, status: 200, took: .zero)
+        board.ended(other, isOwn: true, status: 200, took: .zero)
         let due = board.due(1000, at: .now + .seconds(60))
         #expect(due.count(where: { $0.trace == trace.traceID }) == TraceBoard.pendingOfTrace)
         #expect(due.last?.trace == other.traceID && board.left == 100 - TraceBoard.pendingOfTrace)

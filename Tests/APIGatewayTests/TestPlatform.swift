@@ -210,10 +210,20 @@ extension TestPlatform {
             try await server(.auth, AuthAPIContract.service(platform.auth).routes).running { auth in
                 try await server(.product, ProductAPIContract.service(platform.products).routes).running { product in
                     try await server(.booking, BookingAPIContract.service(bookings).routes).running { booking in
+                        let addresses: [ServiceName: SocketAddress] = [
+                            .auth: auth, .booking: booking, .vendor: vendor, .product: product,
+                        ]
+                        let clients = try Dictionary(
+                            uniqueKeysWithValues: addresses.map { ($0, try client($0, $1)) })
                         let services = Gateway.Services(
                             auth: AuthAPIClient(try client(.auth, auth)),
                             bookings: BookingAPIClient(try client(.booking, booking)), vendors: vendors,
-                            products: change(ProductAPIClient(try client(.product, product))), health: { _ in .up })
+                            products: change(ProductAPIClient(try client(.product, product))), health: { _ in .up },
+                            send: { service, command, message, key in
+                                guard let client = clients[service] else { return nil }
+                                return try await client.with { $0.idempotencyKey = key }
+                                    ._request(command, message, as: JSONValue?.self)
+                            })
                         try await platform.serving(services: services, tracer: tracer) { try await body($0, tracer) }
                     }
                 }

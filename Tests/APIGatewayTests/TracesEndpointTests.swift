@@ -1,5 +1,7 @@
 import AsyncHTTPClient
+import Dispatch
 import Foundation
+import HTTPTypes
 import NIOCore
 import NIOHTTP1
 import OTLPTraces
@@ -128,6 +130,33 @@ struct TracesEndpointTests {
             // Without a token of its own, the gateway takes none.
             let sent = try await send(gateway, Array("{}".utf8))
             #expect(sent.status == 404)
+        }
+    }
+
+    @Test("are read a few bodies at a time; the sender of another one is told to come again")
+    func busy() async throws {
+        let intake = SpanIntake(readers: 1)
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            let gate = DispatchSemaphore(value: 0)
+            let (started, start) = AsyncStream.makeStream(of: Void.self)
+            group.addTask {
+                try await intake.reading {
+                    start.yield()
+                    gate.wait()
+                    return 1
+                }
+            }
+            var starts = started.makeAsyncIterator()
+            _ = await starts.next()
+            let refused = await #expect(throws: Problem.self) { try await intake.reading { 2 } }
+            gate.signal()
+            #expect(refused?.status.code == 503 && refused?.retryAfterSeconds == 1)
+            let first = try await group.next()
+            #expect(first == 1)
+            #expect(try await intake.reading { 3 } == 3)
+            // One that fails makes room too.
+            await #expect(throws: CancellationError.self) { try await intake.reading { throw CancellationError() } }
+            #expect(try await intake.reading { 4 } == 4)
         }
     }
 

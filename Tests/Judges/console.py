@@ -51,6 +51,37 @@ AUDIT = """() => {
 }"""
 
 
+# Where the focus is: its place among what can have it, whether it can be seen, and that it shows.
+FOCUS = """() => {
+  const one = document.activeElement;
+  if (!one || one === document.body) return null;
+  const all = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")];
+  const box = one.getBoundingClientRect(), style = getComputedStyle(one);
+  return { at: all.indexOf(one), what: one.outerHTML.slice(0, 60), seen: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight,
+           marked: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0, order: one.tabIndex };
+}"""
+
+
+def tab_through(page, view):
+    """Goes through a view by the Tab key alone: the focus goes forward, is seen where it is, and leaves the page at the end."""
+    page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0) }")
+    page.locator("h1").click()
+    last, problems = -1, []
+    for _ in range(300):
+        page.keyboard.press("Tab")
+        focus = page.evaluate(FOCUS)
+        if focus is None or focus["at"] < last:
+            return problems if last > 10 else [f"{view}: the focus reaches {last} elements"]
+        # A date has fields of its own, which the browser marks.
+        isDate = 'type="date"' in focus["what"]
+        if focus["at"] == last and not isDate:
+            return problems + [f"{view}: the focus stays at {focus['what']}"]
+        if not focus["seen"] or not (focus["marked"] or isDate) or focus["order"] > 0:
+            problems.append(f"{view}: the focus is not seen at {focus['what']}")
+        last = focus["at"]
+    return problems + [f"{view}: the focus does not come to an end"]
+
+
 def main():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
@@ -60,6 +91,12 @@ def main():
         page.on("pageerror", lambda error: faults.append(f"error of a script: {error}"))
         page.on("request", lambda one: one.url.startswith((URL, "data:")) or faults.append(f"request to {one.url}"))
         use(page)
+        for view in VIEWS:
+            page.goto(f"{URL}/console#/{view}")
+            expect(page.locator("main h2").first).to_be_visible()
+            page.wait_for_timeout(300)
+            faults += tab_through(page, view)
+        print("the Tab key goes through every view, forward, and shows where it is")
         for theme in ["light", "dark"]:
             for name, width in [("desktop", 1280), ("narrow", 360)]:
                 page.set_viewport_size({"width": width, "height": 900})
@@ -174,7 +211,20 @@ def use(page):
     page.keyboard.press("?")
     expect(page.locator("dialog#keys")).to_be_visible()
     page.keyboard.press("Escape")
-    print("the explorer sends requests, and health shows four services")
+    # A command of a service, by its form.
+    page.goto(f"{URL}/console#/explorer/vendor:getVendorById")
+    page.get_by_label("id", exact=True).fill("2")
+    expect(page.get_by_label("Message")).to_have_value(re.compile('"id": 2'))
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("main .tag.good")).to_have_text("ok")
+    page.get_by_label("Message").fill('{"id": "two"}')
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("main .tag.refusal")).to_have_text("INVALID_PAYLOAD")
+    page.screenshot(path=f"{FOLDER}/command.png", full_page=True)
+    page.get_by_role("link", name="its trace").click()
+    expect(page.locator("main h2")).to_have_text("CALL vendor get-vendor-by-id")
+    page.keyboard.press("h")
+    print("the explorer sends requests and commands, and health shows four services")
 
     # The palette finds a view, an operation and a request, by keyboard.
     page.keyboard.press("/")
@@ -192,6 +242,13 @@ def use(page):
     expect(page.locator("main")).to_contain_text("◆ critical")
     page.get_by_role("button", name="Details of BookingService.createBooking").click()
     expect(page.locator("main")).to_contain_text("Time left at its beginning")
+    # Its message is there, without what its sender wrote; so is its frame.
+    expect(page.locator("main section pre").first).to_contain_text('"vendorId"')
+    expect(page.locator("main section pre").first).to_contain_text('"idempotencyKey": "…"')
+    page.locator("main section summary", has_text="Frames on the wire").click()
+    expect(page.locator("main section details pre")).to_contain_text('#{"pattern":{"cmd":"create-booking"},"data":{')
+    expect(page.locator("main section")).to_contain_text("rookery call 127.0.0.1:")
+    page.screenshot(path=f"{FOLDER}/call.png", full_page=True)
     print("the palette finds an operation and a request; its critical path and the time of a call are shown")
 
     # A trace goes out as a file of OTLP, and comes in again from one.
@@ -230,6 +287,16 @@ def use(page):
     rows = page.locator(".virtual tbody tr").count()
     assert rows < 100, rows
     print(f"a trace of 40 000 spans is shown in {took:.1f} s, in {rows} rows at a time")
+
+    # Without the gateway, every view says that it may be old, until it is there again.
+    page.goto(f"{URL}/console#/flows")
+    page.route("**/console/api/live", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#stale")).to_contain_text("What is below may be old")
+    page.screenshot(path=f"{FOLDER}/stale.png")
+    page.unroute("**/console/api/live")
+    expect(page.locator("#stale")).to_be_hidden()
+    print("a view without the gateway says that it may be old")
 
     # The last minute again.
     page.goto(f"{URL}/console#/live")

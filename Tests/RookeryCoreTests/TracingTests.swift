@@ -117,6 +117,29 @@ struct BoundedTracerTests {
             tracer.count == 3 * 2 && tracer.spans(of: Self.id(6)).isEmpty && tracer.spans(of: Self.id(7)).count == 2)
     }
 
+    @Test("keeps the messages of a trace's first calls when it is to, without what people wrote")
+    func messages() async throws {
+        func calls(_ tracer: BoundedTracer) async throws -> [BoundedSpan] {
+            let client = EchoAPIClient(
+                try RookeryClient(inMemory: EchoAPIContract.service(EchoService()), tracer: tracer))
+            let trace = Traceparent.random()
+            var surroundings = ServiceContext.topLevel
+            surroundings.callMetadata[MetadataName.traceparent] = trace.description
+            try await ServiceContext.withValue(surroundings) {
+                _ = try await client.shout(Owner(name: "CANARY"))
+                _ = try? await client.fail(Owner(name: "known"))
+                _ = try await client.shout(Owner(name: "CANARY"))
+            }
+            return tracer.spans(of: trace.traceID).filter { $0.kind == .client }
+        }
+        let kept = try await calls(BoundedTracer(messages: 2))
+        #expect(kept.map { $0.message?.contains("name") } == [true, true, nil])
+        // A refusal has no reply.
+        #expect(kept.map { $0.reply?.contains("name") } == [true, nil, nil])
+        #expect(!kept.contains { "\($0.message ?? "")\($0.reply ?? "")\($0.attributes)".contains("CANARY") })
+        #expect(try await calls(BoundedTracer()).allSatisfy { $0.message == nil && $0.reply == nil })
+    }
+
     private static func id(_ number: Int) -> String { String(repeating: "a", count: 31) + String(number, radix: 16) }
 
     @Test("keeps a span once, with its attributes and whether it failed")

@@ -18,6 +18,10 @@ struct Console: Sendable {
     let collector: SpanCollector
     let faults = FaultBoard()
     let services: Gateway.Services
+    /// How often it is found out whether the reader of a stream may still read: each 30 s.
+    let liveCheck: Duration
+    /// Makes the spans of calls that someone makes here.
+    let tracer: CallTracer
 
     /// The flows of `docs/flows`. Throws ``Flow/NoDiagram`` if a file of the build has none.
     static func flows() throws -> [Flow] {
@@ -43,6 +47,7 @@ struct Console: Sendable {
             ("booking", PackageResources.booking_js), ("topology", PackageResources.topology_js),
             ("events", PackageResources.events_js), ("trace", PackageResources.trace_js),
             ("palette", PackageResources.palette_js), ("faults", PackageResources.faults_js),
+            ("explorer", PackageResources.explorer_js),
         ] {
             page(router, "/\(name).js", "text/javascript; charset=utf-8", bytes, access)
         }
@@ -75,10 +80,13 @@ struct Console: Sendable {
         action(router, "events/replay", access) { request, _ in try await replay(request) }
         action(router, "traces", access, onlyLocal: access.isDemo) { request, _ in try await take(request) }
         addFaults(to: router, access)
+        addCommands(to: router, access)
         router.get("/console/api/live") { request, context in
             try await answering {
-                _ = try await access.reader(request, context)
-                return try live(context)
+                let reader = try await access.reader(request, context)
+                return try live(context, of: reader.actor) {
+                    (try? await access.reader(request, context)) != nil
+                }
             }
         }
     }
@@ -124,7 +132,7 @@ struct Console: Sendable {
         for _ in 0..<20 where board.entry(id) == nil && board.isPending(id) {
             try await Task.sleep(for: .milliseconds(50))
         }
-        let spans = try await collector.spans(of: id)
+        let spans = await collector.spans(of: id)
         guard let entry = board.entry(id) ?? board.entry(id, stored: spans) else { throw Problem.notFound }
         return (board.entry(of: entry.span, in: id, spans, isForeign: entry.isForeign) ?? entry, spans)
     }
@@ -268,14 +276,24 @@ struct Console: Sendable {
 
     // MARK: Live
 
-    /// Streams the requests that end from now on.
-    private func live(_ context: GatewayContext) throws -> Response {
-        let (requests, end) = try board.watch()
+    /// Streams the requests that end from now on, for as long as `mayRead` says yes.
+    private func live(
+        _ context: GatewayContext, of actor: String, while mayRead: @escaping @Sendable () async -> Bool
+    ) throws -> Response {
+        let (requests, end) = try board.watch(by: actor)
         context.onClose(end)
+        let interval = liveCheck
         let body = ResponseBody { writer in
-            try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
-            for await request in requests {
-                try await writer.write(ByteBuffer(string: "event: trace\ndata: \(request.jsonText)\n\n"))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    repeat { try await Task.sleep(for: interval) } while await mayRead()
+                    end()
+                }
+                try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
+                for await request in requests {
+                    try await writer.write(ByteBuffer(string: "event: trace\ndata: \(request.jsonText)\n\n"))
+                }
+                group.cancelAll()
             }
             try await writer.finish(nil)
         }

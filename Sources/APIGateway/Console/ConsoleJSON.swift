@@ -71,7 +71,7 @@ enum ConsoleJSON {
     }
 
     private static func call(_ call: ObservedTrace.Call) -> JSONValue {
-        [
+        var object: JSONObject = [
             "from": .string(call.arrow.from), "to": .string(call.arrow.to), "name": .string(call.arrow.name),
             "start": milliseconds(call.start), "end": milliseconds(call.end),
             "code": call.code.map { .string($0) } ?? .null, "failed": .bool(call.isFailure),
@@ -85,6 +85,17 @@ enum ConsoleJSON {
                     ]
                 }),
         ]
+        guard let message = call.message else { return .object(object) }
+        object["message"] = .string(message)
+        object["reply"] = call.reply.map { .string($0) }
+        let service = ServiceName.allCases.first { $0.participant == call.arrow.to }
+        if let command = service.flatMap({ PlatformCommands.command(call.arrow.name, of: $0) }) {
+            object["command"] = .string(command.wireName)
+            var frames: [JSONValue] = [.string(PlatformCommands.frame(command, message: message))]
+            if call.code == nil { frames.append(.string(PlatformCommands.frame(reply: call.reply))) }
+            object["frames"] = .array(frames)
+        }
+        return .object(object)
     }
 
     /// Milliseconds with three decimals.

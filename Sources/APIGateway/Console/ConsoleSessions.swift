@@ -31,6 +31,8 @@ final class ConsoleSessions: Sendable {
 
     /// The most sessions: 64. A further one ends the oldest.
     static let most = 64
+    /// The most sessions of one account: 8. A further one ends its oldest.
+    static let mostOfAccount = 8
     /// How long a session lasts: 12 h.
     static let age: Duration = .seconds(12 * 3600)
     /// How often it is found out whether an account still has its role: each 60 s.
@@ -81,6 +83,9 @@ final class ConsoleSessions: Sendable {
             role: role, csrf: ConsoleSecret.make(), account: account, until: now() + Self.age,
             checkAt: now() + Self.checkInterval)
         state.withLock { state in
+            let own = account.map { account in state.order.filter { state.sessions[$0]?.account == account } } ?? []
+            if own.count >= Self.mostOfAccount, let oldest = own.first { state.sessions[oldest] = nil }
+            state.order.removeAll { state.sessions[$0] == nil }
             state.sessions[Self.hash(id)] = session
             state.order.append(Self.hash(id))
             while state.order.count > Self.most { state.sessions[state.order.removeFirst()] = nil }

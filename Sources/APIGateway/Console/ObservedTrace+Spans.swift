@@ -48,7 +48,7 @@ extension ObservedTrace {
                         arrow: SequencePath.Arrow(from: caller, to: Self.participant(callee), name: name),
                         start: offset(span.start), end: offset(span.end), code: span.code, isFailure: span.isFailure,
                         attempts: attempts.sorted { $0.number < $1.number }, left: span.left,
-                        isEvent: EventType(rawValue: span.name) != nil))
+                        isEvent: EventType(rawValue: span.name) != nil, message: span.message, reply: span.reply))
             } else if span.isEntry, let parent = byID[span.parent], parent.kind != .call, parent.kind != .attempt {
                 // Its caller tells of no call.
                 calls.append(

@@ -13,7 +13,8 @@ extension OwnedSpan {
             kind: .other, trace: span.trace, id: span.id, parent: span.parent,
             name: attributes["rookery.command"] ?? span.name, service: nil, attempt: nil, instance: nil,
             start: Int(clamping: span.start), duration: Int(clamping: span.end - span.start),
-            code: attributes["rpc.status_code"], isFailure: span.isFailure, status: nil, path: nil, left: nil)
+            code: attributes["rpc.status_code"], isFailure: span.isFailure, status: nil, path: nil, left: nil,
+            message: nil, reply: nil)
         switch span.kind {
         case .server, .consumer:
             record.kind = method == nil ? .handling : .request

@@ -31,6 +31,8 @@ struct SeenSpan: Sendable {
     let path: String?
     /// How many milliseconds a call had left at its beginning.
     let left: Int?
+    /// The message of a call and the reply to it, without texts.
+    let message, reply: String?
 
     /// The longest text that another process may send, in bytes.
     private static let longest = 256
@@ -60,6 +62,12 @@ struct SeenSpan: Sendable {
         (start, end) = (UInt64(record.start), UInt64(record.start + record.duration))
         (code, isFailure, status, path) = (record.code, record.isFailure, record.status, record.path)
         left = record.left.map { min(max($0, 0), 86_400_000) }
+        func isMessage(_ text: String) -> Bool {
+            text.utf8.count <= Redaction.limit && (try? JSONValue(parsing: Array(text.utf8))) != nil
+        }
+        (message, reply) = (
+            record.message.flatMap { isMessage($0) ? $0 : nil }, record.reply.flatMap { isMessage($0) ? $0 : nil }
+        )
     }
 
     /// The span on a clock that differs by `offset` nanoseconds.

@@ -35,6 +35,8 @@ final class SpanCollector: Sendable {
     private let followed = Mutex<[String: Followed]>([:])
     /// How many spans were refused, because they are of one service too many.
     private let refused = Mutex(0)
+    /// Spans that wait to be stored.
+    private let unstored = Mutex<[OwnedSpan]>([])
 
     /// How often it looks which requests are to be judged: every 100 ms.
     private static let turn: Duration = .milliseconds(100)
@@ -49,6 +51,10 @@ final class SpanCollector: Sendable {
     private static let patience: Duration = .seconds(1)
     /// How often what is too old is deleted: each 600 turns, about a minute.
     private static let pruneTurns = 600
+    /// How often spans are stored: each 10 turns, about 1 s. One commit costs as much as many spans.
+    private static let storeTurns = 10
+    /// How many spans wait at most, unless more come at once.
+    private static let mostUnstored = 4096
     /// How often all instances are asked, also if nothing happens, to know whether they answer: each 20 turns, about 2 s.
     private static let askTurns = 20
 
@@ -86,7 +92,10 @@ final class SpanCollector: Sendable {
             group.addTask { await self.work() }
         }
         for one in followed.withLock({ Array($0.values) }) { await one.client.close() }
-        do { try store.close() } catch {
+        do {
+            try await storeWaiting()
+            try store.close()
+        } catch {
             logger.warning("the file of the console's spans was not closed", metadata: ["error": "\(error)"])
         }
     }
@@ -101,6 +110,7 @@ final class SpanCollector: Sendable {
                 // A full turn has more behind it, but what is too old must be deleted too.
                 var full = 0
                 while full < Self.mostTurns, try await collect() == Self.most { full += 1 }
+                if turn % Self.storeTurns == 0 { try await storeWaiting() }
                 if turn % Self.askTurns == 0 { _ = await ask([]) }
                 if turn % Self.pruneTurns == 0 { try await store.prune(at: now()) }
                 isFailing = false
@@ -127,16 +137,21 @@ final class SpanCollector: Sendable {
         let spans = own.flatMap { board.ownSpans(of: $0.key, $0.value) } + others
         let byTrace = Dictionary(grouping: spans, by: \.record.trace)
         var failure: (any Error)?
+        let waiting = unstored.withLock { unstored in
+            unstored += spans + received
+            return unstored.count
+        }
+        // Programs that send spans may have had a part in a request.
+        let hasOthers = intake.taken > 0 || due.contains(where: \.isForeign)
         do {
-            noteRefused(try await store.add(spans + received, at: now()) { Self.beginsRequest($0) })
+            if hasOthers || waiting > Self.mostUnstored { try await storeWaiting() }
             tell(received)
         } catch {
             failure = error
         }
         for (trace, requests) in Dictionary(grouping: due, by: \.trace) {
             var seen = byTrace[trace] ?? []
-            // Programs that send spans may have had a part in it.
-            if failure == nil, intake.taken > 0 || requests.contains(where: \.isForeign) {
+            if failure == nil, hasOthers {
                 do {
                     let stored = try await store.spans(of: trace)
                     if !stored.isEmpty { seen = stored }
@@ -149,6 +164,15 @@ final class SpanCollector: Sendable {
         }
         if let failure { throw failure }
         return due.count
+    }
+
+    /// Stores the spans that wait for it. If it throws, they are lost: the board has them.
+    private func storeWaiting() async throws {
+        let spans = unstored.withLock { unstored in
+            defer { unstored = [] }
+            return unstored
+        }
+        noteRefused(try await store.add(spans, at: now()) { Self.beginsRequest($0) })
     }
 
     /// Has the board judge requests of other programs: those whose caller is not known, at most
@@ -179,11 +203,17 @@ final class SpanCollector: Sendable {
         span.owner == OwnedSpan.gateway && span.record.kind == .request || span.record.parent == nil
     }
 
-    /// The spans of a trace, also those that have ended since it was judged.
-    func spans(of trace: String) async throws -> [OwnedSpan] {
+    /// The spans of a trace, also those that have ended since it was judged. Without the store, those that the processes still have.
+    func spans(of trace: String) async -> [OwnedSpan] {
         let late = board.ownSpans(of: trace) + (await ask([trace]))
-        _ = try await store.add(late, at: now()) { Self.beginsRequest($0) }
-        return try await store.spans(of: trace)
+        do {
+            try await storeWaiting()
+            _ = try await store.add(late, at: now()) { Self.beginsRequest($0) }
+            return try await store.spans(of: trace)
+        } catch {
+            logger.debug("the console cannot store spans", metadata: ["error": "\(error)"])
+            return late
+        }
     }
 
     /// Shows the requests of an earlier run of this gateway.

@@ -11,13 +11,15 @@ final class SpanIntake: Sendable {
     private let waiting = Mutex<[OwnedSpan]>([])
     private let count = Atomic(0)
 
-    /// How many bodies are read at once: 2. A large one takes a core for some tenths of a second.
-    static let readers = 2
+    private let readers: Int
     private let reading = Atomic(0)
+
+    /// Makes an empty intake, which reads `readers` bodies at once: by default 2. A large one takes a core for some tenths of a second.
+    init(readers: Int = 2) { self.readers = readers }
 
     /// Reads a body beside the event loops, which have others to serve. Throws what `read` throws, and a 503 if others are being read.
     func reading<Result: Sendable>(_ read: @Sendable @escaping () throws -> Result) async throws -> Result {
-        guard reading.add(1, ordering: .relaxed).newValue <= Self.readers else {
+        guard reading.add(1, ordering: .relaxed).newValue <= readers else {
             reading.subtract(1, ordering: .relaxed)
             throw Problem(
                 .serviceUnavailable, "OVERLOADED", "Other spans are being read.", retryAfterSeconds: 1)

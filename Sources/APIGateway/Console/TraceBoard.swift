@@ -22,7 +22,7 @@ final class TraceBoard: Sendable {
     static let foreignRequests = 20
     /// How many requests a watcher may be behind: 256. It misses the ones after that.
     static let buffered = 256
-    /// How many may watch at once: 16.
+    /// How many may watch at once: 16, of whom half may be one reader's.
     static let watcherLimit = 16
 
     /// A request, with what it was judged to be.
@@ -52,7 +52,7 @@ final class TraceBoard: Sendable {
         var entries: Deque<Entry> = []
         var counts: [String: [[String]: Int]] = [:]
         var strays: [String: Int] = [:]
-        var watchers: [Int: AsyncStream<JSONValue>.Continuation] = [:]
+        var watchers: [Int: (actor: String, requests: AsyncStream<JSONValue>.Continuation)] = [:]
         var nextID = 0
         var isStopped = false
         var pending: Deque<Pending> = []
@@ -92,23 +92,27 @@ final class TraceBoard: Sendable {
         state = Mutex(State(sampling: sampling))
     }
 
-    /// Notes a request that has ended, with its status. `request` is the identity of its span. No request waits for more than a lock.
-    func ended(_ request: Traceparent, status: Int, took: Duration) {
+    /// Notes a request that has ended, with its status. `request` is the identity of its span, and `isOwn` says that its trace began with
+    /// it. No request waits for more than a lock.
+    func ended(_ request: Traceparent, isOwn: Bool, status: Int, took: Duration) {
         let now = ContinuousClock.now
-        state.withLock { state in
+        let isKept = state.withLock { state in
             // Most requests of a busy gateway go no further than this.
             guard state.sampling.keeps(status: status, took: took, at: start.duration(to: now)),
                 state.hasRoom(for: request.traceID)
             else {
                 state.left += 1
-                return
+                return false
             }
             let due = collects ? now + Self.patience : now
             state.pending.append(
                 Pending(
                     trace: request.traceID, span: request.id, isForeign: false, due: due,
                     own: tracer.spans(of: request)))
+            return true
         }
+        // Other requests may be under way in a trace that a client has chosen.
+        if !isKept, isOwn { tracer.drop(request) }
     }
 
     /// Notes a request that another program told of. Further ones of a second are left out, and so is one that is known.
@@ -163,7 +167,7 @@ final class TraceBoard: Sendable {
             case .differs(let flow, _, _, _): state.strays[flow, default: 0] += 1
             case .unknown: break
             }
-            return Array(state.watchers.values)
+            return state.watchers.values.map(\.requests)
         }
         guard let entry, !watchers.isEmpty else { return }
         let summary = ConsoleJSON.summary(entry)
@@ -236,17 +240,18 @@ final class TraceBoard: Sendable {
     }
 
     /// The requests that end from now on, and what ends the watch. Ending the iteration does too. Throws a 429 when there are too many
-    /// watches.
-    func watch() throws -> (requests: AsyncStream<JSONValue>, end: @Sendable () -> Void) {
+    /// watches, or too many of one reader.
+    func watch(by actor: String) throws -> (requests: AsyncStream<JSONValue>, end: @Sendable () -> Void) {
         let (requests, continuation) = AsyncStream.makeStream(
             of: JSONValue.self, bufferingPolicy: .bufferingOldest(Self.buffered))
         let id: Int? = try state.withLock { state in
             if state.isStopped { return nil }
-            guard state.watchers.count < Self.watcherLimit else {
+            let own = state.watchers.values.count { $0.actor == actor }
+            guard state.watchers.count < Self.watcherLimit, own < Self.watcherLimit / 2 else {
                 throw Problem.tooManyStreams("watches of the console")
             }
             state.nextID += 1
-            state.watchers[state.nextID] = continuation
+            state.watchers[state.nextID] = (actor, continuation)
             return state.nextID
         }
         if let id {
@@ -261,7 +266,7 @@ final class TraceBoard: Sendable {
     func stop() {
         let watchers = state.withLock { state in
             state.isStopped = true
-            return Array(state.watchers.values)
+            return state.watchers.values.map(\.requests)
         }
         for watcher in watchers { watcher.finish() }
     }

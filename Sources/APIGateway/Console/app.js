@@ -7,6 +7,7 @@ import { bookingViews } from "./booking.js";
 import { topologyView } from "./topology.js";
 import { eventsView } from "./events.js";
 import { faultsView } from "./faults.js";
+import { explorerView } from "./explorer.js";
 
 const view = document.getElementById("view");
 const connection = document.getElementById("connection");
@@ -116,6 +117,16 @@ function take(trace, isNew) {
   for (const watcher of watchers) watcher(trace, isNew);
 }
 
+// Whether what the views show may be old: said above each of them.
+const stale = document.getElementById("stale");
+function setStale(isStale) {
+  if (isStale === !stale.hidden) return;
+  stale.hidden = !isStale;
+  stale.textContent = isStale ? `The gateway does not answer since ${time(new Date())}. What is below may be old; the page tries again.` : "";
+  // What was read once is read again.
+  if (!isStale) current.refresh?.();
+}
+
 let source = null;
 function connect() {
   source?.close();
@@ -123,6 +134,7 @@ function connect() {
   source.onopen = async () => {
     connection.textContent = "live";
     connection.dataset.state = "open";
+    setStale(false);
     try {
       // What was missed, the oldest first.
       const answer = await read("/console/api/traces");
@@ -136,6 +148,7 @@ function connect() {
     connection.textContent = source.readyState === EventSource.CLOSED
       ? "refused" : "lost; trying again";
     connection.dataset.state = "lost";
+    setStale(true);
   };
 }
 
@@ -419,7 +432,7 @@ async function flows() {
         element("div", { class: "sheet" }, ways(flow.diagram)),
         flow.beyond ? element("details", { class: "sheet" }, element("summary", {}, flow.beyond.title), ways(flow.beyond)) : null].filter((part) => part !== null);
     }));
-  return {};
+  return { refresh: flows };
 }
 
 // MARK: Inventory
@@ -474,101 +487,6 @@ function inventory() {
   return { leave: () => source?.close() };
 }
 
-// MARK: Explorer
-
-let document_ = null;
-
-function resolved(schema) {
-  let one = schema ?? {};
-  for (let depth = 0; one.$ref && depth < 8; depth++) one = document_.components.schemas[one.$ref.split("/").pop()] ?? {};
-  return one;
-}
-
-function sampleOf(schema, depth = 0) {
-  const one = resolved(schema);
-  if (one.example !== undefined) return one.example;
-  if (one.default !== undefined) return one.default;
-  if (one.enum) return one.enum[0];
-  if (one.const !== undefined) return one.const;
-  if (one.oneOf) return sampleOf(one.oneOf[0], depth + 1);
-  if (one.allOf) return sampleOf(one.allOf[0], depth + 1);
-  const type = Array.isArray(one.type) ? one.type[0] : one.type;
-  if (type === "object" && depth < 5) {
-    const required = new Set(one.required ?? []);
-    return Object.fromEntries(Object.entries(one.properties ?? {}).filter(([name]) => required.has(name)).map(([name, part]) => [name, sampleOf(part, depth + 1)]));
-  }
-  if (type === "array") return [sampleOf(one.items, depth + 1)];
-  if (type === "integer" || type === "number") return one.minimum ?? 1;
-  if (type === "boolean") return false;
-  if (one.format === "date-time") return new Date(Math.ceil(Date.now() / 86_400_000) * 86_400_000 + 3 * 86_400_000).toISOString();
-  if (one.format === "email") return "someone@petpro.example";
-  return "text";
-}
-
-async function explorer(chosen) {
-  view.replaceChildren(empty("Reading the description of the API."));
-  try { document_ ??= await read("/openapi.json"); } catch (error) {
-    view.replaceChildren(element("h2", {}, "Explorer"), fault(error.message));
-    return {};
-  }
-  const operations = Object.entries(document_.paths).flatMap(([path, methods]) => Object.entries(methods)
-    .filter(([, one]) => one?.operationId).map(([method, one]) => ({ path, method: method.toUpperCase(), ...one })))
-    .sort((a, b) => a.path.localeCompare(b.path) || a.method.localeCompare(b.method));
-  const operation = operations.find((one) => one.operationId === chosen) ?? operations.find((one) => one.operationId === "getProductAvailability") ?? operations[0];
-  const list = element("select", { id: "operation", onchange: (event) => { location.hash = `#/explorer/${event.target.value}`; } },
-    ...operations.map((one) => element("option", { value: one.operationId, selected: one === operation }, `${one.method} ${one.path}`)));
-  const persona = element("select", { id: "persona" }, ...Object.keys(PERSONAS).map((name) => element("option", {}, name)));
-  const parameters = (operation.parameters ?? []).map((one) => (one.$ref ? document_.components.parameters?.[one.$ref.split("/").pop()] : one)).filter((one) => one && (one.in === "path" || one.in === "query"));
-  const inputs = parameters.map((one) => {
-    const isProduct = operation.path.startsWith("/api/products");
-    const known = one.in === "path" && one.name === "id" ? (isProduct ? 9001 : 1) : one.required ? sampleOf(one.schema) : "";
-    return { ...one, input: element("input", { id: `p-${one.name}`, value: one.name === "vendorId" ? 1 : one.name === "date" ? new Date(Date.now() + 3 * 86_400_000).toISOString().slice(0, 10) : known }) };
-  });
-  const schema = operation.requestBody?.content?.["application/json"]?.schema;
-  const area = schema ? element("textarea", { id: "body", spellcheck: "false" }) : null;
-  if (area) area.value = JSON.stringify(sampleOf(schema), null, 2);
-  const key = element("input", { id: "key", placeholder: "none", value: operation.method === "POST" ? `console-${Date.now()}` : "" });
-  const out = element("div", { "aria-live": "polite" });
-  const send = async (times) => {
-    out.replaceChildren(element("p", {}, "Waiting."));
-    try {
-      let path = operation.path;
-      const query = new URLSearchParams();
-      for (const one of inputs) {
-        if (one.in === "path") path = path.replace(`{${one.name}}`, encodeURIComponent(one.input.value));
-        else if (one.input.value !== "") query.set(one.name, one.input.value);
-      }
-      const text = await token(persona.value);
-      const headers = {};
-      if (text) headers.Authorization = `Bearer ${text}`;
-      if (area) headers["Content-Type"] = "application/json";
-      if (key.value) headers["Idempotency-Key"] = key.value;
-      const address = path + (query.size ? `?${query}` : "");
-      out.replaceChildren();
-      for (let turn = 0; turn < times; turn++) {
-        const began = performance.now();
-        const answer = await fetch(address, { method: operation.method, headers, body: area?.value });
-        const took = performance.now() - began;
-        const raw = await answer.text();
-        let shown = raw;
-        try { shown = JSON.stringify(JSON.parse(raw), null, 2); } catch { /* Not JSON. */ }
-        const id = answer.headers.get("x-trace-id");
-        out.append(element("p", {}, statusTag(answer.status), ` ${ms(took)} `, id ? element("a", { href: `#/trace/${id}` }, "its trace") : ""),
-          element("div", { class: "sheet" }, element("pre", { tabindex: "0" }, shown || "no body")));
-      }
-    } catch (error) { out.replaceChildren(fault(error.message)); }
-  };
-  const isStream = operation.path.endsWith("stream");
-  view.replaceChildren(element("h2", {}, "Explorer"), element("p", { class: "lead" }, operation.summary ?? operation.description ?? ""),
-    element("div", { class: "sheet fields" }, element("label", { for: "operation" }, "Operation"), list,
-      element("label", { for: "persona" }, "As"), persona,
-      ...inputs.flatMap((one) => [element("label", { for: `p-${one.name}` }, `${one.name}${one.required ? "" : " (optional)"}`), one.input]),
-      ...(operation.method === "POST" ? [element("label", { for: "key" }, "Idempotency-Key"), key] : []),
-      ...(area ? [element("label", { for: "body" }, "Body"), area] : [])),
-    isStream ? empty("A stream never ends: Inventory shows it.") : element("div", { class: "bar" }, button("Send", () => send(1)), button("Send twice", () => send(2))), out);
-  return {};
-}
-
 // MARK: Health
 
 // The instances whose spans the gateway collects.
@@ -601,13 +519,14 @@ async function health() {
         ...(one.groups ?? []).map((group) => element("tr", {}, element("td", {}, `group ${group.name}`), element("td", {}, `breaker ${group.breaker}`), element("td", { class: "number" }, `${group.callsInFlight} in flight`))),
         ...(one.instances ?? []).map((instance) => element("tr", {}, element("td", { class: "mono" }, instance.address), element("td", {}, instance.reachable ? (instance.ejected ? "ejected" : `breaker ${instance.breaker}`) : "not reachable"), element("td", { class: "number" }, `${instance.inFlight} in flight`)))))))),
     ...(processes.length === 0 ? [] : [instanceTable()]));
-  return {};
+  return { refresh: health };
 }
 
 // MARK: Addresses and keys
 
-const kit = { view, element, button, empty, fault, ms, time, tone, statusTag, verdictTag, read, act, copy, token, svg, freeStarts, cancel, percentile, traces, watchers, startTraffic, session: () => session };
-const views = { live, ...traceViews(kit), flows, topology: topologyView(kit), ...bookingViews(kit), inventory, events: eventsView(kit), faults: faultsView(kit), explorer, health };
+const kit = { personas: Object.keys(PERSONAS), view, element, button, empty, fault, ms, time, tone, statusTag, verdictTag, read, act, copy, token, svg, freeStarts, cancel, percentile, traces, watchers, startTraffic, session: () => session };
+const explorer = explorerView(kit);
+const views = { live, ...traceViews(kit), flows, topology: topologyView(kit), ...bookingViews(kit), inventory, events: eventsView(kit), faults: faultsView(kit), explorer: explorer.view, health };
 let current = {};
 
 function onlyDemo() {
@@ -653,11 +572,7 @@ const commands = palette({
     { name: "Start or stop sample traffic", run: () => setSample(sample.timer === null) },
     { name: "Open a file of traces", run: () => { location.hash = "#/trace"; setTimeout(() => document.getElementById("file")?.click(), 200); } },
   ],
-  operations: async () => {
-    try { document_ ??= await read("/openapi.json"); } catch { return []; }
-    return Object.entries(document_.paths).flatMap(([path, methods]) => Object.entries(methods).filter(([, one]) => one?.operationId)
-      .map(([method, one]) => ({ id: one.operationId, text: `${method.toUpperCase()} ${path} ${one.operationId}` })));
-  },
+  operations: explorer.operations,
 });
 document.getElementById("commands").onclick = () => commands.open();
 

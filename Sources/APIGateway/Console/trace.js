@@ -102,18 +102,31 @@ export function traceViews({ view, element, button, empty, fault, ms, time, stat
     return {};
   }
 
+  // A message, or its reply, as the console keeps it.
+  function payload(name, text) {
+    let nice = text;
+    try { nice = JSON.stringify(JSON.parse(text), null, 2); } catch { /* Not JSON. */ }
+    return element("div", {}, element("h4", {}, `${name}, without texts, personal data and secrets`), element("pre", { tabindex: "0" }, nice));
+  }
+
   // What is known of one call, and how to repeat it.
   function details(call) {
     const instance = call.attempts.at(-1)?.instance;
     // Another program may have chosen the names: only those are offered that a shell takes as they are.
-    const isPlain = [instance, call.name].every((text) => /^[\w.:[\]-]+$/.test(text ?? ""));
-    const command = isPlain ? `rookery describe ${instance} && rookery call ${instance} ${call.name} '{}'` : null;
+    const name = call.command ?? call.name;
+    const isPlain = [instance, name].every((text) => /^[\w.:[\]-]+$/.test(text ?? ""));
+    const message = call.message ?? "{}";
+    const command = isPlain ? `rookery call ${instance} ${name} '${message.replaceAll("'", "'\\''")}'` : null;
+    const isWhole = !/"…|"\[(personal|secret)\]"/.test(message);
     const rows = [["Call", `${call.from} → ${call.to}.${call.name}`], ["Began", `${ms(call.start)} after the request`], ["Took", ms(call.end - call.start)],
       ["Time left at its beginning", call.left === null ? "not known, or no deadline" : ms(call.left)], ["Result", call.code ?? "ok"],
       ...call.attempts.map((each) => [`Attempt ${each.number}`, `${each.instance}, ${ms(each.end - each.start)}, ${each.failure ?? "ok"}`])];
     return element("section", { class: "sheet" }, element("table", {}, element("tbody", {}, ...rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "mono" }, value))))),
-      element("p", { class: "lead" }, "The console keeps no message: it may have personal data. "),
-      command ? element("p", {}, "To make the call again, with a message of your own: ", element("code", {}, command), " ", button("Copy", (event) => copy(command, event.target))) : null);
+      call.message ? payload("Message", call.message) : element("p", { class: "lead" }, "Messages are kept in demo mode only, and of the first calls of a request."),
+      call.message && !call.code ? payload("Reply", call.reply ?? "none") : null,
+      call.frames ? element("details", {}, element("summary", {}, "Frames on the wire"), element("p", { class: "lead" }, "As Nest writes them, with these values. Between two Rookery processes the same goes in binary frames."),
+        element("pre", { tabindex: "0" }, call.frames.join("\n"))) : null,
+      command ? element("p", {}, `To make the call again${call.message && isWhole ? "" : ", with values of your own in the message"}: `, element("code", {}, command), " ", button("Copy", (event) => copy(command, event.target))) : null);
   }
 
   async function trace(id) {

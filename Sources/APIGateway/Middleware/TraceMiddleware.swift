@@ -18,8 +18,9 @@ struct TraceMiddleware: RouterMiddleware {
     let tracer: CallTracer?
     /// The tracer that supplies the calls for `X-PetPro-Calls`. Nil omits the header field.
     let calls: BoundedTracer?
-    /// Notes the requests. Nil without a console.
-    let console: Console?
+    /// Note and count the requests. Nil without a console.
+    let board: TraceBoard?
+    let counts: OperationCounts?
     /// All operations, to find the methods of a path when no route matches.
     let endpoints: [Endpoint]
     let origins: AllowedOrigins
@@ -38,6 +39,7 @@ struct TraceMiddleware: RouterMiddleware {
         let began = NIODeadline.now()
         var surroundings = ServiceContext.current ?? .topLevel
         let (trace, span) = begin(request, in: &surroundings)
+        let isContinued = request.headers[.traceparent] != nil
         var context = context
         context.traceId = trace.traceID
         let decisions = CallTrace(at: began)
@@ -68,17 +70,17 @@ struct TraceMiddleware: RouterMiddleware {
         if !origins.isEmpty {
             for field in origins.fields(for: request.headers[.origin]) { response.headers.append(field) }
         }
-        // A stream has not ended yet.
-        if let console, response.body.contentLength != nil {
-            let took = Duration.nanoseconds((NIODeadline.now() - began).nanoseconds)
-            let status = Int(response.status.code)
-            console.counts.count(
-                request.method == .head ? "GET" : request.method.rawValue, route, status: status, took: took)
-            console.board.ended(trace, status: status, took: took)
-        }
         if let calls {
             let lines = CallLines.text(calls.spans(of: trace), of: trace.id)
             if !lines.isEmpty { response.headers[.petProCalls] = lines }
+        }
+        // A stream has not ended yet.
+        if let board, response.body.contentLength != nil {
+            let took = Duration.nanoseconds((NIODeadline.now() - began).nanoseconds)
+            let status = Int(response.status.code)
+            counts?.count(
+                request.method == .head ? "GET" : request.method.rawValue, route, status: status, took: took)
+            board.ended(trace, isOwn: !isContinued, status: status, took: took)
         }
         return request.method == .head ? response.createHeadResponse() : response
     }

@@ -22,10 +22,7 @@ extension ServiceContext {
     /// Returns the current context with the metadata of a message, without the entries that are about that message only.
     package static func carrying(_ metadata: [String: String]) -> ServiceContext {
         var context = ServiceContext.current ?? .topLevel
-        // Most messages have no such entries, and then nothing is copied.
-        let isCarried = metadata.keys.allSatisfy { !MetadataName.ofOneCall.contains($0) }
-        context.travelling.metadata =
-            isCarried ? metadata : metadata.filter { !MetadataName.ofOneCall.contains($0.key) }
+        context.travelling.metadata = Travelling.carried(metadata)
         return context
     }
 

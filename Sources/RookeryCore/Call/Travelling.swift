@@ -11,6 +11,13 @@ struct Travelling: Sendable {
     var received: Traceparent? { metadata[MetadataName.traceparent].flatMap { Traceparent($0) } }
     var traceparent: Traceparent? { span?.identity ?? received }
 
+    /// The metadata of a message, without the entries that are about that message only.
+    static func carried(_ metadata: [String: String]) -> [String: String] {
+        // Most messages have no such entries, and then nothing is copied.
+        let isCarried = metadata.keys.allSatisfy { !MetadataName.ofOneCall.contains($0) }
+        return isCarried ? metadata : metadata.filter { !MetadataName.ofOneCall.contains($0.key) }
+    }
+
     fileprivate enum Key: ServiceContextKey {
         typealias Value = Travelling
         static let nameOverride: String? = "rookery"

@@ -63,6 +63,7 @@ public struct RookeryClient: Sendable {
                 observation?.end(CallOutcome(error))
                 throw error
             }
+            observation?.note(body)
             observation?.end(.success)
         } else {
             body = try await perform(call).message ?? MessageBody(Payload.absent)
@@ -254,6 +255,7 @@ public struct RookeryClient: Sendable {
             if let stream = reply.stream {
                 return Reply(stream: stream.onEnd { observation.end($0.map { CallOutcome($0) } ?? .success) })
             }
+            if let message = reply.message { observation.note(message) }
             observation.end(.success)
             return reply
         } catch {
@@ -300,6 +302,8 @@ public struct RookeryClient: Sendable {
     /// the context of its span.
     private func observe(_ call: inout Call, surrounds: Bool) -> CallObservation? {
         if tracer == nil, metrics == nil { return nil }
-        return CallObservation(call.command, span: tracer?.startCall(&call, to: name, surrounds: surrounds), metrics)
+        return CallObservation(
+            call.command, span: tracer?.startCall(&call, to: name, surrounds: surrounds),
+            keepsMessages: tracer?.keepsMessages ?? false, metrics)
     }
 }

@@ -152,17 +152,15 @@ package final class Router: Sendable {
         table.lookUp(received: pattern).map { entries[$0] }
     }
 
-    /// Starts the span of a message in the context `surroundings`, and replaces that by the handler's context. Nil without
-    /// a tracer.
+    /// Starts the span of a message. Returns the context of its handler too, nil for the current one. Without a tracer there is no
+    /// span.
     package func startHandling(
-        _ entry: Entry, _ surroundings: inout ServiceContext?, _ context: any MessageContextSource
-    ) -> CallSpan? {
-        guard let tracer else { return nil }
-        var inner = surroundings ?? ServiceContext.current ?? .topLevel
-        let span = tracer.startHandling(
-            entry.command, &inner, service: service, peer: context.peer, caller: context.caller)
-        surroundings = inner
-        return span
+        _ entry: Entry, _ metadata: [String: String], _ context: any MessageContextSource
+    ) -> (surroundings: ServiceContext?, span: CallSpan?) {
+        guard let tracer else { return (metadata.isEmpty ? nil : .carrying(metadata), nil) }
+        let (surroundings, span) = tracer.startHandling(
+            entry.command, metadata, service: service, peer: context.peer, caller: context.caller)
+        return (surroundings, span)
     }
 
     /// Runs the handlers of one of this router's entries. The first handler replies. The others of an event only run.

@@ -12,6 +12,9 @@ package final class BoundedSpan: Span {
         var isFailure = false
         /// The context that the span started in. Removed at the end, because it has metadata that a peer sent.
         var surroundings: ServiceContext?
+        /// Of a call whose messages are kept: its message and its reply, redacted.
+        var message: String?
+        var reply: String?
     }
 
     private struct State {
@@ -96,6 +99,23 @@ package final class BoundedSpan: Span {
         // The deadline has another clock.
         let left = Int128((deadline - .now()).nanoseconds) + Int128(now) - Int128(start)
         return Int(clamping: left / 1_000_000)
+    }
+
+    /// The message of a call as JSON, redacted. Nil for other spans, and if the tracer did not keep it.
+    package var message: String? { state.withLock { $0.extra.message } }
+    /// The reply of a call as JSON, redacted. Nil for other spans, without a reply, and if the tracer did not keep it.
+    package var reply: String? { state.withLock { $0.extra.reply } }
+
+    /// Keeps the message of a call, if its trace has room for one.
+    func note(message: @autoclosure () -> String?) {
+        guard trace.takesMessage(), let text = message() else { return }
+        state.withLock { $0.extra.message = text }
+    }
+
+    /// Keeps the reply to a call whose message was kept.
+    func note(reply: @autoclosure () -> String?) {
+        guard message != nil, let text = reply() else { return }
+        state.withLock { $0.extra.reply = text }
     }
 
     /// Returns the text of an attribute.

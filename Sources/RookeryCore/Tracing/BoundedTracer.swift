@@ -1,4 +1,5 @@
 import DequeModule
+import NIOCore
 import Synchronization
 package import Tracing
 
@@ -23,16 +24,29 @@ package final class BoundedTracer: Tracer {
             var spans: [BoundedSpan] = []
             /// How many more spans it keeps. 0 once the tracer has removed the trace.
             var room: Int
+            /// Of how many more calls it keeps the messages.
+            var messages: Int
+            /// False once nobody asks for the trace any more: its spans are only for watches then.
+            var isWanted = true
         }
 
         let id: (high: UInt64, low: UInt64)
         private let state: Mutex<State>
         private let watches: SpanWatches
 
-        init(_ id: (high: UInt64, low: UInt64), limit: Int, _ watches: SpanWatches) {
+        init(_ id: (high: UInt64, low: UInt64), limit: Int, messages: Int, _ watches: SpanWatches) {
             self.id = id
             self.watches = watches
-            state = Mutex(State(room: limit))
+            state = Mutex(State(room: limit, messages: messages))
+        }
+
+        /// Whether the messages of one more call are kept. Each time that it is true counts.
+        func takesMessage() -> Bool {
+            state.withLock { state in
+                if state.messages == 0 { return false }
+                state.messages -= 1
+                return true
+            }
         }
 
         func record(_ span: BoundedSpan) {
@@ -40,16 +54,27 @@ package final class BoundedTracer: Tracer {
                 if state.room == 0 { return false }
                 if state.spans.isEmpty { state.spans.reserveCapacity(min(state.room, 16)) }
                 state.room -= 1
-                state.spans.append(span)
+                if state.isWanted { state.spans.append(span) }
                 return true
             }
             if isKept { watches.ended(span) }
         }
 
+        /// Removes the spans, and keeps none from now on.
+        func drop() {
+            let spans = state.withLock { state in
+                state.isWanted = false
+                defer { state.spans = [] }
+                return state.spans
+            }
+            // Deinitialised outside the lock.
+            _ = spans
+        }
+
         /// Removes the spans, and with them the reference cycle between spans and trace.
         func forget() {
             let spans = state.withLock { state in
-                defer { state = State(room: 0) }
+                defer { state = State(room: 0, messages: 0) }
                 return state.spans
             }
             // Deinitialised outside the lock.
@@ -63,18 +88,30 @@ package final class BoundedTracer: Tracer {
         var traces: [ID: Trace] = [:]
         /// The traces, the oldest first.
         var order: Deque<ID> = []
+        /// The second in which it last kept the messages of a new trace, and of how many traces in that second.
+        var messages = (second: UInt64(0), traces: 0)
     }
 
     private let traceLimit: Int
     private let spanLimit: Int
+    private let messageLimit: Int
     private let state = Mutex(State())
     private let watches = SpanWatches()
 
-    /// Keeps the last `traces` traces, by default 256, and of each the first `spans` spans, by default 128.
-    package init(traces: Int = 256, spans: Int = 128) {
+    /// How many new traces of a second keep their messages: 50. Under load, reading all of them would cost more than the calls.
+    package static let messageTraces = 50
+
+    /// Keeps the last `traces` traces, by default 256, and of each the first `spans` spans, by default 128. Of the first `messages`
+    /// calls of a trace it also keeps the messages, redacted by ``Redaction``, for at most ``messageTraces`` traces a second; by
+    /// default of none, because reading them costs time.
+    package init(traces: Int = 256, spans: Int = 128, messages: Int = 0) {
         traceLimit = max(1, traces)
         spanLimit = max(1, spans)
+        messageLimit = max(0, messages)
     }
+
+    /// Whether it keeps messages of calls.
+    var keepsMessages: Bool { messageLimit > 0 }
 
     deinit { state.withLock { $0.traces.values.forEach { $0.forget() } } }
 
@@ -90,6 +127,19 @@ package final class BoundedTracer: Tracer {
         state.withLock { $0.traces[ID(trace)] }?.spans ?? []
     }
 
+    /// Forgets a trace that nobody will ask for. Its memory serves the next one, which is still in the cache of the core then. Watches are
+    /// told of the spans that end later.
+    package func drop(_ trace: Traceparent) {
+        let id = ID(trace.trace)
+        let dropped = state.withLock { state -> Trace? in
+            guard let dropped = state.traces.removeValue(forKey: id) else { return nil }
+            // It is among the newest.
+            if let at = state.order.lastIndex(of: id) { state.order.remove(at: at) }
+            return dropped
+        }
+        dropped?.drop()
+    }
+
     /// The number of spans that it keeps.
     package var count: Int { state.withLock { Array($0.traces.values) }.reduce(0) { $0 + $1.spans.count } }
 
@@ -97,7 +147,8 @@ package final class BoundedTracer: Tracer {
         let id = ID(trace)
         let (trace, oldest) = state.withLock { state -> (Trace, Trace?) in
             if let trace = state.traces[id] { return (trace, nil) }
-            let trace = Trace(trace, limit: spanLimit, watches)
+            let trace = Trace(
+                trace, limit: spanLimit, messages: keepsMessages ? takeMessages(&state) : 0, watches)
             state.traces[id] = trace
             state.order.append(id)
             return (
@@ -107,6 +158,15 @@ package final class BoundedTracer: Tracer {
         }
         oldest?.forget()
         return trace
+    }
+
+    /// Of how many calls a new trace keeps the messages.
+    private func takeMessages(_ state: inout State) -> Int {
+        let second = NIODeadline.now().uptimeNanoseconds / 1_000_000_000
+        if state.messages.second != second { state.messages = (second, 0) }
+        guard state.messages.traces < Self.messageTraces else { return 0 }
+        state.messages.traces += 1
+        return messageLimit
     }
 
     // MARK: Watches

@@ -5,13 +5,21 @@ struct CallObservation: Sendable {
     private let command: Command
     private let span: CallSpan?
     private let metrics: CallMetrics?
+    private let keepsMessages: Bool
     private let start = NIODeadline.now()
 
-    init(_ command: Command, span: CallSpan?, _ metrics: CallMetrics?) {
+    init(_ command: Command, span: CallSpan?, keepsMessages: Bool, _ metrics: CallMetrics?) {
         self.command = command
+        self.keepsMessages = keepsMessages
         self.span = span
         self.metrics = metrics
         metrics?.began()
+    }
+
+    /// Keeps the reply for the span, if that keeps messages.
+    func note(_ reply: MessageBody) {
+        guard keepsMessages, case .bounded(let span)? = span else { return }
+        span.note(reply: Redaction.text(of: reply, as: command.reply))
     }
 
     /// Ends the span, and records the duration.

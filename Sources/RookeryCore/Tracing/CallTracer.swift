@@ -7,12 +7,16 @@ package final class CallTracer: Sendable {
     /// texts.
     private let bounded: BoundedTracer?
 
+    /// Whether spans of calls keep their messages.
+    let keepsMessages: Bool
+
     /// Uses the given tracer, else the bootstrapped one. Nil when there is none.
     package init?(_ given: (any Tracer)?) {
         let tracer = given ?? InstrumentationSystem.tracer
         if tracer is NoOpTracer { return nil }
         self.tracer = tracer
         bounded = tracer as? BoundedTracer
+        keepsMessages = bounded?.keepsMessages ?? false
     }
 
     /// Starts the span of a call at its client. The call carries the identity of the span. `service` is the client's name
@@ -27,6 +31,7 @@ package final class CallTracer: Sendable {
         }
         let travelling = context.travelling
         let span = bounded.start(details, inside: travelling.span, travelling.received)
+        if keepsMessages { span.note(message: Redaction.text(of: call.message, as: call.command.request)) }
         if surrounds {
             context.travelling.span = span
             call.context = context
@@ -53,12 +58,24 @@ package final class CallTracer: Sendable {
         return .bounded(span)
     }
 
-    /// Starts the span of a message at its server, and continues the trace of the message's `traceparent`. `context` has
-    /// the metadata of the message; it becomes the context of the handler.
+    /// Starts the span of a message at its server, and continues the trace of the message's `traceparent`. Returns the context of
+    /// the handler too, with the metadata of the message.
     package func startHandling(
-        _ command: Command, _ context: inout ServiceContext, service: String?, peer: String, caller: Caller?
-    ) -> CallSpan {
-        startReceived(.handling(command, service: service, peer: peer, caller: caller), &context)
+        _ command: Command, _ metadata: [String: String], service: String?, peer: String, caller: Caller?
+    ) -> (ServiceContext, CallSpan) {
+        let details = SpanDetails.handling(command, service: service, peer: peer, caller: caller)
+        var context = ServiceContext.current ?? .topLevel
+        var travelling = context.travelling
+        if !metadata.isEmpty { travelling.metadata = Travelling.carried(metadata) }
+        guard let bounded else {
+            context.travelling = travelling
+            let span = startReceived(details, &context)
+            return (context, span)
+        }
+        // The context is written once: each time costs as much as a span.
+        let span = startReceived(details, bounded, &travelling)
+        context.travelling = travelling
+        return (context, span)
     }
 
     /// Starts the span of an HTTP request, and continues the trace in `context`. For tracers other than ``BoundedTracer``,
@@ -72,19 +89,26 @@ package final class CallTracer: Sendable {
     }
 
     private func startReceived(_ details: SpanDetails, _ context: inout ServiceContext) -> CallSpan {
-        guard let bounded else {
-            var metadata = context.callMetadata
-            tracer.extract(metadata, into: &context, using: MetadataExtractor())
-            let span = start(details, &context, &metadata)
-            context.callMetadata = metadata
+        if let bounded {
+            var travelling = context.travelling
+            let span = startReceived(details, bounded, &travelling)
+            context.travelling = travelling
             return span
         }
-        var travelling = context.travelling
+        var metadata = context.callMetadata
+        tracer.extract(metadata, into: &context, using: MetadataExtractor())
+        let span = start(details, &context, &metadata)
+        context.callMetadata = metadata
+        return span
+    }
+
+    private func startReceived(_ details: SpanDetails, _ bounded: BoundedTracer, _ travelling: inout Travelling)
+        -> CallSpan
+    {
         let received = travelling.received
         // The message's own trace has precedence over an inherited span.
         let span = bounded.start(details, inside: received == nil ? travelling.span : nil, received)
         travelling.span = span
-        context.travelling = travelling
         return .bounded(span)
     }
 

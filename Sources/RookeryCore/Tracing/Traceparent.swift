@@ -49,10 +49,10 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
 
     private static func read(_ text: UnsafeBufferPointer<UInt8>) -> Traceparent? {
         guard text.count >= 55, text[2] == dash, text[35] == dash, text[52] == dash,
-            let version = number(text[0..<2]), version != 0xFF, let flags = number(text[53..<55]),
+            let version = number(text, 0..<2), version != 0xFF, let flags = number(text, 53..<55),
             text.count == 55 || version != 0 && text[55] == dash,
-            let high = number(text[3..<19]), let low = number(text[19..<35]), high != 0 || low != 0,
-            let span = number(text[36..<52]), span != 0
+            let high = number(text, 3..<19), let low = number(text, 19..<35), high != 0 || low != 0,
+            let span = number(text, 36..<52), span != 0
         else { return nil }
         return Traceparent(trace: (high, low), span: span, flags: UInt8(truncatingIfNeeded: flags))
     }
@@ -98,19 +98,25 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
     static func trace(_ id: String) -> (high: UInt64, low: UInt64)? {
         var id = id
         return id.withUTF8 { text in
-            guard text.count == 32, let high = number(text[0..<16]), let low = number(text[16..<32]) else { return nil }
+            guard text.count == 32, let high = number(text, 0..<16), let low = number(text, 16..<32) else { return nil }
             return (high, low)
         }
     }
 
-    private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> UInt64? {
+    /// Each message has an identity to read, so it takes no generic way through collections.
+    private static func number(_ text: UnsafeBufferPointer<UInt8>, _ place: Range<Int>) -> UInt64? {
         var number: UInt64 = 0
-        for digit in digits {
-            switch digit {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): number = number << 4 | UInt64(digit - UInt8(ascii: "0"))
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): number = number << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
-            default: return nil
+        var at = place.lowerBound
+        while at < place.upperBound {
+            let byte = text[at]
+            var digit = byte &- UInt8(ascii: "0")
+            if digit > 9 {
+                digit = byte &- UInt8(ascii: "a")
+                if digit > 5 { return nil }
+                digit &+= 10
             }
+            number = number << 4 | UInt64(digit)
+            at &+= 1
         }
         return number
     }

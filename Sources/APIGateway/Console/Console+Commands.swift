@@ -1,0 +1,60 @@
+import Hummingbird
+import NIOCore
+import PetProContracts
+import Rookery
+import Tracing
+
+// The Explorer's commands: what the services take over TCP, and in demo mode one call of such a command.
+extension Console {
+    /// Adds what the view reads and has done.
+    func addCommands(to router: Hummingbird.Router<GatewayContext>, _ access: ConsoleAccess) {
+        data(router, "commands", access) { _, _ in PlatformCommands.json }
+        // A service believes the gateway who the caller is. So no one may call it past the gateway, outside of demo mode.
+        guard access.isDemo else { return }
+        action(router, "commands", access, onlyLocal: true) { request, _ in
+            let body = try await Self.body(request)
+            guard let service = body["service"]?.stringValue.flatMap({ ServiceName(rawValue: $0) }),
+                let name = body["command"]?.stringValue, let message = body["message"]
+            else { throw Problem.badRequest("The body must have service, command and message.") }
+            guard let command = PlatformCommands.command(name, of: service) else {
+                throw Problem(.notFound, "NOT_FOUND", "\(service.rawValue) has no command \(name).")
+            }
+            guard command.kind == .request, !command.hasClientStream else {
+                throw Problem.badRequest(
+                    "\(command.name) is no request with one reply. `rookery watch` follows a stream.")
+            }
+            return await call(command, of: service, message, key: body["key"]?.stringValue)
+        }
+    }
+
+    /// Calls a service as the gateway does, and notes that as a request of its own.
+    private func call(
+        _ command: Command, of service: ServiceName, _ message: JSONValue, key: String?
+    ) async -> JSONValue {
+        let began = NIODeadline.now()
+        var surroundings = ServiceContext.topLevel
+        let span = tracer.startRequest(method: "CALL", path: "", &surroundings) { _, _ in }
+        var answer: JSONObject = [:]
+        var status = 200
+        do {
+            let reply = try await ServiceContext.withValue(surroundings) {
+                try await services.send(service, command, message, key)
+            }
+            answer["reply"] = reply ?? .null
+        } catch {
+            let problem = Problem(answering: error)
+            status = Int(problem.status.code)
+            answer["code"] = .string(problem.code)
+            // What a customer must not be told, an engineer wants to know.
+            answer["error"] = (error as? RemoteError)?.payload ?? .string("\(error)")
+        }
+        span.end(.response(status: status, route: "\(service.rawValue) \(command.wireName)"))
+        if let trace = surroundings.traceparent {
+            answer["trace"] = .string(trace.traceID)
+            let took = Duration.nanoseconds((NIODeadline.now() - began).nanoseconds)
+            answer["ms"] = .double(took / .milliseconds(1))
+            board.ended(trace, isOwn: true, status: status, took: took)
+        }
+        return .object(answer)
+    }
+}
