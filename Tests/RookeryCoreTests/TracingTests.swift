@@ -117,6 +117,72 @@ struct BoundedTracerTests {
             tracer.count == 3 * 2 && tracer.spans(of: Self.id(6)).isEmpty && tracer.spans(of: Self.id(7)).count == 2)
     }
 
+    @Test("forgets a trace that nobody will ask for, and tells watches of what ends later all the same")
+    func dropped() throws {
+        let tracer = BoundedTracer(traces: 2)
+        let calls = try #require(CallTracer(tracer))
+        let watch = try #require(tracer.watch(limit: 10))
+        func request() throws -> (CallSpan, Traceparent) {
+            var surroundings = ServiceContext.topLevel
+            let span = calls.startRequest(method: "GET", path: "/", &surroundings) { _, _ in }
+            return (span, try #require(surroundings.traceparent))
+        }
+        let (kept, first) = try request()
+        kept.end(.response(status: 200, route: nil))
+        for _ in 0..<3 {
+            // It makes no room: the one before it stays.
+            let (span, trace) = try request()
+            tracer.drop(trace)
+            span.end(.response(status: 200, route: nil))
+            #expect(tracer.spans(of: trace).isEmpty)
+        }
+        #expect(tracer.spans(of: first).map(\.id) == [first.id] && tracer.count == 1)
+        #expect(watch.take(atMost: 10).spans.count == 4)
+        tracer.drop(first)
+        tracer.drop(first)
+        #expect(tracer.count == 0)
+    }
+
+    @Test("has the first attempt of a call as a span of its own when it is read, whichever ends first")
+    func attempts() throws {
+        let tracer = BoundedTracer(spans: 12)
+        let calls = try #require(CallTracer(tracer))
+        let watch = try #require(tracer.watch(limit: 100))
+        let trace = Traceparent.random()
+        var surroundings = ServiceContext.topLevel
+        surroundings.callMetadata[MetadataName.traceparent] = trace.description
+        ServiceContext.$current.withValue(surroundings) {
+            for isReversed in [false, true] {
+                var call = Call(command: Command("c", pattern: "c"), message: MessageBody(JSONValue.null))
+                let outer = calls.startCall(&call, to: "s", surrounds: false)
+                let whole = call
+                let first = calls.startAttempt(&call, 1, at: "h", 1)
+                first.end(CallOutcome(CallError(.timeout, "late")))
+                call = whole
+                let second = calls.startAttempt(&call, 2, at: "h", 2)
+                if isReversed { outer.end(.success) }
+                second.end(.success)
+                second.end(CallOutcome(CallError(.timeout, "twice")))
+                if !isReversed { outer.end(.success) }
+            }
+        }
+        let spans = tracer.spans(of: trace.traceID)
+        #expect(spans.count == 6 && Set(spans.map(\.id)).count == 6)
+        let attempts = spans.compactMap { span -> String? in
+            guard case .attempt(_, let number, _, let port)? = span.details else { return nil }
+            return "\(number) \(port) \(span.text("rpc.status_code") ?? "ok")"
+        }
+        #expect(attempts == ["1 1 timeout", "2 2 ok", "1 1 timeout", "2 2 ok"])
+        let whole = spans.filter { if case .call? = $0.details { true } else { false } }
+        #expect(Set(spans.map(\.parent)) == Set(whole.map(\.id) + [trace.id]))
+        #expect(Set(watch.take(atMost: 100).spans.map(\.id)) == Set(spans.map(\.id)))
+        // More than a trace may have are not kept.
+        for _ in 0..<40 {
+            tracer.startSpan("more", context: surroundings).end()
+        }
+        #expect(tracer.spans(of: trace.traceID).count == 14)
+    }
+
     @Test("keeps the messages of a trace's first calls when it is to, without what people wrote")
     func messages() async throws {
         func calls(_ tracer: BoundedTracer) async throws -> [BoundedSpan] {

@@ -12,7 +12,7 @@ public struct Call: Sendable {
     public var metadata: [String: String]
     /// The span that the server's span is a child of. Only a ``BoundedTracer`` sets it; it replaces the `traceparent` of
     /// the metadata. The encoder makes the text of it.
-    var span: BoundedSpan?
+    var span: LiveSpan?
     /// The service context of the call, with its span. Nil without a tracer, and where nothing runs in it.
     var context: ServiceContext?
     /// The moment when the caller stops waiting. At a server, nil if the caller sent none. Rookery clients send none

@@ -5,7 +5,7 @@ struct Travelling: Sendable {
     /// The metadata that calls carry, by name.
     var metadata: [String: String] = [:]
     /// The current span of a ``BoundedTracer``. It replaces the `traceparent` of the metadata.
-    var span: BoundedSpan?
+    var span: LiveSpan?
 
     /// The identity in the metadata.
     var received: Traceparent? { metadata[MetadataName.traceparent].flatMap { Traceparent($0) } }

@@ -2,7 +2,7 @@ import NIOCore
 import Synchronization
 package import Tracing
 
-/// A span of ``BoundedTracer``, under way or ended. It drops events and links.
+/// A span of ``BoundedTracer``: one of the toolkit that has ended, or one of other code. It drops events and links.
 package final class BoundedSpan: Span {
     /// The state that only spans of other code have.
     private struct Extras {
@@ -12,9 +12,6 @@ package final class BoundedSpan: Span {
         var isFailure = false
         /// The context that the span started in. Removed at the end, because it has metadata that a peer sent.
         var surroundings: ServiceContext?
-        /// Of a call whose messages are kept: its message and its reply, redacted.
-        var message: String?
-        var reply: String?
     }
 
     private struct State {
@@ -31,9 +28,6 @@ package final class BoundedSpan: Span {
         }
     }
 
-    // Spans are small, because the tracer keeps thousands of them. Spans that do not fit the cache of a core cost more than
-    // the rest of tracing.
-
     /// What the toolkit recorded at the start. Nil for a span of other code.
     package let details: SpanDetails?
     let trace: BoundedTracer.Trace
@@ -43,16 +37,22 @@ package final class BoundedSpan: Span {
     package let parent: UInt64
     /// The start, in nanoseconds since 1970.
     package let start: UInt64
+    /// The message of a call as JSON, redacted. Nil for other spans, and if the tracer did not keep it.
+    package let message: String?
+    /// The reply of a call as JSON, redacted. Nil for other spans, without a reply, and if the tracer did not keep it.
+    package let reply: String?
     private let state: Mutex<State>
 
-    /// Makes a span of the toolkit.
-    init(_ details: SpanDetails, _ trace: BoundedTracer.Trace, parent: UInt64, start: UInt64) {
-        self.details = details
+    /// Makes the span of an entry that has ended, to be read.
+    init(_ entry: SpanEntry, _ trace: BoundedTracer.Trace, messages: BoundedTracer.Trace.Messages?) {
+        details = entry.details
         self.trace = trace
-        id = Traceparent.newSpanID()
-        self.parent = parent
-        self.start = start
-        state = Mutex(State())
+        id = entry.id
+        parent = entry.parent
+        start = entry.start
+        message = messages?.message
+        reply = messages?.reply
+        state = Mutex(State(end: entry.end, conclusion: entry.conclusion))
     }
 
     /// Makes a span of other code.
@@ -61,6 +61,7 @@ package final class BoundedSpan: Span {
         start: UInt64
     ) {
         details = nil
+        (message, reply) = (nil, nil)
         self.trace = trace
         id = Traceparent.newSpanID()
         self.parent = parent
@@ -101,23 +102,6 @@ package final class BoundedSpan: Span {
         return Int(clamping: left / 1_000_000)
     }
 
-    /// The message of a call as JSON, redacted. Nil for other spans, and if the tracer did not keep it.
-    package var message: String? { state.withLock { $0.extra.message } }
-    /// The reply of a call as JSON, redacted. Nil for other spans, without a reply, and if the tracer did not keep it.
-    package var reply: String? { state.withLock { $0.extra.reply } }
-
-    /// Keeps the message of a call, if its trace has room for one.
-    func note(message: @autoclosure () -> String?) {
-        guard trace.takesMessage(), let text = message() else { return }
-        state.withLock { $0.extra.message = text }
-    }
-
-    /// Keeps the reply to a call whose message was kept.
-    func note(reply: @autoclosure () -> String?) {
-        guard message != nil, let text = reply() else { return }
-        state.withLock { $0.extra.reply = text }
-    }
-
     /// Returns the text of an attribute.
     package func text(_ name: String) -> String? {
         switch attributes.get(name) {
@@ -145,7 +129,7 @@ package final class BoundedSpan: Span {
 
     package var context: ServiceContext {
         var context = state.withLock { $0.extra.surroundings } ?? .topLevel
-        context.travelling.span = self
+        context.travelling.span = LiveSpan(trace: trace, id: id)
         return context
     }
 

@@ -16,72 +16,12 @@ package final class BoundedTracer: Tracer {
             high = trace.high
             low = trace.low
         }
-    }
 
-    /// The ended spans of one trace.
-    final class Trace: Sendable {
-        private struct State {
-            var spans: [BoundedSpan] = []
-            /// How many more spans it keeps. 0 once the tracer has removed the trace.
-            var room: Int
-            /// Of how many more calls it keeps the messages.
-            var messages: Int
-            /// False once nobody asks for the trace any more: its spans are only for watches then.
-            var isWanted = true
-        }
+        static func == (left: ID, right: ID) -> Bool { left.low == right.low && left.high == right.high }
 
-        let id: (high: UInt64, low: UInt64)
-        private let state: Mutex<State>
-        private let watches: SpanWatches
-
-        init(_ id: (high: UInt64, low: UInt64), limit: Int, messages: Int, _ watches: SpanWatches) {
-            self.id = id
-            self.watches = watches
-            state = Mutex(State(room: limit, messages: messages))
-        }
-
-        /// Whether the messages of one more call are kept. Each time that it is true counts.
-        func takesMessage() -> Bool {
-            state.withLock { state in
-                if state.messages == 0 { return false }
-                state.messages -= 1
-                return true
-            }
-        }
-
-        func record(_ span: BoundedSpan) {
-            let isKept = state.withLock { state in
-                if state.room == 0 { return false }
-                if state.spans.isEmpty { state.spans.reserveCapacity(min(state.room, 16)) }
-                state.room -= 1
-                if state.isWanted { state.spans.append(span) }
-                return true
-            }
-            if isKept { watches.ended(span) }
-        }
-
-        /// Removes the spans, and keeps none from now on.
-        func drop() {
-            let spans = state.withLock { state in
-                state.isWanted = false
-                defer { state.spans = [] }
-                return state.spans
-            }
-            // Deinitialised outside the lock.
-            _ = spans
-        }
-
-        /// Removes the spans, and with them the reference cycle between spans and trace.
-        func forget() {
-            let spans = state.withLock { state in
-                defer { state = State(room: 0, messages: 0) }
-                return state.spans
-            }
-            // Deinitialised outside the lock.
-            _ = spans
-        }
-
-        var spans: [BoundedSpan] { state.withLock { $0.spans } }
+        // The half that is random also where a client has made the other one from a time. The hasher has a seed, so that nobody can choose
+        // ids that meet.
+        func hash(into hasher: inout Hasher) { hasher.combine(low) }
     }
 
     private struct State {
@@ -134,10 +74,12 @@ package final class BoundedTracer: Tracer {
         let dropped = state.withLock { state -> Trace? in
             guard let dropped = state.traces.removeValue(forKey: id) else { return nil }
             // It is among the newest.
-            if let at = state.order.lastIndex(of: id) { state.order.remove(at: at) }
+            var at = state.order.count - 1
+            while at >= 0, state.order[at].low != id.low || state.order[at].high != id.high { at -= 1 }
+            if at >= 0 { state.order.remove(at: at) }
             return dropped
         }
-        dropped?.drop()
+        dropped?.forget()
     }
 
     /// The number of spans that it keeps.
@@ -187,14 +129,26 @@ package final class BoundedTracer: Tracer {
     // MARK: Spans of calls
 
     /// Starts a span of the toolkit: a child of `outer`, else of the caller's identity, else the root of a new trace.
-    func start(_ details: SpanDetails, inside outer: BoundedSpan?, _ parent: @autoclosure () -> Traceparent?)
-        -> BoundedSpan
-    {
+    func start(
+        _ details: SpanDetails, inside outer: LiveSpan?, _ parent: @autoclosure () -> Traceparent?
+    ) -> LiveSpan {
         let now = DefaultTracerClock.now.nanosecondsSinceEpoch
-        if let outer { return BoundedSpan(details, outer.trace, parent: outer.id, start: now) }
+        if let outer { return outer.trace.begin(details, parent: outer.id, start: now) }
         let parent = parent()
-        return BoundedSpan(
-            details, trace((parent ?? .random()).trace), parent: parent?.span ?? 0, start: now)
+        return trace((parent ?? .random()).trace).begin(details, parent: parent?.span ?? 0, start: now)
+    }
+
+    /// Starts an attempt of a call: a child of `outer`, else of the caller's identity, else the root of a new trace.
+    func startAttempt(
+        _ command: Command, _ number: Int, host: String, port: Int, inside outer: LiveSpan?,
+        _ parent: @autoclosure () -> Traceparent?
+    ) -> LiveSpan {
+        guard let outer else {
+            return start(.attempt(command, number, host: host, port: port), inside: nil, parent())
+        }
+        return outer.trace.beginAttempt(
+            command, number, host: host, port: port, of: outer.id,
+            start: DefaultTracerClock.now.nanosecondsSinceEpoch)
     }
 
     // MARK: Tracer

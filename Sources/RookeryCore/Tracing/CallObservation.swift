@@ -6,20 +6,22 @@ struct CallObservation: Sendable {
     private let span: CallSpan?
     private let metrics: CallMetrics?
     private let keepsMessages: Bool
-    private let start = NIODeadline.now()
+    /// For the metrics.
+    private let start: NIODeadline
 
     init(_ command: Command, span: CallSpan?, keepsMessages: Bool, _ metrics: CallMetrics?) {
         self.command = command
         self.keepsMessages = keepsMessages
         self.span = span
         self.metrics = metrics
+        start = metrics == nil ? .distantPast : .now()
         metrics?.began()
     }
 
     /// Keeps the reply for the span, if that keeps messages.
     func note(_ reply: MessageBody) {
         guard keepsMessages, case .bounded(let span)? = span else { return }
-        span.note(reply: Redaction.text(of: reply, as: command.reply))
+        span.trace.note(span.id, reply: Redaction.text(of: reply, as: command.reply))
     }
 
     /// Ends the span, and records the duration.

@@ -2,7 +2,7 @@ package import Tracing
 
 /// A span that the toolkit started, with any tracer.
 package enum CallSpan: Sendable {
-    case bounded(BoundedSpan)
+    case bounded(LiveSpan)
     case other(any Span)
 
     /// Records the outcome of a call, and ends the span.

@@ -21,7 +21,7 @@ package final class CallTracer: Sendable {
 
     /// Starts the span of a call at its client. The call carries the identity of the span. `service` is the client's name
     /// of the service. If `surrounds` is true, the call also carries the context of the span.
-    func startCall(_ call: inout Call, to service: String?, surrounds: Bool) -> CallSpan {
+    package func startCall(_ call: inout Call, to service: String?, surrounds: Bool) -> CallSpan {
         let details = SpanDetails.call(call.command, to: service, deadline: call.deadline?.instant)
         var context = ServiceContext.current ?? .topLevel
         guard let bounded else {
@@ -31,7 +31,9 @@ package final class CallTracer: Sendable {
         }
         let travelling = context.travelling
         let span = bounded.start(details, inside: travelling.span, travelling.received)
-        if keepsMessages { span.note(message: Redaction.text(of: call.message, as: call.command.request)) }
+        if keepsMessages {
+            span.trace.note(span.id, message: Redaction.text(of: call.message, as: call.command.request))
+        }
         if surrounds {
             context.travelling.span = span
             call.context = context
@@ -42,17 +44,18 @@ package final class CallTracer: Sendable {
 
     /// Starts the span of an attempt, a child of the call's span. The call carries the identity of the new span.
     package func startAttempt(_ call: inout Call, _ attempt: Int, at host: String, _ port: Int) -> CallSpan {
-        let details = SpanDetails.attempt(call.command, attempt, host: host, port: port)
         guard let bounded else {
+            let details = SpanDetails.attempt(call.command, attempt, host: host, port: port)
             var context = call.context ?? ServiceContext.current ?? .topLevel
             return start(details, &context, &call.metadata)
         }
-        let span: BoundedSpan
+        let span: LiveSpan
         if let outer = call.span {
-            span = bounded.start(details, inside: outer, nil)
+            span = bounded.startAttempt(call.command, attempt, host: host, port: port, inside: outer, nil)
         } else {
             let travelling = (ServiceContext.current ?? .topLevel).travelling
-            span = bounded.start(details, inside: travelling.span, travelling.received)
+            span = bounded.startAttempt(
+                call.command, attempt, host: host, port: port, inside: travelling.span, travelling.received)
         }
         call.span = span
         return .bounded(span)

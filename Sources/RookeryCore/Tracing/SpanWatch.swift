@@ -37,11 +37,14 @@ package final class SpanWatch: Sendable {
 
 /// The watches of a tracer. Without one, an ending span costs one load.
 final class SpanWatches: Sendable {
-    private let isWatched = Atomic(false)
+    private let watched = Atomic(false)
     private let watches = Mutex<[SpanWatch]>([])
 
+    /// Whether there is one.
+    var isWatched: Bool { watched.load(ordering: .relaxed) }
+
     func ended(_ span: BoundedSpan) {
-        guard isWatched.load(ordering: .relaxed) else { return }
+        guard isWatched else { return }
         for watch in watches.withLock({ $0 }) { watch.ended(span) }
     }
 
@@ -50,7 +53,7 @@ final class SpanWatches: Sendable {
         watches.withLock { watches in
             if watches.count >= most { return false }
             watches.append(watch)
-            isWatched.store(true, ordering: .relaxed)
+            watched.store(true, ordering: .relaxed)
             return true
         }
     }
@@ -58,7 +61,7 @@ final class SpanWatches: Sendable {
     func remove(_ watch: SpanWatch) {
         watches.withLock { watches in
             watches.removeAll { $0 === watch }
-            isWatched.store(!watches.isEmpty, ordering: .relaxed)
+            watched.store(!watches.isEmpty, ordering: .relaxed)
         }
     }
 }
