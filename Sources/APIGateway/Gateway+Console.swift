@@ -19,7 +19,8 @@ extension Gateway {
         return Console(
             board: board, counts: OperationCounts(endpoints.map(\.operation)),
             collector: SpanCollector(
-                sources, board: board, store: try SpanStore(configuration.file, own: OwnedSpan.platform), logger: logger
+                sources, board: board, store: try SpanStore(configuration.file, own: OwnedSpan.platform),
+                keepsMessages: configuration.isDemo, logger: logger
             ), services: services, liveCheck: configuration.liveCheck, tracer: callTracer)
     }
 }

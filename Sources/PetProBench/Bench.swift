@@ -11,7 +11,7 @@ struct Bench: Sendable {
     let program: URL
     let seconds: Double
     let cores: Cores?
-    /// Another petpro, to measure in turns with the first.
+    /// Another petpro, to measure beside the first.
     let other: URL?
     let profiles: String?
     /// The connection string of a PostgreSQL server, to measure it too.
@@ -132,31 +132,31 @@ struct Bench: Sendable {
     private func tracing() async throws -> Table {
         var table = Table(
             """
-            What the console costs: flow 2 over 32 connections each, on one core, by two platforms at once, in \(Self.rounds) rounds.
+            What the console costs: flow 2 over 32 connections each, on one core, by two platforms at once, in \(Self.roundCount) rounds.
             """,
-            "console", columns: Turn.columns("without"))
-        // Two at a time, because one that has much to store goes on with that after its turn.
+            "console", columns: Round.columns("without"))
+        // Two at a time, so that each has half of the core.
         let names = ["none", "ten requests a second", "demo mode: every request, and the calls in each response"]
         for (name, isDemo) in [(names[1], false), (names[2], true)] {
-            let turns = try await with(isPinned: true) { plain, flows in
+            let rounds = try await with(isPinned: true) { plain, flows in
                 try await with(isPinned: true, isDemo: isDemo, arguments: isDemo ? [] : ["--console"]) {
                     traced, tracedFlows in
                     try await sideBySide([(plain, flows), (traced, tracedFlows)], [names[0], name])
                 }
             }
-            add([names[0], name], turns, to: &table)
+            add([names[0], name], rounds, to: &table)
         }
         // A collector that takes connections and never answers.
         let frozen = try await FrozenCollector.start()
         let export = [
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:\(frozen.port)", "OTEL_BSP_SCHEDULE_DELAY": "200",
         ]
-        let turns = try await with(isPinned: true) { plain, flows in
+        let rounds = try await with(isPinned: true) { plain, flows in
             try await with(isPinned: true, environment: export, arguments: ["--console"]) { traced, tracedFlows in
                 try await sideBySide([(plain, flows), (traced, tracedFlows)], [names[0], frozen.name])
             }
         }
-        add([names[0], frozen.name], turns, to: &table)
+        add([names[0], frozen.name], rounds, to: &table)
         try await frozen.stop()
         return table
     }
@@ -164,17 +164,17 @@ struct Bench: Sendable {
     /// Measures the program beside another one.
     private func versions() async throws -> Table {
         var table = Table(
-            "Flow 2 on one core, by two versions of the platform at once, in \(Self.rounds) rounds.",
-            "connections, program", columns: Turn.columns("the other"))
+            "Flow 2 on one core, by two versions of the platform at once, in \(Self.roundCount) rounds.",
+            "connections, program", columns: Round.columns("the other"))
         guard let other else { return table }
         for connections in [32, 1] {
             let names = ["\(connections), the other", "\(connections), this"]
-            let turns = try await with(other, isPinned: true) { old, oldFlows in
+            let rounds = try await with(other, isPinned: true) { old, oldFlows in
                 try await with(isPinned: true) { new, newFlows in
                     try await sideBySide([(old, oldFlows), (new, newFlows)], names, connections: connections)
                 }
             }
-            add(names, turns, to: &table)
+            add(names, rounds, to: &table)
         }
         return table
     }
@@ -214,13 +214,13 @@ struct Bench: Sendable {
         var table = Table(
             """
             What encryption of personal data costs: flow 1, a booking with a note, on one core, by four platforms at once, \
-            in \(Self.rounds) rounds.
+            in \(Self.roundCount) rounds.
             """,
-            "personal data", columns: Turn.columns("without"))
+            "personal data", columns: Round.columns("without"))
         let names = ["as it is", "encrypted between services", "sealed in the databases", "both, as by default"]
         let never = ["ROOKERY_CLIENT_FIELDS_MODE": "never", "ROOKERY_SERVER_FIELDS_MODE": "never"]
-        let count = Int(Double(Self.rounds) * (seconds / 4 + 0.5) * 4000)
-        let turns = try await with(isPinned: true, environment: never, arguments: ["--plain-data"], bookings: count) {
+        let count = Int(Double(Self.roundCount) * (seconds / 4 + 0.5) * 4000)
+        let rounds = try await with(isPinned: true, environment: never, arguments: ["--plain-data"], bookings: count) {
             plain, plainFlows in
             try await with(isPinned: true, arguments: ["--plain-data"], bookings: count) { sent, sentFlows in
                 try await with(isPinned: true, environment: never, bookings: count) { stored, storedFlows in
@@ -232,7 +232,7 @@ struct Bench: Sendable {
                 }
             }
         }
-        add(names, turns, to: &table)
+        add(names, rounds, to: &table)
         return table
     }
 

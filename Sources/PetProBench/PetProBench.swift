@@ -33,7 +33,7 @@ struct PetProBench: AsyncParsableCommand {
     @Option(
         help: "A PostgreSQL database of its own, such as postgres://user@host/name: the table store measures it too.")
     var database: String?
-    @Option(help: "Another petpro program. Measures flow 2 with both in turns, and nothing else without --only.")
+    @Option(help: "Another petpro program. Measures flow 2 with both at once, and nothing else without --only.")
     var beside: String?
     @Option(help: "Also write the tables between the marks in this file, such as docs/performance.md.")
     var write: String?

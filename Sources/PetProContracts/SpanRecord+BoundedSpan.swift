@@ -18,7 +18,7 @@ extension SpanRecord {
             // A client may have put anything into a path that no route matches.
             name = short(method) + " " + (route ?? "(no route)")
             status = span.status
-            path = route.map { Self.plain(asked, by: $0) }
+            path = route.flatMap { $0.hasPrefix("/") ? Self.plain(asked, by: $0) : nil }
         case .call(let command, let service, _):
             (kind, name, left) = (.call, short(command.name), span.millisecondsLeft)
             self.service = service.map(short)

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import NIOCore
 import PetProAssembly
@@ -98,7 +99,7 @@ struct CollectorTests {
         ]
         // Of a message, what is none is left out.
         var told = span(.call, 1, in: 2, "a", at: 0, took: 1)
-        (told.message, told.reply) = ("CANARY", "\"" + long + long + "\"")
+        (told.message, told.reply) = ("\"CANARY\u{7f}\"", "\"" + long + long + "\"")
         let seen = SeenSpan(OwnedSpan(owner: "vendor", record: told))
         #expect(seen != nil && seen?.message == nil && seen?.reply == nil)
         for record in wrong { #expect(SeenSpan(OwnedSpan(owner: "vendor", record: record)) == nil, "\(record)") }
@@ -172,6 +173,31 @@ struct CollectorTests {
         #expect(board.entry(trace, stored: []) == nil)
     }
 
+    @Test("are there after a stop that comes before they are stored")
+    func stopped() async throws {
+        let file = NSTemporaryDirectory() + "spans-\(UUID()).sqlite"
+        defer { for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file + suffix) } }
+        let tracer = BoundedTracer()
+        let board = TraceBoard(tracer, flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
+        let collector = SpanCollector(
+            [], board: board, store: try SpanStore(file, own: OwnedSpan.platform), logger: .quiet)
+        var surroundings = ServiceContext.topLevel
+        let request = try #require(CallTracer(tracer)).startRequest(method: "GET", path: "/x", &surroundings) { _, _ in
+        }
+        let identity = try #require(surroundings.traceparent)
+        request.end(.response(status: 200, route: "/x"))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await collector.run() }
+            board.ended(identity, isOwn: true, status: 200, took: .milliseconds(1))
+            try await eventually { board.entry(identity.traceID) != nil }
+            group.cancelAll()
+        }
+        let again = try SpanStore(file, own: OwnedSpan.platform)
+        let kept = try await again.spans(of: identity.traceID)
+        #expect(kept.map(\.record.name) == ["GET /x"])
+        try again.close()
+    }
+
     @Test("are shown without their store too, when nothing can be written")
     func unstored() async throws {
         let tracer = BoundedTracer()
@@ -205,7 +231,8 @@ struct CollectorTests {
                 return asked == 1
             }
             if isFirst { throw RemoteError(.overloaded, "not now") }
-            let right = span(.handling, 7, in: 8, "a", "vendor", at: 1, took: 1, trace: request.traces[0].id)
+            var right = span(.handling, 7, in: 8, "a", "vendor", at: 1, took: 1, trace: request.traces[0].id)
+            right.message = "\"CANARY\""
             let other = span(
                 .handling, 7, in: 8, "b", "vendor", at: 1, took: 1, trace: String(repeating: "2", count: 32))
             let wrong = span(.handling, 7, in: 8, "c", "vendor", at: -1, took: 1, trace: request.traces[0].id)
@@ -236,6 +263,8 @@ struct CollectorTests {
             #expect(asked.value.withLock { $0 } == 1)
             try await eventually { await !collector.spans(of: trace).isEmpty }
             #expect(await collector.spans(of: trace).map(\.record.name) == ["a"])
+            // Only demo mode keeps messages.
+            #expect(await collector.spans(of: trace).first?.record.message == nil)
             #expect(collector.instances[0].problem == nil)
             #expect(try await collector.store.spans(of: String(repeating: "2", count: 32)).isEmpty)
             group.cancelAll()

@@ -117,7 +117,7 @@ struct EventTests {
             of: .booking, database: log.database, clients: [.vendor: client], lease: log.lease("one"), logger: quiet,
             uptime: { log.time.now }, now: { now })
         #expect(try await relay.deliverDue() > 0)
-        // Two things, so their order is open.
+        // Events about two aggregates have no order.
         #expect(log.subscriber.taken.sorted() == ["a1", "b1"])
         let delivery = try #require(tracer.spans(of: trace.traceID).first)
         #expect(delivery.parent == trace.id && delivery.operationName == "booking.status-changed")

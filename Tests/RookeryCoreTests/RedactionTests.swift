@@ -49,6 +49,9 @@ struct RedactionTests {
             "id": "CANARY-1", "kind": "CANARY-2", "start": "CANARY-3", "isPaid": "CANARY-4", "CANARY-5": 1,
             "counts": ["CANARY-6"], "inner": "CANARY-7", "price": ["CANARY-8": 1],
         ]
+        for name in ["Ada", "+4915112345678"] {
+            #expect(text(JSONValue.object(["start": .string(name)]), Schema(of: Visit.self)) == #"{"start":"…"}"#)
+        }
         let shown = text(sent, Schema(of: Visit.self))
         #expect(
             shown == #"{"id":"…","kind":"…","start":"…","isPaid":"…","price":"…","counts":["…"],"inner":"…"}"#)
@@ -58,8 +61,9 @@ struct RedactionTests {
     @Test("is short and JSON, however large the message is")
     func bounds() throws {
         var deep = visit()
-        for _ in 0..<20 { deep = visit([deep, deep.inner.first ?? visit()], counts: Array(0..<100)) }
+        for _ in 0..<5 { deep = visit([deep, deep], counts: [1, 2]) }
         let shown = try #require(text(deep, Schema(of: Visit.self)))
+        #expect(shown.hasPrefix("{") && shown.contains("…"))
         #expect(shown.utf8.count <= Redaction.limit)
         #expect(throws: Never.self) { try JSONValue(parsing: Array(shown.utf8)) }
         let many = text(visit(counts: Array(0..<100)), Schema(of: Visit.self))

@@ -180,7 +180,7 @@ struct BoundedTracerTests {
         for _ in 0..<40 {
             tracer.startSpan("more", context: surroundings).end()
         }
-        #expect(tracer.spans(of: trace.traceID).count == 14)
+        #expect(tracer.spans(of: trace.traceID).count == 12)
     }
 
     @Test("keeps the messages of a trace's first calls when it is to, without what people wrote")

@@ -1,6 +1,7 @@
 import Hummingbird
 import NIOCore
 import PetProContracts
+import PetProRuntime
 import Rookery
 import Tracing
 
@@ -9,7 +10,7 @@ extension Console {
     /// Adds what the view reads and has done.
     func addCommands(to router: Hummingbird.Router<GatewayContext>, _ access: ConsoleAccess) {
         data(router, "commands", access) { _, _ in PlatformCommands.json }
-        // A service believes the gateway who the caller is. So no one may call it past the gateway, outside of demo mode.
+        // Services trust the gateway to name the caller. So only demo mode may send commands past the API's checks.
         guard access.isDemo else { return }
         action(router, "commands", access, onlyLocal: true) { request, _ in
             let body = try await Self.body(request)
@@ -23,6 +24,9 @@ extension Console {
                 throw Problem.badRequest(
                     "\(command.name) is no request with one reply. `rookery watch` follows a stream.")
             }
+            access.audit.record(
+                AuditEvent(
+                    .changed, actor: "demo", operation: "console", object: "\(service.rawValue) \(command.name)"))
             return await call(command, of: service, message, key: body["key"]?.stringValue)
         }
     }
@@ -45,9 +49,10 @@ extension Console {
             let problem = Problem(answering: error)
             status = Int(problem.status.code)
             answer["code"] = .string(problem.code)
-            // What a customer must not be told, an engineer wants to know.
+            // The API hides the cause from customers; the console shows it.
             answer["error"] = (error as? RemoteError)?.payload ?? .string("\(error)")
         }
+        answer["status"] = .int(Int64(status))
         span.end(.response(status: status, route: "\(service.rawValue) \(command.wireName)"))
         if let trace = surroundings.traceparent {
             answer["trace"] = .string(trace.traceID)

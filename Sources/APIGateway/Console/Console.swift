@@ -18,7 +18,7 @@ struct Console: Sendable {
     let collector: SpanCollector
     let faults = FaultBoard()
     let services: Gateway.Services
-    /// How often it is found out whether the reader of a stream may still read: each 30 s.
+    /// The interval at which the console checks that the reader of a stream may still read.
     let liveCheck: Duration
     /// Makes the spans of calls that someone makes here.
     let tracer: CallTracer
@@ -127,7 +127,7 @@ struct Console: Sendable {
 
     /// The request of the path, and the spans of its trace, also those that have ended since.
     private func trace(_ context: GatewayContext) async throws -> (entry: TraceBoard.Entry, spans: [OwnedSpan]) {
-        guard let id = context.parameters.get("id"), id.utf8.count == 32 else { throw Problem.notFound }
+        guard let id = context.parameters.get("id"), Traceparent.isTrace(id) else { throw Problem.notFound }
         // The spans of other processes may still be on their way.
         for _ in 0..<20 where board.entry(id) == nil && board.isPending(id) {
             try await Task.sleep(for: .milliseconds(50))

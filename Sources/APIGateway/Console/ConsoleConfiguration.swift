@@ -18,7 +18,7 @@ public struct ConsoleConfiguration: Sendable {
     package var file: String?
     /// Opens one session of an administrator, within 15 minutes of the start. Nil for none.
     package var token: String?
-    /// How often it is found out whether the reader of a stream may still read: each 30 s.
+    /// The interval at which the console checks that the reader of a stream may still read. Default 30 s.
     package var liveCheck: Duration = .seconds(30)
     /// What programs must show that send spans. Nil: no spans are taken.
     package var tracesToken: String?

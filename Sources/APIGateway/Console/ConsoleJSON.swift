@@ -54,15 +54,17 @@ enum ConsoleJSON {
         ]
     }
 
-    /// A request with its diagram. `origin` is all that the trace has above it too.
+    /// A request with its diagram. `origin` is all that the trace has above it too. Another program may have told of that, so what is said
+    /// of the request itself is not taken from there.
     static func detail(_ entry: TraceBoard.Entry, origin: ObservedTrace) -> JSONValue {
-        var whole = entry
-        whole = TraceBoard.Entry(
-            trace: origin, verdict: entry.verdict, isIncomplete: entry.isIncomplete, span: entry.span,
-            isForeign: entry.isForeign)
-        guard case .object(var object) = summary(whole, calls: .max) else { return .null }
+        guard case .object(var object) = summary(entry) else { return .null }
         let diagram = origin.diagram(order: order, title: origin.operation)
-        object["asked"] = .bool(origin.isAsked)
+        object["calls"] = .array(origin.calls.map(call))
+        object["origin"] = [
+            "operation": .string(origin.operation), "status": origin.status.map { .int(Int64($0)) } ?? .null,
+            "ms": milliseconds(origin.duration), "failed": .bool(origin.isFailure), "entry": .string(origin.entry),
+            "asked": .bool(origin.isAsked),
+        ]
         object["participants"] = .array(diagram.participants.map { .string($0) })
         let isDrawn = origin.calls.count <= mostDrawn && diagram.participants.count <= mostParticipants
         object["mermaid"] = isDrawn ? .string(diagram.mermaid) : .null
@@ -85,16 +87,19 @@ enum ConsoleJSON {
                     ]
                 }),
         ]
+        let service = ServiceName.allCases.first { $0.participant == call.arrow.to }
+        let command = service.flatMap { PlatformCommands.command(call.arrow.name, of: $0) }
+        object["command"] = command.map { .string($0.wireName) }
         guard let message = call.message else { return .object(object) }
         object["message"] = .string(message)
         object["reply"] = call.reply.map { .string($0) }
-        let service = ServiceName.allCases.first { $0.participant == call.arrow.to }
-        if let command = service.flatMap({ PlatformCommands.command(call.arrow.name, of: $0) }) {
-            object["command"] = .string(command.wireName)
-            var frames: [JSONValue] = [.string(PlatformCommands.frame(command, message: message))]
-            if call.code == nil { frames.append(.string(PlatformCommands.frame(reply: call.reply))) }
-            object["frames"] = .array(frames)
-        }
+        guard let command else { return .object(object) }
+        var frames: [JSONValue] = [.string(PlatformCommands.frame(command, message: message))]
+        // The values of a stream are not kept.
+        let isRequest = command.kind == .request && !command.hasClientStream
+        if call.code == nil, isRequest { frames.append(.string(PlatformCommands.frame(reply: call.reply))) }
+        object["frames"] = .array(frames)
+        object["isRequest"] = .bool(isRequest)
         return .object(object)
     }
 

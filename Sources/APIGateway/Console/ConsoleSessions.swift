@@ -113,6 +113,9 @@ final class ConsoleSessions: Sendable {
         }
     }
 
+    /// Has the role be found out with the next request, because it could not be.
+    func checkAgain(_ id: String) { state.withLock { $0.sessions[Self.hash(id)]?.checkAt = now() } }
+
     /// Ends a session.
     func close(_ id: String) { state.withLock { _ = $0.sessions.removeValue(forKey: Self.hash(id)) } }
 }

@@ -63,7 +63,12 @@ struct SeenSpan: Sendable {
         (code, isFailure, status, path) = (record.code, record.isFailure, record.status, record.path)
         left = record.left.map { min(max($0, 0), 86_400_000) }
         func isMessage(_ text: String) -> Bool {
+            // Nothing that a terminal would act upon, or that would show the text in another order.
             text.utf8.count <= Redaction.limit && (try? JSONValue(parsing: Array(text.utf8))) != nil
+                && !text.unicodeScalars.contains {
+                    (127...159).contains($0.value) || (0x200E...0x200F).contains($0.value)
+                        || (0x202A...0x202E).contains($0.value) || (0x2066...0x2069).contains($0.value)
+                }
         }
         (message, reply) = (
             record.message.flatMap { isMessage($0) ? $0 : nil }, record.reply.flatMap { isMessage($0) ? $0 : nil }

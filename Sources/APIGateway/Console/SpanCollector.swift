@@ -29,6 +29,8 @@ final class SpanCollector: Sendable {
     private let board: TraceBoard
     let store: SpanStore
     let intake: SpanIntake
+    /// Whether it keeps the messages that instances tell of: in demo mode.
+    private let keepsMessages: Bool
     private let clock: any Clock<Duration>
     private let now: @Sendable () -> Instant
     private let logger: Logger
@@ -53,20 +55,21 @@ final class SpanCollector: Sendable {
     private static let pruneTurns = 600
     /// How often spans are stored: each 10 turns, about 1 s. One commit costs as much as many spans.
     private static let storeTurns = 10
-    /// How many spans wait at most, unless more come at once.
+    /// How many spans wait to be stored before they are stored at once, and at most after a failure: 4096.
     private static let mostUnstored = 4096
     /// How often all instances are asked, also if nothing happens, to know whether they answer: each 20 turns, about 2 s.
     private static let askTurns = 20
 
     init(
         _ sources: [SpanSource], board: TraceBoard, store: SpanStore, intake: SpanIntake = SpanIntake(),
-        logger: Logger, clock: any Clock<Duration> = ContinuousClock(),
+        keepsMessages: Bool = false, logger: Logger, clock: any Clock<Duration> = ContinuousClock(),
         now: @escaping @Sendable () -> Instant = { .current() }
     ) {
         self.sources = sources
         self.board = board
         self.store = store
         self.intake = intake
+        self.keepsMessages = keepsMessages
         self.logger = logger
         self.clock = clock
         self.now = now
@@ -93,9 +96,12 @@ final class SpanCollector: Sendable {
         }
         for one in followed.withLock({ Array($0.values) }) { await one.client.close() }
         do {
-            try await storeWaiting()
-            try store.close()
+            // The task that runs this is cancelled, and a cancelled task writes nothing.
+            try await Task { try await self.storeWaiting() }.value
         } catch {
+            logger.warning("the console's last spans were not stored", metadata: ["error": "\(error)"])
+        }
+        do { try store.close() } catch {
             logger.warning("the file of the console's spans was not closed", metadata: ["error": "\(error)"])
         }
     }
@@ -166,13 +172,18 @@ final class SpanCollector: Sendable {
         return due.count
     }
 
-    /// Stores the spans that wait for it. If it throws, they are lost: the board has them.
+    /// Stores the spans that wait for it. If that fails, they wait again, at most ``mostUnstored``.
     private func storeWaiting() async throws {
         let spans = unstored.withLock { unstored in
             defer { unstored = [] }
             return unstored
         }
-        noteRefused(try await store.add(spans, at: now()) { Self.beginsRequest($0) })
+        do {
+            noteRefused(try await store.add(spans, at: now()) { Self.beginsRequest($0) })
+        } catch {
+            unstored.withLock { $0 = Array((spans + $0).suffix(Self.mostUnstored)) }
+            throw error
+        }
     }
 
     /// Has the board judge requests of other programs: those whose caller is not known, at most
@@ -269,7 +280,12 @@ final class SpanCollector: Sendable {
         } catch {
             if !Task.isCancelled { note(key, Self.reason(error)) }
         }
-        return spans.filter { SeenSpan($0) != nil }
+        return spans.compactMap { span in
+            guard let seen = SeenSpan(span) else { return nil }
+            var record = span.record
+            (record.message, record.reply) = keepsMessages ? (seen.message, seen.reply) : (nil, nil)
+            return OwnedSpan(owner: span.owner, record: record)
+        }
     }
 
     /// What is wrong, with the next step where there is one.

@@ -231,6 +231,10 @@ final class TraceBoard: Sendable {
                 !spans.contains { $0.record.id == one.record.parent }
             }
         guard let first, let span = UInt64(first.record.id, radix: 16) else { return nil }
+        // The services still know their part of a request that the gateway has not kept.
+        if OwnedSpan.isOfPlatform(first.owner), first.owner != OwnedSpan.gateway, first.record.parent != nil {
+            return nil
+        }
         return entry(of: span, in: id, spans, isForeign: first.owner != OwnedSpan.gateway)
     }
 

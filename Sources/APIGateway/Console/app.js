@@ -119,12 +119,18 @@ function take(trace, isNew) {
 
 // Whether what the views show may be old: said above each of them.
 const stale = document.getElementById("stale");
-function setStale(isStale) {
-  if (isStale === !stale.hidden) return;
-  stale.hidden = !isStale;
-  stale.textContent = isStale ? `The gateway does not answer since ${time(new Date())}. What is below may be old; the page tries again.` : "";
+function setStale(reason) {
+  if (Boolean(reason) === !stale.hidden) return;
+  stale.hidden = !reason;
+  stale.textContent = reason ? `${reason} What is below may be old; the page tries again.` : "";
   // What was read once is read again.
-  if (!isStale) current.refresh?.();
+  if (!reason) current.refresh?.();
+}
+
+// After a refusal the browser does not try again by itself. Without a session, reading asks to sign in.
+async function tryAgain() {
+  try { await read("/console/api/session"); } catch (error) { if (error.status === 401) return; }
+  connect();
 }
 
 let source = null;
@@ -134,7 +140,7 @@ function connect() {
   source.onopen = async () => {
     connection.textContent = "live";
     connection.dataset.state = "open";
-    setStale(false);
+    setStale(null);
     try {
       // What was missed, the oldest first.
       const answer = await read("/console/api/traces");
@@ -145,10 +151,11 @@ function connect() {
   };
   source.addEventListener("trace", (event) => take(JSON.parse(event.data), true));
   source.onerror = () => {
-    connection.textContent = source.readyState === EventSource.CLOSED
-      ? "refused" : "lost; trying again";
+    const isRefused = source.readyState === EventSource.CLOSED;
+    connection.textContent = isRefused ? "refused" : "lost; trying again";
     connection.dataset.state = "lost";
-    setStale(true);
+    setStale(isRefused ? "The gateway ended the live view." : `The gateway has not answered since ${time(new Date())}.`);
+    if (isRefused) setTimeout(tryAgain, 5000);
   };
 }
 
@@ -542,7 +549,7 @@ async function route() {
   current.leave?.();
   current = {};
   const isMissing = session && !session.isDemo && DEMO.includes(name);
-  const chosen = isMissing ? onlyDemo : views[name] ?? live;
+  const chosen = isMissing ? onlyDemo : (Object.hasOwn(views, name) ? views[name] : live);
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#/${name}`) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   }

@@ -1,7 +1,7 @@
 // Every HTTP operation and every command of the services, from their descriptions: a form and JSON, a sample, the response and its
 // trace.
 
-export function explorerView({ view: stage, element, button, empty, fault, ms, statusTag, read, act, token, copy, personas, session }) {
+export function explorerView({ view: stage, element, button, empty, fault, ms, statusTag, read, act, token, copy, personas, session, tone }) {
   // The descriptions: of the HTTP API, and of the commands of each service. They do not change while the gateway runs.
   let api = null, services = null;
 
@@ -170,7 +170,7 @@ export function explorerView({ view: stage, element, button, empty, fault, ms, s
         out.replaceChildren();
         for (let turn = 0; turn < times; turn++) {
           const answer = await act("/console/api/commands", JSON.stringify({ service, command: command.name, message, ...(key.value ? { key: key.value } : {}) }));
-          out.append(element("p", {}, element("span", { class: `tag ${answer.code ? "refusal" : "good"}` }, answer.code ?? "ok"), ` ${ms(answer.ms)} `, traceLink(answer.trace)),
+          out.append(element("p", {}, element("span", { class: `tag ${tone(answer.status)}` }, answer.code ?? "ok"), ` ${ms(answer.ms)} `, traceLink(answer.trace)),
             shown(typeof answer.error === "string" ? answer.error : JSON.stringify(answer.error ?? answer.reply, null, 2)));
         }
       } catch (error) { out.replaceChildren(fault(error.message)); }
@@ -188,7 +188,7 @@ export function explorerView({ view: stage, element, button, empty, fault, ms, s
         element("div", { class: "bar" }, ...(isRequest && session()?.demo ? [button("Send", () => send(1)), button("Send twice", () => send(2))] : []),
           button("Copy as rookery call", (event) => copy(line(), event.target))),
         !isRequest ? empty(command.kind === "event" ? "An event has no reply: rookery emit sends it." : "A stream never ends: rookery watch follows it.") : session()?.demo ? null
-          : empty("Only demo mode sends commands from here: a service believes the gateway who the caller is."),
+          : empty("Commands are sent in demo mode only, from the gateway's machine and without a session: services trust the gateway to name the caller."),
         out, types("Schema of the message", command.request), types("Schema of the reply", command.reply)],
     };
   }

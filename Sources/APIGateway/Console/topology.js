@@ -1,7 +1,8 @@
 // Who calls whom, from the requests that the console has seen, and how breakers and instances stand.
 
 // Where each participant stands: x and y of 100.
-const PLACES = { Client: [8, 50], APIGateway: [38, 50], AuthService: [62, 10], BookingService: [62, 38], ProductService: [62, 86], VendorService: [90, 60] };
+// Without a prototype: another program may have a service named like a member of one.
+const PLACES = { __proto__: null, Client: [8, 50], APIGateway: [38, 50], AuthService: [62, 10], BookingService: [62, 38], ProductService: [62, 86], VendorService: [90, 60] };
 const W = 1040, H = 420;
 
 export function topologyView({ view, element, button, empty, fault, ms, read, svg, percentile, traces, watchers }) {
@@ -49,7 +50,7 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
     }
   }
 
-  const countdown = (seconds) => (seconds === null || seconds === undefined ? "" : seconds > 0 ? ` for ${Math.ceil(seconds)} s` : ", next call tests");
+  const countdown = (seconds) => (seconds === null || seconds === undefined ? "" : seconds > 0 ? ` for ${Math.ceil(seconds)} s` : ", the next call is a probe");
 
   // The state of each service, by the name of its participant.
   function states(services) {
@@ -63,7 +64,8 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
       return [names[name] ?? name, {
         text, isBad: open.length > 0 || one.status !== "ready" && one.status !== "degraded", connections: one.connections ?? 0, inFlight: sum(one.groups, "callsInFlight"),
         guards: [...open.map((group) => `breaker of ${group.name} ${group.breaker}${countdown(group.secondsUntilProbe)}`),
-          ...gone.map((instance) => `${instance.address} ${instance.ejected ? `ejected${countdown(instance.ejectedForSeconds)}` : "not reachable"}`)].join("; ") || "none refuses",
+          ...(one.instances ?? []).filter((each) => each.breaker !== "closed").map((each) => `breaker of ${each.address} ${each.breaker}${countdown(each.secondsUntilProbe)}`),
+          ...gone.map((instance) => `${instance.address} ${instance.ejected ? `ejected${countdown(instance.ejectedForSeconds)}` : "not reachable"}`)].join("; "),
       }];
     }));
   }
@@ -79,7 +81,7 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
       const all = edges();
       none.hidden = all.length > 0;
       draw(stage, all, known);
-      services.replaceChildren(...[...known].map(([name, state]) => element("tr", {}, element("td", {}, name), element("td", {}, state.text), element("td", {}, state.guards), element("td", { class: "number" }, String(state.connections)), element("td", { class: "number" }, String(state.inFlight)))));
+      services.replaceChildren(...[...known].map(([name, state]) => element("tr", {}, element("td", {}, name), element("td", {}, state.text), element("td", {}, state.guards || "all closed, none ejected"), element("td", { class: "number" }, String(state.connections)), element("td", { class: "number" }, String(state.inFlight)))));
       rows.replaceChildren(...all.map((edge) => element("tr", {}, element("td", {}, `${edge.from} → ${edge.to}`),
         ...[edge.times.length, ms(percentile(edge.times, 0.5)), ms(percentile(edge.times, 0.99)), edge.refusals, edge.faults].map((value) => element("td", { class: "number" }, String(value))))));
     };
@@ -90,7 +92,7 @@ export function topologyView({ view, element, button, empty, fault, ms, read, sv
       } catch (error) { problem.replaceChildren(fault(error.message)); }
       show();
       // Each second while something counts down.
-      if (isShown) timer = setTimeout(ask, [...known.values()].some((one) => one.guards !== "none refuses") ? 1000 : 2000);
+      if (isShown) timer = setTimeout(ask, [...known.values()].some((one) => one.guards !== "") ? 1000 : 2000);
     };
     view.replaceChildren(element("h2", {}, "Topology"), element("p", { class: "lead" }, "Calls of at most 500 requests: the gateway's last 200 when the page connected, and those since. An arrow has their number, the median time, ✕ failures and ↩ refusals. A refusal such as 409 is an answer, and leaves its arrow uncoloured."),
       problem, element("div", { class: "sheet" }, stage, none),

@@ -54,7 +54,8 @@ export function virtualTable(element, names, rows, make) {
 
 export function traceViews({ view, element, button, empty, fault, ms, time, statusTag, verdictTag, tone, read, act, copy, traces }) {
   function rowsOfTrace(one) {
-    const timed = one.asked ? [{ at: -1, rank: 0, row: { from: "Client", to: one.entry, text: one.operation } }] : [];
+    const { origin } = one;
+    const timed = origin.asked ? [{ at: -1, rank: 0, row: { from: "Client", to: origin.entry, text: origin.operation } }] : [];
     for (const call of one.calls) {
       const tries = call.attempts.length > 1 ? `${call.attempts.length} attempts: ${call.attempts.map((each) => each.failure ?? "ok").join(", ")}` : "";
       const left = call.left === null ? "" : `${ms(call.left)} left`;
@@ -62,8 +63,8 @@ export function traceViews({ view, element, button, empty, fault, ms, time, stat
       timed.push({ at: call.start, rank: 1, row: { from: call.from, to: call.to, text: call.event ? `event ${call.name}` : `${call.name}${one.foreign ? "" : "()"}`, sub: [`+${ms(call.start)}`, left, tries].filter(Boolean).join(" · "), call } });
       timed.push({ at: call.end, rank: 0, row: { from: call.to, to: call.from, text: `${call.code ?? "ok"} · ${ms(call.end - call.start)}`, reply: true, tone: kind, mark: kind === "bad" ? "✕" : kind === "refusal" ? "↩" : "", call } });
     }
-    const kind = one.foreign && one.status === null ? (one.failed ? "bad" : "good") : tone(one.status);
-    if (one.asked) timed.push({ at: one.ms, rank: 2, row: { from: one.entry, to: "Client", text: `${one.status ?? (one.failed ? "failed" : "ok")} · ${ms(one.ms)}`, reply: true, tone: kind === "good" ? "" : kind } });
+    const kind = origin.status === null ? (origin.failed ? "bad" : "good") : tone(origin.status);
+    if (origin.asked) timed.push({ at: origin.ms, rank: 2, row: { from: origin.entry, to: "Client", text: `${origin.status ?? (origin.failed ? "failed" : "ok")} · ${ms(origin.ms)}`, reply: true, tone: kind === "good" ? "" : kind } });
     // What goes on after the answer comes after it.
     timed.sort((a, b) => a.at - b.at || a.rank - b.rank);
     return timed.map((each) => each.row);
@@ -114,16 +115,16 @@ export function traceViews({ view, element, button, empty, fault, ms, time, stat
     const instance = call.attempts.at(-1)?.instance;
     // Another program may have chosen the names: only those are offered that a shell takes as they are.
     const name = call.command ?? call.name;
-    const isPlain = [instance, name].every((text) => /^[\w.:[\]-]+$/.test(text ?? ""));
+    const isPlain = [instance, name].every((text) => /^[\w.:[][\w.:[\]-]*$/.test(text ?? ""));
     const message = call.message ?? "{}";
-    const command = isPlain ? `rookery call ${instance} ${name} '${message.replaceAll("'", "'\\''")}'` : null;
+    const command = isPlain ? `rookery call '${instance}' '${name}' '${message.replaceAll("'", "'\\''")}'` : null;
     const isWhole = !/"…|"\[(personal|secret)\]"/.test(message);
     const rows = [["Call", `${call.from} → ${call.to}.${call.name}`], ["Began", `${ms(call.start)} after the request`], ["Took", ms(call.end - call.start)],
       ["Time left at its beginning", call.left === null ? "not known, or no deadline" : ms(call.left)], ["Result", call.code ?? "ok"],
       ...call.attempts.map((each) => [`Attempt ${each.number}`, `${each.instance}, ${ms(each.end - each.start)}, ${each.failure ?? "ok"}`])];
     return element("section", { class: "sheet" }, element("table", {}, element("tbody", {}, ...rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "mono" }, value))))),
       call.message ? payload("Message", call.message) : element("p", { class: "lead" }, "Messages are kept in demo mode only, and of the first calls of a request."),
-      call.message && !call.code ? payload("Reply", call.reply ?? "none") : null,
+      call.message && !call.code && call.isRequest ? payload("Reply", call.reply ?? "none") : null,
       call.frames ? element("details", {}, element("summary", {}, "Frames on the wire"), element("p", { class: "lead" }, "As Nest writes them, with these values. Between two Rookery processes the same goes in binary frames."),
         element("pre", { tabindex: "0" }, call.frames.join("\n"))) : null,
       command ? element("p", {}, `To make the call again${call.message && isWhole ? "" : ", with values of your own in the message"}: `, element("code", {}, command), " ", button("Copy", (event) => copy(command, event.target))) : null);
@@ -159,10 +160,11 @@ export function traceViews({ view, element, button, empty, fault, ms, time, stat
       } catch (error) { event.target.after(fault(error.message)); }
     });
     const [method] = one.operation.split(" ");
+    const isAsked = !one.foreign && one.path && /^[A-Z]+$/.test(method);
     // Any client may have chosen the path: quoted, so that a shell takes it as it is.
     const curl = `curl -i -X ${method} '${(location.origin + one.path).replaceAll("'", "'\\''")}'`;
-    const path = criticalPath(one.calls.filter((call) => !call.event), one.ms);
-    const length = Math.max(one.ms, ...one.calls.map((call) => call.end));
+    const path = criticalPath(one.calls.filter((call) => !call.event), one.origin.ms);
+    const length = Math.max(one.origin.ms, ...one.calls.map((call) => call.end));
     const chosen = element("div", { "aria-live": "polite" });
     const choose = (call) => { chosen.replaceChildren(details(call)); };
     const rows = one.calls.flatMap((call) => [{ call }, ...(call.attempts.length < 2 ? [] : call.attempts.map((attempt) => ({ call, attempt })))]);
@@ -170,18 +172,18 @@ export function traceViews({ view, element, button, empty, fault, ms, time, stat
       ? element("tr", {}, element("td", {}, `  attempt ${attempt.number} at ${attempt.instance}`), element("td", {}, attempt.failure ?? "ok"), element("td", { class: "number" }, ms(attempt.end - attempt.start)), element("td", {}, bar(attempt.start, attempt.end, length, attempt.failure !== null, true)))
       : element("tr", {}, element("td", {}, button(`${call.to}.${call.name}`, () => choose(call), { class: "quiet", "aria-label": `Details of ${call.to}.${call.name}` }), path.has(call) ? element("span", { class: "tag plain" }, "◆ critical") : null),
         element("td", {}, call.code ? element("span", { class: `tag ${call.failed ? "bad" : "refusal"}` }, call.code) : "ok"), element("td", { class: "number" }, ms(call.end - call.start)), element("td", {}, bar(call.start, call.end, length, call.failed)));
-    const own = one.ms - [...path].filter((call) => call.from === one.entry).reduce((sum, call) => sum + call.end - call.start, 0);
+    const own = one.origin.ms - [...path].filter((call) => call.from === one.origin.entry).reduce((sum, call) => sum + call.end - call.start, 0);
     const drawn = one.calls.length > 500 ? empty(`${one.calls.length} calls are too many for a drawing; the table has them all.`)
       : sequence(one.participants, rowsOfTrace(one), `Sequence diagram of ${one.operation}`, choose);
     view.replaceChildren(
       element("h2", {}, one.operation),
       element("p", { class: "lead" }, statusTag(one.status, one), ` ${ms(one.ms)} at ${time(one.at)}.${slower} `, element("code", {}, one.id)),
-      banner, element("div", { class: "bar" }, ...(one.mermaid === null ? [] : [mermaid, text]), one.foreign || !one.path ? null : button("Copy as curl", (event) => copy(curl, event.target)), save,
+      banner, element("div", { class: "bar" }, ...(one.mermaid === null ? [] : [mermaid, text]), !isAsked ? null : button("Copy as curl", (event) => copy(curl, event.target)), save,
         verdict.flow !== undefined && !verdict.right ? button("Copy as a new branch", (event) => copy(branch(one), event.target)) : null),
       element("div", { class: "sheet" }, drawn), chosen,
       element("h3", {}, "Where the time went"),
-      one.calls.length === 0 ? empty(`${one.entry} answered by itself.`)
-        : element("p", { class: "lead" }, path.size === 0 ? `${one.calls.length} calls.` : `◆ marks the critical path: the calls that the request waited for. ${one.entry} itself took ${ms(Math.max(0, own))}.`),
+      one.calls.length === 0 ? empty(`${one.origin.entry} answered by itself.`)
+        : element("p", { class: "lead" }, path.size === 0 ? `${one.calls.length} calls.` : `◆ marks the critical path: the calls that the request waited for. ${one.origin.entry} itself took ${ms(Math.max(0, own))}.`),
       one.calls.length === 0 ? null : virtualTable(element, ["Call", "Result", "Took", ""], rows, row),
       ...(one.text === null ? [] : [element("h3", {}, "As text"), element("div", { class: "sheet" }, element("pre", { tabindex: "0" }, one.text))]));
     const go = (other) => { if (other) location.hash = `#/trace/${other}`; };

@@ -1,10 +1,11 @@
+import Foundation
 import RookeryWire
 
 /// Texts of messages without what people wrote, to show what a call was about.
 ///
 /// It keeps only what a schema says is harmless: members that the schema names, `true`, `false`, numbers, values of an enumeration,
-/// times and UUIDs. Any other text becomes `"…"`, personal data `"[personal]"` and a secret `"[secret]"`. Members that the schema does
-/// not have, and names in a dictionary, are left out.
+/// times and UUIDs. Any other text becomes `"…"`, personal data `"[personal]"` and a secret `"[secret]"`. It omits members that the
+/// schema does not have, and the names in a dictionary.
 package enum Redaction {
     /// The most UTF-8 bytes of a text.
     package static let limit = 512
@@ -17,7 +18,7 @@ package enum Redaction {
     package static func text(of body: MessageBody, as schema: Schema?) -> String? {
         let payload = body.payload
         guard payload.range.isPresent else { return nil }
-        if payload.range.count > mostRead { return "\"\(payload.range.count) bytes\"" }
+        if payload.range.count > mostRead { return "\"… \(payload.range.count) bytes\"" }
         guard let value = try? payload.value() else { return nil }
         // Each try shows less, so that the text stays JSON.
         for depth in [8, 3, 2] {
@@ -63,17 +64,12 @@ package enum Redaction {
         return .object(shown)
     }
 
-    /// Whether a text of a format with a fixed form has that form, as far as nobody could write a name in it.
+    /// Whether a text is a time or a UUID, as its format says.
     private static func isHarmless(_ text: String, _ format: String) -> Bool {
-        guard ["date-time", "uuid"].contains(format), text.utf8.count <= 40 else { return false }
-        return text.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
-                UInt8(ascii: "A")...UInt8(ascii: "F"), UInt8(ascii: "T"), UInt8(ascii: "Z"), UInt8(ascii: ":"),
-                UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
-                true
-            default: false
-            }
+        switch format {
+        case "date-time": Instant(text) != nil
+        case "uuid": text.utf8.count == 36 && UUID(uuidString: text) != nil
+        default: false
         }
     }
 }

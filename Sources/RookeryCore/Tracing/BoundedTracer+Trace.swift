@@ -93,8 +93,10 @@ extension BoundedTracer {
                 let id = Traceparent.newSpanID()
                 let isFirst = state.withLock { state in
                     guard let entry = state.entries.last({ $0.pointee.id == call }), entry.pointee.attempt == 0,
+                        state.room > 0,
                         case .call = entry.pointee.details
                     else { return false }
+                    state.room -= 1
                     entry.pointee.attempt = id
                     entry.pointee.attemptStart = start
                     entry.pointee.host = host
@@ -148,13 +150,13 @@ extension BoundedTracer {
         // MARK: Spans of other code
 
         func record(_ span: BoundedSpan) {
-            let isKept = state.withLock { state in
+            let hasRoom = state.withLock { state in
                 if state.room == 0 { return false }
                 state.room -= 1
                 if !state.isForgotten { state.others.append(span) }
                 return true
             }
-            if isKept { watches.ended(span) }
+            if hasRoom { watches.ended(span) }
         }
 
         // MARK: Reading

@@ -16,12 +16,6 @@ package final class BoundedTracer: Tracer {
             high = trace.high
             low = trace.low
         }
-
-        static func == (left: ID, right: ID) -> Bool { left.low == right.low && left.high == right.high }
-
-        // The half that is random also where a client has made the other one from a time. The hasher has a seed, so that nobody can choose
-        // ids that meet.
-        func hash(into hasher: inout Hasher) { hasher.combine(low) }
     }
 
     private struct State {
@@ -67,7 +61,7 @@ package final class BoundedTracer: Tracer {
         state.withLock { $0.traces[ID(trace)] }?.spans ?? []
     }
 
-    /// Forgets a trace that nobody will ask for. Its memory serves the next one, which is still in the cache of the core then. Watches are
+    /// Forgets a trace that no reader will ask for. The next trace gets its memory while that is still in the core's cache. Watches are
     /// told of the spans that end later.
     package func drop(_ trace: Traceparent) {
         let id = ID(trace.trace)

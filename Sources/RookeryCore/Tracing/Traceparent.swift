@@ -94,6 +94,9 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Whether a text is a trace id: 32 lower-case hexadecimal digits.
+    package static func isTrace(_ id: String) -> Bool { trace(id) != nil }
+
     /// The 64-bit halves of a trace id; nil when that is not 32 lower-case digits.
     static func trace(_ id: String) -> (high: UInt64, low: UInt64)? {
         var id = id

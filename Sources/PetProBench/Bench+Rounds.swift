@@ -4,35 +4,35 @@ import NIOCore
 import PetProTesting
 
 /// One round of a platform, beside others.
-struct Turn: Sendable {
+struct Round: Sendable {
     /// Answers a second.
     let rate: Double
-    /// The processor time of the platform for each answer, in microseconds. By the rate where the system does not tell it.
+    /// The processor time of the platform for each answer, in microseconds. Not a number where the system does not tell it.
     let processorTime: Double
     /// The 99th percentile of the latencies, in milliseconds.
     let p99: Double
     /// Requests that were not answered with success.
     let failed: Int
 
-    /// The columns of a table of turns. `base` is what the others are compared with.
+    /// The columns of a table of platforms side by side. `base` is what the others are compared with.
     static func columns(_ base: String) -> [String] {
         ["rate", "p99", "failed", "processor time of a request", "of it more than \(base)", "standard error"]
     }
 }
 
 extension Bench {
-    static let rounds = 20
+    /// How many rounds there are.
+    static let roundCount = 20
 
-    /// Loads several platforms at once, so that other load on the machine affects all of them alike. Each round starts with another one.
+    /// Loads several platforms at once, so that other load on the machine affects all of them alike.
     func sideBySide(
         _ platforms: [(PlatformProcess, Flows)], _ names: [String], connections: Int = 32,
         request: @escaping @Sendable (Flows) -> ByteBuffer = { $0.availability() }
-    ) async throws -> [[Turn]] {
-        var turns: [[Turn]] = platforms.map { _ in [] }
-        for round in 0..<(profiles == nil ? Self.rounds : 1) {
-            let order = platforms.indices.map { ($0 + round) % platforms.count }
-            let results = try await withThrowingTaskGroup(of: (Int, Turn).self) { group in
-                for at in order {
+    ) async throws -> [[Round]] {
+        var rounds: [[Round]] = platforms.map { _ in [] }
+        for round in 0..<(profiles == nil ? Self.roundCount : 1) {
+            let results = try await withThrowingTaskGroup(of: (Int, Round).self) { group in
+                for at in platforms.indices {
                     let (platform, flows) = platforms[at]
                     group.addTask {
                         let before = platform.processorTime
@@ -43,30 +43,30 @@ extension Bench {
                         let used = before.flatMap { before in platform.processorTime.map { $0 - before } }
                         return (
                             at,
-                            Turn(
+                            Round(
                                 rate: result.rate,
                                 processorTime: used.map { $0 / .microseconds(1) / Double(max(1, result.total)) }
-                                    ?? 1e6 / result.rate, p99: result.latency(99),
+                                    ?? .nan, p99: result.latency(99),
                                 failed: result.refused + result.others.values.reduce(0, +))
                         )
                     }
                 }
                 return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
             }
-            for (at, turn) in results { turns[at].append(turn) }
+            for (at, result) in results { rounds[at].append(result) }
             Terminal.note(
                 "  round \(round + 1): "
-                    + turns.compactMap(\.last).map { String(format: "%.1f µs", $0.processorTime) }.joined(
+                    + rounds.compactMap(\.last).map { String(format: "%.1f µs", $0.processorTime) }.joined(
                         separator: ", "))
         }
-        return turns
+        return rounds
     }
 
     /// Adds a row for each platform. The first one is what the others are compared with, round by round.
-    func add(_ names: [String], _ turns: [[Turn]], to table: inout Table) {
+    func add(_ names: [String], _ rounds: [[Round]], to table: inout Table) {
         func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, values.count)) }
-        for (name, own) in zip(names, turns) {
-            let costs = zip(turns[0], own).map { $1.processorTime / $0.processorTime - 1 }
+        for (name, own) in zip(names, rounds) {
+            let costs = zip(rounds[0], own).map { $1.processorTime / $0.processorTime - 1 }
             let cost = mean(costs)
             let variance = costs.map { ($0 - cost) * ($0 - cost) }.reduce(0, +) / Double(max(1, costs.count - 1))
             let error = (variance / Double(costs.count)).squareRoot()
