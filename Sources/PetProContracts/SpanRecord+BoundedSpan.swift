@@ -10,11 +10,11 @@ extension SpanRecord {
             kind: .request, trace: span.traceID, id: span.spanID, parent: span.parentID, name: "", service: nil,
             attempt: nil, instance: nil, start: Int(clamping: span.start),
             duration: max(0, Int(clamping: span.ended) - Int(clamping: span.start)),
-            code: span.text("rpc.status_code").map(short), isFailure: span.isFailure, status: nil, path: nil, left: nil,
+            code: span.code.map(short), isFailure: span.isFailure, status: nil, path: nil, left: nil,
             message: span.message, reply: span.reply)
         switch details {
         case .request(let method, let asked):
-            let route = span.text("http.route").map(short)
+            let route = span.route.map(short)
             // A client may have put anything into a path that no route matches.
             name = short(method) + " " + (route ?? "(no route)")
             status = span.status

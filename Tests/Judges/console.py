@@ -247,7 +247,7 @@ def use(page):
     expect(page.locator("main section pre").first).to_contain_text('"idempotencyKey": "…"')
     page.locator("main section summary", has_text="Frames on the wire").click()
     expect(page.locator("main section details pre")).to_contain_text('#{"pattern":{"cmd":"create-booking"},"data":{')
-    expect(page.locator("main section")).to_contain_text("rookery call 127.0.0.1:")
+    expect(page.locator("main section")).to_contain_text("rookery call '127.0.0.1:")
     page.screenshot(path=f"{FOLDER}/call.png", full_page=True)
     print("the palette finds an operation and a request; its critical path and the time of a call are shown")
 

@@ -93,6 +93,16 @@ package final class BoundedSpan: Span {
         if case .response(let status, _)? = state.withLock({ $0.conclusion }) { status } else { nil }
     }
 
+    /// The route that matched an HTTP request whose span has ended. Nil if none did.
+    package var route: String? {
+        if case .response(_, let route)? = state.withLock({ $0.conclusion }) { route } else { nil }
+    }
+
+    /// The code of the error or the refusal that a call, an attempt or a handler ended with. Nil for success.
+    package var code: String? {
+        if case .call(let outcome)? = state.withLock({ $0.conclusion }) { outcome.code } else { nil }
+    }
+
     /// How many milliseconds a call had at its beginning until its deadline. Nil for other spans, and without a deadline.
     package var millisecondsLeft: Int? {
         guard case .call(_, _, let deadline?)? = details else { return nil }
