@@ -85,6 +85,7 @@ struct Console: Sendable {
             try await answering {
                 let reader = try await access.reader(request, context)
                 return try live(context, of: reader.actor) {
+                    // Whatever keeps the reader from being known ends the stream; the page asks again, and is told why.
                     (try? await access.reader(request, context)) != nil
                 }
             }

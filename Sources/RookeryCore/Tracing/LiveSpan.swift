@@ -1,6 +1,6 @@
 /// A span of the toolkit while it is under way: its trace, which records it, and its id.
 ///
-/// It is no object of its own. A request has some ten spans, and most of their traces are dropped at its end, so a span must cost no
+/// It is no object of its own. A request has some ten spans, and most traces are dropped when their request ends. So a span costs no
 /// more than its entry in the memory of its trace.
 package struct LiveSpan: Sendable {
     let trace: BoundedTracer.Trace
