@@ -29,7 +29,7 @@ enum CallLines {
                     Line(
                         start: span.start, parent: span.parent, callee: ObservedTrace.participant(callee),
                         command: command.name))
-            case .handling(_, let name?, _, _): service = name
+            case .handling(_, let name?, _): service = name
             default: break
             }
             places.append((span.id, span.parent, service))

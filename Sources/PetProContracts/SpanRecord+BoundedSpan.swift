@@ -25,7 +25,7 @@ extension SpanRecord {
         case .attempt(let command, let number, let host, let port):
             (kind, name, attempt) = (.attempt, short(command.name), number)
             instance = short("\(host):\(port)")
-        case .handling(let command, let service, _, _):
+        case .handling(let command, let service, _):
             (kind, name) = (.handling, short(command.name))
             self.service = service.map(short)
         }

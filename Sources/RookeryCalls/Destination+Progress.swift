@@ -40,18 +40,17 @@ extension Destination {
         /// Ends the attempt. With `endsCall`, also ends the call.
         consuming func ended(_ result: AttemptResult, _ outcome: CallOutcome, endsCall: Bool = false) {
             isEnded = true
-            span?.end(outcome)
-            destination.ended(
-                attempt, result, beganAt, destination.environment.now(), call.command,
-                endsCall: endsCall)
+            let now = destination.environment.now()
+            span?.end(outcome, at: now)
+            destination.ended(attempt, result, beganAt, now, call.command, endsCall: endsCall)
         }
 
         consuming func answered() {
             // How long a client takes to send its values says nothing about the instance.
             if call.clientStream != nil { return ended(.answeredClientStream, .success, endsCall: true) }
             isEnded = true
-            span?.end(.success)
             let now = destination.environment.now()
+            span?.end(.success, at: now)
             destination.ended(
                 attempt, now.since(beganAt) > slow ? .answeredLate : .answered, beganAt, now, call.command,
                 endsCall: true)
@@ -59,8 +58,9 @@ extension Destination {
 
         deinit {
             if !isEnded {
-                span?.end(CallOutcome(CancellationError()))
-                destination.ended(attempt, .abandoned, beganAt, destination.environment.now(), call.command)
+                let now = destination.environment.now()
+                span?.end(CallOutcome(CancellationError()), at: now)
+                destination.ended(attempt, .abandoned, beganAt, now, call.command)
             }
         }
     }

@@ -292,15 +292,17 @@ package final class Destination: ClientTransport {
         var inner = narrowed(call, retry, limit: attempt.limit, at: now)
         return Attempt(
             self, attempt, at: now, slow: (call.deadlineInstant - now) * configuration.breaker.slowFraction,
-            startSpan(&inner, attempt.instance, retry?.attempts ?? 1), inner, transport)
+            startSpan(&inner, attempt.instance, retry?.attempts ?? 1, at: now), inner, transport)
     }
 
     /// Starts the span of an attempt, a child of the call's span. Nil without a tracer.
     ///
     /// The call carries the span's identity, so that the server continues the trace.
-    private func startSpan(_ call: inout Call, _ instance: Instance, _ attempt: Int) -> CallSpan? {
+    private func startSpan(
+        _ call: inout Call, _ instance: Instance, _ attempt: Int, at now: NIODeadline
+    ) -> CallSpan? {
         guard let tracer else { return nil }
-        return tracer.startAttempt(&call, attempt, at: instance.host, instance.port)
+        return tracer.startAttempt(&call, attempt, at: now, host: instance.host, port: instance.port)
     }
 
     func retryPolicy(of command: Command) -> ClientConfiguration.Retry {

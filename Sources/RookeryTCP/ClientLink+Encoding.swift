@@ -55,9 +55,11 @@ extension ClientLink {
             header.amount = milliseconds(left: call.deadlineInstant)
         }
         let start = writer.beginBinaryFrame()
-        let own = call.traceparent.map { (MetadataName.traceparent, $0) }
-        if !call.metadata.isEmpty || own != nil {
-            guard let length = writer.binaryMetadata(call.metadata, own: own) else {
+        if !call.metadata.isEmpty || call.hasSpan {
+            let length = call.withTraceparent { text in
+                writer.binaryMetadata(call.metadata, own: text.map { (MetadataName.traceparent, $0) })
+            }
+            guard let length else {
                 writer.abandonBinaryFrame(start)
                 throw CallError(.invalidCall, "The metadata of \(pending.name) is over \(UInt16.max) bytes.")
             }

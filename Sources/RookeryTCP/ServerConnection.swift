@@ -42,7 +42,9 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
 
     // The peer's service key, see +Keys.
     /// What the peer's key allows. Nil without a keyring, and until the peer has shown a key.
-    var grant: Grant?
+    var grant: Grant? { didSet { origin = MessageOrigin(peer: peer, caller: grant?.caller) } }
+    /// Where the peer's messages come from.
+    private(set) var origin: MessageOrigin
     /// The key that a plain peer showed last.
     var plainKey: String?
     /// The hello of a peer that has a key, and the nonce that it was asked to sign.
@@ -104,6 +106,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
         self.executor = executor
         self.entry = entry
         self.peer = peer
+        origin = MessageOrigin(peer: peer, caller: nil)
         peerFrameLimit = shared.configuration.limits.frame
         decoder = FrameDecoder(frameLimit: shared.configuration.limits.frame)
     }

@@ -75,14 +75,16 @@ final class ServerRequest: ReplySink, MessageContextSource, @unchecked Sendable 
         self.metadata = metadata
         self.deadline = deadline
         self.sender = sender
-        caller = connection.grant?.caller
+        origin = connection.origin
         cameAt = connection.executor.burstBeganAt
         burst = connection.executor.burst
     }
 
     var peer: String { connection.peer }
     var peerAddress: String { connection.entry.peer.address }
-    let caller: Caller?
+    /// As of the moment when the message came.
+    let origin: MessageOrigin
+    var caller: Caller? { origin.caller }
     /// Whether values travel over time, in one direction or in both.
     var isStream: Bool { entry.command.isStreaming }
     /// Whether the command's gate limits the message: true for requests, with or without an id to answer to.

@@ -47,12 +47,17 @@ extension ValueWriter {
     /// Writes metadata, and returns its length in bytes. Returns nil if that is over `UInt16.max`; the caller must then
     /// abandon the frame.
     ///
-    /// `own` comes first and replaces the entry with its name. The other entries are sorted by name.
+    /// `own` comes first and replaces the entry with its name. The other entries are sorted by name. Name and value of `own` have at most
+    /// 255 bytes each.
     package mutating func binaryMetadata(
-        _ metadata: [String: String], own: (name: String, value: String)? = nil
+        _ metadata: [String: String], own: (name: String, value: UnsafeRawBufferPointer)? = nil
     ) -> UInt16? {
         let start = written
-        if let own, !appendEntry(own.name, own.value, since: start) { return nil }
+        if let own {
+            append(lengthAnd: own.name)
+            append(littleEndian: UInt16(own.value.count))
+            append(own.value)
+        }
         // Most calls have one entry, which needs no sorting.
         if metadata.count == 1, let (name, value) = metadata.first {
             if name != own?.name, !appendEntry(name, value, since: start) { return nil }

@@ -46,7 +46,7 @@ struct CollectorTests {
         let tracer = BoundedTracer()
         let calls = try #require(CallTracer(tracer))
         var surroundings = ServiceContext.topLevel
-        let request = calls.startRequest(method: "POST", path: "/api/bookings", &surroundings) { _, _ in }
+        let (request, _) = calls.startRequest(method: "POST", path: "/api/bookings", &surroundings) { _, _ in }
         let identity = try #require(surroundings.traceparent)
         let client = try RookeryClient(
             inMemory: RookeryService([.raw(Pattern(cmd: "create-booking")) { $0 }]), tracer: tracer)
@@ -114,7 +114,7 @@ struct CollectorTests {
             let address = try await server.listeningAddress
             let client = try RookeryClient(ClientConfiguration("echo", at: "\(address)"), tracer: tracer)
             var surroundings = ServiceContext.topLevel
-            let request = try #require(CallTracer(tracer)).startRequest(method: "GET", path: "/x", &surroundings) {
+            let (request, _) = try #require(CallTracer(tracer)).startRequest(method: "GET", path: "/x", &surroundings) {
                 _, _ in
             }
             let identity = try #require(surroundings.traceparent)
@@ -154,7 +154,7 @@ struct CollectorTests {
 
     @Test("show a request as long as they are stored, also when newer requests have taken its place in the list")
     func stored() throws {
-        let board = TraceBoard(BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
+        let board = TraceBoard(BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: 1000, slow: .seconds(1)))
         let trace = String(repeating: "1", count: 32)
         var request = span(.request, 1, in: 9, "GET /api/vendors", at: 0, took: 100)
         request.status = 503
@@ -178,11 +178,12 @@ struct CollectorTests {
         let file = NSTemporaryDirectory() + "spans-\(UUID()).sqlite"
         defer { for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file + suffix) } }
         let tracer = BoundedTracer()
-        let board = TraceBoard(tracer, flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
+        let board = TraceBoard(tracer, flows: [], sampling: TraceSampling(perSecond: 1000, slow: .seconds(1)))
         let collector = SpanCollector(
             [], board: board, store: try SpanStore(file, own: OwnedSpan.platform), logger: .quiet)
         var surroundings = ServiceContext.topLevel
-        let request = try #require(CallTracer(tracer)).startRequest(method: "GET", path: "/x", &surroundings) { _, _ in
+        let (request, _) = try #require(CallTracer(tracer)).startRequest(method: "GET", path: "/x", &surroundings) {
+            _, _ in
         }
         let identity = try #require(surroundings.traceparent)
         request.end(.response(status: 200, route: "/x"))
@@ -201,14 +202,14 @@ struct CollectorTests {
     @Test("are shown without their store too, when nothing can be written")
     func unstored() async throws {
         let tracer = BoundedTracer()
-        let board = TraceBoard(tracer, flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
+        let board = TraceBoard(tracer, flows: [], sampling: TraceSampling(perSecond: 1000, slow: .seconds(1)))
         let store = try SpanStore(nil)
         let collector = SpanCollector([], board: board, store: store, logger: .quiet)
         try store.close()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await collector.run() }
             var surroundings = ServiceContext.topLevel
-            let request = try #require(CallTracer(tracer)).startRequest(method: "GET", path: "/x", &surroundings) {
+            let (request, _) = try #require(CallTracer(tracer)).startRequest(method: "GET", path: "/x", &surroundings) {
                 _, _ in
             }
             let identity = try #require(surroundings.traceparent)
@@ -222,7 +223,7 @@ struct CollectorTests {
 
     /// Tells of spans as a service that lies: of another trace, out of bounds, and too many.
     private struct Liar: TelemetryAPI {
-        let asked: Mutex<Int>.Box
+        let asked: LockedBox<Int>
         func readSpans(_ request: ReadSpans) async throws -> SpanBatch {
             // It is asked now and then whether it answers.
             if request.traces.isEmpty { return SpanBatch(spans: []) }
@@ -245,8 +246,8 @@ struct CollectorTests {
     )
     func liar() async throws {
         let board = TraceBoard(
-            BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)), collects: true)
-        let asked = Mutex<Int>.Box(0)
+            BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: 1000, slow: .seconds(1)), collects: true)
+        let asked = LockedBox<Int>(0)
         let instance = Instance(host: "127.0.0.1", port: 1)
         let source = SpanSource(.vendor, discovery: StaticDiscovery([instance])) { _ in
             InstanceClient(telemetry: Liar(asked: asked), faults: FaultAPIStub(), close: {})

@@ -129,7 +129,7 @@ struct ConsoleAccessTests {
 
     @Test("an account that is disabled loses its session within a minute, and the audit log has what was done")
     func disabled() async throws {
-        let clock = Mutex<ContinuousClock.Instant>.Box(.now)
+        let clock = LockedBox<ContinuousClock.Instant>(.now)
         let sessions = ConsoleSessions(token: nil, now: { clock.value.withLock { $0 } })
         let (id, session) = sessions.open(.ops, account: 7)
         #expect(session.actor == AuditEvent.user(7) && sessions.dueAccount(id) == nil)
@@ -165,7 +165,7 @@ struct ConsoleAccessTests {
 
     @Test("sessions are few and end, and the link of the start does too")
     func ends() {
-        let clock = Mutex<ContinuousClock.Instant>.Box(.now)
+        let clock = LockedBox<ContinuousClock.Instant>(.now)
         let sessions = ConsoleSessions(token: "once", now: { clock.value.withLock { $0 } })
         let first = sessions.open(.ops, account: 1)
         #expect(sessions[first.id]?.role == .ops && sessions["other"] == nil)

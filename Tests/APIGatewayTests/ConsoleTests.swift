@@ -223,7 +223,7 @@ struct ConsoleTests {
     @Test("streams requests while they end, and keeps no gateway from stopping")
     func live() async throws {
         let board = TraceBoard(
-            BoundedTracer(), flows: try Console.flows(), sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
+            BoundedTracer(), flows: try Console.flows(), sampling: TraceSampling(perSecond: 1000, slow: .seconds(1)))
         let watches = try (0..<TraceBoard.watcherLimit).map { try board.watch(by: "user \($0 % 2)") }
         #expect(throws: Problem.self) { try board.watch(by: "user 3") }
         watches[0].end()

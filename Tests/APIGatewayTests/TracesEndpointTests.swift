@@ -215,10 +215,11 @@ struct TracesEndpointTests {
 
     @Test("begin requests that displace none of the platform's own")
     func displaced() async throws {
-        let board = TraceBoard(BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: nil, slow: .seconds(1)))
+        let board = TraceBoard(BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: 1000, slow: .seconds(1)))
         let tracer = BoundedTracer()
         var surroundings = ServiceContext.topLevel
-        let request = try #require(CallTracer(tracer)).startRequest(method: "GET", path: "/x", &surroundings) { _, _ in
+        let (request, _) = try #require(CallTracer(tracer)).startRequest(method: "GET", path: "/x", &surroundings) {
+            _, _ in
         }
         let identity = try #require(surroundings.traceparent)
         request.end(.response(status: 200, route: "/x"))

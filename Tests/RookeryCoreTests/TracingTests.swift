@@ -1,4 +1,5 @@
 import InMemoryTracing
+import NIOCore
 import Rookery
 import RookeryCore
 import RookeryTesting
@@ -101,6 +102,47 @@ struct TracingTests {
     }
 }
 
+@Suite("The identity of a span")
+struct TraceparentTests {
+    private func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...102).contains(byte) }
+
+    @Test("is read from each text that the recommendation allows, and from no other")
+    func reads() throws {
+        let text = Array("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".utf8)
+        for place in text.indices {
+            for byte in UInt8.min...127 {
+                var other = text
+                other[place] = byte
+                let isDash = [2, 35, 52].contains(place)
+                // Version 255 is none.
+                let isAllowed = isDash ? byte == text[place] : isDigit(byte)
+                let identity = Traceparent(String(decoding: other, as: UTF8.self))
+                #expect((identity != nil) == isAllowed, "\(String(decoding: other, as: UTF8.self))")
+                guard let identity else { continue }
+                #expect(identity.traceID == String(decoding: other[3..<35], as: UTF8.self))
+                #expect(identity.spanID == String(decoding: other[36..<52], as: UTF8.self))
+            }
+        }
+        #expect(Traceparent("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01") == nil)
+        #expect(Traceparent("00-" + String(repeating: "0", count: 32) + "-00f067aa0ba902b7-01") == nil)
+        #expect(Traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01") == nil)
+        #expect(Traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x") == nil)
+        #expect(Traceparent("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x") != nil)
+    }
+
+    @Test("is written as it is read, and new ones differ")
+    func writes() throws {
+        var known: Set<String> = []
+        for _ in 0..<1000 {
+            let identity = Traceparent.random()
+            #expect(identity.description.utf8.count == 55 && Traceparent(identity.description) == identity)
+            #expect(identity.withText { String(decoding: $0, as: UTF8.self) } == identity.description)
+            known.insert(identity.description)
+        }
+        #expect(known.count == 1000)
+    }
+}
+
 @Suite("The bounded tracer")
 struct BoundedTracerTests {
     @Test("keeps the last traces and of each the first spans, whatever it is given")
@@ -124,8 +166,8 @@ struct BoundedTracerTests {
         let watch = try #require(tracer.watch(limit: 10))
         func request() throws -> (CallSpan, Traceparent) {
             var surroundings = ServiceContext.topLevel
-            let span = calls.startRequest(method: "GET", path: "/", &surroundings) { _, _ in }
-            return (span, try #require(surroundings.traceparent))
+            let (span, identity) = calls.startRequest(method: "GET", path: "/", &surroundings) { _, _ in }
+            return (span, try #require(identity))
         }
         let (kept, first) = try request()
         kept.end(.response(status: 200, route: nil))
@@ -143,6 +185,22 @@ struct BoundedTracerTests {
         #expect(tracer.count == 0)
     }
 
+    @Test("tells when a span began and ended in the time since 1970, and how much time its call had")
+    func times() throws {
+        let tracer = BoundedTracer()
+        let calls = try #require(CallTracer(tracer))
+        let begin = NIODeadline.now()
+        var call = Call(
+            command: Command("c", pattern: "c"), message: MessageBody(JSONValue.null),
+            deadline: Deadline(begin + .seconds(2)))
+        calls.startCall(&call, to: "s", at: begin, surrounds: false).end(CallOutcome.success, at: begin + .seconds(1))
+        let identity = try #require(call.traceparent.flatMap { Traceparent($0) })
+        let span = try #require(tracer.spans(of: identity).first)
+        let now = Double(DefaultTracerClock.now.nanosecondsSinceEpoch)
+        #expect(abs(Double(span.start) - now) < 10e9 && span.ended - span.start == 1_000_000_000)
+        #expect(span.millisecondsLeft == 2000)
+    }
+
     @Test("has the first attempt of a call as a span of its own when it is read, whichever ends first")
     func attempts() throws {
         let tracer = BoundedTracer(spans: 12)
@@ -153,13 +211,15 @@ struct BoundedTracerTests {
         surroundings.callMetadata[MetadataName.traceparent] = trace.description
         ServiceContext.$current.withValue(surroundings) {
             for isReversed in [false, true] {
-                var call = Call(command: Command("c", pattern: "c"), message: MessageBody(JSONValue.null))
-                let outer = calls.startCall(&call, to: "s", surrounds: false)
+                var call = Call(
+                    command: Command("c", pattern: "c"), message: MessageBody(JSONValue.null),
+                    metadata: surroundings.callMetadata)
+                let outer = calls.startCall(&call, to: "s", at: .now(), surrounds: false)
                 let whole = call
-                let first = calls.startAttempt(&call, 1, at: "h", 1)
+                let first = calls.startAttempt(&call, 1, at: .now(), host: "h", port: 1)
                 first.end(CallOutcome(CallError(.timeout, "late")))
                 call = whole
-                let second = calls.startAttempt(&call, 2, at: "h", 2)
+                let second = calls.startAttempt(&call, 2, at: .now(), host: "h", port: 2)
                 if isReversed { outer.end(.success) }
                 second.end(.success)
                 second.end(CallOutcome(CallError(.timeout, "twice")))

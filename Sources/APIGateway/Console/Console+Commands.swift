@@ -37,7 +37,7 @@ extension Console {
     ) async -> JSONValue {
         let began = NIODeadline.now()
         var surroundings = ServiceContext.topLevel
-        let span = tracer.startRequest(method: "CALL", path: "", &surroundings) { _, _ in }
+        let (span, identity) = tracer.startRequest(method: "CALL", path: "", &surroundings) { _, _ in }
         var answer: JSONObject = [:]
         var status = 200
         do {
@@ -54,10 +54,10 @@ extension Console {
         }
         answer["status"] = .int(Int64(status))
         span.end(.response(status: status, route: "\(service.rawValue) \(command.wireName)"))
-        if let trace = surroundings.traceparent {
+        if let trace = identity {
             answer["trace"] = .string(trace.traceID)
-            let took = Duration.nanoseconds((NIODeadline.now() - began).nanoseconds)
-            answer["ms"] = .double(took / .milliseconds(1))
+            let took = NIODeadline.now() - began
+            answer["ms"] = .double(Double(took.nanoseconds) / 1_000_000)
             board.ended(trace, isOwn: true, status: status, took: took)
         }
         return .object(answer)

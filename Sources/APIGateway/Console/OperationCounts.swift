@@ -1,4 +1,5 @@
 import Histogram
+import NIOCore
 import Rookery
 import Synchronization
 
@@ -17,7 +18,7 @@ final class OperationCounts: Sendable {
         var statuses: [Int: Int] = [:]
         /// The times of this period and of the one before it.
         fileprivate var times = [Self.noTimes, Self.noTimes]
-        fileprivate var periodStart: Duration = .zero
+        fileprivate var periodStart: NIODeadline?
 
         /// Times in microseconds, from 1 µs to 134 s, at most a sixteenth too long.
         fileprivate static var noTimes: Histogram<UInt32> {
@@ -27,16 +28,19 @@ final class OperationCounts: Sendable {
     }
 
     /// How long a period is. Percentiles are of the current one and the one before: 1 min.
-    static let period: Duration = .seconds(60)
+    static let period: TimeAmount = .seconds(60)
 
-    private struct Operation: Hashable {
+    /// The counter of one operation.
+    private final class Operation: Sendable {
         let method: String
         let path: String
+        let numbers = Mutex(Numbers())
 
         /// Reads `GET /api/vendors`.
         init(_ text: String) {
             let parts = text.split(separator: " ", maxSplits: 1)
-            self.init(method: String(parts.first ?? ""), path: String(parts.dropFirst().first ?? ""))
+            method = String(parts.first ?? "")
+            path = String(parts.dropFirst().first ?? "")
         }
 
         init(method: String, path: String) {
@@ -47,42 +51,35 @@ final class OperationCounts: Sendable {
         var text: String { path.isEmpty ? method : "\(method) \(path)" }
     }
 
-    private let numbers: [Operation: Mutex<Numbers>.Box]
-    private let start = ContinuousClock.now
-    private static let unknown = Operation(method: "(no route)", path: "")
+    /// By path, because a path has few methods.
+    private let operations: [String: [Operation]]
+    private let unknown = Operation(method: "(no route)", path: "")
 
     /// Makes counters of operations, such as `GET /api/vendors`.
     init(_ operations: [String]) {
-        numbers = Dictionary(
-            (operations.map { Operation($0) } + [Self.unknown]).map { ($0, Mutex<Numbers>.Box(Numbers())) },
-            uniquingKeysWith: { first, _ in first })
+        self.operations = Dictionary(grouping: Set(operations).map { Operation($0) }, by: \.path)
     }
 
     /// Counts a request. `route` is the path of its operation, nil if no route matched.
-    func count(_ method: String, _ route: String?, status: Int, took: Duration) {
-        count(method, route, status, took, at: start.duration(to: .now))
-    }
-
-    func count(_ method: String, _ route: String?, _ status: Int, _ took: Duration, at uptime: Duration) {
-        let operation = route.map { Operation(method: method, path: $0) } ?? Self.unknown
-        guard let box = numbers[operation] ?? numbers[Self.unknown] else { return }
-        box.value.withLock { numbers in
+    func count(_ method: String, _ route: String?, _ status: Int, from began: NIODeadline, to ended: NIODeadline) {
+        let operation = route.flatMap { operations[$0]?.first { $0.method == method } } ?? unknown
+        operation.numbers.withLock { numbers in
             numbers.requests += 1
             if status >= 500 { numbers.failed += 1 } else if status >= 400 { numbers.refused += 1 }
             if status >= 400 { numbers.statuses[status, default: 0] += 1 }
-            numbers.advance(to: uptime)
-            numbers.times[0].record(UInt64(min(max(1, took / .microseconds(1)), Double(Numbers.longest))))
+            numbers.advance(to: ended)
+            let microseconds = max(1, (ended - began).nanoseconds / 1000)
+            numbers.times[0].record(min(UInt64(microseconds), Numbers.longest))
         }
     }
 
     /// What was counted, by operation, the most frequent first. Operations without a request are left out.
-    func all(at uptime: Duration? = nil) -> [(operation: String, numbers: Numbers)] {
-        let uptime = uptime ?? start.duration(to: .now)
-        return numbers.map { operation, box in
+    func all(at now: NIODeadline = .now()) -> [(operation: String, numbers: Numbers)] {
+        (operations.values.joined() + [unknown]).map { operation in
             (
                 operation.text,
-                box.value.withLock { numbers -> Numbers in
-                    numbers.advance(to: uptime)
+                operation.numbers.withLock { numbers -> Numbers in
+                    numbers.advance(to: now)
                     return numbers
                 }
             )
@@ -91,11 +88,12 @@ final class OperationCounts: Sendable {
 }
 
 extension OperationCounts.Numbers {
-    fileprivate mutating func advance(to uptime: Duration) {
-        guard uptime >= periodStart + OperationCounts.period else { return }
-        let isNext = uptime < periodStart + OperationCounts.period * 2
+    fileprivate mutating func advance(to now: NIODeadline) {
+        guard let start = periodStart else { return periodStart = now }
+        guard now >= start + OperationCounts.period else { return }
+        let isNext = now < start + OperationCounts.period * 2
         times = [Self.noTimes, isNext ? times[0] : Self.noTimes]
-        periodStart = isNext ? periodStart + OperationCounts.period : uptime
+        periodStart = isNext ? start + OperationCounts.period : now
     }
 
     /// The time that this share of the last requests took at most. Nil without any.
@@ -108,12 +106,4 @@ extension OperationCounts.Numbers {
 
     /// The requests of the last one to two periods.
     var recent: Int { Int(times[0].totalCount + times[1].totalCount) }
-}
-
-extension Mutex where Value: Sendable {
-    /// A lock in a dictionary.
-    final class Box: Sendable {
-        let value: Mutex<Value>
-        init(_ value: sending Value) { self.value = Mutex(value) }
-    }
 }

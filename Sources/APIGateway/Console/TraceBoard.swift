@@ -1,4 +1,5 @@
 import DequeModule
+import NIOCore
 import PetProContracts
 import Rookery
 import SequenceDiagrams
@@ -75,7 +76,6 @@ final class TraceBoard: Sendable {
     /// Whether other processes have spans too.
     let collects: Bool
     private let state: Mutex<State>
-    private let start = ContinuousClock.now
     /// The most requests that wait to be judged: 4096.
     private static let pendingLimit = 4096
 
@@ -94,17 +94,16 @@ final class TraceBoard: Sendable {
 
     /// Notes a request that has ended, with its status. `request` is the identity of its span, and `isOwn` says that its trace began with
     /// it. No request waits for more than a lock.
-    func ended(_ request: Traceparent, isOwn: Bool, status: Int, took: Duration) {
-        let now = ContinuousClock.now
+    func ended(_ request: Traceparent, isOwn: Bool, status: Int, took: TimeAmount, at now: NIODeadline = .now()) {
         let isKept = state.withLock { state in
             // Most requests of a busy gateway go no further than this.
-            guard state.sampling.keeps(status: status, took: took, at: start.duration(to: now)),
+            guard state.sampling.keeps(status: status, took: took, at: now),
                 state.hasRoom(for: request.traceID)
             else {
                 state.left += 1
                 return false
             }
-            let due = collects ? now + Self.patience : now
+            let due: ContinuousClock.Instant = collects ? .now + Self.patience : .now
             state.pending.append(
                 Pending(
                     trace: request.traceID, span: request.id, isForeign: false, due: due,
@@ -117,10 +116,10 @@ final class TraceBoard: Sendable {
 
     /// Notes a request that another program told of. Further ones of a second are left out, and so is one that is known.
     func told(_ trace: String, _ span: UInt64) {
-        let uptime = start.duration(to: .now)
+        let now = NIODeadline.now()
         state.withLock { state in
             // First, because in a flood it costs the least.
-            guard state.foreign.take(at: uptime), state.hasRoom(for: trace) else { return }
+            guard state.foreign.take(at: now), state.hasRoom(for: trace) else { return }
             let isKnown =
                 state.entries.contains { $0.span == span && $0.trace.id == trace }
                 || state.pending.contains { $0.span == span && $0.trace == trace }

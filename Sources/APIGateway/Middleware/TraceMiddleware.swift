@@ -38,7 +38,7 @@ struct TraceMiddleware: RouterMiddleware {
     ) async throws -> Response {
         let began = NIODeadline.now()
         var surroundings = ServiceContext.current ?? .topLevel
-        let (trace, span) = begin(request, in: &surroundings)
+        let (trace, span) = begin(request, at: began, in: &surroundings)
         let isContinued = request.headers[.traceparent] != nil
         var context = context
         context.traceId = trace.traceID
@@ -53,7 +53,8 @@ struct TraceMiddleware: RouterMiddleware {
         }
         // Hummingbird names the lack of a route like one.
         let route = context.endpointPath.flatMap { $0.hasPrefix("/") ? $0 : nil }
-        let end = SpanEnd.response(status: Int(response.status.code), route: route)
+        let status = Int(response.status.code)
+        let (end, ended) = (SpanEnd.response(status: status, route: route), NIODeadline.now())
         if let span {
             if response.body.contentLength == nil {
                 let (body, ending) = (response.body, SpanEnding(span, end))
@@ -62,10 +63,10 @@ struct TraceMiddleware: RouterMiddleware {
                     try await body.write(writer)
                 }
             } else {
-                span.end(end)
+                span.end(end, at: ended)
             }
         }
-        logIfSlow(response, request, context, decisions, since: began)
+        logIfSlow(response, request, context, decisions, ended - began)
         response.headers[.traceId] = trace.traceID
         if !origins.isEmpty {
             for field in origins.fields(for: request.headers[.origin]) { response.headers.append(field) }
@@ -76,17 +77,17 @@ struct TraceMiddleware: RouterMiddleware {
         }
         // A stream has not ended yet.
         if let board, response.body.contentLength != nil {
-            let took = Duration.nanoseconds((NIODeadline.now() - began).nanoseconds)
-            let status = Int(response.status.code)
             counts?.count(
-                request.method == .head ? "GET" : request.method.rawValue, route, status: status, took: took)
-            board.ended(trace, isOwn: !isContinued, status: status, took: took)
+                request.method == .head ? "GET" : request.method.rawValue, route, status, from: began, to: ended)
+            board.ended(trace, isOwn: !isContinued, status: status, took: ended - began, at: ended)
         }
         return request.method == .head ? response.createHeadResponse() : response
     }
 
     /// Returns the trace and the span of a request. Calls made in `context` carry the trace.
-    private func begin(_ request: Request, in context: inout ServiceContext) -> (Traceparent, CallSpan?) {
+    private func begin(
+        _ request: Request, at now: NIODeadline, in context: inout ServiceContext
+    ) -> (Traceparent, CallSpan?) {
         let received = request.headers[.traceparent].flatMap { Traceparent($0) }
         guard let tracer else {
             let trace = received ?? newTrace()
@@ -94,11 +95,13 @@ struct TraceMiddleware: RouterMiddleware {
             return (trace, nil)
         }
         if let received { context.callMetadata[MetadataName.traceparent] = received.description }
-        let span = tracer.startRequest(method: request.method.rawValue, path: path(of: request), &context) {
+        let (span, identity) = tracer.startRequest(
+            method: request.method.rawValue, path: path(of: request), at: now, &context
+        ) {
             $0.extract(request.headers, into: &$1, using: HeaderExtractor())
         }
         // A tracer may use identities of another kind, and inject no `traceparent`.
-        if let trace = context.traceparent { return (trace, span) }
+        if let identity { return (identity, span) }
         let trace = newTrace()
         context.callMetadata[MetadataName.traceparent] = trace.description
         return (trace, span)
@@ -142,9 +145,8 @@ struct TraceMiddleware: RouterMiddleware {
 
     private func logIfSlow(
         _ response: Response, _ request: Request, _ context: GatewayContext, _ decisions: CallTrace,
-        since began: NIODeadline
+        _ took: TimeAmount
     ) {
-        let took = NIODeadline.now() - began
         guard took > Self.slow, response.headers[.contentType] != "text/event-stream" else { return }
         logger.notice(
             "a request was slow",

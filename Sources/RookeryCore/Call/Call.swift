@@ -10,8 +10,8 @@ public struct Call: Sendable {
     /// The metadata of the call, by name. A client sends it in every negotiated frame, and in text packets if
     /// `sendsMetadata` is set.
     public var metadata: [String: String]
-    /// The span that the server's span is a child of. Only a ``BoundedTracer`` sets it; it replaces the `traceparent` of
-    /// the metadata. The encoder makes the text of it.
+    /// The span that the server's span is a child of, of a ``BoundedTracer``: the one around the call, until the call or its attempt has
+    /// one of its own. It replaces the `traceparent` of the metadata. The encoder makes the text of it.
     var span: LiveSpan?
     /// The service context of the call, with its span. Nil without a tracer, and where nothing runs in it.
     var context: ServiceContext?
@@ -40,6 +40,17 @@ public struct Call: Sendable {
 extension Call {
     /// The identity of ``span`` as text. It replaces the entry of the metadata.
     package var traceparent: String? { span?.identity.description }
+
+    /// Whether ``span`` is set.
+    package var hasSpan: Bool { span != nil }
+
+    /// Calls `body` with the text of ``span``'s identity, nil without a span. It is no `String`, because every call has one.
+    package func withTraceparent<Result>(
+        _ body: (UnsafeRawBufferPointer?) throws -> Result
+    ) rethrows -> Result {
+        guard let span else { return try body(nil) }
+        return try span.identity.withText { try body($0) }
+    }
 
     /// The metadata of a text packet. If it has a trace but no `x-request-id`, the trace id is the request id: Nest logs
     /// that.

@@ -19,6 +19,9 @@ public final class MessageContext: MessageContextSource {
     /// The same as ``peer``: where a context is bound by itself, there are no connections.
     package var peerAddress: String { peer }
 
+    /// A new one for each call: where a context is bound by itself, there are no connections.
+    package var origin: MessageOrigin { MessageOrigin(peer: peer, caller: caller) }
+
     /// Itself.
     package var messageContext: MessageContext { self }
 

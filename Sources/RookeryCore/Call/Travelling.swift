@@ -8,8 +8,17 @@ struct Travelling: Sendable {
     var span: LiveSpan?
 
     /// The identity in the metadata.
-    var received: Traceparent? { metadata[MetadataName.traceparent].flatMap { Traceparent($0) } }
+    var received: Traceparent? { Self.received(metadata) }
     var traceparent: Traceparent? { span?.identity ?? received }
+
+    /// The identity in metadata.
+    static func received(_ metadata: [String: String]) -> Traceparent? {
+        // Most messages have this entry alone, and need no hash to find it.
+        if metadata.count == 1, let (name, text) = metadata.first {
+            return name == MetadataName.traceparent ? Traceparent(text) : nil
+        }
+        return metadata[MetadataName.traceparent].flatMap { Traceparent($0) }
+    }
 
     /// The metadata of a message, without the entries that are about that message only.
     static func carried(_ metadata: [String: String]) -> [String: String] {

@@ -196,19 +196,24 @@ public struct RookeryClient: Sendable {
         var deadline = Deadline(now + TimeAmount(allowed))
         let context = MessageContext.current
         if let outer = context?.deadline { deadline = deadline.earlier(outer.ofInnerCall(at: now)) }
-        // With a tracer the call has a span of its own, which replaces the current one.
-        var metadata =
-            (tracer == nil ? ServiceContext.current?.callMetadata : ServiceContext.current?.travelling.metadata) ?? [:]
-        if !options.metadata.isEmpty { metadata.merge(options.metadata) { _, own in own } }
+        // Read once, because each time costs as much as a span.
+        let surroundings = ServiceContext.current?.travelling
+        var (metadata, span) = (surroundings?.metadata ?? [:], surroundings?.span)
+        if !options.metadata.isEmpty {
+            metadata.merge(options.metadata) { _, own in own }
+            if options.metadata[MetadataName.traceparent] != nil { span = nil }
+        }
         if let criticality = options.criticality { metadata[MetadataName.criticality] = criticality.name }
         if command.idempotency == .keyed {
             // All attempts send the same key. So does the handler when it runs again for the same message.
             metadata[MetadataName.idempotencyKey] =
                 options.idempotencyKey ?? context?.key(for: command) ?? Self.newKey()
         }
-        return Call(
+        var call = Call(
             command: command, message: MessageBody(message), metadata: metadata, deadline: deadline,
             silenceLimit: allowed, clientStream: clientStream)
+        call.span = span
+        return call
     }
 
     /// Returns 128 random bits, in base 36.
@@ -302,8 +307,9 @@ public struct RookeryClient: Sendable {
     /// the context of its span.
     private func observe(_ call: inout Call, surrounds: Bool) -> CallObservation? {
         if tracer == nil, metrics == nil { return nil }
+        let now = NIODeadline.now()
         return CallObservation(
-            call.command, span: tracer?.startCall(&call, to: name, surrounds: surrounds),
+            call.command, at: now, span: tracer?.startCall(&call, to: name, at: now, surrounds: surrounds),
             keepsMessages: tracer?.keepsMessages ?? false, metrics)
     }
 }

@@ -159,7 +159,7 @@ package final class Router: Sendable {
     ) -> (surroundings: ServiceContext?, span: CallSpan?) {
         guard let tracer else { return (metadata.isEmpty ? nil : .carrying(metadata), nil) }
         let (surroundings, span) = tracer.startHandling(
-            entry.command, metadata, service: service, peer: context.peer, caller: context.caller)
+            entry.command, metadata, service: service, from: context.origin)
         return (surroundings, span)
     }
 

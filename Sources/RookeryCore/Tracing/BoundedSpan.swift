@@ -43,16 +43,19 @@ package final class BoundedSpan: Span {
     package let reply: String?
     private let state: Mutex<State>
 
-    /// Makes the span of an entry that has ended, to be read.
-    init(_ entry: SpanEntry, _ trace: BoundedTracer.Trace, messages: BoundedTracer.Trace.Messages?) {
-        details = entry.details
+    /// Makes a span of the toolkit that has ended, to be read.
+    init(
+        _ details: SpanDetails, _ trace: BoundedTracer.Trace, id: UInt64, parent: UInt64, start: UInt64,
+        _ conclusion: SpanEnd, at end: UInt64, messages: BoundedTracer.Trace.Messages?
+    ) {
+        self.details = details
         self.trace = trace
-        id = entry.id
-        parent = entry.parent
-        start = entry.start
+        self.id = id
+        self.parent = parent
+        self.start = start
         message = messages?.message
         reply = messages?.reply
-        state = Mutex(State(end: entry.end, conclusion: entry.conclusion))
+        state = Mutex(State(end: max(1, end), conclusion: conclusion))
     }
 
     /// Makes a span of other code.
@@ -100,16 +103,13 @@ package final class BoundedSpan: Span {
 
     /// The code of the error or the refusal that a call, an attempt or a handler ended with. Nil for success.
     package var code: String? {
-        if case .call(let outcome)? = state.withLock({ $0.conclusion }) { outcome.code } else { nil }
+        if case .failed(let outcome)? = state.withLock({ $0.conclusion }) { outcome.code } else { nil }
     }
 
     /// How many milliseconds a call had at its beginning until its deadline. Nil for other spans, and without a deadline.
     package var millisecondsLeft: Int? {
         guard case .call(_, _, let deadline?)? = details else { return nil }
-        let now = DefaultTracerClock.now.nanosecondsSinceEpoch
-        // The deadline has another clock.
-        let left = Int128((deadline - .now()).nanoseconds) + Int128(now) - Int128(start)
-        return Int(clamping: left / 1_000_000)
+        return Int(clamping: (deadline - trace.instant(start)).nanoseconds / 1_000_000)
     }
 
     /// Returns the text of an attribute.

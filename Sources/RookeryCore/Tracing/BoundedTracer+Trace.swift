@@ -1,3 +1,4 @@
+import NIOCore
 import Synchronization
 
 extension BoundedTracer {
@@ -28,16 +29,6 @@ extension BoundedTracer {
                 count += 1
             }
 
-            /// The entry of a span that `isIt` finds. Those that are under way are among the newest.
-            func last(_ isIt: (UnsafeMutablePointer<SpanEntry>) -> Bool) -> UnsafeMutablePointer<SpanEntry>? {
-                var at = first + count
-                while at > first {
-                    at -= 1
-                    if isIt(at) { return at }
-                }
-                return nil
-            }
-
             func destroy() {
                 first.deinitialize(count: count)
                 first.deallocate()
@@ -60,72 +51,113 @@ extension BoundedTracer {
         }
 
         let id: (high: UInt64, low: UInt64)
+        /// The ids of its spans, but for their last 16 bits: the number of the entry, from 1 on, and ``attemptBit``. So a span is found
+        /// without a search.
+        private let base = Traceparent.newSpanID() & ~0xFFFF
+        /// Marks the id of a call's first attempt.
+        private static let attemptBit: UInt64 = 0x8000
+        /// The most spans of the toolkit: 32767.
+        static let mostEntries = 0x7FFF
+        /// What an instant of NIO's clock is away from the time since 1970, in nanoseconds. The same for all spans of a trace, whatever
+        /// happens to the clock meanwhile.
+        private let clockOffset: UInt64
         private let state: Mutex<State>
         private let watches: SpanWatches
 
-        init(_ id: (high: UInt64, low: UInt64), limit: Int, messages: Int, _ watches: SpanWatches) {
+        init(
+            _ id: (high: UInt64, low: UInt64), limit: Int, messages: Int, clockOffset: UInt64, _ watches: SpanWatches
+        ) {
             self.id = id
+            self.clockOffset = clockOffset
             self.watches = watches
             state = Mutex(State(room: limit, messageRoom: messages))
         }
 
         deinit { state.withLock { $0.entries.destroy() } }
 
+        /// Nanoseconds since 1970.
+        private func time(_ instant: NIODeadline) -> UInt64 { instant.uptimeNanoseconds &+ clockOffset }
+
+        /// The instant of a time of the trace.
+        func instant(_ time: UInt64) -> NIODeadline { .uptimeNanoseconds(time &- clockOffset) }
+
         // MARK: Spans of the toolkit
 
         /// Starts a span. It is not kept if the trace has as many as it may.
-        func begin(_ details: consuming SpanDetails, parent: UInt64, start: UInt64) -> LiveSpan {
-            let id = Traceparent.newSpanID()
-            let entry = SpanEntry(id: id, parent: parent, start: start, details: details)
-            state.withLock { state in
-                if state.room == 0 { return }
+        func begin(_ details: consuming SpanDetails, parent: UInt64, start: NIODeadline) -> LiveSpan {
+            // Moved out of the optional, because a copy would cost as much as everything else here.
+            var entry: SpanEntry? = SpanEntry(parent: parent, start: start, details: details)
+            let number = state.withLock { state -> Int? in
+                guard state.room > 0, state.entries.count < Self.mostEntries, let entry = entry.take() else {
+                    return nil
+                }
                 state.room -= 1
                 state.entries.append(entry)
+                return state.entries.count
             }
-            return LiveSpan(trace: self, id: id)
+            return LiveSpan(trace: self, id: number.map { base | UInt64($0) } ?? Traceparent.newSpanID())
         }
 
         /// Starts an attempt of a call. `call` is the span of the call, or of what the call is within.
         func beginAttempt(
-            _ command: Command, _ number: Int, host: String, port: Int, of call: UInt64, start: UInt64
+            _ command: Command, _ number: Int, host: String, port: Int, of call: UInt64, start: NIODeadline
         ) -> LiveSpan {
             if number == 1 {
-                let id = Traceparent.newSpanID()
                 let isFirst = state.withLock { state in
-                    guard let entry = state.entries.last({ $0.pointee.id == call }), entry.pointee.attempt == 0,
-                        state.room > 0,
+                    guard state.room > 0, let entry = entry(call, state), entry.pointee.attempt == nil,
                         case .call = entry.pointee.details
                     else { return false }
                     state.room -= 1
-                    entry.pointee.attempt = id
-                    entry.pointee.attemptStart = start
-                    entry.pointee.host = host
-                    entry.pointee.port = port
+                    entry.pointee.attempt = SpanEntry.Attempt(host: host, port: port, start: start)
                     return true
                 }
-                if isFirst { return LiveSpan(trace: self, id: id) }
+                if isFirst { return LiveSpan(trace: self, id: call | Self.attemptBit) }
             }
             return begin(.attempt(command, number, host: host, port: port), parent: call, start: start)
         }
 
-        func end(_ id: UInt64, _ conclusion: SpanEnd, at end: UInt64) {
+        /// The entry of a span or of its first attempt. Nil for other ids.
+        private func entry(_ id: UInt64, _ state: borrowing State) -> UnsafeMutablePointer<SpanEntry>? {
+            let number = Int(id & ~Self.attemptBit & 0xFFFF)
+            guard id & ~0xFFFF == base, number > 0, number <= state.entries.count else { return nil }
+            return state.entries.first + (number - 1)
+        }
+
+        func end(_ id: UInt64, _ end: SpanEnd, at instant: NIODeadline) {
             let isTold = watches.isWatched
             let told = state.withLock { state -> BoundedSpan? in
-                guard let entry = state.entries.last({ $0.pointee.id == id || $0.pointee.attempt == id }) else {
-                    return nil
+                guard let entry = entry(id, state) else { return nil }
+                if id & Self.attemptBit == 0 {
+                    if entry.pointee.end != nil { return nil }
+                    entry.pointee.end = end
+                    entry.pointee.ended = instant
+                    return isTold ? span(id, entry, state) : nil
                 }
-                if entry.pointee.id == id {
-                    guard entry.pointee.end == 0 else { return nil }
-                    entry.pointee.end = max(1, end)
-                    entry.pointee.conclusion = conclusion
-                    return isTold ? BoundedSpan(entry.pointee, self, messages: state.messages(of: id)) : nil
-                }
-                guard entry.pointee.attemptEnd == 0 else { return nil }
-                entry.pointee.attemptEnd = max(1, end)
-                entry.pointee.attemptConclusion = conclusion
-                return isTold ? entry.pointee.attemptSpan(self) : nil
+                if entry.pointee.attempt?.end != nil { return nil }
+                entry.pointee.attempt?.end = end
+                entry.pointee.attempt?.ended = instant
+                return isTold ? attempt(of: id & ~Self.attemptBit, entry) : nil
             }
             if let told { watches.ended(told) }
+        }
+
+        /// A span that has ended, to be read. Nil while it is under way.
+        private func span(_ id: UInt64, _ entry: UnsafePointer<SpanEntry>, _ state: borrowing State) -> BoundedSpan? {
+            entry.pointee.end.map {
+                BoundedSpan(
+                    entry.pointee.details, self, id: id, parent: entry.pointee.parent, start: time(entry.pointee.start),
+                    $0, at: time(entry.pointee.ended), messages: state.messages(of: id))
+            }
+        }
+
+        /// The first attempt of a call that has ended, to be read. Nil while it is under way, and without one.
+        private func attempt(of call: UInt64, _ entry: UnsafePointer<SpanEntry>) -> BoundedSpan? {
+            guard let attempt = entry.pointee.attempt, let end = attempt.end,
+                case .call(let command, _, _) = entry.pointee.details
+            else { return nil }
+            return BoundedSpan(
+                .attempt(command, 1, host: attempt.host, port: attempt.port), self, id: call | Self.attemptBit,
+                parent: call, start: time(attempt.start), end, at: time(attempt.ended), messages: nil)
         }
 
         /// Keeps the message of a call, if the trace has room for one.
@@ -166,9 +198,9 @@ extension BoundedTracer {
             var spans = state.withLock { state in
                 var spans = state.others
                 for at in 0..<state.entries.count {
-                    let entry = state.entries.first[at]
-                    if entry.end != 0 { spans.append(BoundedSpan(entry, self, messages: state.messages(of: entry.id))) }
-                    if entry.attemptEnd != 0, let span = entry.attemptSpan(self) { spans.append(span) }
+                    let (id, entry) = (base | UInt64(at + 1), state.entries.first + at)
+                    if let span = span(id, entry, state) { spans.append(span) }
+                    if let attempt = attempt(of: id, entry) { spans.append(attempt) }
                 }
                 return spans
             }

@@ -16,14 +16,20 @@ package final class BoundedTracer: Tracer {
             high = trace.high
             low = trace.low
         }
+
+        /// One word: the lower half of most ids is random, and where clients choose it, a full table costs microseconds at most.
+        func hash(into hasher: inout Hasher) { hasher.combine(low) }
     }
 
     private struct State {
-        var traces: [ID: Trace] = [:]
-        /// The traces, the oldest first.
-        var order: Deque<ID> = []
+        var traces: [ID: (trace: Trace, number: UInt64)] = [:]
+        /// The traces, the oldest first, by their numbers. Those that were dropped are still here, so that dropping needs no search.
+        var order: Deque<(id: ID, number: UInt64)> = []
+        var nextNumber: UInt64 = 0
         /// The second in which it last kept the messages of a new trace, and of how many traces in that second.
         var messages = (second: UInt64(0), traces: 0)
+        /// What NIO's clock was away from the time since 1970, and when it was read.
+        var clock = (offset: UInt64(0), readAt: NIODeadline.distantPast)
     }
 
     private let traceLimit: Int
@@ -47,7 +53,7 @@ package final class BoundedTracer: Tracer {
     /// Whether it keeps messages of calls.
     var keepsMessages: Bool { messageLimit > 0 }
 
-    deinit { state.withLock { $0.traces.values.forEach { $0.forget() } } }
+    deinit { state.withLock { $0.traces.values.forEach { $0.trace.forget() } } }
 
     /// Returns the ended spans of a trace, sorted by start.
     package func spans(of traceID: String) -> [BoundedSpan] {
@@ -58,51 +64,80 @@ package final class BoundedTracer: Tracer {
     package func spans(of trace: Traceparent) -> [BoundedSpan] { spans(trace.trace) }
 
     private func spans(_ trace: (high: UInt64, low: UInt64)) -> [BoundedSpan] {
-        state.withLock { $0.traces[ID(trace)] }?.spans ?? []
+        state.withLock { $0.traces[ID(trace)] }?.trace.spans ?? []
     }
 
     /// Forgets a trace that no reader will ask for. The next trace gets its memory while that is still in the core's cache. Watches are
     /// told of the spans that end later.
     package func drop(_ trace: Traceparent) {
         let id = ID(trace.trace)
-        let dropped = state.withLock { state -> Trace? in
-            guard let dropped = state.traces.removeValue(forKey: id) else { return nil }
-            // It is among the newest.
-            var at = state.order.count - 1
-            while at >= 0, state.order[at].low != id.low || state.order[at].high != id.high { at -= 1 }
-            if at >= 0 { state.order.remove(at: at) }
-            return dropped
-        }
-        dropped?.forget()
+        state.withLock { $0.traces.removeValue(forKey: id) }?.trace.forget()
     }
 
     /// The number of spans that it keeps.
-    package var count: Int { state.withLock { Array($0.traces.values) }.reduce(0) { $0 + $1.spans.count } }
+    package var count: Int { state.withLock { Array($0.traces.values) }.reduce(0) { $0 + $1.trace.spans.count } }
 
-    private func trace(_ trace: (high: UInt64, low: UInt64)) -> Trace {
+    private func trace(_ trace: (high: UInt64, low: UInt64), at now: NIODeadline) -> Trace {
         let id = ID(trace)
         let (trace, oldest) = state.withLock { state -> (Trace, Trace?) in
-            if let trace = state.traces[id] { return (trace, nil) }
-            let trace = Trace(
-                trace, limit: spanLimit, messages: keepsMessages ? takeMessages(&state) : 0, watches)
-            state.traces[id] = trace
-            state.order.append(id)
-            return (
-                trace,
-                state.order.count > traceLimit ? state.traces.removeValue(forKey: state.order.removeFirst()) : nil
-            )
+            if let known = state.traces[id] { return (known.trace, nil) }
+            return add(trace, &state, at: now)
         }
         oldest?.forget()
         return trace
     }
 
+    private func newTrace(at now: NIODeadline) -> Trace {
+        let id = Traceparent.random().trace
+        let (trace, oldest) = state.withLock { add(id, &$0, at: now) }
+        oldest?.forget()
+        return trace
+    }
+
+    /// Adds a trace. Returns the oldest one too if there is no more room for it.
+    private func add(
+        _ trace: (high: UInt64, low: UInt64), _ state: inout State, at now: NIODeadline
+    ) -> (added: Trace, oldest: Trace?) {
+        let id = ID(trace)
+        let trace = Trace(
+            trace, limit: spanLimit, messages: keepsMessages ? takeMessages(&state, at: now) : 0,
+            clockOffset: clockOffset(&state, at: now), watches)
+        state.nextNumber += 1
+        state.traces[id] = (trace, state.nextNumber)
+        state.order.append((id, state.nextNumber))
+        return (trace, removeOldest(&state))
+    }
+
+    /// Removes the oldest trace if there are too many, and what order has of those that were dropped: at most as many as there may be
+    /// traces.
+    private func removeOldest(_ state: inout State) -> Trace? {
+        let mostInOrder = 2 * traceLimit
+        if state.order.count > mostInOrder {
+            let traces = state.traces
+            state.order.removeAll { traces[$0.id]?.number != $0.number }
+        }
+        guard state.traces.count > traceLimit else { return nil }
+        while let (id, number) = state.order.popFirst() {
+            if state.traces[id]?.number == number { return state.traces.removeValue(forKey: id)?.trace }
+        }
+        return nil
+    }
+
     /// Of how many calls a new trace keeps the messages.
-    private func takeMessages(_ state: inout State) -> Int {
-        let second = NIODeadline.now().uptimeNanoseconds / 1_000_000_000
+    private func takeMessages(_ state: inout State, at now: NIODeadline) -> Int {
+        let second = now.uptimeNanoseconds / 1_000_000_000
         if state.messages.second != second { state.messages = (second, 0) }
         guard state.messages.traces < Self.messageTraces else { return 0 }
         state.messages.traces += 1
         return messageLimit
+    }
+
+    /// What NIO's clock is away from the time since 1970. Read once a second, because each reading costs as much as a span.
+    private func clockOffset(_ state: inout State, at now: NIODeadline) -> UInt64 {
+        if state.clock.readAt == .distantPast || now - state.clock.readAt >= .seconds(1) {
+            state.clock = (DefaultTracerClock.now.nanosecondsSinceEpoch &- NIODeadline.now().uptimeNanoseconds, now)
+        }
+        return state.clock.offset
     }
 
     // MARK: Watches
@@ -124,25 +159,24 @@ package final class BoundedTracer: Tracer {
 
     /// Starts a span of the toolkit: a child of `outer`, else of the caller's identity, else the root of a new trace.
     func start(
-        _ details: SpanDetails, inside outer: LiveSpan?, _ parent: @autoclosure () -> Traceparent?
+        _ details: consuming SpanDetails, inside outer: LiveSpan?, at now: NIODeadline,
+        _ parent: @autoclosure () -> Traceparent?
     ) -> LiveSpan {
-        let now = DefaultTracerClock.now.nanosecondsSinceEpoch
         if let outer { return outer.trace.begin(details, parent: outer.id, start: now) }
         let parent = parent()
-        return trace((parent ?? .random()).trace).begin(details, parent: parent?.span ?? 0, start: now)
+        let trace = parent.map { self.trace($0.trace, at: now) } ?? newTrace(at: now)
+        return trace.begin(details, parent: parent?.span ?? 0, start: now)
     }
 
     /// Starts an attempt of a call: a child of `outer`, else of the caller's identity, else the root of a new trace.
     func startAttempt(
-        _ command: Command, _ number: Int, host: String, port: Int, inside outer: LiveSpan?,
+        _ command: Command, _ number: Int, host: String, port: Int, inside outer: LiveSpan?, at now: NIODeadline,
         _ parent: @autoclosure () -> Traceparent?
     ) -> LiveSpan {
         guard let outer else {
-            return start(.attempt(command, number, host: host, port: port), inside: nil, parent())
+            return start(.attempt(command, number, host: host, port: port), inside: nil, at: now, parent())
         }
-        return outer.trace.beginAttempt(
-            command, number, host: host, port: port, of: outer.id,
-            start: DefaultTracerClock.now.nanosecondsSinceEpoch)
+        return outer.trace.beginAttempt(command, number, host: host, port: port, of: outer.id, start: now)
     }
 
     // MARK: Tracer
@@ -156,7 +190,8 @@ package final class BoundedTracer: Tracer {
         if let outer { return BoundedSpan(operationName, kind, in: context, outer.trace, parent: outer.id, start: now) }
         let parent = context.traceparent
         return BoundedSpan(
-            operationName, kind, in: context, trace((parent ?? .random()).trace), parent: parent?.span ?? 0, start: now)
+            operationName, kind, in: context, trace((parent ?? .random()).trace, at: .now()), parent: parent?.span ?? 0,
+            start: now)
     }
 
     package func forceFlush() {}

@@ -6,15 +6,14 @@ struct CallObservation: Sendable {
     private let span: CallSpan?
     private let metrics: CallMetrics?
     private let keepsMessages: Bool
-    /// For the metrics.
     private let start: NIODeadline
 
-    init(_ command: Command, span: CallSpan?, keepsMessages: Bool, _ metrics: CallMetrics?) {
+    init(_ command: Command, at now: NIODeadline, span: CallSpan?, keepsMessages: Bool, _ metrics: CallMetrics?) {
         self.command = command
         self.keepsMessages = keepsMessages
         self.span = span
         self.metrics = metrics
-        start = metrics == nil ? .distantPast : .now()
+        start = now
         metrics?.began()
     }
 
@@ -26,12 +25,13 @@ struct CallObservation: Sendable {
 
     /// Ends the span, and records the duration.
     func end(_ outcome: CallOutcome) {
-        span?.end(outcome)
+        let now = NIODeadline.now()
+        span?.end(outcome, at: now)
         guard let metrics else { return }
         metrics.ended()
         // A call without a contract may have any pattern, and a label must not.
         metrics.record(
             command.contract == nil ? nil : command.pattern, of: command, outcome,
-            took: .nanoseconds((NIODeadline.now() - start).nanoseconds))
+            took: .nanoseconds((now - start).nanoseconds))
     }
 }

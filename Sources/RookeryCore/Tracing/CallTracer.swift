@@ -1,3 +1,4 @@
+package import NIOCore
 package import Tracing
 
 /// Starts the toolkit's spans with any tracer. Without a tracer there is no `CallTracer`, and calls cost nothing more.
@@ -19,22 +20,24 @@ package final class CallTracer: Sendable {
         keepsMessages = bounded?.keepsMessages ?? false
     }
 
-    /// Starts the span of a call at its client. The call carries the identity of the span. `service` is the client's name
-    /// of the service. If `surrounds` is true, the call also carries the context of the span.
-    package func startCall(_ call: inout Call, to service: String?, surrounds: Bool) -> CallSpan {
+    /// Starts the span of a call at its client: a child of the span that the call has, else of the identity in its metadata. The call
+    /// carries the identity of the new span. `service` is the client's name of the service. If `surrounds` is true, the call also
+    /// carries the context of the span.
+    package func startCall(_ call: inout Call, to service: String?, at now: NIODeadline, surrounds: Bool) -> CallSpan {
         let details = SpanDetails.call(call.command, to: service, deadline: call.deadline?.instant)
-        var context = ServiceContext.current ?? .topLevel
         guard let bounded else {
+            var context = ServiceContext.current ?? .topLevel
             let span = start(details, &context, &call.metadata)
             call.context = context
+            call.span = nil
             return span
         }
-        let travelling = context.travelling
-        let span = bounded.start(details, inside: travelling.span, travelling.received)
+        let span = bounded.start(details, inside: call.span, at: now, Travelling.received(call.metadata))
         if keepsMessages {
             span.trace.note(span.id, message: Redaction.text(of: call.message, as: call.command.request))
         }
         if surrounds {
+            var context = ServiceContext.current ?? .topLevel
             context.travelling.span = span
             call.context = context
         }
@@ -43,7 +46,9 @@ package final class CallTracer: Sendable {
     }
 
     /// Starts the span of an attempt, a child of the call's span. The call carries the identity of the new span.
-    package func startAttempt(_ call: inout Call, _ attempt: Int, at host: String, _ port: Int) -> CallSpan {
+    package func startAttempt(
+        _ call: inout Call, _ attempt: Int, at now: NIODeadline, host: String, port: Int
+    ) -> CallSpan {
         guard let bounded else {
             let details = SpanDetails.attempt(call.command, attempt, host: host, port: port)
             var context = call.context ?? ServiceContext.current ?? .topLevel
@@ -51,11 +56,11 @@ package final class CallTracer: Sendable {
         }
         let span: LiveSpan
         if let outer = call.span {
-            span = bounded.startAttempt(call.command, attempt, host: host, port: port, inside: outer, nil)
+            span = bounded.startAttempt(call.command, attempt, host: host, port: port, inside: outer, at: now, nil)
         } else {
             let travelling = (ServiceContext.current ?? .topLevel).travelling
             span = bounded.startAttempt(
-                call.command, attempt, host: host, port: port, inside: travelling.span, travelling.received)
+                call.command, attempt, host: host, port: port, inside: travelling.span, at: now, travelling.received)
         }
         call.span = span
         return .bounded(span)
@@ -64,9 +69,9 @@ package final class CallTracer: Sendable {
     /// Starts the span of a message at its server, and continues the trace of the message's `traceparent`. Returns the context of
     /// the handler too, with the metadata of the message.
     package func startHandling(
-        _ command: Command, _ metadata: [String: String], service: String?, peer: String, caller: Caller?
+        _ command: Command, _ metadata: [String: String], service: String?, from origin: MessageOrigin
     ) -> (ServiceContext, CallSpan) {
-        let details = SpanDetails.handling(command, service: service, peer: peer, caller: caller)
+        let details = SpanDetails.handling(command, service: service, origin)
         var context = ServiceContext.current ?? .topLevel
         var travelling = context.travelling
         if !metadata.isEmpty { travelling.metadata = Travelling.carried(metadata) }
@@ -76,28 +81,30 @@ package final class CallTracer: Sendable {
             return (context, span)
         }
         // The context is written once: each time costs as much as a span.
-        let span = startReceived(details, bounded, &travelling)
+        let span = startReceived(details, bounded, &travelling, at: .now())
         context.travelling = travelling
-        return (context, span)
+        return (context, .bounded(span))
     }
 
     /// Starts the span of an HTTP request, and continues the trace in `context`. For tracers other than ``BoundedTracer``,
-    /// `extract` reads the header fields into the context first. `context` becomes the context of the request.
+    /// `extract` reads the header fields into the context first. `context` becomes the context of the request. Returns the identity
+    /// of the request too; nil if the tracer has identities of another kind.
     package func startRequest(
-        method: String, path: String, _ context: inout ServiceContext,
+        method: String, path: String, at now: NIODeadline = .now(), _ context: inout ServiceContext,
         extract: (any Tracer, inout ServiceContext) -> Void
-    ) -> CallSpan {
-        if bounded == nil { extract(tracer, &context) }
-        return startReceived(.request(method: method, path: path), &context)
+    ) -> (span: CallSpan, identity: Traceparent?) {
+        let details = SpanDetails.request(method: method, path: path)
+        guard let bounded else {
+            extract(tracer, &context)
+            return (startReceived(details, &context), context.traceparent)
+        }
+        var travelling = context.travelling
+        let span = startReceived(details, bounded, &travelling, at: now)
+        context.travelling = travelling
+        return (.bounded(span), span.identity)
     }
 
     private func startReceived(_ details: SpanDetails, _ context: inout ServiceContext) -> CallSpan {
-        if let bounded {
-            var travelling = context.travelling
-            let span = startReceived(details, bounded, &travelling)
-            context.travelling = travelling
-            return span
-        }
         var metadata = context.callMetadata
         tracer.extract(metadata, into: &context, using: MetadataExtractor())
         let span = start(details, &context, &metadata)
@@ -105,14 +112,14 @@ package final class CallTracer: Sendable {
         return span
     }
 
-    private func startReceived(_ details: SpanDetails, _ bounded: BoundedTracer, _ travelling: inout Travelling)
-        -> CallSpan
-    {
+    private func startReceived(
+        _ details: SpanDetails, _ bounded: BoundedTracer, _ travelling: inout Travelling, at now: NIODeadline
+    ) -> LiveSpan {
         let received = travelling.received
         // The message's own trace has precedence over an inherited span.
-        let span = bounded.start(details, inside: received == nil ? travelling.span : nil, received)
+        let span = bounded.start(details, inside: received == nil ? travelling.span : nil, at: now, received)
         travelling.span = span
-        return .bounded(span)
+        return span
     }
 
     private func start(
@@ -123,6 +130,6 @@ package final class CallTracer: Sendable {
         span.attributes = details.attributes
         context = span.context
         tracer.inject(context, into: &metadata, using: MetadataInjector())
-        return .other(span)
+        return .other(CallSpan.OtherSpan(span))
     }
 }

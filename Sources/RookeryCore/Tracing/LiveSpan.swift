@@ -1,3 +1,5 @@
+import NIOCore
+
 /// A span of the toolkit while it is under way: its trace, which records it, and its id.
 ///
 /// It is no object of its own. A request has some ten spans, and most traces are dropped when their request ends. So a span costs no
@@ -11,5 +13,5 @@ package struct LiveSpan: Sendable {
     var identity: Traceparent { Traceparent(trace: trace.id, span: id, flags: 0x03) }
 
     /// Ends the span, or the first attempt of a call. Further calls have no effect.
-    func end(_ conclusion: SpanEnd, at end: UInt64) { trace.end(id, conclusion, at: end) }
+    func end(_ end: SpanEnd, at instant: NIODeadline) { trace.end(id, end, at: instant) }
 }

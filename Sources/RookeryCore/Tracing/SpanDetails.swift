@@ -9,17 +9,16 @@ package enum SpanDetails: Sendable {
     /// A call at its client. `to` is the client's name of the service, and `deadline` when the client stops waiting.
     case call(Command, to: String?, deadline: NIODeadline?)
     /// One attempt of a call, with its number, at an instance.
-    case attempt(Command, Int, host: String, port: Int)
-    /// The handling of a message at its server. `peer` is the address of the caller, and `caller` is who it is, by its
-    /// service key.
-    case handling(Command, service: String?, peer: String, caller: Caller?)
+    indirect case attempt(Command, Int, host: String, port: Int)
+    /// The handling of a message at its server.
+    case handling(Command, service: String?, MessageOrigin)
     /// A request to an HTTP gateway.
     case request(method: String, path: String)
 
     /// The name of the span at its start.
     var name: String {
         switch self {
-        case .call(let command, _, _), .handling(let command, _, _, _): command.wireName
+        case .call(let command, _, _), .handling(let command, _, _): command.wireName
         case .attempt: "attempt"
         case .request(let method, _): "HTTP \(method) route not found"
         }
@@ -44,11 +43,11 @@ package enum SpanDetails: Sendable {
             attributes["rookery.attempt"] = number
             attributes["server.address"] = host
             attributes["server.port"] = port
-        case .handling(let command, let service, let peer, let caller):
+        case .handling(let command, let service, let origin):
             attributes.add(command)
-            attributes["network.peer.address"] = peer
+            attributes["network.peer.address"] = origin.peer
             if let service { attributes["rookery.service"] = service }
-            if let caller {
+            if let caller = origin.caller {
                 attributes["rookery.caller"] = caller.service
                 attributes["rookery.caller.key"] = caller.keyID
             }

@@ -1,15 +1,21 @@
 import Tracing
 
-/// What the toolkit records at the end of a span.
+/// What the toolkit records at the end of a span. Small, because each span keeps one, and most of them are `succeeded`.
 package enum SpanEnd: Sendable {
-    /// The outcome of a call, or of the handling of a message.
-    case call(CallOutcome)
+    /// A call, or the handling of a message, succeeded.
+    case succeeded
+    /// A call, or the handling of a message, ended with an error or a refusal.
+    indirect case failed(CallOutcome)
     /// The response to an HTTP request, and the route that matched it. Nil if none did.
-    case response(status: Int, route: String?)
+    indirect case response(status: Int, route: String?)
+
+    /// The end of a call, or of the handling of a message.
+    package init(_ outcome: CallOutcome) { self = outcome.code == nil ? .succeeded : .failed(outcome) }
 
     var isFailure: Bool {
         switch self {
-        case .call(let outcome): outcome.isFailure
+        case .succeeded: false
+        case .failed(let outcome): outcome.isFailure
         case .response(let status, _): status >= 500
         }
     }
@@ -17,7 +23,7 @@ package enum SpanEnd: Sendable {
     /// The new name of the span. Nil if the name stays.
     var name: String? {
         switch self {
-        case .call: nil
+        case .succeeded, .failed: nil
         case .response(_, let route): route
         }
     }
@@ -25,7 +31,8 @@ package enum SpanEnd: Sendable {
     /// Adds the attributes at the end of the span.
     func add(to attributes: inout SpanAttributes) {
         switch self {
-        case .call(let outcome):
+        case .succeeded: break
+        case .failed(let outcome):
             if let code = outcome.code { attributes["rpc.status_code"] = code }
             if outcome.isFailure { attributes["error.type"] = outcome.code }
         case .response(let status, let route):
@@ -36,5 +43,5 @@ package enum SpanEnd: Sendable {
     }
 
     /// Whether there is nothing to add.
-    var isSilent: Bool { if case .call(let outcome) = self { outcome == .success } else { false } }
+    var isSilent: Bool { if case .succeeded = self { true } else { false } }
 }

@@ -20,8 +20,8 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
     /// 32 lower-case hexadecimal digits, not all zero.
     package var traceID: String {
         String(unsafeUninitializedCapacity: 32) { text in
-            Self.write(trace.high, 16, at: 0, text)
-            Self.write(trace.low, 16, at: 16, text)
+            Self.write(trace.high, at: 0, text)
+            Self.write(trace.low, at: 16, text)
             return 32
         }
     }
@@ -49,27 +49,39 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
 
     private static func read(_ text: UnsafeBufferPointer<UInt8>) -> Traceparent? {
         guard text.count >= 55, text[2] == dash, text[35] == dash, text[52] == dash,
-            let version = number(text, 0..<2), version != 0xFF, let flags = number(text, 53..<55),
+            let version = byte(text, at: 0), version != 0xFF, let flags = byte(text, at: 53),
             text.count == 55 || version != 0 && text[55] == dash,
-            let high = number(text, 3..<19), let low = number(text, 19..<35), high != 0 || low != 0,
-            let span = number(text, 36..<52), span != 0
+            let high = number(text, at: 3), let low = number(text, at: 19), high != 0 || low != 0,
+            let span = number(text, at: 36), span != 0
         else { return nil }
         return Traceparent(trace: (high, low), span: span, flags: UInt8(truncatingIfNeeded: flags))
     }
 
     /// The text in version `00`, with the flags that this version defines.
     package var description: String {
-        String(unsafeUninitializedCapacity: 55) { text in
-            Self.write(0, 2, at: 0, text)
-            text[2] = Self.dash
-            Self.write(trace.high, 16, at: 3, text)
-            Self.write(trace.low, 16, at: 19, text)
-            text[35] = Self.dash
-            Self.write(span, 16, at: 36, text)
-            text[52] = Self.dash
-            Self.write(UInt64(flags & 0x03), 2, at: 53, text)
-            return 55
+        String(unsafeUninitializedCapacity: Self.length) { text in
+            write(to: text)
+            return Self.length
         }
+    }
+
+    /// Calls `body` with the text.
+    package func withText<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.length) { text in
+            write(to: text)
+            return try body(UnsafeRawBufferPointer(text))
+        }
+    }
+
+    private static let length = 55
+
+    private func write(to text: UnsafeMutableBufferPointer<UInt8>) {
+        (text[0], text[1], text[2]) = (UInt8(ascii: "0"), UInt8(ascii: "0"), Self.dash)
+        Self.write(trace.high, at: 3, text)
+        Self.write(trace.low, at: 19, text)
+        text[35] = Self.dash
+        Self.write(span, at: 36, text)
+        (text[52], text[53], text[54]) = (Self.dash, UInt8(ascii: "0"), UInt8(ascii: "0") + flags & 0x03)
     }
 
     /// Compares ids and flags.
@@ -89,7 +101,7 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
     /// An id of 64 bits as 16 digits.
     static func text(_ id: UInt64) -> String {
         String(unsafeUninitializedCapacity: 16) { text in
-            write(id, 16, at: 0, text)
+            write(id, at: 0, text)
             return 16
         }
     }
@@ -101,38 +113,55 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
     static func trace(_ id: String) -> (high: UInt64, low: UInt64)? {
         var id = id
         return id.withUTF8 { text in
-            guard text.count == 32, let high = number(text, 0..<16), let low = number(text, 16..<32) else { return nil }
+            guard text.count == 32, let high = number(text, at: 0), let low = number(text, at: 16) else { return nil }
             return (high, low)
         }
     }
 
-    /// Each message has an identity to read, so it takes no generic way through collections.
-    private static func number(_ text: UnsafeBufferPointer<UInt8>, _ place: Range<Int>) -> UInt64? {
-        var number: UInt64 = 0
-        var at = place.lowerBound
-        while at < place.upperBound {
-            let byte = text[at]
-            var digit = byte &- UInt8(ascii: "0")
-            if digit > 9 {
-                digit = byte &- UInt8(ascii: "a")
-                if digit > 5 { return nil }
-                digit &+= 10
-            }
-            number = number << 4 | UInt64(digit)
-            at &+= 1
-        }
-        return number
+    /// The number in 16 lower-case hexadecimal digits from `place` on.
+    private static func number(_ text: UnsafeBufferPointer<UInt8>, at place: Int) -> UInt64? {
+        let bytes = UnsafeRawBufferPointer(text)
+        guard let high = eight(bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)),
+            let low = eight(bytes.loadUnaligned(fromByteOffset: place + 8, as: UInt64.self))
+        else { return nil }
+        return high << 32 | low
     }
 
-    private static func write(
-        _ number: UInt64, _ digits: Int, at start: Int, _ text: UnsafeMutableBufferPointer<UInt8>
-    ) {
-        var rest = number
-        for index in (start..<(start + digits)).reversed() {
-            let digit = UInt8(truncatingIfNeeded: rest & 0xF)
-            text[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit
-            rest >>= 4
-        }
+    /// The number in eight lower-case hexadecimal digits, all at once: each message has an identity to read.
+    private static func eight(_ text: UInt64) -> UInt64? {
+        let text = UInt64(bigEndian: text)
+        // 1 in each byte that may be a letter.
+        let letters = (text & 0x4040_4040_4040_4040) >> 6
+        let digits = (text & 0x0F0F_0F0F_0F0F_0F0F) &+ letters &* 9
+        // A letter is 10 to 15, and any other digit 0 to 9: adding 6 sets the fifth bit of letters alone.
+        let isDigit = ((digits &+ 0x0606_0606_0606_0606) ^ letters << 4) & 0x1010_1010_1010_1010 == 0
+        guard isDigit, digits & 0xF0F0_F0F0_F0F0_F0F0 == 0,
+            digits &+ letters &* 0x27 &+ 0x3030_3030_3030_3030 == text
+        else { return nil }
+        let pairs = (digits | digits >> 4) & 0x00FF_00FF_00FF_00FF
+        let fours = (pairs | pairs >> 8) & 0x0000_FFFF_0000_FFFF
+        return (fours | fours >> 16) & 0xFFFF_FFFF
+    }
+
+    /// The number in two lower-case hexadecimal digits from `place` on.
+    private static func byte(_ text: UnsafeBufferPointer<UInt8>, at place: Int) -> UInt64? {
+        // With zeros before them.
+        eight(UInt64(bigEndian: 0x3030_3030_3030_0000 | UInt64(text[place]) << 8 | UInt64(text[place + 1])))
+    }
+
+    /// Writes 16 digits, eight at once.
+    private static func write(_ number: UInt64, at place: Int, _ text: UnsafeMutableBufferPointer<UInt8>) {
+        let bytes = UnsafeMutableRawBufferPointer(text)
+        bytes.storeBytes(of: eightDigits(number >> 32).bigEndian, toByteOffset: place, as: UInt64.self)
+        bytes.storeBytes(of: eightDigits(number & 0xFFFF_FFFF).bigEndian, toByteOffset: place + 8, as: UInt64.self)
+    }
+
+    private static func eightDigits(_ number: UInt64) -> UInt64 {
+        let fours = (number | number << 16) & 0x0000_FFFF_0000_FFFF
+        let pairs = (fours | fours << 8) & 0x00FF_00FF_00FF_00FF
+        let digits = (pairs | pairs << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        let letters = ((digits &+ 0x0606_0606_0606_0606) & 0x1010_1010_1010_1010) >> 4
+        return digits &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
     }
 
     private static var dash: UInt8 { UInt8(ascii: "-") }
