@@ -4,13 +4,15 @@ import PetProRuntime
 
 /// Opens pages in the browser of a desktop.
 enum Browser {
-    /// The program that opens a URL here. Nil unless a person at a desktop started this program.
+    /// The program that opens a URL here: the one at the path in the variable `BROWSER`, else that of the desktop. Nil unless a person at
+    /// a desktop started this program.
     private static var opener: String? {
         guard isatty(STDOUT_FILENO) == 1 else { return nil }
+        let variables = ProcessInfo.processInfo.environment
+        if let chosen = variables["BROWSER"], chosen.hasPrefix("/") { return chosen }
         #if os(macOS)
         return "/usr/bin/open"
         #else
-        let variables = ProcessInfo.processInfo.environment
         guard variables["DISPLAY"] != nil || variables["WAYLAND_DISPLAY"] != nil else { return nil }
         return "/usr/bin/xdg-open"
         #endif
