@@ -9,14 +9,14 @@ struct Round: Sendable {
     let rate: Double
     /// The processor time of the platform for each answer, in microseconds. Not a number where the system does not tell it.
     let processorTime: Double
-    /// The 99th percentile of the latencies, in milliseconds.
-    let p99: Double
+    /// The median and the 99th percentile of the latencies, in milliseconds.
+    let p50, p99: Double
     /// Requests that were not answered with success.
     let failed: Int
 
     /// The columns of a table of platforms side by side. `base` is what the others are compared with.
     static func columns(_ base: String) -> [String] {
-        ["rate", "p99", "failed", "processor time of a request", "of it more than \(base)", "standard error"]
+        ["rate", "p50", "p99", "failed", "processor time of a request", "of it more than \(base)", "standard error"]
     }
 }
 
@@ -26,7 +26,7 @@ extension Bench {
 
     /// Loads several platforms at once, so that other load on the machine affects all of them alike.
     func sideBySide(
-        _ platforms: [(PlatformProcess, Flows)], _ names: [String], connections: Int = 32,
+        _ platforms: [(PlatformProcess, Flows)], _ names: [String], _ shape: HTTPLoad.Shape = .closed(connections: 32),
         request: @escaping @Sendable (Flows) -> ByteBuffer = { $0.availability() }
     ) async throws -> [[Round]] {
         var rounds: [[Round]] = platforms.map { _ in [] }
@@ -37,7 +37,7 @@ extension Bench {
                     group.addTask {
                         let before = platform.processorTime
                         let result = try await load(
-                            "side by side: \(names[at])", .closed(connections: connections), port: platform.port,
+                            "side by side: \(names[at])", shape, port: platform.port,
                             seconds: seconds / 4, warmUp: 0.25, profiled: platform, isQuiet: !isJSON
                         ) { _ in request(flows) }
                         let used = before.flatMap { before in platform.processorTime.map { $0 - before } }
@@ -46,7 +46,7 @@ extension Bench {
                             Round(
                                 rate: result.rate,
                                 processorTime: used.map { $0 / .microseconds(1) / Double(max(1, result.total)) }
-                                    ?? .nan, p99: result.latency(99),
+                                    ?? .nan, p50: result.latency(50), p99: result.latency(99),
                                 failed: result.refused + result.others.values.reduce(0, +))
                         )
                     }
@@ -72,9 +72,10 @@ extension Bench {
             let error = (variance / Double(costs.count)).squareRoot()
             let isBase = name == names[0]
             // The median of the rounds: one of them may have met other load of the machine.
-            let p99 = own.map(\.p99).sorted()[own.count / 2]
+            func median(_ latencies: [Double]) -> String { latencies.sorted()[latencies.count / 2].milliseconds }
             table.add(
-                name, mean(own.map(\.rate)).perSecond, p99.milliseconds, "\(own.map(\.failed).reduce(0, +))",
+                name, mean(own.map(\.rate)).perSecond, median(own.map(\.p50)), median(own.map(\.p99)),
+                "\(own.map(\.failed).reduce(0, +))",
                 String(format: "%.1f µs", mean(own.map(\.processorTime))),
                 isBase ? "" : String(format: "%.1f %%", 100 * cost),
                 isBase ? "" : String(format: "%.1f %%", 100 * error))
