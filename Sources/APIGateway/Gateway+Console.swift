@@ -11,7 +11,6 @@ extension Gateway {
         collectsSpans: Bool, _ endpoints: [Endpoint], _ logger: Logger
     ) throws -> Console {
         if let problem = configuration.problem { throw problem }
-        guard let callTracer = CallTracer(tracer) else { throw InvalidSetting("console", "a tracer that keeps spans") }
         let sampling = TraceSampling(
             perSecond: configuration.isDemo ? ConsoleConfiguration.demoRequests : configuration.requests,
             slow: configuration.slow)
@@ -21,6 +20,6 @@ extension Gateway {
             collector: SpanCollector(
                 sources, board: board, store: try SpanStore(configuration.file, own: OwnedSpan.platform),
                 keepsMessages: configuration.isDemo, logger: logger
-            ), services: services, liveCheck: configuration.liveCheck, tracer: callTracer)
+            ), services: services, liveCheck: configuration.liveCheck, tracer: CallTracer(bounded: tracer))
     }
 }

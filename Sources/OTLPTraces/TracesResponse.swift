@@ -12,7 +12,7 @@ package struct TracesResponse: Sendable, Equatable {
     package init(_ body: [UInt8], _ encoding: ExportSettings.Encoding, count: Int) {
         defer {
             rejected = min(max(0, rejected), count)
-            message = String(message.prefix(256).map { $0.isNewline ? " " : $0 })
+            message = String(message.cut(toBytes: 256).map { $0.isNewline ? " " : $0 })
         }
         switch encoding {
         case .json:

@@ -29,7 +29,7 @@ package struct EventLogFeed: EventLogAPI {
                     DeadLetterSummary(
                         subscriber: letter.subscriber.rawValue, position: letter.position, about: letter.aggregate,
                         type: letter.type, attempts: letter.attempts,
-                        code: String(letter.error.prefix { $0 != ":" }.prefix(256)), diedAt: letter.diedAt,
+                        code: String(letter.error.prefix { $0 != ":" }).cut(toBytes: 256), diedAt: letter.diedAt,
                         isReplayed: letter.isReplayed)
                 })
         }

@@ -2,14 +2,18 @@ import CommandSupport
 import Foundation
 import PetProRuntime
 
-/// Opens pages in the browser of a desktop.
+/// Opens pages in the user's browser.
 enum Browser {
-    /// The program that opens a URL here: the one at the path in the variable `BROWSER`, else that of the desktop. Nil unless a person at
-    /// a desktop started this program.
+    /// The program that opens a page: the one at the absolute path in the variable `BROWSER`, else the desktop's. Other values of `BROWSER`,
+    /// such as lists, are ignored. Nil if the output is no terminal, and without either program.
     private static var opener: String? {
         guard isatty(STDOUT_FILENO) == 1 else { return nil }
         let variables = ProcessInfo.processInfo.environment
-        if let chosen = variables["BROWSER"], chosen.hasPrefix("/") { return chosen }
+        if let chosen = variables["BROWSER"], chosen.hasPrefix("/"),
+            FileManager.default.isExecutableFile(atPath: chosen)
+        {
+            return chosen
+        }
         #if os(macOS)
         return "/usr/bin/open"
         #else
@@ -18,7 +22,7 @@ enum Browser {
         #endif
     }
 
-    /// Opens a page, if there is a desktop. Without one, the URL in the terminal has to do.
+    /// Opens a page, if there is a program for it. Otherwise the user opens the URL in the terminal.
     ///
     /// The URL may have a token, which the arguments of a program would show to every user of the machine: the browser gets the path of
     /// a file that leads there, which only this user may read.
@@ -30,6 +34,7 @@ enum Browser {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: opener)
         process.arguments = [file]
+        process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try? process.run()

@@ -30,7 +30,7 @@ struct Up: AsyncParsableCommand {
     var vendorsNeedApproval = false
     @Option(help: "The number of instances of each service, such as booking=2,vendor=2.")
     var instances = InstanceCounts()
-    @Flag(help: "Do not open the console in the browser, or in the program at the path in $BROWSER.")
+    @Flag(help: "Do not open the console in a browser.")
     var noOpen = false
     @Flag(help: "Print every setting with its value and origin, and start nothing.")
     var printConfig = false

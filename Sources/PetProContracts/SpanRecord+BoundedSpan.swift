@@ -5,7 +5,7 @@ extension SpanRecord {
     /// Reads a span that has ended. Nil for one that the toolkit did not make.
     package init?(_ span: BoundedSpan) {
         guard let details = span.details else { return nil }
-        func short(_ text: String) -> String { text.utf8.count > 256 ? String(text.prefix(60)) : text }
+        func short(_ text: String) -> String { text.cut(toBytes: 256) }
         self.init(
             kind: .request, trace: span.traceID, id: span.spanID, parent: span.parentID, name: "", service: nil,
             attempt: nil, instance: nil, start: Int(clamping: span.start),

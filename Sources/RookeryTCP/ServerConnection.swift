@@ -43,7 +43,7 @@ final class ServerConnection: ChannelInboundHandler, LoopSettling, @unchecked Se
     // The peer's service key, see +Keys.
     /// What the peer's key allows. Nil without a keyring, and until the peer has shown a key.
     var grant: Grant? { didSet { origin = MessageOrigin(peer: peer, caller: grant?.caller) } }
-    /// Where the peer's messages come from.
+    /// The origin of messages that come now. A change of the key replaces it.
     private(set) var origin: MessageOrigin
     /// The key that a plain peer showed last.
     var plainKey: String?

@@ -199,6 +199,15 @@ struct CollectorTests {
         try again.close()
     }
 
+    @Test("are the platform's own where another program tells of one with the same id")
+    func impostor() throws {
+        let board = TraceBoard(BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: 1000, slow: .seconds(1)))
+        let own = OwnedSpan(owner: OwnedSpan.gateway, record: span(.request, 1, in: 9, "GET /x", at: 0, took: 1))
+        let other = OwnedSpan(owner: "liar", record: span(.request, 1, in: 9, "GET /lie", at: 0, took: 1))
+        let entry = board.entry(of: 1, in: own.record.trace, [other, own], isForeign: false)
+        #expect(entry?.trace.operation == "GET /x")
+    }
+
     @Test("are shown without their store too, when nothing can be written")
     func unstored() async throws {
         let tracer = BoundedTracer()

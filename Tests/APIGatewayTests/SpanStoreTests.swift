@@ -130,7 +130,7 @@ struct SamplingTests {
         for _ in 0..<100 { board.ended(trace, isOwn: false, status: 200, took: .zero) }
         let other = Traceparent.random()
         board.ended(other, isOwn: true, status: 200, took: .zero)
-        let due = board.due(1000, at: .now + .seconds(60))
+        let due = board.due(1000, at: .now() + .seconds(60))
         #expect(due.count(where: { $0.trace == trace.traceID }) == TraceBoard.pendingOfTrace)
         #expect(due.last?.trace == other.traceID && board.left == 100 - TraceBoard.pendingOfTrace)
     }

@@ -226,7 +226,7 @@ struct TracesEndpointTests {
         let own = tracer.spans(of: identity).compactMap { SpanRecord($0) }.map {
             OwnedSpan(owner: "gateway", record: $0)
         }
-        let now = ContinuousClock.now
+        let now = NIODeadline.now()
         board.judge(
             TraceBoard.Pending(trace: identity.traceID, span: identity.id, isForeign: false, due: now), own)
         for number in 1...(TraceBoard.kept * 2) {

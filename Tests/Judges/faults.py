@@ -8,6 +8,7 @@ An instance that is killed opens a breaker, which closes again when the instance
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,8 @@ def start(data, part, environment):
 
 
 def main():
+    # `timeout` ends with it, and what was started must end too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     environment = dict(os.environ, PETPRO_GATEWAY_RATES_MODE="off")
     for at, name in enumerate(["AUTH", "BOOKING", "VENDOR", "PRODUCT"]):
         environment[f"PETPRO_{name}"] = f"127.0.0.1:{BASE + at}"

@@ -8,6 +8,7 @@ What it opens is a page that only its user may read, and that leads to the conso
 import os
 import pty
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -21,6 +22,8 @@ PETPRO = sys.argv[1]
 
 
 def main():
+    # `timeout` ends with it, and what was started must end too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         opened = f"{folder}/opened"
         browser = f"{folder}/browser"
@@ -54,7 +57,7 @@ def main():
         finally:
             program.terminate()
             program.wait(30)
-    print("the console opens once, in the browser of who started the platform")
+    print("the console opens once, in the browser of the user who started the platform")
 
 
 def drain(terminal):

@@ -70,6 +70,29 @@ struct TracingTests {
         #expect(seen?["traceparent"] == .string(parent) && seen?["x-request-id"] == "r1")
     }
 
+    @Test("may be changed by an interceptor of a client without a tracer, and by the options of a call")
+    func changed() async throws {
+        struct Elsewhere: Interceptor {
+            let parent: String
+            func intercept(_ call: Call, next: CallHandler) async throws -> Reply {
+                var call = call
+                call.metadata["traceparent"] = parent
+                return try await next(call)
+            }
+        }
+        let parent = "00-\(trace)-00f067aa0ba902b7-01"
+        let plain = try RookeryClient(inMemory: EchoAPIContract.service(EchoService()))
+        let tracer = BoundedTracer()
+        func seen(_ client: RookeryClient) async throws -> String? {
+            try await tracer.withAnySpan("outer") { _ in try await EchoAPIClient(client).who() }["traceparent"]
+        }
+        #expect(try await seen(plain)?.contains(trace) == false)
+        #expect(try await seen(plain.intercepted(by: Elsewhere(parent: parent))) == parent)
+        #expect(try await seen(plain.with { $0.metadata["traceparent"] = parent }) == parent)
+        // What is no identity changes none.
+        #expect(try await seen(plain.with { $0.metadata["traceparent"] = "?" })?.utf8.count == 55)
+    }
+
     @Test("is the request id of a message in text that has none, because Nest logs that")
     func requestID() async throws {
         let client = try client(nil)
@@ -106,7 +129,7 @@ struct TracingTests {
 struct TraceparentTests {
     private func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...102).contains(byte) }
 
-    @Test("is read from each text that the recommendation allows, and from no other")
+    @Test("is read from lower-case digits at their places only, and neither with ids of zeros nor as version ff")
     func reads() throws {
         let text = Array("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".utf8)
         for place in text.indices {
@@ -114,7 +137,6 @@ struct TraceparentTests {
                 var other = text
                 other[place] = byte
                 let isDash = [2, 35, 52].contains(place)
-                // Version 255 is none.
                 let isAllowed = isDash ? byte == text[place] : isDigit(byte)
                 let identity = Traceparent(String(decoding: other, as: UTF8.self))
                 #expect((identity != nil) == isAllowed, "\(String(decoding: other, as: UTF8.self))")
@@ -123,6 +145,9 @@ struct TraceparentTests {
                 #expect(identity.spanID == String(decoding: other[36..<52], as: UTF8.self))
             }
         }
+        for count in text.indices { #expect(Traceparent(String(decoding: text.prefix(count), as: UTF8.self)) == nil) }
+        #expect(Traceparent("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x") == nil)
+        #expect(Traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-é") == nil)
         #expect(Traceparent("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01") == nil)
         #expect(Traceparent("00-" + String(repeating: "0", count: 32) + "-00f067aa0ba902b7-01") == nil)
         #expect(Traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01") == nil)
@@ -199,6 +224,39 @@ struct BoundedTracerTests {
         let now = Double(DefaultTracerClock.now.nanosecondsSinceEpoch)
         #expect(abs(Double(span.start) - now) < 10e9 && span.ended - span.start == 1_000_000_000)
         #expect(span.millisecondsLeft == 2000)
+    }
+
+    @Test("keeps 64 bytes of a code at most, whatever one character of it has")
+    func codes() {
+        let code = RemoteError.Code("a" + String(repeating: "\u{301}", count: 10_000))
+        let kept = CallOutcome(RemoteError(code, "no")).code ?? ""
+        // A scalar of two bytes is not cut through.
+        #expect(kept.utf8.count == 63 && kept.unicodeScalars.count == 32)
+    }
+
+    @Test("forgets the oldest trace, not one that was dropped and came again")
+    func order() throws {
+        let tracer = BoundedTracer(traces: 2)
+        let calls = try #require(CallTracer(tracer))
+        func request(_ identity: Traceparent) {
+            var surroundings = ServiceContext.topLevel
+            surroundings.callMetadata[MetadataName.traceparent] = identity.description
+            calls.startRequest(method: "GET", path: "/", &surroundings) { _, _ in }.span
+                .end(.response(status: 200, route: nil))
+        }
+        let (again, other) = (Traceparent.random(), Traceparent.random())
+        request(again)
+        tracer.drop(again)
+        for one in [other, again, .random()] { request(one) }
+        #expect(tracer.spans(of: again).count == 1 && tracer.spans(of: other).isEmpty)
+        // More than the order of the traces may hold.
+        for _ in 0..<20 {
+            let dropped = Traceparent.random()
+            request(dropped)
+            tracer.drop(dropped)
+        }
+        for _ in 0..<3 { request(.random()) }
+        #expect(tracer.count == 2 && tracer.spans(of: again).isEmpty)
     }
 
     @Test("has the first attempt of a call as a span of its own when it is read, whichever ends first")

@@ -30,8 +30,8 @@ final class OperationCounts: Sendable {
     /// How long a period is. Percentiles are of the current one and the one before: 1 min.
     static let period: TimeAmount = .seconds(60)
 
-    /// The counter of one operation.
-    private final class Operation: Sendable {
+    /// Counts the requests of one operation.
+    private final class Counter: Sendable {
         let method: String
         let path: String
         let numbers = Mutex(Numbers())
@@ -51,19 +51,19 @@ final class OperationCounts: Sendable {
         var text: String { path.isEmpty ? method : "\(method) \(path)" }
     }
 
-    /// By path, because a path has few methods.
-    private let operations: [String: [Operation]]
-    private let unknown = Operation(method: "(no route)", path: "")
+    /// The counters by path. A path has one for each method.
+    private let counters: [String: [Counter]]
+    private let unknown = Counter(method: "(no route)", path: "")
 
     /// Makes counters of operations, such as `GET /api/vendors`.
     init(_ operations: [String]) {
-        self.operations = Dictionary(grouping: Set(operations).map { Operation($0) }, by: \.path)
+        counters = Dictionary(grouping: Set(operations).map { Counter($0) }, by: \.path)
     }
 
     /// Counts a request. `route` is the path of its operation, nil if no route matched.
     func count(_ method: String, _ route: String?, _ status: Int, from began: NIODeadline, to ended: NIODeadline) {
-        let operation = route.flatMap { operations[$0]?.first { $0.method == method } } ?? unknown
-        operation.numbers.withLock { numbers in
+        let counter = route.flatMap { counters[$0]?.first { $0.method == method } } ?? unknown
+        counter.numbers.withLock { numbers in
             numbers.requests += 1
             if status >= 500 { numbers.failed += 1 } else if status >= 400 { numbers.refused += 1 }
             if status >= 400 { numbers.statuses[status, default: 0] += 1 }
@@ -75,10 +75,10 @@ final class OperationCounts: Sendable {
 
     /// What was counted, by operation, the most frequent first. Operations without a request are left out.
     func all(at now: NIODeadline = .now()) -> [(operation: String, numbers: Numbers)] {
-        (operations.values.joined() + [unknown]).map { operation in
+        (counters.values.joined() + [unknown]).map { counter in
             (
-                operation.text,
-                operation.numbers.withLock { numbers -> Numbers in
+                counter.text,
+                counter.numbers.withLock { numbers -> Numbers in
                     numbers.advance(to: now)
                     return numbers
                 }

@@ -30,8 +30,8 @@ extension OwnedSpan {
         case .client, .producer:
             if let number = attributes["rookery.attempt"].flatMap({ Int($0) }) {
                 (record.kind, record.attempt) = (.attempt, number)
-                record.instance = String(
-                    "\(attributes["server.address"] ?? ""):\(attributes["server.port"] ?? "")".prefix(64))
+                record.instance =
+                    "\(attributes["server.address"] ?? ""):\(attributes["server.port"] ?? "")".cut(toBytes: 64)
             } else {
                 record.kind = .call
                 record.service =

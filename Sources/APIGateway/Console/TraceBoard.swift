@@ -44,7 +44,7 @@ final class TraceBoard: Sendable {
         let span: UInt64
         /// Whether another program told of it.
         let isForeign: Bool
-        let due: ContinuousClock.Instant
+        let due: NIODeadline
         /// The spans that this process had at its end. Under load, the tracer may have forgotten them when it is due.
         var own: [BoundedSpan] = []
     }
@@ -80,9 +80,9 @@ final class TraceBoard: Sendable {
     private static let pendingLimit = 4096
 
     /// How long a request waits for the spans that other processes are still ending: 150 ms.
-    private static let patience: Duration = .milliseconds(150)
+    private static let patience: TimeAmount = .milliseconds(150)
     /// How long a request that another program told of waits for its other spans: 3 s. Programs send spans every few seconds.
-    private static let foreignPatience: Duration = .seconds(3)
+    private static let foreignPatience: TimeAmount = .seconds(3)
 
     /// Makes an empty board.
     init(_ tracer: BoundedTracer, flows: [Flow], sampling: TraceSampling, collects: Bool = false) {
@@ -93,7 +93,7 @@ final class TraceBoard: Sendable {
     }
 
     /// Notes a request that has ended, with its status. `request` is the identity of its span, and `isOwn` says that its trace began with
-    /// it. No request waits for more than a lock.
+    /// it. `took` is how long it took, and `now` when it ended. No request waits for more than a lock.
     func ended(_ request: Traceparent, isOwn: Bool, status: Int, took: TimeAmount, at now: NIODeadline = .now()) {
         let isKept = state.withLock { state in
             // Most requests of a busy gateway go no further than this.
@@ -103,7 +103,7 @@ final class TraceBoard: Sendable {
                 state.left += 1
                 return false
             }
-            let due: ContinuousClock.Instant = collects ? .now + Self.patience : .now
+            let due = collects ? now + Self.patience : now
             state.pending.append(
                 Pending(
                     trace: request.traceID, span: request.id, isForeign: false, due: due,
@@ -125,7 +125,7 @@ final class TraceBoard: Sendable {
                 || state.pending.contains { $0.span == span && $0.trace == trace }
             if isKnown { return }
             state.pending.append(
-                Pending(trace: trace, span: span, isForeign: true, due: .now + Self.foreignPatience))
+                Pending(trace: trace, span: span, isForeign: true, due: now + Self.foreignPatience))
         }
     }
 
@@ -136,7 +136,7 @@ final class TraceBoard: Sendable {
     func isPending(_ id: String) -> Bool { state.withLock { $0.pending.contains { $0.trace == id } } }
 
     /// The requests that have waited long enough, at most `limit`. They stay pending until they are judged.
-    func due(_ limit: Int, at now: ContinuousClock.Instant = .now) -> [Pending] {
+    func due(_ limit: Int, at now: NIODeadline = .now()) -> [Pending] {
         state.withLock { state in Array(state.pending.lazy.filter { $0.due <= now }.prefix(limit)) }
     }
 
@@ -195,7 +195,7 @@ final class TraceBoard: Sendable {
 
     /// Reads a request out of the spans of its trace. Nil if its own span is not among them.
     func entry(of span: UInt64, in trace: String, _ spans: [OwnedSpan], isForeign: Bool) -> Entry? {
-        let seen = spans.compactMap { SeenSpan($0) }
+        let seen = Self.seen(spans)
         guard let observed = ObservedTrace(seen, of: span, trace: trace) else { return nil }
         return Entry(
             trace: observed.trimmed(to: Self.keptCalls),
@@ -203,9 +203,17 @@ final class TraceBoard: Sendable {
             isIncomplete: collects && !isForeign && ObservedTrace.isIncomplete(seen), span: span, isForeign: isForeign)
     }
 
+    /// The spans, without those of other programs that have the id of one of the platform's own: a program that was called knows ids of
+    /// its callers, and must not speak for them.
+    private static func seen(_ spans: [OwnedSpan]) -> [SeenSpan] {
+        let own = Set(spans.lazy.filter { OwnedSpan.isOfPlatform($0.owner) }.map(\.record.id))
+        return spans.lazy.filter { OwnedSpan.isOfPlatform($0.owner) || !own.contains($0.record.id) }
+            .compactMap { SeenSpan($0) }
+    }
+
     /// A request with everything that the spans of its trace have above it too.
     func origin(of entry: Entry, in spans: [OwnedSpan]) -> ObservedTrace {
-        let seen = spans.compactMap { SeenSpan($0) }
+        let seen = Self.seen(spans)
         let top = ObservedTrace.origin(of: entry.span, in: seen)
         return ObservedTrace(seen, of: top, trace: entry.trace.id) ?? entry.trace
     }

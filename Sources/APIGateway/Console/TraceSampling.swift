@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Which requests the console keeps: at most ``mostRemarkable`` a second that failed (500 or more) or took long, and a number of the
-/// others.
+/// Chooses the requests that the console keeps: at most ``mostRemarkable`` a second of those that failed (500 or more) or took long, and
+/// a configured number of the others.
 struct TraceSampling: Sendable {
     /// How many requests a second are kept at most of those that failed or took long: 200.
     static let mostRemarkable = 200

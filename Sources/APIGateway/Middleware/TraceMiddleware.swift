@@ -54,7 +54,8 @@ struct TraceMiddleware: RouterMiddleware {
         // Hummingbird names the lack of a route like one.
         let route = context.endpointPath.flatMap { $0.hasPrefix("/") ? $0 : nil }
         let status = Int(response.status.code)
-        let (end, ended) = (SpanEnd.response(status: status, route: route), NIODeadline.now())
+        let end = SpanEnd.response(status: status, route: route)
+        let ended = NIODeadline.now()
         if let span {
             if response.body.contentLength == nil {
                 let (body, ending) = (response.body, SpanEnding(span, end))
@@ -66,7 +67,7 @@ struct TraceMiddleware: RouterMiddleware {
                 span.end(end, at: ended)
             }
         }
-        logIfSlow(response, request, context, decisions, ended - began)
+        logIfSlow(response, request, context, decisions, took: ended - began)
         response.headers[.traceId] = trace.traceID
         if !origins.isEmpty {
             for field in origins.fields(for: request.headers[.origin]) { response.headers.append(field) }
@@ -107,10 +108,10 @@ struct TraceMiddleware: RouterMiddleware {
         return (trace, span)
     }
 
-    /// The path for the span: at most 256 characters, because the tracer keeps it and the client chooses it.
+    /// The path for the span: at most 256 bytes and `…`, because the tracer keeps it and the client chooses it.
     private func path(of request: Request) -> String {
         let path = request.uri.path
-        return path.utf8.count > 256 ? "\(path.prefix(256))…" : path
+        return path.utf8.count > 256 ? path.cut(toBytes: 256) + "…" : path
     }
 
     /// Returns the response to `OPTIONS` for a known path, or nil for any other error.
@@ -145,7 +146,7 @@ struct TraceMiddleware: RouterMiddleware {
 
     private func logIfSlow(
         _ response: Response, _ request: Request, _ context: GatewayContext, _ decisions: CallTrace,
-        _ took: TimeAmount
+        took: TimeAmount
     ) {
         guard took > Self.slow, response.headers[.contentType] != "text/event-stream" else { return }
         logger.notice(

@@ -127,7 +127,7 @@ extension Transaction {
             INSERT INTO blocked_aggregates (subscriber, aggregate, position, attempts, error) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (subscriber, aggregate) DO NOTHING
             """, subscriber.rawValue, blocked.aggregate, blocked.position, blocked.attempts,
-            String(blocked.error.prefix(500)))
+            blocked.error.cut(toBytes: 500))
     }
 
     private static func blockedQuery(_ subscriber: ServiceName, limit: Int) -> Query {
@@ -166,7 +166,7 @@ extension Transaction {
                 """
                 UPDATE blocked_aggregates SET position = ?, attempts = ?, error = ?
                 WHERE subscriber = ? AND aggregate = ?
-                """, next.position, next.attempts, String(next.error.prefix(500)), subscriber.rawValue, next.aggregate)
+                """, next.position, next.attempts, next.error.cut(toBytes: 500), subscriber.rawValue, next.aggregate)
         case .dead(let event, let attempts, let error):
             try execute(
                 """
@@ -175,7 +175,7 @@ extension Transaction {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (subscriber, position) DO NOTHING
                 """, subscriber.rawValue, event.position, event.aggregate, event.version, event.id, event.type,
-                event.data, event.occurredAt, attempts, String(error.prefix(500)), now, false,
+                event.data, event.occurredAt, attempts, error.cut(toBytes: 500), now, false,
                 event.trace)
             try goOn(after: event.position, blocked, of: subscriber, wanted)
         case .done(let last): try goOn(after: last, blocked, of: subscriber, wanted)
@@ -282,6 +282,6 @@ extension Transaction {
             """
             UPDATE dead_letters SET is_replayed = 0, attempts = attempts + 1, error = ?
             WHERE subscriber = ? AND position = ?
-            """, String(error.prefix(500)), subscriber.rawValue, event.position)
+            """, error.cut(toBytes: 500), subscriber.rawValue, event.position)
     }
 }

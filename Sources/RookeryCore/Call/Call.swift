@@ -10,8 +10,8 @@ public struct Call: Sendable {
     /// The metadata of the call, by name. A client sends it in every negotiated frame, and in text packets if
     /// `sendsMetadata` is set.
     public var metadata: [String: String]
-    /// The span that the server's span is a child of, of a ``BoundedTracer``: the one around the call, until the call or its attempt has
-    /// one of its own. It replaces the `traceparent` of the metadata. The encoder makes the text of it.
+    /// The innermost span of a ``BoundedTracer``: at first the caller's, then the call's, then the attempt's. The server's span becomes its
+    /// child. It replaces the `traceparent` of the metadata. The encoder makes the text of it.
     var span: LiveSpan?
     /// The service context of the call, with its span. Nil without a tracer, and where nothing runs in it.
     var context: ServiceContext?
@@ -44,7 +44,7 @@ extension Call {
     /// Whether ``span`` is set.
     package var hasSpan: Bool { span != nil }
 
-    /// Calls `body` with the text of ``span``'s identity, nil without a span. It is no `String`, because every call has one.
+    /// Calls `body` with the text of ``span``'s identity, nil without a span. `body` gets bytes, so that a call allocates no `String`.
     package func withTraceparent<Result>(
         _ body: (UnsafeRawBufferPointer?) throws -> Result
     ) rethrows -> Result {

@@ -22,7 +22,11 @@ extension ServiceContext {
     /// Returns the current context with the metadata of a message, without the entries that are about that message only.
     package static func carrying(_ metadata: [String: String]) -> ServiceContext {
         var context = ServiceContext.current ?? .topLevel
-        context.travelling.metadata = Travelling.carried(metadata)
+        var travelling = context.travelling
+        travelling.metadata = Travelling.carried(metadata)
+        // The message's own trace has precedence over an inherited span.
+        if travelling.span != nil, travelling.received != nil { travelling.span = nil }
+        context.travelling = travelling
         return context
     }
 

@@ -19,7 +19,7 @@ public final class MessageContext: MessageContextSource {
     /// The same as ``peer``: where a context is bound by itself, there are no connections.
     package var peerAddress: String { peer }
 
-    /// A new one for each call: where a context is bound by itself, there are no connections.
+    /// Made at each access, because a context that is bound by itself has no connection.
     package var origin: MessageOrigin { MessageOrigin(peer: peer, caller: caller) }
 
     /// Itself.

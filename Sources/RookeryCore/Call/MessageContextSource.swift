@@ -10,7 +10,7 @@ package protocol MessageContextSource: AnyObject, Sendable {
     var peerAddress: String { get }
     /// The service that sent the message, by its key.
     var caller: Caller? { get }
-    /// The connection and the caller, as the spans of the caller's messages keep them.
+    /// The address of the connection and the caller, for spans.
     var origin: MessageOrigin { get }
     /// The metadata that the caller sent.
     var metadata: [String: String] { get }

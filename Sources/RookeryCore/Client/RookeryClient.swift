@@ -201,7 +201,7 @@ public struct RookeryClient: Sendable {
         var (metadata, span) = (surroundings?.metadata ?? [:], surroundings?.span)
         if !options.metadata.isEmpty {
             metadata.merge(options.metadata) { _, own in own }
-            if options.metadata[MetadataName.traceparent] != nil { span = nil }
+            if Travelling.received(options.metadata) != nil { span = nil }
         }
         if let criticality = options.criticality { metadata[MetadataName.criticality] = criticality.name }
         if command.idempotency == .keyed {
@@ -274,6 +274,8 @@ public struct RookeryClient: Sendable {
         var call = call
         // Interceptors see the identity of the call's span where it travels.
         if let traceparent = call.traceparent { call.metadata[MetadataName.traceparent] = traceparent }
+        // Without a span of the call's own they may change it.
+        if tracer == nil { call.span = nil }
         let handler = CallHandler(interceptors.interceptors(of: call.command)) { try await dispatch($0) }
         return try await handler(call)
     }

@@ -103,7 +103,7 @@ package final class BoundedSpan: Span {
 
     /// The code of the error or the refusal that a call, an attempt or a handler ended with. Nil for success.
     package var code: String? {
-        if case .failed(let outcome)? = state.withLock({ $0.conclusion }) { outcome.code } else { nil }
+        if case .error(let outcome)? = state.withLock({ $0.conclusion }) { outcome.code } else { nil }
     }
 
     /// How many milliseconds a call had at its beginning until its deadline. Nil for other spans, and without a deadline.
@@ -182,11 +182,11 @@ package final class BoundedSpan: Span {
 }
 
 extension SpanAttributes {
-    /// The attributes, with texts cut to 256 characters, because the tracer keeps them and clients choose some of them.
+    /// The attributes, with texts cut to 256 bytes, because the tracer keeps them and clients choose some of them.
     fileprivate var shortened: SpanAttributes {
         var short = self
         forEach { key, value in
-            if case .string(let text) = value, text.utf8.count > 256 { short[key] = "\(text.prefix(256))…" }
+            if case .string(let text) = value, text.utf8.count > 256 { short[key] = "\(text.cut(toBytes: 256))…" }
         }
         return short
     }

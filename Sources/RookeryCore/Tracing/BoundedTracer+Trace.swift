@@ -14,8 +14,11 @@ extension BoundedTracer {
         /// The spans of the toolkit, in the order of their starts. It is no array, because each access to a member of an element would copy
         /// the whole element.
         private struct Entries {
-            private(set) var first = UnsafeMutablePointer<SpanEntry>.allocate(capacity: 8)
-            private var capacity = 8
+            private(set) var first = UnsafeMutablePointer<SpanEntry>.allocate(capacity: Self.usual)
+            private var capacity = Self.usual
+            /// How many entries fit the largest block that glibc's malloc caches for each thread, which has 1032 bytes: 8. Most traces
+            /// have fewer in one process.
+            private static let usual = max(1, 1032 / MemoryLayout<SpanEntry>.stride)
             private(set) var count = 0
 
             mutating func append(_ entry: consuming SpanEntry) {
@@ -51,15 +54,16 @@ extension BoundedTracer {
         }
 
         let id: (high: UInt64, low: UInt64)
-        /// The ids of its spans, but for their last 16 bits: the number of the entry, from 1 on, and ``attemptBit``. So a span is found
-        /// without a search.
+        /// The upper 48 bits of the ids of the toolkit's spans. The lower 16 are the number of the entry, from 1 on, and ``attemptBit``.
+        /// So a span is found without a search.
         private let base = Traceparent.newSpanID() & ~0xFFFF
         /// Marks the id of a call's first attempt.
         private static let attemptBit: UInt64 = 0x8000
         /// The most spans of the toolkit: 32767.
         static let mostEntries = 0x7FFF
-        /// What an instant of NIO's clock is away from the time since 1970, in nanoseconds. The same for all spans of a trace, whatever
-        /// happens to the clock meanwhile.
+        /// The offset of NIO's clock to the time since 1970, in nanoseconds. The toolkit's spans of a trace share it, so a clock that is
+        /// set meanwhile changes no duration; a trace that goes on for hours does not follow it. Spans of other code have the tracer's
+        /// clock.
         private let clockOffset: UInt64
         private let state: Mutex<State>
         private let watches: SpanWatches
@@ -88,9 +92,7 @@ extension BoundedTracer {
             // Moved out of the optional, because a copy would cost as much as everything else here.
             var entry: SpanEntry? = SpanEntry(parent: parent, start: start, details: details)
             let number = state.withLock { state -> Int? in
-                guard state.room > 0, state.entries.count < Self.mostEntries, let entry = entry.take() else {
-                    return nil
-                }
+                guard state.room > 0, let entry = entry.take() else { return nil }
                 state.room -= 1
                 state.entries.append(entry)
                 return state.entries.count

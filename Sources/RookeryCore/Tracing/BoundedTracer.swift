@@ -16,9 +16,6 @@ package final class BoundedTracer: Tracer {
             high = trace.high
             low = trace.low
         }
-
-        /// One word: the lower half of most ids is random, and where clients choose it, a full table costs microseconds at most.
-        func hash(into hasher: inout Hasher) { hasher.combine(low) }
     }
 
     private struct State {
@@ -28,7 +25,7 @@ package final class BoundedTracer: Tracer {
         var nextNumber: UInt64 = 0
         /// The second in which it last kept the messages of a new trace, and of how many traces in that second.
         var messages = (second: UInt64(0), traces: 0)
-        /// What NIO's clock was away from the time since 1970, and when it was read.
+        /// The offset of NIO's clock to the time since 1970, in nanoseconds, and when it was read.
         var clock = (offset: UInt64(0), readAt: NIODeadline.distantPast)
     }
 
@@ -41,12 +38,12 @@ package final class BoundedTracer: Tracer {
     /// How many new traces of a second keep their messages: 50. Under load, reading all of them would cost more than the calls.
     package static let messageTraces = 50
 
-    /// Keeps the last `traces` traces, by default 256, and of each the first `spans` spans, by default 128. Of the first `messages`
+    /// Keeps the last `traces` traces, by default 256, and of each the first `spans` spans, by default 128, at most 32 767. Of the first `messages`
     /// calls of a trace it also keeps the messages, redacted by ``Redaction``, for at most ``messageTraces`` traces a second; by
     /// default of none, because reading them costs time.
     package init(traces: Int = 256, spans: Int = 128, messages: Int = 0) {
         traceLimit = max(1, traces)
-        spanLimit = max(1, spans)
+        spanLimit = min(max(1, spans), Trace.mostEntries)
         messageLimit = max(0, messages)
     }
 
@@ -94,7 +91,7 @@ package final class BoundedTracer: Tracer {
         return trace
     }
 
-    /// Adds a trace. Returns the oldest one too if there is no more room for it.
+    /// Adds a trace. Returns the one that it replaces too, or the oldest one if there is no more room for that.
     private func add(
         _ trace: (high: UInt64, low: UInt64), _ state: inout State, at now: NIODeadline
     ) -> (added: Trace, oldest: Trace?) {
@@ -103,13 +100,14 @@ package final class BoundedTracer: Tracer {
             trace, limit: spanLimit, messages: keepsMessages ? takeMessages(&state, at: now) : 0,
             clockOffset: clockOffset(&state, at: now), watches)
         state.nextNumber += 1
-        state.traces[id] = (trace, state.nextNumber)
+        // A client may have sent the id before, if it can tell the next random one.
+        let replaced = state.traces.updateValue((trace, state.nextNumber), forKey: id)
         state.order.append((id, state.nextNumber))
-        return (trace, removeOldest(&state))
+        return (trace, replaced?.trace ?? removeOldest(&state))
     }
 
-    /// Removes the oldest trace if there are too many, and what order has of those that were dropped: at most as many as there may be
-    /// traces.
+    /// Removes the oldest trace if there are more than `traceLimit`. Once `order` is twice as long, also removes the dropped traces from
+    /// it.
     private func removeOldest(_ state: inout State) -> Trace? {
         let mostInOrder = 2 * traceLimit
         if state.order.count > mostInOrder {
@@ -126,13 +124,14 @@ package final class BoundedTracer: Tracer {
     /// Of how many calls a new trace keeps the messages.
     private func takeMessages(_ state: inout State, at now: NIODeadline) -> Int {
         let second = now.uptimeNanoseconds / 1_000_000_000
-        if state.messages.second != second { state.messages = (second, 0) }
+        if second > state.messages.second { state.messages = (second, 0) }
         guard state.messages.traces < Self.messageTraces else { return 0 }
         state.messages.traces += 1
         return messageLimit
     }
 
-    /// What NIO's clock is away from the time since 1970. Read once a second, because each reading costs as much as a span.
+    /// Returns the offset of NIO's clock to the time since 1970, and reads it again after a second, because each reading costs as much as
+    /// a span.
     private func clockOffset(_ state: inout State, at now: NIODeadline) -> UInt64 {
         if state.clock.readAt == .distantPast || now - state.clock.readAt >= .seconds(1) {
             state.clock = (DefaultTracerClock.now.nanosecondsSinceEpoch &- NIODeadline.now().uptimeNanoseconds, now)

@@ -12,7 +12,7 @@ package struct CallOutcome: Sendable, Hashable {
 
     private init(code: String?, isFailure: Bool) {
         // Tracers and metrics keep the code, and a peer chooses it.
-        self.code = code.map { $0.utf8.count > 64 ? String($0.prefix(64)) : $0 }
+        self.code = code?.cut(toBytes: 64)
         self.isFailure = isFailure
     }
 

@@ -11,6 +11,13 @@ package final class CallTracer: Sendable {
     /// Whether spans of calls keep their messages.
     let keepsMessages: Bool
 
+    /// Uses a tracer of the toolkit.
+    package init(bounded tracer: BoundedTracer) {
+        self.tracer = tracer
+        bounded = tracer
+        keepsMessages = tracer.keepsMessages
+    }
+
     /// Uses the given tracer, else the bootstrapped one. Nil when there is none.
     package init?(_ given: (any Tracer)?) {
         let tracer = given ?? InstrumentationSystem.tracer
@@ -22,7 +29,7 @@ package final class CallTracer: Sendable {
 
     /// Starts the span of a call at its client: a child of the span that the call has, else of the identity in its metadata. The call
     /// carries the identity of the new span. `service` is the client's name of the service. If `surrounds` is true, the call also
-    /// carries the context of the span.
+    /// carries the context of the span. The span starts at `now`; tracers other than ``BoundedTracer`` read their own clocks.
     package func startCall(_ call: inout Call, to service: String?, at now: NIODeadline, surrounds: Bool) -> CallSpan {
         let details = SpanDetails.call(call.command, to: service, deadline: call.deadline?.instant)
         guard let bounded else {

@@ -4,18 +4,18 @@ import Tracing
 package enum SpanEnd: Sendable {
     /// A call, or the handling of a message, succeeded.
     case succeeded
-    /// A call, or the handling of a message, ended with an error or a refusal.
-    indirect case failed(CallOutcome)
+    /// A call, or the handling of a message, ended with an error: a failure or a refusal.
+    indirect case error(CallOutcome)
     /// The response to an HTTP request, and the route that matched it. Nil if none did.
     indirect case response(status: Int, route: String?)
 
     /// The end of a call, or of the handling of a message.
-    package init(_ outcome: CallOutcome) { self = outcome.code == nil ? .succeeded : .failed(outcome) }
+    package init(_ outcome: CallOutcome) { self = outcome.code == nil ? .succeeded : .error(outcome) }
 
     var isFailure: Bool {
         switch self {
         case .succeeded: false
-        case .failed(let outcome): outcome.isFailure
+        case .error(let outcome): outcome.isFailure
         case .response(let status, _): status >= 500
         }
     }
@@ -23,7 +23,7 @@ package enum SpanEnd: Sendable {
     /// The new name of the span. Nil if the name stays.
     var name: String? {
         switch self {
-        case .succeeded, .failed: nil
+        case .succeeded, .error: nil
         case .response(_, let route): route
         }
     }
@@ -32,7 +32,7 @@ package enum SpanEnd: Sendable {
     func add(to attributes: inout SpanAttributes) {
         switch self {
         case .succeeded: break
-        case .failed(let outcome):
+        case .error(let outcome):
             if let code = outcome.code { attributes["rpc.status_code"] = code }
             if outcome.isFailure { attributes["error.type"] = outcome.code }
         case .response(let status, let route):

@@ -127,20 +127,17 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
         return high << 32 | low
     }
 
-    /// The number in eight lower-case hexadecimal digits, all at once: each message has an identity to read.
+    /// Reads eight lower-case hexadecimal digits at once, because each message has an identity. Nil for any other text.
     private static func eight(_ text: UInt64) -> UInt64? {
         let text = UInt64(bigEndian: text)
         // 1 in each byte that may be a letter.
         let letters = (text & 0x4040_4040_4040_4040) >> 6
         let digits = (text & 0x0F0F_0F0F_0F0F_0F0F) &+ letters &* 9
-        // A letter is 10 to 15, and any other digit 0 to 9: adding 6 sets the fifth bit of letters alone.
-        let isDigit = ((digits &+ 0x0606_0606_0606_0606) ^ letters << 4) & 0x1010_1010_1010_1010 == 0
-        guard isDigit, digits & 0xF0F0_F0F0_F0F0_F0F0 == 0,
-            digits &+ letters &* 0x27 &+ 0x3030_3030_3030_3030 == text
-        else { return nil }
         let pairs = (digits | digits >> 4) & 0x00FF_00FF_00FF_00FF
         let fours = (pairs | pairs >> 8) & 0x0000_FFFF_0000_FFFF
-        return (fours | fours >> 16) & 0xFFFF_FFFF
+        let number = (fours | fours >> 16) & 0xFFFF_FFFF
+        // Other texts give a number too, but are not its text.
+        return eightDigits(number) == text ? number : nil
     }
 
     /// The number in two lower-case hexadecimal digits from `place` on.
@@ -156,6 +153,7 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
         bytes.storeBytes(of: eightDigits(number & 0xFFFF_FFFF).bigEndian, toByteOffset: place + 8, as: UInt64.self)
     }
 
+    /// The text of a number of 32 bits, its first digit in the highest byte.
     private static func eightDigits(_ number: UInt64) -> UInt64 {
         let fours = (number | number << 16) & 0x0000_FFFF_0000_FFFF
         let pairs = (fours | fours << 8) & 0x00FF_00FF_00FF_00FF
