@@ -140,13 +140,12 @@ struct Bench: Sendable {
             "none", "ten requests a second", "demo mode: 200 requests a second, and the calls in each response",
         ]
         for (name, isDemo) in [(names[1], false), (names[2], true)] {
-            let rounds = try await with(isPinned: true) { plain, flows in
+            try await with(isPinned: true) { plain, flows in
                 try await with(isPinned: true, isDemo: isDemo, arguments: isDemo ? [] : ["--console"]) {
                     traced, tracedFlows in
-                    try await sideBySide([(plain, flows), (traced, tracedFlows)], [names[0], name])
+                    try await add([(plain, flows), (traced, tracedFlows)], [names[0], name], to: &table)
                 }
             }
-            add([names[0], name], rounds, to: &table)
         }
         // A collector that takes connections and never answers.
         let frozen = try await FrozenCollector.start()
@@ -155,17 +154,20 @@ struct Bench: Sendable {
         ]
         try await with(isPinned: true) { plain, flows in
             try await with(isPinned: true, environment: export, arguments: ["--console"]) { traced, tracedFlows in
-                let platforms = [(plain, flows), (traced, tracedFlows)]
-                add([names[0], frozen.name], try await sideBySide(platforms, [names[0], frozen.name]), to: &table)
-                // What its users see is not its rate, but how long a request takes when the core is not full.
-                let steady = "300 requests a second, "
-                let rounds = try await sideBySide(
-                    platforms, [names[0], frozen.name], .open(rate: 300, connections: 32))
-                add([steady + names[0], steady + frozen.name], rounds, to: &table)
+                try await add([(plain, flows), (traced, tracedFlows)], [names[0], frozen.name], to: &table)
             }
         }
         try await frozen.stop()
         return table
+    }
+
+    /// Measures platforms side by side at the limit of the core, and at 300 requests a second each, as their users meet them.
+    private func add(
+        _ platforms: [(PlatformProcess, Flows)], _ names: [String], to table: inout Table
+    ) async throws {
+        add(names, try await sideBySide(platforms, names), to: &table)
+        let steady = names.map { "\($0); 300/s" }
+        add(steady, try await sideBySide(platforms, steady, .open(rate: 300, connections: 32)), to: &table)
     }
 
     /// Measures the program beside another one.
