@@ -6,6 +6,8 @@ import RookeryWire
 public struct Command: Sendable, Hashable {
     /// A class, because every call carries a command, and a reference is cheap to copy.
     private final class Storage: Sendable, Hashable {
+        /// First, because it is read with the reference count.
+        let fingerprint: UInt64
         let name: String
         let wireName: String
         let pattern: Pattern
@@ -20,6 +22,7 @@ public struct Command: Sendable, Hashable {
         ) {
             self.name = name
             wireName = pattern.value["cmd"]?.stringValue ?? pattern.route
+            fingerprint = Fingerprint("\(options.contract ?? "") \(wireName)").value
             self.pattern = pattern
             self.options = options
             self.request = request
@@ -64,6 +67,8 @@ public struct Command: Sendable, Hashable {
     package var alternatives: [Pattern] { storage.options.alternatives }
     /// Its name on the wire: the value of `cmd`, or else the pattern's normal form.
     package var wireName: String { storage.wireName }
+    /// The fingerprint of its contract and its name on the wire.
+    var fingerprint: UInt64 { storage.fingerprint }
     /// Its name in the scopes of service keys: the value of `cmd` if the pattern has no other member, or else the pattern's
     /// normal form. So no two patterns of a service share a name.
     package var scopeName: String {

@@ -49,6 +49,47 @@ extension BoundedTracer {
             var messageRoom: Int
             /// Whether the tracer has removed it.
             var isForgotten = false
+            /// The way of the last request that began, which is followed while it is taken: reading the entries again costs more.
+            var fingerprint = Fingerprint()
+            /// How many calls and handlings of that request have not ended.
+            var underWay = 0
+            /// The number of that request's entry. 0 without one.
+            var request = 0
+            /// How many requests there were.
+            var requests = 0
+            /// How many of them have not ended.
+            var unended = 0
+            /// Whether another request was under way when the last one began.
+            var isMixed = false
+            /// Whether there was room for each span.
+            var isWhole = true
+
+            /// Follows the span of the last entry, which has this step, and began within the entry `parent`.
+            mutating func follow(_ step: SpanDetails.Step, within parent: Int) {
+                switch step {
+                case .request:
+                    (fingerprint, underWay) = (Fingerprint(), 0)
+                    request = entries.count
+                    isMixed = unended > 0
+                    requests += 1
+                    unended += 1
+                case .command(let command):
+                    underWay += 1
+                    fingerprint.add(command &+ UInt64(truncatingIfNeeded: parent == 0 ? 0 : parent - request + 1))
+                case .none: break
+                }
+            }
+
+            /// Follows the end of the span of an entry.
+            mutating func follow(_ end: SpanEnd, of entry: UnsafePointer<SpanEntry>) {
+                switch entry.pointee.details {
+                case .request: unended -= 1
+                case .attempt: break
+                case .call, .handling:
+                    underWay -= 1
+                    if case .error(let outcome) = end { fingerprint.add(Fingerprint(outcome.code ?? "").value) }
+                }
+            }
 
             func messages(of span: UInt64) -> Messages? { messages.first { $0.span == span } }
         }
@@ -89,12 +130,17 @@ extension BoundedTracer {
 
         /// Starts a span. It is not kept if the trace has as many as it may.
         func begin(_ details: consuming SpanDetails, parent: UInt64, start: NIODeadline) -> LiveSpan {
+            let (step, outer) = (details.step, number(of: parent))
             // Moved out of the optional, because a copy would cost as much as everything else here.
             var entry: SpanEntry? = SpanEntry(parent: parent, start: start, details: details)
             let number = state.withLock { state -> Int? in
-                guard state.room > 0, let entry = entry.take() else { return nil }
+                guard state.room > 0, let entry = entry.take() else {
+                    state.isWhole = false
+                    return nil
+                }
                 state.room -= 1
                 state.entries.append(entry)
+                state.follow(step, within: outer)
                 return state.entries.count
             }
             return LiveSpan(trace: self, id: number.map { base | UInt64($0) } ?? Traceparent.newSpanID())
@@ -120,10 +166,12 @@ extension BoundedTracer {
 
         /// The entry of a span or of its first attempt. Nil for other ids.
         private func entry(_ id: UInt64, _ state: borrowing State) -> UnsafeMutablePointer<SpanEntry>? {
-            let number = Int(id & ~Self.attemptBit & 0xFFFF)
-            guard id & ~0xFFFF == base, number > 0, number <= state.entries.count else { return nil }
-            return state.entries.first + (number - 1)
+            let number = number(of: id)
+            return number > 0 && number <= state.entries.count ? state.entries.first + (number - 1) : nil
         }
+
+        /// The number of the entry of a span or of its first attempt. 0 for other ids.
+        private func number(of id: UInt64) -> Int { id & ~0xFFFF == base ? Int(id & ~Self.attemptBit & 0xFFFF) : 0 }
 
         func end(_ id: UInt64, _ end: SpanEnd, at instant: NIODeadline) {
             let isTold = watches.isWatched
@@ -133,6 +181,7 @@ extension BoundedTracer {
                     if entry.pointee.end != nil { return nil }
                     entry.pointee.end = end
                     entry.pointee.ended = instant
+                    state.follow(end, of: entry)
                     return isTold ? span(id, entry, state) : nil
                 }
                 if entry.pointee.attempt?.end != nil { return nil }
@@ -208,6 +257,20 @@ extension BoundedTracer {
             }
             spans.sort { $0.ended < $1.ended }
             return spans
+        }
+
+        /// The outline of a request that has ended, by the id of its span. Without an id: of all that the trace had since its last request,
+        /// or since its beginning. Nil if the trace had no room for a span, if another request of it began later, or if one was under way
+        /// when this one began.
+        func outline(of request: UInt64? = nil) -> TraceOutline? {
+            state.withLock { state in
+                let isLast = request.map { number(of: $0) == state.request } ?? true
+                guard isLast, state.isWhole, !state.isMixed else { return nil }
+                // What has not ended may still add to its way.
+                var whole = state.fingerprint
+                whole.add(UInt64(truncatingIfNeeded: state.underWay))
+                return TraceOutline(value: whole.value, isShared: state.requests > 1)
+            }
         }
 
         /// Removes what refers to the trace, because the tracer has removed it. Spans that are under way keep it for as long as they are.

@@ -61,8 +61,14 @@ package final class BoundedTracer: Tracer {
     package func spans(of trace: Traceparent) -> [BoundedSpan] { spans(trace.trace) }
 
     private func spans(_ trace: (high: UInt64, low: UInt64)) -> [BoundedSpan] {
-        state.withLock { $0.traces[ID(trace)] }?.trace.spans ?? []
+        kept(trace)?.spans ?? []
     }
+
+    private func kept(_ trace: (high: UInt64, low: UInt64)) -> Trace? { state.withLock { $0.traces[ID(trace)]?.trace } }
+
+    /// The outline of all that others asked this process for in a trace. Nil if the tracer
+    /// does not have the trace, or not with all its spans, or if requests of it overlapped.
+    package func outline(of traceID: String) -> TraceOutline? { Traceparent.trace(traceID).flatMap(kept)?.outline() }
 
     /// Forgets a trace that no reader will ask for. The next trace gets its memory while that is still in the core's cache. Watches are
     /// told of the spans that end later.

@@ -13,6 +13,11 @@ package enum CallSpan: Sendable {
         init(_ span: any Span) { self.span = span }
     }
 
+    /// The outline of the request whose own span this is, and that has ended. Nil if it is not known, and with other tracers.
+    package var outline: TraceOutline? {
+        if case .bounded(let live) = self { live.trace.outline(of: live.id) } else { nil }
+    }
+
     /// Records the outcome of a call, and ends the span.
     package func end(_ outcome: CallOutcome, at instant: @autoclosure () -> NIODeadline = .now()) {
         end(SpanEnd(outcome), at: instant())

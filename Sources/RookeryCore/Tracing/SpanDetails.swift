@@ -24,6 +24,25 @@ package enum SpanDetails: Sendable {
         }
     }
 
+    /// What a span adds to the way of its request.
+    enum Step {
+        /// Its beginning.
+        case request
+        /// A command that is called or handled, by its fingerprint.
+        case command(UInt64)
+        /// Nothing: an attempt.
+        case none
+    }
+
+    var step: Step {
+        switch self {
+        case .call(let command, _, _): .command(command.fingerprint)
+        case .handling(let command, _, _): .command(~command.fingerprint)
+        case .attempt: .none
+        case .request: .request
+        }
+    }
+
     var kind: SpanKind {
         switch self {
         case .call, .attempt: .client

@@ -1,0 +1,26 @@
+/// A number that stands for texts and numbers in their order. All processes get the same one, unlike with `Hasher`.
+///
+/// It withstands nobody who chooses the texts, so it stands for what the program names: commands, services, codes.
+package struct Fingerprint: Sendable, Hashable {
+    package private(set) var value: UInt64
+
+    /// Stands for nothing yet.
+    package init() { value = Self.offset }
+
+    /// Stands for a text, by FNV-1a (Fowler, Noll and Vo) of its UTF-8.
+    package init(_ text: String) {
+        var value = Self.offset
+        for byte in text.utf8 { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        self.value = value
+    }
+
+    private static let offset: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    /// Adds a number, mixed as in splitmix64 (Steele, Lea and Flood 2014).
+    package mutating func add(_ number: UInt64) {
+        var mixed = (value ^ number) &+ 0x9E37_79B9_7F4A_7C15
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        value = mixed ^ (mixed >> 31)
+    }
+}
