@@ -1,6 +1,7 @@
 import Logging
 import Rookery
 import RookeryCore
+import SequenceDiagrams
 import TraceStore
 
 extension Gateway {
@@ -14,9 +15,10 @@ extension Gateway {
         let sampling = TraceSampling(
             perSecond: configuration.isDemo ? ConsoleConfiguration.demoRequests : configuration.requests,
             slow: configuration.slow)
-        let board = TraceBoard(tracer, flows: try Console.flows(), sampling: sampling, collects: collectsSpans)
+        let flows = try Console.flows()
+        let board = TraceBoard(tracer, flows: flows, sampling: sampling, collects: collectsSpans)
         return Console(
-            board: board, counts: OperationCounts(endpoints.map(\.operation)),
+            board: board, counts: OperationCounts(endpoints.map(\.operation), flows: flows.map(\.diagram.operation)),
             collector: SpanCollector(
                 sources, board: board, store: try SpanStore(configuration.file, own: OwnedSpan.platform),
                 keepsMessages: configuration.isDemo, logger: logger

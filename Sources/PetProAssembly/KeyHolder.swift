@@ -61,7 +61,8 @@ public enum KeyHolder: String, CaseIterable, Sendable {
         return ServiceName.allCases.flatMap { service in
             // The console of the gateway draws what happens in all processes.
             let telemetry =
-                self == .gateway ? ["read-spans", "describe-event-log", "replay-dead-letter", "set-fault"] : []
+                self == .gateway
+                ? ["read-spans", "read-outlines", "describe-event-log", "replay-dead-letter", "set-fault"] : []
             let names = commands(of: service) + events(to: service) + telemetry
             return (names.isEmpty ? names : names + ["$rookery.health"]).map { KeyScope(service.rawValue, $0) }
         }

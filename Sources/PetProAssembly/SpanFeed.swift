@@ -15,4 +15,11 @@ package struct SpanFeed: TelemetryAPI {
         }
         return SpanBatch(spans: Array(spans.prefix(SpanBatch.limit)))
     }
+
+    package func readOutlines(_ request: ReadOutlines) async throws -> OutlineBatch {
+        OutlineBatch(
+            outlines: request.traces.map { trace in
+                tracer.outline(of: trace.id).map { Int(truncatingIfNeeded: $0.value) } ?? 0
+            })
+    }
 }

@@ -7,6 +7,12 @@ public protocol TelemetryAPI: Sendable {
     /// traces, at most 128 of each. Unknown traces have none.
     @MessagePattern(cmd: "read-spans", .safe, group: "telemetry", errors: [])
     func readSpans(_ request: ReadSpans) async throws -> SpanBatch
+
+    /// Returns the outline of each of some traces, in their order: a number for what the instance did. Equal numbers mean the same
+    /// commands, called and handled in the same order, and the same error codes. Deliveries of events count too. 0 for a trace that the
+    /// instance does not have, or not with all its spans.
+    @MessagePattern(cmd: "read-outlines", .safe, group: "telemetry", errors: [])
+    func readOutlines(_ request: ReadOutlines) async throws -> OutlineBatch
 }
 
 /// Asks for the spans of traces.
@@ -17,6 +23,23 @@ public struct ReadSpans {
 
     /// The ids of the traces: 32 hexadecimal digits each.
     @Items(0...16) public var traces: [TraceID]
+}
+
+/// Asks for the outlines of traces.
+@Message
+public struct ReadOutlines {
+    /// The most traces of one request.
+    public static let limit = 256
+
+    /// The ids of the traces: 32 hexadecimal digits each.
+    @Items(0...256) public var traces: [TraceID]
+}
+
+/// What an instance did in traces.
+@Message
+public struct OutlineBatch: Hashable {
+    /// One for each trace that was asked for.
+    @Items(0...256) public var outlines: [Int]
 }
 
 /// The id of a trace.

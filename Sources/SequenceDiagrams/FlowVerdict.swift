@@ -38,6 +38,14 @@ public enum FlowVerdict: Sendable, Hashable, CustomStringConvertible {
     /// Whether the request did what a flow says.
     public var isRight: Bool { if case .follows = self { true } else { false } }
 
+    /// The flow that it was held against. Nil if no flow begins with its operation.
+    public var flow: String? {
+        switch self {
+        case .follows(let flow, _), .differs(let flow, _, _, _): flow
+        case .unknown: nil
+        }
+    }
+
     /// `booking-creation, branch Token Valid, Vendor Unavailable`, or where it differs.
     public var description: String {
         switch self {

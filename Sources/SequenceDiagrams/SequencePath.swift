@@ -49,17 +49,20 @@ extension SequenceDiagram {
         case .message(let message): return paths(rest, path.after(message))
         case .alternatives(let branches):
             return branches.flatMap { branch in
-                let taken = SequencePath(
-                    branches: path.branches + [branch.label], arrows: path.arrows, status: path.status)
-                return paths(branch.steps[...], taken).flatMap { paths(rest, $0) }
+                paths(branch.steps[...], path.taking(branch.label)).flatMap { paths(rest, $0) }
             }
         }
     }
 }
 
 extension SequencePath {
+    /// The path that takes one branch more.
+    public func taking(_ branch: String) -> SequencePath {
+        SequencePath(branches: branches + [branch], arrows: arrows, status: status)
+    }
+
     /// The path with one arrow of a diagram more. Replies between services and what a service does by itself are no calls.
-    fileprivate func after(_ message: SequenceDiagram.Message) -> SequencePath {
+    public func after(_ message: SequenceDiagram.Message) -> SequencePath {
         if message.isReply {
             guard message.to == SequenceDiagram.client else { return self }
             return SequencePath(branches: branches, arrows: arrows, status: Int(message.text.prefix(3)))

@@ -152,6 +152,23 @@ struct CollectorTests {
         #expect(batch.spans.filter { $0.kind == .call }.allSatisfy { (1...5000).contains($0.left ?? 0) }, "\(batch)")
     }
 
+    @Test("are told as outlines too: one for each trace in their order, and 0 for one that is not known")
+    func outlines() async throws {
+        let tracer = BoundedTracer()
+        let client = try RookeryClient(
+            inMemory: RookeryService([.raw("echo") { $0 }, .raw("other") { $0 }]), tracer: tracer)
+        var traces: [TraceID] = [TraceID(id: String(repeating: "1", count: 32))]
+        for command in ["echo", "other", "echo"] {
+            let trace = Traceparent.random()
+            try await ServiceContext.withValue(.topLevel.carrying(trace)) {
+                _ = try await client.send(Pattern(command), 1)
+            }
+            traces.append(TraceID(id: trace.traceID))
+        }
+        let told = try await SpanFeed(tracer).readOutlines(ReadOutlines(traces: traces)).outlines
+        #expect(told.count == 4 && told[0] == 0 && told[1] != 0 && told[1] == told[3] && told[1] != told[2])
+    }
+
     @Test("show a request as long as they are stored, also when newer requests have taken its place in the list")
     func stored() throws {
         let board = TraceBoard(BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: 1000, slow: .seconds(1)))
@@ -189,7 +206,7 @@ struct CollectorTests {
         request.end(.response(status: 200, route: "/x"))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await collector.run() }
-            board.ended(identity, isOwn: true, status: 200, took: .milliseconds(1))
+            board.ended(identity, isOwn: true, flow: nil, status: 200, took: .milliseconds(1))
             try await eventually { board.entry(identity.traceID) != nil }
             group.cancelAll()
         }
@@ -223,7 +240,7 @@ struct CollectorTests {
             }
             let identity = try #require(surroundings.traceparent)
             request.end(.response(status: 200, route: "/x"))
-            board.ended(identity, isOwn: true, status: 200, took: .milliseconds(1))
+            board.ended(identity, isOwn: true, flow: nil, status: 200, took: .milliseconds(1))
             try await eventually { board.entry(identity.traceID) != nil }
             #expect(await collector.spans(of: identity.traceID).map(\.record.name) == ["GET /x"])
             group.cancelAll()
@@ -248,6 +265,7 @@ struct CollectorTests {
             let wrong = span(.handling, 7, in: 8, "c", "vendor", at: -1, took: 1, trace: request.traces[0].id)
             return SpanBatch(spans: [other, wrong, right])
         }
+        func readOutlines(_ request: ReadOutlines) async throws -> OutlineBatch { OutlineBatch(outlines: []) }
     }
 
     @Test(

@@ -127,9 +127,9 @@ struct SamplingTests {
     func oneTrace() {
         let board = TraceBoard(BoundedTracer(), flows: [], sampling: TraceSampling(perSecond: 1000, slow: .seconds(1)))
         let trace = Traceparent.random()
-        for _ in 0..<100 { board.ended(trace, isOwn: false, status: 200, took: .zero) }
+        for _ in 0..<100 { board.ended(trace, isOwn: false, flow: nil, status: 200, took: .zero) }
         let other = Traceparent.random()
-        board.ended(other, isOwn: true, status: 200, took: .zero)
+        board.ended(other, isOwn: true, flow: nil, status: 200, took: .zero)
         let due = board.due(1000, at: .now() + .seconds(60))
         #expect(due.count(where: { $0.trace == trace.traceID }) == TraceBoard.pendingOfTrace)
         #expect(due.last?.trace == other.traceID && board.left == 100 - TraceBoard.pendingOfTrace)

@@ -74,6 +74,14 @@ struct CollectedTests {
             #expect(
                 instances.body["instances"]?.arrayValue?.allSatisfy { $0["problem"] == .null } == true,
                 "\(instances.body)")
+            // All requests of a flow are counted, though few are kept.
+            for _ in 0..<60 { #expect(try await http.get("/api/products/1/availability").status == 404) }
+            try await eventually {
+                let flows = try await http.send(.GET, "/console/api/flows", fields: [("Cookie", cookie)]).body
+                return Self.seen("Product Unknown", in: flows) == 60 && flows["unjudged"] == 0
+            }
+            let kept = try await http.send(.GET, "/console/api/traces", fields: [("Cookie", cookie)]).body["traces"]
+            #expect((1..<60).contains(kept?.arrayValue?.count { $0["status"] == 404 } ?? 0))
             // Faults are for demo mode.
             #expect(try await http.send(.GET, "/console/api/faults", fields: [("Cookie", cookie)]).status == 404)
         } catch {
@@ -93,6 +101,18 @@ struct CollectedTests {
             return found != nil
         }
         return try #require(found)
+    }
+
+    /// How often the flows took the way whose last branch is `branch`.
+    private static func seen(_ branch: JSONValue, in flows: JSONValue) -> Int? {
+        for flow in flows["flows"]?.arrayValue ?? [] {
+            for diagram in [flow["diagram"], flow["beyond"]] {
+                let ways = diagram?["ways"]?.arrayValue ?? []
+                let way = ways.first { $0["branches"]?.arrayValue?.last == branch }
+                if let way { return way["count"]?.intValue }
+            }
+        }
+        return nil
     }
 
     private func collected(_ http: HTTP) async throws -> [String: String] {
@@ -118,7 +138,7 @@ struct CollectedTests {
                 milliseconds: (Int64(Date().timeIntervalSince1970) / 604_800 + 3) * 604_800_000 + 9 * 3_600_000)
             // 1970-01-01 was a Thursday: this is one at 09:00, when Pfotenhof is open.
             let wish: JSONValue = ["vendorId": 3, "serviceId": 6, "petId": 1, "start": .string(start.description)]
-            let booked = try await http.post("/api/bookings", wish, token: maya)
+            let booked = try await http.post("/api/bookings", wish, token: maya, key: "once")
             #expect(booked.status == 201, "\(booked.body)")
             let booking = try await verdict(http, of: booked.headers.first(name: "X-Trace-Id"))
             #expect(
@@ -137,6 +157,15 @@ struct CollectedTests {
             #expect(again.status == 409)
             let conflict = try await verdict(http, of: again.headers.first(name: "X-Trace-Id"))
             #expect(conflict["right"] == true, "\(conflict)")
+            // Only Booking knows that it has done this before.
+            #expect(try await http.post("/api/bookings", wish, token: maya, key: "once").status == 201)
+            // Requests like these are counted without being judged again.
+            for _ in 0..<4 { #expect(try await http.post("/api/bookings", wish, token: maya).status == 409) }
+            try await eventually {
+                let flows = try await http.get("/console/api/flows").body
+                return Self.seen("Vendor Unavailable", in: flows) == 5 && Self.seen("Vendor Available", in: flows) == 1
+                    && Self.seen("Key Repeated", in: flows) == 1
+            }
 
             let available = try await http.get("/api/products/9001/availability")
             let availability = try await verdict(http, of: available.headers.first(name: "X-Trace-Id"))

@@ -58,7 +58,7 @@ extension Console {
             answer["trace"] = .string(trace.traceID)
             let took = NIODeadline.now() - began
             answer["ms"] = .double(Double(took.nanoseconds) / 1_000_000)
-            board.ended(trace, isOwn: true, status: status, took: took)
+            board.ended(trace, isOwn: true, flow: nil, status: status, took: took)
         }
         return .object(answer)
     }

@@ -56,7 +56,7 @@ struct Console: Sendable {
         data(router, "traces", access) { _, _ in
             [
                 "traces": .array(board.newest(200).map { ConsoleJSON.summary($0) }),
-                "unjudged": .int(Int64(board.left)),
+                "left": .int(Int64(board.left)),
             ]
         }
         data(router, "instances", access) { _, _ in
@@ -73,7 +73,11 @@ struct Console: Sendable {
             ReceivedTraces.json(try await trace(context).spans.map(\.sent))
         }
         data(router, "flows", access) { _, _ in
-            ["flows": .array(board.flows.map { ConsoleJSON.flow($0, board) })]
+            let counts = board.counts
+            return [
+                "flows": .array(board.flows.map { ConsoleJSON.flow($0, counts.numbers(of: $0.name)) }),
+                "unjudged": .int(Int64(counts.unjudged)),
+            ]
         }
         data(router, "health", access) { _, _ in await health() }
         data(router, "events", access) { _, _ in await events() }

@@ -123,47 +123,4 @@ enum ConsoleJSON {
         }
         return .object(object)
     }
-
-    /// A flow with its diagrams, and how often each of its ways was taken.
-    static func flow(_ flow: Flow, _ board: TraceBoard) -> JSONValue {
-        let counts = board.counts(of: flow.name)
-        func diagram(_ diagram: SequenceDiagram) -> JSONValue {
-            [
-                "title": .string(diagram.title), "participants": .array(diagram.participants.map { .string($0) }),
-                "steps": .array(diagram.steps.map(step)), "mermaid": .string(diagram.mermaid),
-                "ways": .array(
-                    diagram.paths.map { path in
-                        [
-                            "branches": .array(path.branches.map { .string($0) }),
-                            "status": path.status.map { .int(Int64($0)) } ?? .null,
-                            "arrows": .array(path.arrows.map { .string($0.description) }),
-                            "count": .int(Int64(counts.ways[path.branches] ?? 0)),
-                        ]
-                    }),
-            ]
-        }
-        return [
-            "name": .string(flow.name), "operation": flow.diagram.operation.map { .string($0) } ?? .null,
-            "diagram": diagram(flow.diagram), "beyond": flow.beyond.map(diagram) ?? .null,
-            "strays": .int(Int64(counts.strays)),
-        ]
-    }
-
-    private static func step(_ step: SequenceDiagram.Step) -> JSONValue {
-        switch step {
-        case .message(let message):
-            [
-                "from": .string(message.from), "to": .string(message.to), "text": .string(message.text),
-                "reply": .bool(message.isReply),
-            ]
-        case .note(let over, let text): ["over": .string(over), "note": .string(text)]
-        case .alternatives(let branches):
-            [
-                "alternatives": .array(
-                    branches.map { branch in
-                        ["label": .string(branch.label), "steps": .array(branch.steps.map(Self.step))]
-                    })
-            ]
-        }
-    }
 }

@@ -34,10 +34,13 @@ final class OperationCounts: Sendable {
     private final class Counter: Sendable {
         let method: String
         let path: String
+        /// The number of the flow that begins with the operation. Nil if none does.
+        let flow: Int?
         let numbers = Mutex(Numbers())
 
         /// Reads `GET /api/vendors`.
-        init(_ text: String) {
+        init(_ text: String, flow: Int?) {
+            self.flow = flow
             let parts = text.split(separator: " ", maxSplits: 1)
             method = String(parts.first ?? "")
             path = String(parts.dropFirst().first ?? "")
@@ -46,6 +49,7 @@ final class OperationCounts: Sendable {
         init(method: String, path: String) {
             self.method = method
             self.path = path
+            flow = nil
         }
 
         var text: String { path.isEmpty ? method : "\(method) \(path)" }
@@ -55,13 +59,18 @@ final class OperationCounts: Sendable {
     private let counters: [String: [Counter]]
     private let unknown = Counter(method: "(no route)", path: "")
 
-    /// Makes counters of operations, such as `GET /api/vendors`.
-    init(_ operations: [String]) {
-        counters = Dictionary(grouping: Set(operations).map { Counter($0) }, by: \.path)
+    /// Makes counters of operations, such as `GET /api/vendors`. `flows` are the operations that flows begin with.
+    init(_ operations: [String], flows: [String?] = []) {
+        let counters = Set(operations).map { Counter($0, flow: flows.firstIndex(of: $0)) }
+        self.counters = Dictionary(grouping: counters, by: \.path)
     }
 
-    /// Counts a request. `route` is the path of its operation, nil if no route matched.
-    func count(_ method: String, _ route: String?, _ status: Int, from began: NIODeadline, to ended: NIODeadline) {
+    /// Counts a request. `route` is the path of its operation, nil if no route matched. Returns the number of the flow that begins with
+    /// the operation, nil if none does.
+    @discardableResult
+    func count(
+        _ method: String, _ route: String?, _ status: Int, from began: NIODeadline, to ended: NIODeadline
+    ) -> Int? {
         let counter = route.flatMap { counters[$0]?.first { $0.method == method } } ?? unknown
         counter.numbers.withLock { numbers in
             numbers.requests += 1
@@ -71,6 +80,7 @@ final class OperationCounts: Sendable {
             let microseconds = max(1, (ended - began).nanoseconds / 1000)
             numbers.times[0].record(min(UInt64(microseconds), Numbers.longest))
         }
+        return counter.flow
     }
 
     /// What was counted, by operation, the most frequent first. Operations without a request are left out.

@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import PetProContracts
 import PetProRuntime
 import Rookery
@@ -131,9 +132,14 @@ final class SpanCollector: Sendable {
         }
     }
 
-    /// Judges the requests that are due, and stores their spans and those that other programs sent. Returns how many requests.
+    /// Begins the day, counts the requests of flows, judges the requests that are due, and stores their spans and those that other programs
+    /// sent. Returns how many it judged.
     private func collect() async throws -> Int {
-        let due = board.due(Self.most)
+        board.begin(day: Int(now().milliseconds / 86_400_000))
+        // One time for both, so that no request is judged before it is counted.
+        let time = NIODeadline.now()
+        await countRequests(at: time)
+        let due = board.due(Self.most, at: time)
         let received = intake.drain()
         if due.isEmpty, received.isEmpty { return 0 }
         // A client can give many requests one trace, whose spans are read once.
@@ -141,7 +147,8 @@ final class SpanCollector: Sendable {
             due.filter { !$0.isForeign }.map { ($0.trace, $0) }, uniquingKeysWith: { first, _ in first })
         let others = own.isEmpty ? [] : await ask(Array(own.keys))
         let spans = own.flatMap { board.ownSpans(of: $0.key, $0.value) } + others
-        let byTrace = Dictionary(grouping: spans, by: \.record.trace)
+        var byTrace = Dictionary(grouping: spans, by: \.record.trace)
+        var isRead: Set<String> = []
         var failure: (any Error)?
         let waiting = unstored.withLock { unstored in
             unstored += spans + received
@@ -155,21 +162,51 @@ final class SpanCollector: Sendable {
         } catch {
             failure = error
         }
-        for (trace, requests) in Dictionary(grouping: due, by: \.trace) {
-            var seen = byTrace[trace] ?? []
-            if failure == nil, hasOthers {
+        for request in due {
+            let trace = request.trace
+            if failure == nil, hasOthers, isRead.insert(trace).inserted {
                 do {
                     let stored = try await store.spans(of: trace)
-                    if !stored.isEmpty { seen = stored }
+                    if !stored.isEmpty { byTrace[trace] = stored }
                 } catch {
                     failure = error
                 }
             }
             // Without the store, what was seen is shown all the same, and is gone after a restart.
-            for request in requests { board.judge(request, seen) }
+            board.judge(request, byTrace[trace] ?? [])
         }
         if let failure { throw failure }
         return due.count
+    }
+
+    /// Asks the instances for the outlines of the requests of flows that are due, and counts these requests. The others wait for the next
+    /// turn if there are very many, or if an instance is slow.
+    private func countRequests(at time: NIODeadline) async {
+        let end = ContinuousClock.now + Self.patience
+        for _ in 0..<Self.mostTurns where ContinuousClock.now < end {
+            let due = board.takeUncounted(ReadOutlines.limit, at: time)
+            if due.isEmpty { return }
+            let traces = due.map { TraceID(id: $0.request.traceID) }
+            let answers: [(service: String, outlines: [Int])] = await ask { one, answers in
+                do {
+                    let batch = try await one.client.telemetry.readOutlines(ReadOutlines(traces: traces))
+                    guard batch.outlines.count == traces.count else { return }
+                    answers.append((one.seen.service.rawValue, batch.outlines))
+                } catch  where Self.isOlder(error) {
+                    // It may tell its spans.
+                }
+            }
+            for (at, request) in due.enumerated() {
+                let others = answers.filter { $0.outlines[at] != 0 }
+                board.count(
+                    request, others.map { ($0.service, UInt64(truncatingIfNeeded: $0.outlines[at])) }, at: time)
+            }
+        }
+    }
+
+    /// Whether the instance, or the gateway's key, is of a version without `read-outlines`.
+    private static func isOlder(_ error: any Error) -> Bool {
+        (error as? CallError)?.code == .noHandler || (error as? RemoteError)?.code == .serviceForbidden
     }
 
     /// Stores the spans that wait for it. If that fails, they wait again, at most ``mostUnstored``.
@@ -250,22 +287,10 @@ final class SpanCollector: Sendable {
 
     // MARK: Instances
 
-    /// Asks all instances for their spans of some traces, at once. Without traces, it only finds out whether they answer.
+    /// Asks all instances for their spans of some traces. Without traces, it only finds out whether they answer.
     private func ask(_ traces: [String]) async -> [OwnedSpan] {
-        let now = ContinuousClock.now
-        // Without other processes, this one has all spans.
-        let asked = board.collects ? followed.withLock { $0.filter { $0.value.next <= now } } : [:]
-        if asked.isEmpty { return [] }
-        return await withTaskGroup(of: [OwnedSpan].self) { group in
-            for (key, one) in asked { group.addTask { await self.ask(one, key, traces) } }
-            return await group.reduce(into: []) { $0 += $1 }
-        }
-    }
-
-    private func ask(_ one: Followed, _ key: String, _ traces: [String]) async -> [OwnedSpan] {
-        var spans: [OwnedSpan] = []
-        let end = ContinuousClock.now + Self.patience
-        do {
+        let spans = await ask { one, spans in
+            let end = ContinuousClock.now + Self.patience
             for at in stride(from: 0, to: max(1, traces.count), by: ReadSpans.limit) {
                 // One that is slow must not hold up the others either.
                 if ContinuousClock.now > end { throw RemoteError(.overloaded, "it answers slowly") }
@@ -276,9 +301,6 @@ final class SpanCollector: Sendable {
                 spans += batch.spans.prefix(SpanBatch.limit).filter { wanted.contains($0.trace) }
                     .map { OwnedSpan(owner: one.seen.service.rawValue, record: $0) }
             }
-            note(key, nil)
-        } catch {
-            if !Task.isCancelled { note(key, Self.reason(error)) }
         }
         return spans.compactMap { span in
             guard let seen = SeenSpan(span) else { return nil }
@@ -288,11 +310,37 @@ final class SpanCollector: Sendable {
         }
     }
 
+    /// Asks all instances at once, except those that did not answer shortly before. Returns their answers, also those that came before an
+    /// instance failed.
+    private func ask<Answer: Sendable>(
+        _ question: @escaping @Sendable (Followed, inout [Answer]) async throws -> Void
+    ) async -> [Answer] {
+        let now = ContinuousClock.now
+        // Without other processes, this one has all spans.
+        let asked = board.collects ? followed.withLock { $0.filter { $0.value.next <= now } } : [:]
+        if asked.isEmpty { return [] }
+        return await withTaskGroup(of: [Answer].self) { group in
+            for (key, one) in asked {
+                group.addTask {
+                    var answers: [Answer] = []
+                    do {
+                        try await question(one, &answers)
+                        self.note(key, nil)
+                    } catch {
+                        if !Task.isCancelled { self.note(key, Self.reason(error)) }
+                    }
+                    return answers
+                }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+    }
+
     /// What is wrong, with the next step where there is one.
     private static func reason(_ error: any Error) -> String {
         switch (error as? RemoteError)?.code {
         case .serviceForbidden?:
-            "the gateway's key does not allow read-spans; `petpro keys create gateway` makes one that does"
+            "the gateway's key does not allow the console's commands; `petpro keys create gateway` makes one that does"
         default:
             (error as? CallError)?.code == .noHandler ? "it keeps no spans: start it with --console" : "\(error)"
         }

@@ -47,12 +47,37 @@ final class TraceBoard: Sendable {
         let due: NIODeadline
         /// The spans that this process had at its end. Under load, the tracer may have forgotten them when it is due.
         var own: [BoundedSpan] = []
+        /// The outline that ``FlowCounts`` knows the request by. Nil if its operation begins no flow, if it is foreign, or until other
+        /// processes have told their outlines.
+        var outline: UInt64?
+        /// The services whose outlines are in it. Nil if this process sees all of them.
+        var answered: Set<String>?
+
+        /// Whether the outline has all services of which there are spans now. A service may have told its spans only.
+        func isWhole(_ spans: [OwnedSpan]) -> Bool {
+            guard let answered else { return true }
+            return spans.allSatisfy { span in
+                span.record.kind != .handling || span.owner == OwnedSpan.gateway || answered.contains(span.owner)
+                    || !OwnedSpan.isOfPlatform(span.owner) || EventType(rawValue: span.record.name) != nil
+            }
+        }
+    }
+
+    /// A request of a flow that is counted when the outlines of other processes are known.
+    struct Uncounted: Sendable {
+        let request: Traceparent
+        /// The outline of this process.
+        let outline: UInt64
+        /// Whether the trace began with it.
+        let isOwn: Bool
+        let isKept: Bool
+        let due: NIODeadline
     }
 
     private struct State {
         var entries: Deque<Entry> = []
-        var counts: [String: [[String]: Int]] = [:]
-        var strays: [String: Int] = [:]
+        var counts = FlowCounts()
+        var uncounted: Deque<Uncounted> = []
         var watchers: [Int: (actor: String, requests: AsyncStream<JSONValue>.Continuation)] = [:]
         var nextID = 0
         var isStopped = false
@@ -76,7 +101,7 @@ final class TraceBoard: Sendable {
     /// Whether other processes have spans too.
     let collects: Bool
     private let state: Mutex<State>
-    /// The most requests that wait to be judged: 4096.
+    /// The most requests that wait to be judged, and that wait to be counted: 4096.
     private static let pendingLimit = 4096
 
     /// How long a request waits for the spans that other processes are still ending: 150 ms.
@@ -93,26 +118,90 @@ final class TraceBoard: Sendable {
     }
 
     /// Notes a request that has ended, with its status. `request` is the identity of its span, and `isOwn` says that its trace began with
-    /// it. `took` is how long it took, and `now` when it ended. No request waits for more than a lock.
-    func ended(_ request: Traceparent, isOwn: Bool, status: Int, took: TimeAmount, at now: NIODeadline = .now()) {
-        let isKept = state.withLock { state in
-            // Most requests of a busy gateway go no further than this.
-            guard state.sampling.keeps(status: status, took: took, at: now),
-                state.hasRoom(for: request.traceID)
-            else {
-                state.left += 1
-                return false
+    /// it. `flow` has the number of the flow that its operation begins, and the outline of the request, nil if that is not known; `flow`
+    /// is nil if the operation begins none. `took` is how long it took, and `now` when it ended. No request waits for more than a lock.
+    func ended(
+        _ request: Traceparent, isOwn: Bool, flow: (number: Int, outline: TraceOutline?)?, status: Int,
+        took: TimeAmount, at now: NIODeadline = .now()
+    ) {
+        let isForgotten = state.withLock { state -> Bool in
+            // Other processes have one outline for all requests of a trace.
+            let outline = flow.flatMap { flow in
+                flow.outline.flatMap {
+                    collects && $0.isShared ? nil : FlowCounts.outline($0, status, of: flow.number)
+                }
             }
+            var isNew = false
+            if let outline, !collects { isNew = state.counts.count(outline) }
+            if flow != nil, outline == nil { state.counts.countUnjudged() }
+            let isKept =
+                (state.sampling.keeps(status: status, took: took, at: now)
+                    || isNew && state.sampling.keepsNew(at: now)) && state.hasRoom(for: request.traceID)
             let due = collects ? now + Self.patience : now
-            state.pending.append(
-                Pending(
-                    trace: request.traceID, span: request.id, isForeign: false, due: due,
-                    own: tracer.spans(of: request)))
-            return true
+            if isKept {
+                state.pending.append(
+                    Pending(
+                        trace: request.traceID, span: request.id, isForeign: false, due: due,
+                        own: tracer.spans(of: request), outline: collects ? nil : outline))
+                if let outline, !collects { state.counts.noteAwaited(outline) }
+            } else {
+                state.left += 1
+            }
+            guard let outline, collects else { return !isKept }
+            if state.uncounted.count >= Self.pendingLimit {
+                state.counts.countUnjudged()
+                return !isKept
+            }
+            state.uncounted.append(
+                Uncounted(request: request, outline: outline, isOwn: isOwn, isKept: isKept, due: due))
+            return false
         }
         // Other requests may be under way in a trace that a client has chosen.
-        if !isKept, isOwn { tracer.drop(request) }
+        if isForgotten, isOwn { tracer.drop(request) }
     }
+
+    /// The requests whose outlines other processes have by now, at most `limit`. They are counted next, or never.
+    func takeUncounted(_ limit: Int, at now: NIODeadline = .now()) -> [Uncounted] {
+        state.withLock { state in
+            let due = Array(state.uncounted.prefix { $0.due <= now }.prefix(limit))
+            state.uncounted.removeFirst(due.count)
+            return due
+        }
+    }
+
+    /// Counts a request of a flow. `others` are the outlines of other processes, in any order, with the services that they are of. Keeps
+    /// the request if its outline is not judged, and if the sampling and the limits allow it.
+    func count(_ request: Uncounted, _ others: [(service: String, outline: UInt64)], at now: NIODeadline = .now()) {
+        let identity = request.request
+        // Whoever was answered knows the trace, and may have continued it.
+        guard let latest = tracer.outline(of: identity.traceID), !latest.isShared else {
+            return state.withLock { $0.counts.countUnjudged() }
+        }
+        let outline = FlowCounts.outline(request.outline, with: others.map(\.outline))
+        let answered = Set(others.map(\.service))
+        let isForgotten = state.withLock { state in
+            let isNew = state.counts.count(outline)
+            if request.isKept {
+                let at = state.pending.firstIndex { $0.span == identity.id && $0.trace == identity.traceID }
+                guard let at else { return false }
+                (state.pending[at].outline, state.pending[at].answered) = (outline, answered)
+                state.counts.noteAwaited(outline)
+                return false
+            }
+            guard isNew, state.sampling.keepsNew(at: now), state.hasRoom(for: identity.traceID) else { return true }
+            state.left -= 1
+            state.counts.noteAwaited(outline)
+            state.pending.append(
+                Pending(
+                    trace: identity.traceID, span: identity.id, isForeign: false, due: now,
+                    own: tracer.spans(of: identity), outline: outline, answered: answered))
+            return false
+        }
+        if isForgotten, request.isOwn { tracer.drop(identity) }
+    }
+
+    /// Begins a day of the counts, in days since 1970 (UTC).
+    func begin(day: Int) { state.withLock { $0.counts.begin(day: day) } }
 
     /// Notes a request that another program told of. Further ones of a second are left out, and so is one that is known.
     func told(_ trace: String, _ span: UInt64) {
@@ -157,15 +246,13 @@ final class TraceBoard: Sendable {
         let entry = isCalled ? nil : entry(of: request.span, in: request.trace, spans, isForeign: request.isForeign)
         let watchers = state.withLock { state -> [AsyncStream<JSONValue>.Continuation] in
             state.pending.removeAll { $0.span == request.span && $0.trace == request.trace }
+            if let outline = request.outline {
+                let isKnown = request.isWhole(spans) && entry?.isIncomplete == false
+                state.counts.judge(outline, isKnown ? entry?.verdict : nil)
+            }
             guard let entry else { return [] }
             state.entries.append(entry)
             Self.trim(&state.entries)
-            switch entry.verdict {
-            case _ where entry.isIncomplete: break
-            case .follows(let flow, let branches): state.counts[flow, default: [:]][branches, default: 0] += 1
-            case .differs(let flow, _, _, _): state.strays[flow, default: 0] += 1
-            case .unknown: break
-            }
             return state.watchers.values.map(\.requests)
         }
         guard let entry, !watchers.isEmpty else { return }
@@ -245,10 +332,8 @@ final class TraceBoard: Sendable {
         return entry(of: span, in: id, spans, isForeign: first.owner != OwnedSpan.gateway)
     }
 
-    /// How often each way of a flow was taken, by its branches, and how often none was.
-    func counts(of flow: String) -> (ways: [[String]: Int], strays: Int) {
-        state.withLock { ($0.counts[flow] ?? [:], $0.strays[flow] ?? 0) }
-    }
+    /// How often requests took each way of the flows today.
+    var counts: FlowCounts { state.withLock { $0.counts } }
 
     /// The requests that end from now on, and what ends the watch. Ending the iteration does too. Throws a 429 when there are too many
     /// watches, or too many of one reader.

@@ -1,15 +1,18 @@
 import NIOCore
 
-/// Chooses the requests that the console keeps: at most ``mostRemarkable`` a second of those that failed (500 or more) or took long, and
-/// a configured number of the others.
+/// Chooses the requests that the console keeps: at most ``mostRemarkable`` a second of those that failed (500 or more) or took long, at
+/// most ``mostNew`` of those whose outline is not judged, and a configured number of the others.
 struct TraceSampling: Sendable {
     /// How many requests a second are kept at most of those that failed or took long: 200.
     static let mostRemarkable = 200
+    /// How many requests a second are kept at most because their outline is not judged: 50.
+    static let mostNew = 50
 
     /// From when on a request took long.
     private let slow: TimeAmount
     private var others: Allowance
     private var remarkable = Allowance(perSecond: Self.mostRemarkable)
+    private var new = Allowance(perSecond: Self.mostNew)
 
     /// Keeps `perSecond` requests a second of those that neither failed nor took at least `slow`.
     init(perSecond: Int, slow: Duration) {
@@ -22,4 +25,7 @@ struct TraceSampling: Sendable {
         let isRemarkable = status >= 500 || took >= slow
         return isRemarkable ? remarkable.take(at: now) : others.take(at: now)
     }
+
+    /// Whether a request is kept because its outline is not judged.
+    mutating func keepsNew(at now: NIODeadline) -> Bool { new.take(at: now) }
 }

@@ -144,7 +144,7 @@ function connect() {
     try {
       // What was missed, the oldest first.
       const answer = await read("/console/api/traces");
-      left.textContent = answer.unjudged === 0 ? "" : `${answer.unjudged} requests were not kept.`;
+      left.textContent = answer.left === 0 ? "" : `${answer.left} requests were not kept.`;
       for (const trace of answer.traces.reverse()) take(trace, false);
       await watchInstances();
     } catch (error) { connection.textContent = error.message; }
@@ -420,22 +420,21 @@ function live() {
 
 async function flows() {
   view.replaceChildren(empty("Reading the flows."));
-  let all;
-  try { all = (await read("/console/api/flows")).flows; } catch (error) {
+  let all, unjudged;
+  try { ({ flows: all, unjudged } = await read("/console/api/flows")); } catch (error) {
     view.replaceChildren(element("h2", {}, "Flows"), fault(error.message));
     return {};
   }
   const ways = (diagram) => element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Way"), element("th", { scope: "col" }, "Answer"), element("th", { scope: "col", class: "number" }, "Seen"))),
     element("tbody", {}, ...diagram.ways.map((way) => element("tr", {}, element("td", {}, way.branches.join(" → ") || "the only way"), element("td", {}, way.status === null ? "" : statusTag(way.status)),
-      element("td", { class: "number" }, way.count > 0 ? String(way.count) : element("span", { class: "tag plain" }, "never seen"))))));
+      element("td", { class: "number" }, way.count > 0 ? String(way.count) : element("span", { class: "tag plain" }, "not today"))))));
   view.replaceChildren(element("h2", {}, "Flows"),
-    element("p", { class: "lead" }, session?.isDemo ? "The diagrams of docs/flows, and how often requests took each way since the gateway started. Branches that were never taken are faint."
-      : "The diagrams of docs/flows, and how often the kept requests took each way since the gateway started: all that failed or took long, and a sample of the others. Branches that were never taken are faint."),
+    element("p", { class: "lead" }, "The diagrams of docs/flows, and how often requests took each way today (UTC), or since the gateway started if that was later. All requests count, not only those that are kept. Arrows and branches without a request are faint."),
+    ...(unjudged > 0 ? [element("p", { class: "lead" }, `Without a verdict: ${unjudged}. These requests are not judged yet, or the gateway does not know all of their calls.`)] : []),
     ...all.flatMap((flow) => {
-      const taken = new Set(flow.diagram.ways.filter((way) => way.count > 0).flatMap((way) => way.branches));
       return [element("h3", {}, `${flow.diagram.title} · ${flow.operation}`),
         flow.strays > 0 ? fault(`${flow.strays} requests took none of these ways. Live shows where each differs.`) : null,
-        element("div", { class: "sheet" }, sequence(flow.diagram.participants, rowsOfFlow(flow.diagram.steps, taken), flow.diagram.title)),
+        element("div", { class: "sheet" }, sequence(flow.diagram.participants, rowsOfFlow(flow.diagram.steps), flow.diagram.title)),
         element("div", { class: "sheet" }, ways(flow.diagram)),
         flow.beyond ? element("details", { class: "sheet" }, element("summary", {}, flow.beyond.title), ways(flow.beyond)) : null].filter((part) => part !== null);
     }));

@@ -71,7 +71,7 @@ export function sequence(participants, rows, title, choose) {
       if (row.frame === "else") {
         group.append(svg("line", { class: "lifeline", x1: x, x2: width(participants) - x, y1: y - 12, y2: y - 12 }));
       }
-      group.append(svg("text", { class: "branch", x: x + 8, y: y + 4 }, `[${row.label}]`));
+      group.append(svg("text", { class: "branch", x: x + 8, y: y + 4 }, row.seen ? `${row.seen} [${row.label}]` : `[${row.label}]`));
     } else if (row.frame === "end") {
       const begin = open.pop(), x = 8 + begin.depth * 8;
       group.append(svg("rect", {
@@ -87,23 +87,29 @@ export function sequence(participants, rows, title, choose) {
   return drawing;
 }
 
-// The rows of a flow. `taken` says which branches were seen: the others are drawn faint.
-export function rowsOfFlow(steps, taken) {
+// The rows of a flow, with the count of each arrow and branch. Those with the count 0 are drawn faint.
+export function rowsOfFlow(steps) {
   const rows = [];
   const walk = (list, unseen) => {
     for (const step of list) {
       if (step.alternatives) {
         step.alternatives.forEach((branch, at) => {
-          const isUnseen = unseen || (taken !== undefined && !taken.has(branch.label));
-          rows.push({ frame: at === 0 ? "alt" : "else", label: branch.label, unseen: isUnseen });
+          const isUnseen = unseen || branch.count === 0;
+          rows.push({ frame: at === 0 ? "alt" : "else", label: branch.label, seen: seen(branch.count), unseen: isUnseen });
           walk(branch.steps, isUnseen);
         });
         rows.push({ frame: "end" });
-      } else {
+      } else if (step.note) {
         rows.push({ ...step, unseen });
+      } else {
+        // First, because a long text is cut. An answer between services has the count of its call.
+        const isCounted = step.reply ? step.to === "Client" : step.from !== step.to;
+        rows.push({ ...step, text: isCounted ? `${seen(step.count)} ${step.text}` : step.text, unseen: isCounted ? step.count === 0 : unseen || step.count === 0 });
       }
     }
   };
   walk(steps, false);
   return rows;
 }
+
+const seen = (count) => `${count}×`;

@@ -78,9 +78,13 @@ struct TraceMiddleware: RouterMiddleware {
         }
         // A stream has not ended yet.
         if let board, response.body.contentLength != nil {
-            counts?.count(
-                request.method == .head ? "GET" : request.method.rawValue, route, status, from: began, to: ended)
-            board.ended(trace, isOwn: !isContinued, status: status, took: ended - began, at: ended)
+            let isHead = request.method == .head
+            let flow = counts?.count(
+                isHead ? "GET" : request.method.rawValue, route, status, from: began, to: ended)
+            // No flow begins with HEAD.
+            board.ended(
+                trace, isOwn: !isContinued, flow: isHead ? nil : flow.map { ($0, span?.outline) }, status: status,
+                took: ended - began, at: ended)
         }
         return request.method == .head ? response.createHeadResponse() : response
     }
