@@ -1,5 +1,5 @@
 package import NIOCore
-import Synchronization
+import RookeryCore
 
 /// The clock and the random source of the policies. A test replaces them.
 package struct CallEnvironment: Sendable {
@@ -28,18 +28,10 @@ extension CallEnvironment {
     /// Not for secrets: it spreads load, and its numbers can be predicted. It does not ask the kernel for each number.
     package static func randomSource() -> @Sendable () -> Double {
         let source = RandomSource()
-        return { source.next() }
+        return { Double(source.bits.next() >> 11) * 0x1p-53 }
     }
 
-    /// splitmix64 (Steele, Lea and Flood 2014). Its only state is a counter, so threads can share it.
     private final class RandomSource: Sendable {
-        private let state = Atomic(UInt64.random(in: .min ... .max))
-
-        func next() -> Double {
-            var mixed = state.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
-            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-            return Double((mixed ^ (mixed >> 31)) >> 11) * 0x1p-53
-        }
+        let bits = SplitMix.Source()
     }
 }

@@ -1,3 +1,5 @@
+import RookeryCore
+
 /// A random number generator that repeats its numbers for the same seed.
 package struct SeededRandom: RandomNumberGenerator {
     private var state: UInt64
@@ -7,10 +9,7 @@ package struct SeededRandom: RandomNumberGenerator {
 
     /// Returns the next number of splitmix64 (Steele, Lea and Flood 2014).
     package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
+        state &+= SplitMix.step
+        return SplitMix.mix(state)
     }
 }

@@ -16,11 +16,6 @@ package struct Fingerprint: Sendable, Hashable {
 
     private static let offset: UInt64 = 0xCBF2_9CE4_8422_2325
 
-    /// Adds a number, mixed as in splitmix64 (Steele, Lea and Flood 2014).
-    package mutating func add(_ number: UInt64) {
-        var mixed = (value ^ number) &+ 0x9E37_79B9_7F4A_7C15
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        value = mixed ^ (mixed >> 31)
-    }
+    /// Adds a number.
+    package mutating func add(_ number: UInt64) { value = SplitMix.mix((value ^ number) &+ SplitMix.step) }
 }

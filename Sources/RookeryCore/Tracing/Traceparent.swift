@@ -1,5 +1,3 @@
-import Synchronization
-
 /// The identity of a span between processes: `00-<trace id>-<span id>-<flags>` (W3C Trace Context, 3.2).
 ///
 /// Stores numbers, because each message has an identity and few of them become text.
@@ -166,14 +164,8 @@ package struct Traceparent: Sendable, Hashable, CustomStringConvertible {
 
     // MARK: Random ids
 
-    /// Returns 64 random bits, by splitmix64 (Steele, Lea and Flood 2014) with a seed of the system. Ids are no secrets, so
-    /// they need no system call.
-    private static func bits() -> UInt64 {
-        var mixed = state.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
+    /// Ids are no secrets.
+    private static func bits() -> UInt64 { source.next() }
 
-    private static let state = Atomic(UInt64.random(in: .min ... .max))
+    private static let source = SplitMix.Source()
 }
