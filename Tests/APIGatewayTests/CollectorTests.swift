@@ -268,6 +268,51 @@ struct CollectorTests {
         func readOutlines(_ request: ReadOutlines) async throws -> OutlineBatch { OutlineBatch(outlines: []) }
     }
 
+    /// Tells its spans, but has no outlines: an instance of an earlier version.
+    private struct Older: TelemetryAPI {
+        let asked: LockedBox<(spans: Int, outlines: Int)>
+        func readSpans(_ request: ReadSpans) async throws -> SpanBatch {
+            asked.value.withLock { $0.spans += request.traces.isEmpty ? 0 : 1 }
+            return SpanBatch(spans: [])
+        }
+        func readOutlines(_ request: ReadOutlines) async throws -> OutlineBatch {
+            asked.value.withLock { $0.outlines += 1 }
+            throw CallError(.noHandler, "no handler")
+        }
+    }
+
+    @Test("come from an instance without outlines too, and what began a flow is judged")
+    func older() async throws {
+        let tracer = BoundedTracer()
+        let board = TraceBoard(
+            tracer, flows: try Console.flows(), sampling: TraceSampling(perSecond: 0, slow: .seconds(60)),
+            collects: true)
+        let asked = LockedBox<(spans: Int, outlines: Int)>((0, 0))
+        let source = SpanSource(.vendor, discovery: StaticDiscovery([Instance(host: "127.0.0.1", port: 1)])) { _ in
+            InstanceClient(telemetry: Older(asked: asked), faults: FaultAPIStub(), close: {})
+        }
+        let collector = SpanCollector([source], board: board, store: try SpanStore(nil), logger: .quiet)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await collector.run() }
+            try await eventually { collector.instances.count == 1 }
+            let route = "/api/products/{id}/availability"
+            var surroundings = ServiceContext.topLevel
+            let (request, _) = CallTracer(bounded: tracer).startRequest(method: "GET", path: route, &surroundings) {
+                _, _ in
+            }
+            let identity = try #require(surroundings.traceparent)
+            request.end(.response(status: 404, route: route))
+            board.ended(identity, isOwn: true, flow: (1, request.outline), status: 404, took: .milliseconds(1))
+            // It called nothing, as no way does but that of an invalid id.
+            try await eventually {
+                board.counts.numbers(of: "product-availability").ways == [["Id Invalid"]: 1]
+            }
+            #expect(asked.value.withLock { $0.spans > 0 && $0.outlines > 0 })
+            #expect(collector.instances.map(\.problem) == [nil])
+            group.cancelAll()
+        }
+    }
+
     @Test(
         "of a service that lies are of the asked traces and within their bounds; one that does not answer is left alone"
     )

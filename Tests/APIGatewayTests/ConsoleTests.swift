@@ -67,7 +67,12 @@ struct ConsoleTests {
                 #expect(try await http.get("/console/api/traces/\(id)").status == 404)
             }
 
-            let flows = try await http.get("/console/api/flows").body["flows"]?.arrayValue ?? []
+            // No flow begins with HEAD, whose answer is that of GET.
+            #expect(try await http.send(.HEAD, "/api/products/9001/availability").status == 200)
+            _ = try await traces(after: "HEAD /api/products/{id}/availability")
+            let counted = try await http.get("/console/api/flows").body
+            #expect(counted["unjudged"] == 0)
+            let flows = counted["flows"]?.arrayValue ?? []
             #expect(flows.map { $0["name"] } == ["booking-creation", "product-availability", "vendor-registration"])
             let ways = flows[1]["diagram"]?["ways"]?.arrayValue
             #expect(ways?.map { $0["count"] } == [1])

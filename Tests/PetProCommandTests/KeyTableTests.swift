@@ -107,7 +107,7 @@ struct KeyTableTests {
                 return cells
             }
         }
-        // Nobody and six holders, at each command of four services and the seven that every one of these servers has.
+        // Six holders and a caller without a key, at each command of four services and the seven that each of these servers has.
         let commands = services.reduce(0) { $0 + $1.2.commands.count }
         #expect(commands > 30 && cells == 7 * (commands + 7 * services.count))
     }

@@ -173,7 +173,7 @@ final class TraceBoard: Sendable {
     /// the request if its outline is not judged, and if the sampling and the limits allow it.
     func count(_ request: Uncounted, _ others: [(service: String, outline: UInt64)], at now: NIODeadline = .now()) {
         let identity = request.request
-        // Whoever was answered knows the trace, and may have continued it.
+        // The client knows the trace since its answer, and may have continued it.
         guard let latest = tracer.outline(of: identity.traceID), !latest.isShared else {
             return state.withLock { $0.counts.countUnjudged() }
         }

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Chooses the requests that the console keeps: at most ``mostRemarkable`` a second of those that failed (500 or more) or took long, at
-/// most ``mostNew`` of those whose outline is not judged, and a configured number of the others.
+/// Chooses the requests that the console keeps. Of those that failed (500 or more) or took long, it keeps at most ``mostRemarkable`` a
+/// second; of those whose outline is not judged, ``mostNew``; of the others, a configured number.
 struct TraceSampling: Sendable {
     /// How many requests a second are kept at most of those that failed or took long: 200.
     static let mostRemarkable = 200

@@ -22,7 +22,9 @@ public struct Command: Sendable, Hashable {
         ) {
             self.name = name
             wireName = pattern.value["cmd"]?.stringValue ?? pattern.route
-            fingerprint = Fingerprint("\(options.contract ?? "") \(wireName)").value
+            var fingerprint = Fingerprint(wireName)
+            if let contract = options.contract { fingerprint.add(Fingerprint(contract).value) }
+            self.fingerprint = fingerprint.value
             self.pattern = pattern
             self.options = options
             self.request = request

@@ -1,6 +1,6 @@
 /// A number that stands for texts and numbers in their order. All processes get the same one, unlike with `Hasher`.
 ///
-/// It withstands nobody who chooses the texts, so it stands for what the program names: commands, services, codes.
+/// A peer that chooses the texts can make two of them equal. So it stands for what the program names: commands and codes.
 package struct Fingerprint: Sendable, Hashable {
     package private(set) var value: UInt64
 
